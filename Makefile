@@ -1,0 +1,75 @@
+# Two commands, each of which sets up everything it needs on a fresh machine:
+#
+#   make train    trains a dendritic network and says where the results lie
+#   make test     checks everything that CI checks
+#
+# Settings: PYTHON (the interpreter to build .venv from), WORKERS (test processes), ARGS (more arguments for `make train`).
+
+PYTHON  ?= python3
+WORKERS ?= 2
+ARGS    ?=
+
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip --disable-pip-version-check
+
+# The tests of the engine, which must also hold where torch-scatter is not installed.
+ENGINE_TESTS := tests/test_kernels.py tests/test_laws.py tests/test_network.py
+
+say = @printf '==> [%s] %s\n' "$$(date +%H:%M:%S)" "$(1)"
+
+.PHONY: help setup train test lint clean FORCE
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make train   train dann-lrf on the digits data set'
+	@echo 'make test    lint, types and tests: all that CI checks'
+	@echo 'make lint    the first part of it: ruff and mypy'
+	@echo 'make setup   only set up .venv'
+	@echo 'make clean   remove .venv and caches; keeps runs/'
+
+train: setup
+	$(call say,training dann-lrf on digits)
+	$(BIN)/dendrograph train dann-lrf --data digits $(ARGS)
+
+test: lint
+	$(call say,pytest)
+	$(BIN)/pytest -n $(WORKERS)
+	$(call say,pytest of the engine without torch-scatter)
+	$(BIN)/pytest -n $(WORKERS) --without-torch-scatter $(ENGINE_TESTS)
+	$(call say,all checks passed)
+
+lint: setup
+	$(call say,ruff check)
+	$(BIN)/ruff check
+	$(call say,ruff format)
+	$(BIN)/ruff format --check
+	$(call say,mypy)
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Setting up. The stamps hold what was installed against the files that say what to install.
+
+setup: $(VENV)/.torch-scatter
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("dendrograph needs Python 3.10 or newer: make PYTHON=..." if sys.version_info < (3, 10) else 0)'
+	$(call say,creating $(VENV))
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(call say,installing the libraries; PyTorch is a large download the first time)
+	$(PIP) install --quiet -c constraints.txt pip setuptools wheel
+	$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+# CI takes no stamp's word for torch-scatter: there it is required.
+$(VENV)/.torch-scatter: $(VENV)/.installed .ci/install-torch-scatter $(if $(filter true,$(CI)),FORCE)
+	$(call say,torch-scatter)
+	bash .ci/install-torch-scatter $(BIN)/python
+	@touch $@
+
+FORCE:

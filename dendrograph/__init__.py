@@ -1,0 +1,63 @@
+"""dendrograph: a graph-based, modular simulator and trainer of dendritic neurons.
+
+The names below are the public ones. Each is imported when it is first used, so that `import dendrograph` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dendrograph import data as datasets
+    from dendrograph.compiler import compile
+    from dendrograph.errors import DendrographError
+    from dendrograph.graph import Graph
+    from dendrograph.morphology import Morphology, load
+    from dendrograph.network import DendriticNetwork, build
+    from dendrograph.run import Run
+    from dendrograph.training import TrainConfig, train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DendriticNetwork": "network",
+    "DendrographError": "errors",
+    "Graph": "graph",
+    "Morphology": "morphology",
+    "Run": "run",
+    "TrainConfig": "training",
+    "build": "network",
+    "compile": "compiler",
+    "load": "morphology",
+    "train": "training",
+}
+
+__all__ = [
+    "DendriticNetwork",
+    "DendrographError",
+    "Graph",
+    "Morphology",
+    "Run",
+    "TrainConfig",
+    "build",
+    "compile",
+    "datasets",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        value: Any = import_module("dendrograph.data")
+    elif name in _HOMES:
+        value = getattr(import_module(f"dendrograph.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'dendrograph' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,225 @@
+"""The compiled network: groups of compartments, projections between them, and their edge-index tensors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import networkx as nx
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dendrograph.morphology import Init, Nonlinearity
+
+Indices = NDArray[np.int64]
+Role = Literal["input", "dendrite", "soma", "readout"]
+Kind = Literal["synapse", "cable"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """All compartments at one place of the tree across a layer's neurons: `hidden/basal`, `hidden/soma`.
+
+    Compartments are ordered neuron by neuron, so the children of one parent are contiguous. They are the nodes
+    `start` to `start + size - 1` of the whole graph. `stage` is the group's height above its deepest source.
+    """
+
+    name: str
+    role: Role
+    layer: str
+    size: int
+    start: int
+    stage: int
+    neurons: int
+    nonlinearity: Nonlinearity = Nonlinearity("identity", ())
+    integration: str = "sum"
+    bias: bool = False
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Field:
+    """How a projection's synapses were drawn, kept so that the wiring can be verified against it.
+
+    `fan_in` is what each compartment must have (None where it varies by design). For `local` and `global`: the grid that
+    was sampled, the positions a compartment takes, its centre, and the centre of its neuron (or of its set of neurons).
+    """
+
+    rule: str
+    fan_in: int | None
+    grid: tuple[int, int] = (0, 0)
+    channels: int = 1
+    positions: int = 0
+    centres: Indices | None = None
+    neuron_centres: Indices | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """All edges from one source group to one target group; each edge owns one weight.
+
+    `pairs` holds source and target of each edge, local to their groups, sorted by target, then by source; None stands
+    for all-to-all, whose index is made only if somebody asks for it. `field` tells how synapses were drawn; a list of
+    sources makes several projections that share one.
+    """
+
+    name: str
+    kind: Kind
+    source: str
+    target: str
+    sources: int
+    targets: int
+    init: Init
+    pairs: tuple[Indices, Indices] | None
+    field: Field | None = None
+
+    @property
+    def edges(self) -> int:
+        """Number of edges, which is the number of weights."""
+        return self.sources * self.targets if self.pairs is None else len(self.pairs[0])
+
+    @property
+    def all_to_all(self) -> bool:
+        """Whether every source reaches every target once."""
+        return self.pairs is None
+
+    @property
+    def density(self) -> float:
+        """Edges over the product of the group sizes."""
+        return self.edges / max(1, self.sources * self.targets)
+
+    def endpoints(self) -> tuple[Indices, Indices]:
+        """Source and target of each edge, also for all-to-all."""
+        if self.pairs is not None:
+            return self.pairs
+        every = np.arange(self.sources * self.targets)
+        return every % self.sources, every // self.sources
+
+    @property
+    def edge_index(self) -> Tensor:
+        """Shape (2, edges), int64, local to the two groups; row 0 is the source. Sorted by target, then by source."""
+        return torch.from_numpy(np.stack(self.endpoints()))
+
+    def fan_in(self) -> Indices:
+        """Edges into each target. Shape (targets,)."""
+        if self.pairs is None:
+            return np.full(self.targets, self.sources)
+        return np.bincount(self.pairs[1], minlength=self.targets)
+
+    def fan_out(self) -> Indices:
+        """Edges out of each source. Shape (sources,)."""
+        if self.pairs is None:
+            return np.full(self.sources, self.targets)
+        return np.bincount(self.pairs[0], minlength=self.sources)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A whole network: what `compile` makes of a morphology for one input shape, number of classes and seed."""
+
+    name: str
+    groups: tuple[Group, ...]
+    projections: tuple[Projection, ...]
+    inputs: Mapping[str, tuple[int, ...]]
+    classes: int
+    seed: int
+
+    @cached_property
+    def by_name(self) -> dict[str, Group]:
+        """The groups by their names."""
+        return {group.name: group for group in self.groups}
+
+    @property
+    def nodes(self) -> int:
+        """Input units, compartments and readout units together."""
+        return sum(group.size for group in self.groups)
+
+    @property
+    def edges(self) -> int:
+        """Synapses and cables together."""
+        return sum(projection.edges for projection in self.projections)
+
+    @property
+    def compartments(self) -> int:
+        """Somata and dendrites."""
+        return sum(group.size for group in self.groups if group.role in ("soma", "dendrite"))
+
+    @property
+    def synapses(self) -> int:
+        """Edges that are no cables, the readout's included."""
+        return sum(projection.edges for projection in self.projections if projection.kind == "synapse")
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters: one weight an edge, one bias a compartment that has one."""
+        return self.edges + sum(group.size for group in self.groups if group.bias)
+
+    def onto(self, group: Group | str) -> tuple[Projection, ...]:
+        """The projections that reach a group."""
+        name = group if isinstance(group, str) else group.name
+        return tuple(projection for projection in self.projections if projection.target == name)
+
+    @property
+    def edge_index(self) -> Tensor:
+        """The whole network's edges in global node numbers. Shape (2, edges), int64, projection by projection."""
+        columns = [
+            projection.edge_index + torch.tensor([[self.by_name[end].start] for end in (projection.source, projection.target)])
+            for projection in self.projections
+        ]
+        return torch.cat(columns, dim=1) if columns else torch.empty((2, 0), dtype=torch.int64)
+
+    def node_table(self) -> dict[str, NDArray[Any]]:
+        """A row a node: `group`, `role`, `layer`, `neuron` and `index` (the number within its group)."""
+        sizes = [group.size for group in self.groups]
+        index = np.concatenate([np.arange(size) for size in sizes])
+        per_neuron = np.repeat([max(1, group.size // max(1, group.neurons)) for group in self.groups], sizes)
+        return {
+            "group": np.repeat([group.name for group in self.groups], sizes),
+            "role": np.repeat([group.role for group in self.groups], sizes),
+            "layer": np.repeat([group.layer for group in self.groups], sizes),
+            "neuron": index // per_neuron,
+            "index": index,
+        }
+
+    def edge_table(self) -> dict[str, NDArray[Any]]:
+        """A row an edge, in the order of `edge_index`: `source`, `target` (node numbers), `projection`, `kind`."""
+        sizes = [projection.edges for projection in self.projections]
+        index = self.edge_index.numpy()
+        return {
+            "source": index[0],
+            "target": index[1],
+            "projection": np.repeat([projection.name for projection in self.projections], sizes),
+            "kind": np.repeat([projection.kind for projection in self.projections], sizes),
+        }
+
+    def to_networkx(self) -> nx.MultiDiGraph:
+        """The whole graph with node and edge tables as attributes; a multigraph, since a pair may synapse twice."""
+        result = nx.MultiDiGraph(name=self.name)
+        nodes, edges = self.node_table(), self.edge_table()
+        for number in range(self.nodes):
+            result.add_node(number, **{key: column[number].item() for key, column in nodes.items()})
+        for row in range(self.edges):
+            result.add_edge(
+                int(edges["source"][row]),
+                int(edges["target"][row]),
+                projection=str(edges["projection"][row]),
+                kind=str(edges["kind"][row]),
+            )
+        return result
+
+    @cached_property
+    def connectivity_hash(self) -> str:
+        """SHA-256 of the wiring: groups with their sizes, projections with their edges. Equal hashes, equal wiring."""
+        digest = hashlib.sha256()
+        for group in self.groups:
+            digest.update(f"{group.name} {group.role} {group.size}\n".encode())
+        for projection in self.projections:
+            digest.update(f"{projection.kind} {projection.source} {projection.target} {projection.edges}\n".encode())
+            for column in projection.pairs or ():
+                digest.update(np.ascontiguousarray(column, dtype="<i8").tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,40 @@
+"""Kernels: ways to run one projection, u[t] = sum of w[e] x[s] over the edges e = (s, t).
+
+A kernel is one file, a module with these names:
+
+    NAME, HOW                          what the plan prints
+    reasons_against(projection)        why it cannot run the projection; an empty tuple says that it can
+    prepare(projection)                index tensors, made once and moved with the network
+    apply(weight, x, targets, *index)  (edges,), (sources, batch) -> (targets, batch); differentiable twice
+
+Values are kept units first, (units, batch). The order of `KERNELS` is the order in which the plan tries them; what
+stands behind it is measured in benchmarks/.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from torch import Tensor
+
+from dendrograph.graph import Projection
+from dendrograph.kernels import dense, fused, reference, scatter, tree
+
+
+class Kernel(Protocol):
+    """The contract; every module in `KERNELS` fulfils it."""
+
+    NAME: str
+    HOW: str
+
+    def reasons_against(self, projection: Projection) -> tuple[str, ...]:
+        """Why the kernel cannot run the projection; empty where it can."""
+
+    def prepare(self, projection: Projection) -> tuple[Tensor, ...]:
+        """Index tensors that `apply` takes."""
+
+    def apply(self, weight: Tensor, x: Tensor, targets: int, *index: Tensor) -> Tensor:
+        """Run the projection: (edges,), (sources, batch) -> (targets, batch)."""
+
+
+KERNELS: tuple[Kernel, ...] = cast("tuple[Kernel, ...]", (tree, dense, fused, scatter, reference))

@@ -1,0 +1,36 @@
+"""Cables of a full tree: the children of a parent are contiguous and equally many, so no index is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dendrograph.graph import Projection
+
+NAME = "tree"
+HOW = "batched product over parents, no index"
+
+
+def reasons_against(projection: Projection) -> tuple[str, ...]:
+    """Serves projections in which target t has the sources t n, …, t n + n - 1, the same n for all."""
+    if projection.all_to_all and projection.targets > 1:
+        return ("the children of a parent are not contiguous: the wiring is all-to-all",)
+    if not projection.targets or projection.sources % projection.targets:
+        return (f"{projection.sources} sources do not divide evenly among {projection.targets} targets",)
+    children = projection.sources // projection.targets
+    sources, targets = projection.endpoints()
+    every = np.arange(projection.sources)
+    if not (np.array_equal(sources, every) and np.array_equal(targets, every // children)):
+        return ("the children of a parent are not contiguous, or not equally many",)
+    return ()
+
+
+def prepare(projection: Projection) -> tuple[Tensor, ...]:
+    """Nothing."""
+    return ()
+
+
+def apply(weight: Tensor, x: Tensor, targets: int, *index: Tensor) -> Tensor:
+    """u[t] = sum of w[t, i] x[t, i] over the n children i of t."""
+    return torch.bmm(weight.view(targets, 1, -1), x.reshape(targets, -1, x.shape[1])).squeeze(1)

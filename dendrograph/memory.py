@@ -1,0 +1,34 @@
+"""How much memory a network needs and how much this machine has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+# While training, float32: weight, gradient and Adam's two moments are 16 bytes; edge index (16), its transposed copy (16)
+# and the kernel's indices (16) are kept for sampled wiring only, since all-to-all wiring needs no index.
+BYTES_PER_SAMPLED_SYNAPSE = 64
+BYTES_PER_DENSE_SYNAPSE = 16
+BYTES_PER_COMPARTMENT = 4 * 128 * 4  # a batch of 128: input, output and their gradients
+
+
+def available() -> int:
+    """Bytes that this process may still take: the machine's, or fewer where a control group allows fewer."""
+    free = int(psutil.virtual_memory().available)
+    try:
+        group = Path("/sys/fs/cgroup")
+        limit = int((group / "memory.max").read_text())
+        used = int((group / "memory.current").read_text())
+    except (OSError, ValueError):
+        return free
+    return min(free, max(0, limit - used))
+
+
+def shown(size: float) -> str:
+    """`1.5 GB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"

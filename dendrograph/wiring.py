@@ -1,0 +1,116 @@
+"""Receptive-field rules: pure functions of (sizes, rule, generator) that draw the synapses of a group. NumPy only.
+
+Each rule is vectorised over compartments and its cost is linear in the synapses drawn (for `local` and `global`, in the
+window of positions that holds them). The same generator state gives the same wiring.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = NDArray[np.int64]
+Grid = tuple[int, int]
+
+_CHUNK = 1 << 24  # elements of a scratch array: bounds memory, and belongs to the definition of the random stream
+
+
+def nearly_square(size: int) -> Grid:
+    """The most nearly square grid of a given size: 512 -> (16, 32); a prime number is one row."""
+    height = next(h for h in range(math.isqrt(size), 0, -1) if size % h == 0)
+    return height, size // height
+
+
+def sample(sources: int, targets: int, count: int, rng: np.random.Generator, replace: bool = False) -> Indices:
+    """`random`: each target draws exactly `count` of the sources, uniformly.
+
+    Without replacement by Floyd's algorithm, all targets at once (Bentley & Floyd, CACM 30, 1987).
+
+    Returns:
+        Shape (targets, count), each row sorted.
+    """
+    if replace:
+        return np.sort(rng.integers(0, sources, size=(targets, count)), axis=1)
+    drawn = np.empty((targets, count), dtype=np.int64)
+    chunk = max(1, _CHUNK // max(1, sources))
+    for start in range(0, targets, chunk):
+        rows = np.arange(min(chunk, targets - start))
+        taken = np.zeros((len(rows), sources), dtype=bool)
+        for column, last in enumerate(range(sources - count, sources)):
+            pick = rng.integers(0, last + 1, size=len(rows))
+            pick = np.where(taken[rows, pick], last, pick)
+            taken[rows, pick] = True
+            drawn[start + rows, column] = pick
+    return np.sort(drawn, axis=1)
+
+
+def pool(
+    sources: int, targets: int, count: int, rng: np.random.Generator, replace: bool = False
+) -> tuple[Indices, Indices]:
+    """`pooled`: `count` × targets synapses thrown over the whole block at once, so that fan-in varies.
+
+    Returns:
+        Source and target of each synapse, sorted by target, then by source.
+    """
+    cells = np.sort(rng.choice(sources * targets, size=count * targets, replace=replace, shuffle=False))
+    return cells % sources, cells // sources
+
+
+def neighbourhood(grid: Grid, centres: Indices, count: int, rng: np.random.Generator) -> Indices:
+    """The `count` positions nearest to each centre: itself, the 3×3 neighbourhood, then rings outward.
+
+    A ring holds the positions at one Chebyshev distance, as far as they lie on the grid; the last ring that is needed is
+    sampled at random.
+
+    Returns:
+        Shape (centres, count), each row sorted; positions are row × width + column.
+    """
+    height, width = grid
+    radius = reach(grid, count)
+    steps = [np.arange(-min(radius, side - 1), min(radius, side - 1) + 1) for side in grid]
+    down, right = (offsets.ravel() for offsets in np.meshgrid(*steps, indexing="ij"))
+    ring = np.maximum(np.abs(down), np.abs(right))
+    near = np.empty((len(centres), count), dtype=np.int64)
+    chunk = max(1, _CHUNK // 8 // len(ring))
+    for start in range(0, len(centres), chunk):
+        centre = centres[start : start + chunk, None]
+        row, column = centre // width + down, centre % width + right
+        on_grid = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        # Ring number plus a fraction drawn at random: inner rings come first, and within a ring the order is random.
+        distance = np.where(on_grid, ring + rng.random(row.shape), np.inf)
+        chosen = np.argpartition(distance, count - 1, axis=1)[:, :count] if count else np.empty((len(centre), 0), int)
+        near[start : start + chunk] = np.take_along_axis(row * width + column, chosen, axis=1)
+    return np.sort(near, axis=1)
+
+
+def reach(grid: Grid, count: int) -> int:
+    """Rings that suffice for `count` positions around any centre, even around a corner."""
+    height, width = grid
+    return next(r for r in range(max(grid)) if min(height, r + 1) * min(width, r + 1) >= count) if count > 1 else 0
+
+
+def scatter_centres(grid: Grid, targets: int, rng: np.random.Generator) -> Indices:
+    """A centre for each target, uniform over the grid."""
+    return rng.integers(0, grid[0] * grid[1], size=targets)
+
+
+def gather_centres(grid: Grid, around: Indices, targets: int, rng: np.random.Generator) -> Indices:
+    """`targets` centres around each neuron's own: distinct while the grid has room, rings outward until all have one.
+
+    Where there are more targets than positions, every position is used before one is used again.
+
+    Returns:
+        Shape (neurons × targets,), neuron by neuron.
+    """
+    positions = grid[0] * grid[1]
+    rounds, rest = divmod(targets, positions)
+    everywhere = np.tile(np.arange(positions), (len(around), rounds))
+    near = neighbourhood(grid, around, rest, rng)
+    return rng.permuted(np.concatenate([everywhere, near], axis=1), axis=1).ravel()
+
+
+def spread_channels(positions: Indices, channels: int) -> Indices:
+    """Units of grid positions: all channels of each, in order. Shape (targets, count) to (targets, count × channels)."""
+    return (positions[:, :, None] * channels + np.arange(channels)).reshape(len(positions), -1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ NAMES: tuple[str, ...] = ("digits", *KNOWN)
 STREAM = "image"  # the one stream of data that has a single one; also the language's default
 DIGITS_TEST = 360  # a fifth of the 1797 digits
 NOISE_CHUNK = 4_194_304  # values drawn at once: 16 MiB; another number would draw other noise
+NAMED = re.compile(r"(x|y)_(train|test|val)|x_(train|test|val)_.+")  # what an array may be called
 
 Array = np.ndarray | torch.Tensor
 Inputs = Array | Mapping[str, Array]
@@ -120,8 +122,8 @@ def from_tensors(
 
     An array that has the right type already is shared, not copied. Raises DataError naming the array at fault.
     """
-    if classes is not None and (not isinstance(classes, int) or classes < 2):
-        raise DataError(f"classes is {classes!r}, but must be a whole number from 2")
+    if classes is not None and classes < 2:
+        raise DataError(f"classes is {classes}, but must be 2 or more")
     arrays: dict[str, Any] = {}
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test), ("val", x_val, y_val)):
         if isinstance(x, Mapping):
@@ -267,10 +269,9 @@ def _dataset(
 
 def _check_names(arrays: Mapping[str, Any], where: str) -> None:
     """Refuse what looks like an array for us but is none: a misspelt x_val must not pass in silence."""
-    known = [f"{kind}_{part}" for part in ("train", "test", "val") for kind in "xy"]
     for key in arrays:
-        stream = any(key.startswith(f"{x}_") and len(key) > len(x) + 1 for x in known if x[0] == "x")
-        if key[:2] in ("x_", "y_") and key not in known and not stream:
+        if key[:2] in ("x_", "y_") and not NAMED.fullmatch(key):
+            known = [f"{kind}_{part}" for part in ("train", "test", "val") for kind in "xy"]
             raise DataError(
                 f"{where}unknown array '{key}'\n  {did_you_mean(key, known)}; or x_train_<stream> and so on"
             )
@@ -287,8 +288,10 @@ def _split(arrays: Mapping[str, Any], part: str, where: str) -> Split:
     streams = streams or {STREAM: plain}
     for key in (*streams.values(), f"y_{part}"):
         if key not in arrays:
+            others = [other for other in arrays if not NAMED.fullmatch(other)]
+            near = f"  {did_you_mean(key, others, kind='of no use')}\n" if others else ""
             raise DataError(
-                f"{where}no array '{key}'\n  {did_you_mean(key, map(str, arrays), kind='there are')}\n"
+                f"{where}no array '{key}'; there are: {', '.join(sorted(arrays)) or 'none'}\n{near}"
                 "  wanted: x_train, y_train, x_test, y_test, and x_val, y_val if you bring a validation split"
             )
     labels = _labels(arrays[f"y_{part}"], f"{where}y_{part}")
@@ -347,11 +350,13 @@ def _labels(value: object, what: str) -> torch.Tensor:
         raise DataError(f"{what} has shape {array.shape}\n  wanted: {wanted}, in one axis{hint if array.ndim else ''}")
     if array.size == 0:
         raise DataError(f"{what} is empty")
-    wrong = ~((array >= 0) & (array < 2**63) & (np.floor(array) == array))
+    with np.errstate(invalid="ignore"):  # what is no int64 comes out as another number, and is told here
+        labels = np.require(array, np.int64, ["C", "W"])
+    wrong = (labels < 0) | (labels != array)
     if wrong.any():
         row = int(wrong.argmax())
         raise DataError(f"{what} holds {array[row]} as the label of sample {row}\n  wanted: {wanted}")
-    return torch.from_numpy(np.require(array, np.int64, ["C", "W"]))
+    return torch.from_numpy(labels)
 
 
 def _check_alike(train: Split, other: Split, part: str, where: str) -> None:
@@ -388,4 +393,4 @@ def _count_classes(splits: Mapping[str, Split], classes: int | None, where: str)
                 f"{where}y_{part} goes up to {label}, but there are {classes} classes (0 to {classes - 1})\n"
                 "  number the classes 0, 1, 2, ... alike in all splits"
             )
-    return classes
+    return int(classes)

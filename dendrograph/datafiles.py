@@ -64,6 +64,7 @@ def _idx_names(train: str, test: str) -> tuple[str, ...]:
 MNIST_FILES = _idx_names("train", "t10k")
 EMNIST_FILES = _idx_names("emnist-balanced-train", "emnist-balanced-test")
 CIFAR_FILES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
+CIFAR_FOLDERS = ("cifar10", "cifar10/cifar-10-batches-bin", "cifar-10-batches-bin")
 
 KNOWN: Mapping[str, Known] = {
     "mnist": Known((28, 28), 10, MNIST_FILES, ("mnist", "MNIST/raw"), "mnist_784", 60_000, _grey),
@@ -72,9 +73,7 @@ KNOWN: Mapping[str, Known] = {
     ),
     "kmnist": Known((28, 28), 10, MNIST_FILES, ("kmnist", "KMNIST/raw"), "Kuzushiji-MNIST", 60_000, _grey),
     "emnist": Known((28, 28), 47, EMNIST_FILES, ("emnist", "EMNIST/raw"), "EMNIST_Balanced", 112_800, _transposed),
-    "cifar10": Known(
-        (32, 32, 3), 10, CIFAR_FILES, ("cifar10", "cifar10/cifar-10-batches-bin"), "CIFAR_10", 50_000, _planes
-    ),
+    "cifar10": Known((32, 32, 3), 10, CIFAR_FILES, CIFAR_FOLDERS, "CIFAR_10", 50_000, _planes),
 }
 HOMES = {  # where a user gets the files
     "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",  # the publisher's own page gives them no more
@@ -298,7 +297,7 @@ def read_npz(path: Path) -> Arrays:
     arrays: Arrays = {}
     reading = "it"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             for key in file.files:
                 reading = f"array '{key}'"
                 arrays[key] = np.asarray(file[key])

@@ -33,4 +33,5 @@ def prepare(projection: Projection) -> tuple[Tensor, ...]:
 
 def apply(weight: Tensor, x: Tensor, targets: int, *index: Tensor) -> Tensor:
     """u[t] = sum of w[t, i] x[t, i] over the n children i of t."""
-    return torch.bmm(weight.view(targets, 1, -1), x.reshape(targets, -1, x.shape[1])).squeeze(1)
+    children = x.shape[0] // targets
+    return torch.bmm(weight.view(targets, 1, children), x.reshape(targets, children, x.shape[1])).squeeze(1)

@@ -10,7 +10,7 @@ import numpy as np
 from dendrograph import memory, wiring
 from dendrograph.errors import DendrographError, Fault, MorphologyError
 from dendrograph.graph import Field, Graph, Group, Indices, Projection
-from dendrograph.morphology import PREVIOUS, Compartment, Layer, Morphology, Shape, Stack, Synapses
+from dendrograph.morphology import PREVIOUS, Compartment, Layer, Morphology, Shape, Synapses
 from dendrograph.tree import Branching, branchings
 from dendrograph.verify import verify
 
@@ -117,7 +117,7 @@ def compile(
     add(Group("readout", "readout", "readout", classes, 0, 0, classes, bias=readout.bias))
     order = {name: position for position, name in enumerate(groups)}
     projections.sort(key=lambda projection: order[projection.target])
-    graph = Graph(morphology.name, tuple(groups.values()), tuple(projections), shapes, classes, seed)
+    graph = Graph(morphology.name, tuple(groups.values()), tuple(projections), shapes, classes, seed, morphology)
     verify(graph)
     return graph
 
@@ -142,7 +142,9 @@ def _bind_inputs(
         wanted = ", ".join(streams)
         raise DendrographError(f"{morphology.name} has several input streams\n  give a shape for each of: {wanted}")
     faults = [
-        Fault(morphology.file, f"inputs.{name}", f"the data has a stream '{name}', which the morphology does not declare")
+        Fault(
+            morphology.file, f"inputs.{name}", f"the data has a stream '{name}', which the morphology does not declare"
+        )
         for name in given
         if name not in streams
     ]
@@ -207,13 +209,20 @@ def _refuse_unused(morphology: Morphology, populations: tuple[Population, ...]) 
     names = [population.name for population in populations]
     for name in names:
         if names.count(name) > 1:
-            raise MorphologyError([Fault(morphology.file, "layers", f"two layers are named '{name}' once repeats unfold")])
+            raise MorphologyError(
+                [Fault(morphology.file, "layers", f"two layers are named '{name}' once repeats unfold")]
+            )
     for population in populations:
         for place in branchings(population.neuron):
             for synapses in place.compartment.synapses:
                 used.update(population.scope[source] for source in synapses.sources)
     faults = [
-        Fault(morphology.file, f"inputs.{stream}", "no synapse draws from this stream", "remove it, or name it in a 'from'")
+        Fault(
+            morphology.file,
+            f"inputs.{stream}",
+            "no synapse draws from this stream",
+            "remove it, or name it in a 'from'",
+        )
         for stream in morphology.inputs
         if stream not in used
     ]
@@ -261,11 +270,7 @@ def _refuse_what_does_not_fit(
     if faults:
         raise MorphologyError(faults)
     dense += populations[-1].count * classes
-    needed = (
-        sampled * memory.BYTES_PER_SAMPLED_SYNAPSE
-        + dense * memory.BYTES_PER_DENSE_SYNAPSE
-        + compartments * memory.BYTES_PER_COMPARTMENT
-    )
+    needed = memory.needed(sampled, dense, compartments)
     there = memory.available() if limit is None else limit
     if needed > there:
         raise DendrographError(
@@ -340,9 +345,7 @@ def _synapse_projections(
             offset += source.size
             number = taken[source.group] = taken.get(source.group, 0) + 1
             name = f"{source.group}->{target}" + (f"#{number}" if number > 1 else "")
-            yield Projection(
-                name, "synapse", source.group, target, source.size, size, synapses.init, pairs, field
-            )
+            yield Projection(name, "synapse", source.group, target, source.size, size, synapses.init, pairs, field)
 
 
 def _draw(

@@ -108,7 +108,7 @@ def load_known(name: str, data_dir: str | os.PathLike[str] | None, download: boo
     # Whatever goes wrong between here and OpenML (no network, an answer that is no data set, a full disk) has one
     # remedy, and fetch_openml documents no list of what it raises.
     except Exception as error:
-        raise _missing(name, folder, f"downloading it failed: {str(error) or type(error).__name__}") from error
+        raise _missing(name, folder, f"downloading it failed: {type(error).__name__}: {error}") from error
 
 
 def cache_folder() -> Path:

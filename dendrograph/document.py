@@ -96,7 +96,9 @@ class Document:
             )
         path, changed = _assign(self.value, words, value, setting)
         stays = {at: place for at, place in self.places.items() if at[: len(path)] != path}
-        return replace(self, value=changed, places={**stays, path: setting}, key_places={**self.key_places, path: setting})
+        return replace(
+            self, value=changed, places={**stays, path: setting}, key_places={**self.key_places, path: setting}
+        )
 
     def resolved(self) -> Document:
         """A copy in which every `$name` expression is a whole number; those that cannot be evaluated are faults."""
@@ -123,9 +125,7 @@ class Document:
                 faults.append(Fault(self.place(path), show_path(path), str(error), error.remedy))
                 return value
 
-        return replace(
-            self, value=walk(self.value, ()), faults=(*self.faults, *faults), expressions=expressions
-        )
+        return replace(self, value=walk(self.value, ()), faults=(*self.faults, *faults), expressions=expressions)
 
 
 def read_text(text: str, name: str) -> Document:
@@ -146,11 +146,15 @@ def read_text(text: str, name: str) -> Document:
         raise MorphologyError([Fault(place, "", f"not YAML: {detail}")]) from None
     except (YAMLError, ValueError, TypeError, AttributeError, IndexError, AssertionError, KeyError) as error:
         # The parser meets some malformed input with errors of its own making; whatever its type, it is the file's.
-        raise MorphologyError([Fault(name, "", f"not YAML: {str(error).splitlines()[0] if str(error) else error!r}")]) from None
+        raise MorphologyError(
+            [Fault(name, "", f"not YAML: {str(error).splitlines()[0] if str(error) else error!r}")]
+        ) from None
     except RecursionError:
         raise MorphologyError([Fault(name, "", "nested too deeply", f"at most {DEEPEST} levels")]) from None
     if root is None:
-        raise MorphologyError([Fault(name, "", "the file is empty", "a morphology has at least: name, neurons, layers")])
+        raise MorphologyError(
+            [Fault(name, "", "the file is empty", "a morphology has at least: name, neurons, layers")]
+        )
     reading = _Reading(name)
     value = reading.value_of(root, ())
     return Document(name, value, reading.places, reading.key_places, tuple(reading.faults))
@@ -281,7 +285,9 @@ def _assign(value: Any, words: list[str], new: Any, setting: str) -> tuple[Path,
         word = words[index]
         if isinstance(here, list):
             if not word.isdecimal() or int(word) >= len(here):
-                raise refuse(words[:index], f"is a list of {len(here)}\n  go on with 0 to {len(here) - 1}, not '{word}'")
+                raise refuse(
+                    words[:index], f"is a list of {len(here)}\n  go on with 0 to {len(here) - 1}, not '{word}'"
+                )
             path, changed = walk(here[int(word)], index + 1)
             return (int(word), *path), [*here[: int(word)], changed, *here[int(word) + 1 :]]
         if here is None:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dendrograph.morphology import Init, Nonlinearity
+from dendrograph.morphology import Init, Morphology, Nonlinearity
 
 Indices = NDArray[np.int64]
 Role = Literal["input", "dendrite", "soma", "readout"]
@@ -128,6 +128,7 @@ class Graph:
     inputs: Mapping[str, tuple[int, ...]]
     classes: int
     seed: int
+    morphology: Morphology | None = None  # what it was compiled from
 
     @cached_property
     def by_name(self) -> dict[str, Group]:
@@ -168,7 +169,8 @@ class Graph:
     def edge_index(self) -> Tensor:
         """The whole network's edges in global node numbers. Shape (2, edges), int64, projection by projection."""
         columns = [
-            projection.edge_index + torch.tensor([[self.by_name[end].start] for end in (projection.source, projection.target)])
+            projection.edge_index
+            + torch.tensor([[self.by_name[end].start] for end in (projection.source, projection.target)])
             for projection in self.projections
         ]
         return torch.cat(columns, dim=1) if columns else torch.empty((2, 0), dtype=torch.int64)

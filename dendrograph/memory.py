@@ -25,6 +25,11 @@ def available() -> int:
     return min(free, max(0, limit - used))
 
 
+def needed(sampled: int, dense: int, compartments: int) -> int:
+    """Bytes that training takes, for so many sampled synapses and cables, all-to-all synapses, and compartments."""
+    return sampled * BYTES_PER_SAMPLED_SYNAPSE + dense * BYTES_PER_DENSE_SYNAPSE + compartments * BYTES_PER_COMPARTMENT
+
+
 def shown(size: float) -> str:
     """`1.5 GB`."""
     for unit in ("bytes", "kB", "MB", "GB"):

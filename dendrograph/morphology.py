@@ -166,7 +166,9 @@ class Synapses:
         elif everything:
             name = "all"
         if name == "all":
-            own_number = count_at is not None and not everything and declared.is_own("count") >= declared.is_own("field")
+            own_number = (
+                count_at is not None and not everything and declared.is_own("count") >= declared.is_own("field")
+            )
             if count_at is not None and own_number:
                 count_at.fault("field 'all' takes no count", "leave count out, or name a field that samples")
         elif count_at is None:
@@ -461,7 +463,11 @@ class Morphology:
         if not cursor.keys(cls.KEYS, required=("name", "neurons", "layers")):
             return cls(PLACEHOLDER, {}, ())
         name_at, about_at, citation_at = cursor.child("name"), cursor.child("about"), cursor.child("citation")
-        parameters_at, inputs_at, readout_at = cursor.child("parameters"), cursor.child("inputs"), cursor.child("readout")
+        parameters_at, inputs_at, readout_at = (
+            cursor.child("parameters"),
+            cursor.child("inputs"),
+            cursor.child("readout"),
+        )
         parameters: dict[str, int] = {}
         for key, entry in parameters_at.named_entries("parameters") if parameters_at else []:
             if type(entry.value) is not int:

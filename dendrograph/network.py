@@ -134,6 +134,8 @@ class DendriticNetwork(nn.Module):
             if len(shapes) > 1:
                 raise ValueError(f"the network has several input streams: give a mapping with {', '.join(shapes)}")
             x = {next(iter(shapes)): x}
+        elif len(x) == len(shapes) == 1:
+            x = {next(iter(shapes)): next(iter(x.values()))}  # the one stream of the data feeds the one declared
         if set(x) != set(shapes):
             raise ValueError(f"input streams {', '.join(x)} given, {', '.join(shapes)} expected")
         values = {}
@@ -141,7 +143,9 @@ class DendriticNetwork(nn.Module):
             given = x[name]
             size = self.graph.by_name[name].size
             if given.dim() < 2 or given.shape[1:].numel() != size:
-                raise ValueError(f"'{name}' has shape {tuple(given.shape)}, expected (batch, {', '.join(map(str, shape))})")
+                raise ValueError(
+                    f"'{name}' has shape {tuple(given.shape)}, expected (batch, {', '.join(map(str, shape))})"
+                )
             if not given.is_floating_point():
                 raise ValueError(f"'{name}' holds {given.dtype}, expected a floating-point type such as torch.float32")
             values[name] = given.reshape(given.shape[0], size).t().contiguous()

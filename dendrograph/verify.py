@@ -65,7 +65,12 @@ def _check_edges(projection: Projection) -> list[str]:
     if not len(sources):
         return []
     wrong = []
-    if sources.min() < 0 or sources.max() >= projection.sources or targets.min() < 0 or targets.max() >= projection.targets:
+    if (
+        sources.min() < 0
+        or sources.max() >= projection.sources
+        or targets.min() < 0
+        or targets.max() >= projection.targets
+    ):
         wrong.append(f"{name}: an edge leaves its groups")
     step, same = np.diff(targets), np.diff(sources)
     if ((step < 0) | ((step == 0) & (same < 0))).any():

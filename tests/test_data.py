@@ -255,7 +255,7 @@ def test_offline_it_is_said_which_files_to_put_where(tmp_path: Path) -> None:
         "  they come from https://github.com/rois-codh/kmnist\n"
         "  or name the folder that has kmnist/ by --data-dir or DENDROGRAPH_DATA"
     )
-    failed = "downloading it failed: <urlopen error no network in this test>"
+    failed = "downloading it failed: URLError: <urlopen error no network in this test>"
     assert message(lambda: data.load("kmnist", folder)) == told.format(why=failed)
     assert message(lambda: data.load("kmnist", folder, download=False)) == told.format(
         why="downloading was not allowed"
@@ -406,7 +406,7 @@ def test_what_is_in_no_folder_is_downloaded_once(
 
 
 def test_what_openml_sends_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    labels, why = np.arange(30) % 10, "downloading it failed: OpenML's mnist_784"
+    labels, why = np.arange(30) % 10, "downloading it failed: DataError: OpenML's mnist_784"
     openml(monkeypatch, "mnist", np.full((30, 783), 7), labels)
     with pytest.raises(DataError, match=rf"{why} has shape \(30, 783\), which is not that of 'mnist'"):
         data.load("mnist")
@@ -425,7 +425,7 @@ def test_a_full_disk_leaves_no_half_download(tmp_path: Path, monkeypatch: pytest
 
     openml(monkeypatch, "mnist", np.zeros((30, 784)), np.arange(30) % 10)
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(DataError, match=r"downloading it failed: \[Errno 28\] No space left on device"):
+    with pytest.raises(DataError, match=r"downloading it failed: OSError: \[Errno 28\] No space left on device"):
         data.load("mnist")
     assert list((tmp_path / "cache" / "dendrograph").iterdir()) == []
 
@@ -464,7 +464,7 @@ def test_several_streams_each_keep_their_type(tmp_path: Path) -> None:
     assert inputs["a"].numpy() == pytest.approx(sight / 255)
     assert inputs["b"].numpy() == pytest.approx(sound)
     labels = torch.arange(6) % 2
-    streams = {"b": torch.from_numpy(sound), "a": torch.from_numpy(sight)}
+    streams = {"a": torch.from_numpy(sight), "b": torch.from_numpy(sound)}  # in another order
     assert data.from_tensors(streams, labels, streams, labels).digest == both.digest
 
 
@@ -515,7 +515,8 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "other capitals": (
         {"x_train": None, "X_train": GOOD["x_train"]},
-        f"no array 'x_train'; there are: X_train, x_test, y_test, y_train\n  did you mean 'X_train'? of no use: X_train\n  {KEYS}",
+        "no array 'x_train'; there are: X_train, x_test, y_test, y_train\n"
+        f"  did you mean 'X_train'? of no use: X_train\n  {KEYS}",
     ),
     "a misspelt split": (
         {"x_valid": GOOD["x_test"]},

@@ -5,10 +5,9 @@ By torch-scatter, or by the native PyTorch equivalent where torch-scatter is not
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 import sys
+from importlib.util import find_spec
 
-import torch
 from torch import Tensor
 
 from dendrograph.graph import Projection

@@ -1,0 +1,248 @@
+"""The command line: parses, calls, prints. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from dendrograph import __version__
+from dendrograph.errors import DendrographError
+
+app = typer.Typer(
+    name="dendrograph",
+    help="Simulate and train networks of dendritic neurons, declared as trees in YAML.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+MorphologyArgument = Annotated[
+    str,
+    typer.Argument(metavar="MORPHOLOGY", help="A YAML file, or the name of a shipped morphology.", show_default=False),
+]
+MorphologyOrRun = Annotated[
+    str,
+    typer.Argument(metavar="MORPHOLOGY|RUN", help="A YAML file, a shipped name, or a run folder.", show_default=False),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Turn a knob: dendrites=64, layers.0.count=512. May stand several times."
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inputs",
+        metavar="SHAPE",
+        help="Shape of a sample: 28x28, 32x32x3, 784; or STREAM=SHAPE, once a stream.",
+        show_default="28x28",
+    ),
+]
+Classes = Annotated[int | None, typer.Option("--classes", min=1, help="Units of the readout.", show_default="10")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of wiring, weights, split, order and noise.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder of data sets; DENDROGRAPH_DATA says the same.", show_default=False),
+]
+Kernel = Annotated[str, typer.Option("--kernel", help="auto, or a kernel to use wherever it can serve.")]
+
+
+def main() -> NoReturn:
+    """Entry point: every error of the user's is a message and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except DendrographError as error:
+        _fail(str(error), 2)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except typer.Abort:
+        _fail("aborted", 1)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        _fail(_usage(error), 2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    print(text if code != 2 else f"error: {text}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _usage(error: Any) -> str:
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "dendrograph"
+    return f"{error.format_message()}\n  `{command} --help` says what is allowed"
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        print(f"dendrograph {__version__}")
+        raise typer.Exit
+
+
+@app.command("train")
+def train_command(
+    morphology: MorphologyOrRun,
+    data: Annotated[
+        str | None, typer.Option(help="A data set's name, or the path of a .npz file.", show_default="digits")
+    ] = None,
+    data_dir: DataDir = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the data.", show_default="the paper's for the data set")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step.", show_default="128")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate.", show_default="0.001")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam, adamw, rmsprop or sgd.", show_default="adam")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of wiring, weights, split, order and noise.", show_default="0")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, or auto.", show_default="auto")] = None,
+    kernel: Annotated[
+        str | None, typer.Option(help="auto, or a kernel to use wherever it can serve.", show_default="auto")
+    ] = None,
+    early_stop: Annotated[
+        bool | None,
+        typer.Option("--early-stop", help="Stop after 10 epochs without a lower validation loss; keep the best."),
+    ] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Sigma of Gaussian noise on all inputs.", show_default="0")
+    ] = None,
+    sequential: Annotated[
+        bool | None, typer.Option("--sequential", help="Present the classes one after the other.")
+    ] = None,
+    settings: Settings = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder.", show_default="runs/NAME-DATA-seedN")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the run in --out (or with the RUN given); begin it if it has not begun."
+        ),
+    ] = False,
+) -> None:
+    """Train a network and leave a run folder.
+
+    Weights, history, metrics and learning curves are kept, and a checkpoint after every epoch: an interrupted run goes on
+    by --resume, to the same result.
+    """
+    from dendrograph.experiment import train_by_name
+
+    chosen = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": optimizer,
+        "seed": seed,
+        "device": device,
+        "early_stop": early_stop,
+        "noise": noise,
+        "sequential": sequential,
+    }
+    given = {key: value for key, value in chosen.items() if value is not None}
+    run = train_by_name(morphology, data, data_dir, kernel, given, _assignments(settings), out, resume)
+    test = run.metrics["test"]
+    print(f"test accuracy {test['accuracy']:.2%}, loss {test['loss']:.4f}, {test['samples']:,} samples")
+    print(f"results: {run.folder}")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    data_dir: DataDir = None,
+) -> None:
+    """Loss, accuracy and confusion matrix of a finished run on its test data, again from the folder alone."""
+    from dendrograph.describe import confusion
+    from dendrograph.experiment import evaluate_run
+
+    result = evaluate_run(run, data_dir)
+    print(f"test accuracy {result.accuracy:.2%}, loss {result.loss:.4f}, {result.samples:,} samples")
+    print("\nconfusion: rows are true classes, columns answers")
+    print(confusion(result.confusion))
+
+
+@app.command("show")
+def show_command(
+    morphology: MorphologyOrRun,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="The kernel of each projection, and why not the others.")
+    ] = False,
+    inputs: Inputs = None,
+    classes: Classes = None,
+    settings: Settings = None,
+    seed: Seed = 0,
+    kernel: Kernel = "auto",
+) -> None:
+    """Groups, compartments, synapses, parameters and memory of a network; nothing is trained."""
+    from dendrograph.describe import describe
+    from dendrograph.experiment import graph_of
+    from dendrograph.plan import plan as make_plan
+
+    graph = graph_of(morphology, _assignments(settings), _shapes(inputs), classes, seed)
+    print(describe(graph))
+    if plan:
+        print(f"\nplan\n{make_plan(graph, kernel)}")
+
+
+@app.command("check")
+def check_command(
+    morphology: MorphologyOrRun,
+    inputs: Inputs = None,
+    classes: Classes = None,
+    settings: Settings = None,
+    seed: Seed = 0,
+) -> None:
+    """Validate a morphology, compile it, and verify its wiring."""
+    from dendrograph.experiment import graph_of
+    from dendrograph.verify import verify
+
+    graph = graph_of(morphology, _assignments(settings), _shapes(inputs), classes, seed)
+    for line in verify(graph):
+        print(line)
+    print(f"{morphology}: the language is right and the wiring is as declared")
+
+
+@app.command("list")
+def list_command() -> None:
+    """The morphologies that ship with dendrograph."""
+    from dendrograph.describe import morphologies
+
+    print(morphologies())
+
+
+def _shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
+    shapes = {}
+    for text in texts or []:
+        stream, _, sides = text.rpartition("=")
+        parts = sides.lower().replace("×", "x").split("x")
+        if not all(part.isascii() and part.isdecimal() and int(part) for part in parts) or len(parts) > 3:
+            raise DendrographError(
+                f"--inputs {text}: '{sides}' is no shape\n  write 784, 28x28, 32x32x3, or STREAM=28x28"
+            )
+        shapes[stream or "image"] = tuple(int(part) for part in parts)
+    return shapes
+
+
+def _assignments(settings: list[str] | None) -> dict[str, str]:
+    assignments = {}
+    for setting in settings or []:
+        path, equals, value = setting.partition("=")
+        if not equals:
+            raise DendrographError(
+                f"--set {setting}: no '=' in it\n  write --set PATH=VALUE, such as --set dendrites=64"
+            )
+        assignments[path.strip()] = value
+    return assignments
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Learning curves from a history table: loss and accuracy over epochs, training against validation."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.figure import Figure
+
+TRAIN, VALIDATION = "#0072B2", "#D55E00"  # Okabe & Ito's colours, told apart by the colour-blind
+
+
+def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int | None = None) -> Figure:
+    """A figure of two panels, double-column width (183 mm).
+
+    Args:
+        history: rows with `epoch` and, for `train` and `validation`, `_loss` and `_accuracy` (a share of 1).
+        best_epoch: marked with a line where early stopping chose it.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(7.2, 2.7), layout="constrained")
+    FigureCanvasAgg(figure)
+    epochs = [row["epoch"] for row in history]
+    for axes, (what, label, factor) in zip(
+        figure.subplots(1, 2), (("loss", "Cross-entropy", 1), ("accuracy", "Accuracy (%)", 100)), strict=True
+    ):
+        for part, colour, style in (("train", TRAIN, "-"), ("validation", VALIDATION, "--")):
+            values = [factor * row[f"{part}_{what}"] for row in history]
+            axes.plot(epochs, values, style, color=colour, marker="o", markersize=2.5, linewidth=1.2, label=part)
+        if best_epoch:
+            axes.axvline(best_epoch, color="0.6", linewidth=0.8, zorder=0)
+        axes.set_xlabel("Epoch")
+        axes.set_ylabel(label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].legend(frameon=False)
+    return figure
+
+
+def as_bytes(figure: Figure, form: str) -> bytes:
+    """The figure as a PNG or PDF file, the same bytes for the same figure: no timestamp goes in."""
+    import matplotlib
+
+    stream = io.BytesIO()
+    with matplotlib.rc_context({"pdf.fonttype": 42}):  # text stays text
+        figure.savefig(stream, format=form, dpi=300, metadata={"CreationDate": None} if form == "pdf" else None)
+    return stream.getvalue()

@@ -1,0 +1,99 @@
+"""What `show`, `list` and `evaluate` print: plain text from a graph or a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrograph import memory
+from dendrograph.graph import Graph
+from dendrograph.library import shipped
+from dendrograph.morphology import load
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns aligned; those of numbers to the right."""
+    numeric = [all(row[i].replace(",", "").replace(".", "").isdecimal() for row in rows) for i in range(len(header))]
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        cells = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def describe(graph: Graph) -> str:
+    """Groups, projections, and totals with the memory that training takes."""
+    groups = [
+        (
+            group.name,
+            group.role,
+            f"{group.size:,}",
+            str(group.stage),
+            " ".join([group.nonlinearity.name, *(f"{key}={value:g}" for key, value in group.nonlinearity.parameters)])
+            if group.role in ("soma", "dendrite")
+            else "-",
+            f"{group.size if group.bias else 0:,}",
+        )
+        for group in graph.groups
+    ]
+    projections = [
+        (
+            projection.name,
+            projection.kind,
+            projection.field.rule if projection.field else "all" if projection.all_to_all else "tree",
+            f"{projection.edges:,}",
+            _fan_in(projection.fan_in()),
+            projection.init.name,
+        )
+        for projection in graph.projections
+    ]
+    shapes = ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in graph.inputs.items())
+    cables = graph.edges - graph.synapses
+    return "\n".join(
+        [
+            f"{graph.name}: inputs {shapes}; {graph.classes} classes; seed {graph.seed}",
+            "",
+            table(("group", "role", "units", "stage", "nonlinearity", "biases"), groups),
+            "",
+            table(("projection", "kind", "field", "edges", "fan-in", "init"), projections),
+            "",
+            f"compartments  {graph.compartments:,}",
+            f"synapses      {graph.synapses:,} (the readout's {graph.onto('readout')[0].edges:,} included) and {cables:,} cables",
+            f"parameters    {graph.parameters:,}",
+            f"memory        {memory.shown(4 * graph.parameters)} of parameters, about {memory.shown(_training(graph))} to train",
+            f"connectivity  {graph.connectivity_hash}",
+        ]
+    )
+
+
+def _fan_in(counts: NDArray[np.int64]) -> str:
+    if not len(counts):
+        return "0"
+    low, high = int(counts.min()), int(counts.max())
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def _training(graph: Graph) -> int:
+    dense = sum(projection.edges for projection in graph.projections if projection.all_to_all)
+    return memory.needed(graph.edges - dense, dense, graph.compartments)
+
+
+def morphologies() -> str:
+    """The morphologies that ship, with what each says about itself."""
+    loaded = [load(path) for path in shipped().values()]
+    knobs = [" ".join(f"{key}={value}" for key, value in morphology.parameters.items()) for morphology in loaded]
+    rows = [(morphology.name, morphology.about, knob) for morphology, knob in zip(loaded, knobs, strict=True)]
+    return table(("name", "about", "knobs"), rows)
+
+
+def confusion(counts: NDArray[np.int64]) -> str:
+    """A confusion matrix: rows are true classes, columns answers."""
+    classes = range(len(counts))
+    rows = [[f"{true}", *(f"{counts[true, answer]}" for answer in classes)] for true in classes]
+    return table(["", *map(str, classes)], rows)

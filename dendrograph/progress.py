@@ -1,0 +1,143 @@
+"""What a training shows while it runs: a bar on a terminal, a plain line an epoch elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
+
+class Reporter(Protocol):
+    """Told of a training's progress; it changes nothing."""
+
+    def start(self, epochs: int, done: int, samples: int) -> None:
+        """Training begins: `epochs` in all, `done` of them before, `samples` in each."""
+
+    def batch(self, epoch: int, samples: int, loss: float, accuracy: float) -> None:
+        """So many samples more are done; loss and accuracy are the means of this epoch so far."""
+
+    def epoch(self, row: Mapping[str, float]) -> None:
+        """An epoch is done: its row of the history."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+
+    def stop(self) -> None:
+        """Training has ended, one way or another."""
+
+
+def reporter(progress: bool) -> Reporter:
+    """The reporter that fits where standard output goes."""
+    if not progress:
+        return Silent()
+    return Bar() if sys.stdout.isatty() else Lines()
+
+
+class Silent:
+    """Shows nothing."""
+
+    def start(self, epochs: int, done: int, samples: int) -> None:
+        """Nothing."""
+
+    def batch(self, epoch: int, samples: int, loss: float, accuracy: float) -> None:
+        """Nothing."""
+
+    def epoch(self, row: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
+class Lines(Silent):
+    """One plain line an epoch, for logs."""
+
+    def start(self, epochs: int, done: int, samples: int) -> None:
+        """Start the clock."""
+        self.epochs, self.first, self.samples, self.began = epochs, done, samples, time.monotonic()
+
+    def epoch(self, row: Mapping[str, float]) -> None:
+        """Print the epoch's line."""
+        done = int(row["epoch"]) - self.first
+        rate = (time.monotonic() - self.began) / done
+        left = rate * (self.epochs - int(row["epoch"]))
+        print(
+            f"{epoch_text(row, self.epochs)}  {self.samples / max(rate, 1e-9):,.0f} samples/s  {clock(left)} left",
+            flush=True,
+        )
+
+    def note(self, text: str) -> None:
+        """Print it."""
+        print(text, flush=True)
+
+
+class Bar(Silent):
+    """A bar with loss, accuracy, samples a second and the remaining time; a line stays for each epoch."""
+
+    def start(self, epochs: int, done: int, samples: int) -> None:
+        """Show the bar."""
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.epochs, self.samples = epochs, samples
+        columns: list[str | ProgressColumn] = [
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+        ]
+        self.bar = Progress(*columns, transient=True)
+        self.task = self.bar.add_task("training", total=epochs * samples, completed=done * samples, state="")
+        self.began, self.seen, self.drawn = time.monotonic(), 0, 0.0
+        self.bar.start()
+
+    def batch(self, epoch: int, samples: int, loss: float, accuracy: float) -> None:
+        """Move the bar, ten times a second at most: drawing must not cost what training does."""
+        self.seen += samples
+        now = time.monotonic()
+        if now - self.drawn < 0.1:
+            return
+        self.drawn = now
+        rate = self.seen / max(now - self.began, 1e-9)
+        fields: dict[str, Any] = {"state": f"loss {loss:.4f}  accuracy {accuracy:.2%}  {rate:,.0f} samples/s"}
+        done = (epoch - 1) * self.samples + self._within(samples)
+        self.bar.update(self.task, description=f"epoch {epoch}/{self.epochs}", completed=done, **fields)
+
+    def _within(self, samples: int) -> int:
+        return (self.seen - 1) % self.samples + 1
+
+    def epoch(self, row: Mapping[str, float]) -> None:
+        """Leave the epoch's line above the bar."""
+        self.bar.console.print(epoch_text(row, self.epochs), highlight=False)
+
+    def note(self, text: str) -> None:
+        """Leave it above the bar."""
+        print(text)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if hasattr(self, "bar"):
+            self.bar.stop()
+
+
+def epoch_text(row: Mapping[str, float], epochs: int) -> str:
+    """One row of a history as a line."""
+    return (
+        f"epoch {int(row['epoch']):>{len(str(epochs))}}/{epochs}  "
+        f"train loss {row['train_loss']:.4f} accuracy {row['train_accuracy']:.2%}  "
+        f"validation loss {row['validation_loss']:.4f} accuracy {row['validation_accuracy']:.2%}"
+    )
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03`, `2:03`, `0:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

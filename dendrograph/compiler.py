@@ -9,7 +9,7 @@ import numpy as np
 
 from dendrograph import memory, wiring
 from dendrograph.errors import DendrographError, Fault, MorphologyError
-from dendrograph.graph import Field, Graph, Group, Indices, Projection
+from dendrograph.graph import Field, Graph, Group, Indices, Projection, Role
 from dendrograph.morphology import PREVIOUS, Compartment, Layer, Morphology, Shape, Synapses
 from dendrograph.tree import Branching, branchings
 from dendrograph.verify import verify
@@ -91,7 +91,7 @@ def compile(
             if place.parent is not None:
                 continue_to = f"{population.name}/{places[place.parent].name}"
                 projections.append(_cable_projection(name, continue_to, population.count * place.size, compartment))
-            role = "soma" if place.parent is None else "dendrite"
+            role: Role = "soma" if place.parent is None else "dendrite"
             add(
                 Group(
                     name,

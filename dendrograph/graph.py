@@ -21,6 +21,9 @@ Role = Literal["input", "dendrite", "soma", "readout"]
 Kind = Literal["synapse", "cable"]
 
 
+LINEAR = Nonlinearity("identity", ())
+
+
 @dataclass(frozen=True)
 class Group:
     """All compartments at one place of the tree across a layer's neurons: `hidden/basal`, `hidden/soma`.
@@ -36,7 +39,7 @@ class Group:
     start: int
     stage: int
     neurons: int
-    nonlinearity: Nonlinearity = Nonlinearity("identity", ())
+    nonlinearity: Nonlinearity = LINEAR
     integration: str = "sum"
     bias: bool = False
     dropout: float = 0.0

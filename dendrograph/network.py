@@ -44,12 +44,12 @@ class _Step:
 class DendriticNetwork(nn.Module):
     """A network of dendritic neurons, run by message passing over a compiled graph.
 
-    For each compartment i of a group, in order of the groups' stages,
+    For each compartment i of a group, stage by stage,
 
         u_i = b_i + sum over edges e = (s, i) of w_e y_s,    y_i = f(u_i),
 
-    where y_s is a presynaptic unit (synapse) or a child compartment (cable), f the group's nonlinearity, and dropout acts
-    on y. The readout is linear.
+    where y_s is a presynaptic unit (synapse) or a child compartment (cable), f the group's nonlinearity, and dropout
+    acts on y. The readout is linear.
 
     Args:
         graph: what `compile` gives.

@@ -15,8 +15,8 @@ class Branching:
     """All compartments at one place of a neuron's tree.
 
     `name` is `soma`, `basal`, `basal/tuft`, …; `parent` is the position of the parent's entry in the tuple that
-    `branchings` gives (None for the soma); `size` counts the compartments of one neuron. Compartment i is a child of the
-    parent's compartment i // `compartment.count`, so siblings are contiguous.
+    `branchings` gives (None for the soma); `size` counts the compartments of one neuron. Compartment i is a child of
+    the parent's compartment i // `compartment.count`, so siblings are contiguous.
     """
 
     name: str

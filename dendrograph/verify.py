@@ -1,4 +1,4 @@
-"""Wiring that is verified: a graph is held to what its morphology declares, by rules that do not share the drawing code."""
+"""Wiring that is verified: a graph is held to its declaration, by rules that share no code with the drawing of it."""
 
 from __future__ import annotations
 

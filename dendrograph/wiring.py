@@ -61,8 +61,8 @@ def pool(
 def neighbourhood(grid: Grid, centres: Indices, count: int, rng: np.random.Generator) -> Indices:
     """The `count` positions nearest to each centre: itself, the 3×3 neighbourhood, then rings outward.
 
-    A ring holds the positions at one Chebyshev distance, as far as they lie on the grid; the last ring that is needed is
-    sampled at random.
+    A ring holds the positions at one Chebyshev distance, as far as they lie on the grid; the last ring that is needed
+    is sampled at random.
 
     Returns:
         Shape (centres, count), each row sorted; positions are row × width + column.
@@ -112,5 +112,5 @@ def gather_centres(grid: Grid, around: Indices, targets: int, rng: np.random.Gen
 
 
 def spread_channels(positions: Indices, channels: int) -> Indices:
-    """Units of grid positions: all channels of each, in order. Shape (targets, count) to (targets, count × channels)."""
+    """Units of positions, all channels of each in order: (targets, count) to (targets, count × channels)."""
     return (positions[:, :, None] * channels + np.arange(channels)).reshape(len(positions), -1)

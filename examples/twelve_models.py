@@ -1,0 +1,41 @@
+"""The twelve models side by side: mean test accuracy over seeds with its standard deviation, from run folders.
+
+python examples/twelve_models.py --data fashion_mnist --epochs 10 --seeds 1 2 3 --runs runs/twelve
+
+Runs that are there already are not repeated; one that was interrupted goes on where it stopped.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+
+from dendrograph.experiment import train_by_name
+from dendrograph.library import shipped
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--data", default="fashion_mnist")
+parser.add_argument("--data-dir", type=Path)
+parser.add_argument("--epochs", type=int, default=10)
+parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+parser.add_argument("--set", action="append", default=["dendrites=8", "somata=64"], help="PATH=VALUE, a knob")
+parser.add_argument("--runs", type=Path, default=Path("runs/twelve"))
+arguments = parser.parse_args()
+knobs = dict(setting.split("=", 1) for setting in arguments.set)
+
+print("| model | parameters | test accuracy (%) | test loss | runs |")
+print("| --- | --- | --- | --- | --- |")
+for name in shipped():
+    results = []
+    for seed in arguments.seeds:
+        settings = {"epochs": arguments.epochs, "seed": seed}
+        out = arguments.runs / f"{name}-seed{seed}"
+        run = train_by_name(
+            name, arguments.data, arguments.data_dir, None, settings, knobs, out, resume=True, progress=False
+        )
+        results.append(run.metrics)
+    cells = [f"{name}", f"{results[0]['parameters']:,}"]
+    for what, factor, digits in (("accuracy", 100, 2), ("loss", 1, 4)):
+        values = [factor * result["test"][what] for result in results]
+        spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+        cells.append(f"{statistics.mean(values):.{digits}f}{spread}")
+    print(f"| {' | '.join(cells)} | {name}-seed{{{','.join(map(str, arguments.seeds))}}} |", flush=True)

@@ -1,0 +1,99 @@
+"""The README and the pages of docs/ are programs: every block of them runs, in order, page by page."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dendrograph import compile, load
+from dendrograph.cli import main
+from dendrograph.errors import MorphologyError
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path) -> Iterator[tuple[str, str]]:
+    """Language and content of each fenced block."""
+    for match in re.finditer(r"^```(\w*)[^\n]*\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        yield match[1], match[2]
+
+
+def run_command(line: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    words = shlex.split(line, comments=True)
+    assert words[0] == "dendrograph", f"a sh block holds dendrograph commands only, not: {line}"
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return int(stopped.value.code or 0)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "__page__"}
+    for language, content in blocks(page):
+        if language == "yaml":
+            name = re.match(r"(?:#.*\n|\n)*name: ([\w-]+)", content)
+            assert name, f"a yaml block is a whole morphology; fragments are text:\n{content}"
+            path = tmp_path / f"{name[1]}.yaml"
+            path.write_text(content)
+            compile(load(path), None if all(load(path).inputs.values()) else (28, 28))
+        elif language == "python":
+            exec(compile_page(content, page), names)
+        elif language == "sh":
+            for line in content.splitlines():
+                assert run_command(line, monkeypatch) == 0, line
+        else:
+            assert language in ("text", ""), f"no test knows the language {language!r}"
+
+
+def compile_page(content: str, page: Path) -> object:
+    import builtins
+
+    return builtins.compile(content, page.name, "exec")
+
+
+def test_readme_shows_the_true_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = list(blocks(ROOT / "README.md"))
+    morphology = next(content for language, content in found if language == "yaml")
+    shown = next(content for language, content in found if content.startswith("error: "))
+    before, name, after = morphology.rpartition("leaky_relu")
+    monkeypatch.chdir(tmp_path)
+    Path("two-branches.yaml").write_text(before + "leaky_rleu" + after)
+    with pytest.raises(MorphologyError) as raised:
+        load("two-branches.yaml")
+    assert f"error: {raised.value}\n" == shown
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            if not link.startswith("http"):
+                assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_results_of_the_readme_come_from_recorded_runs() -> None:
+    """Each row of the table is worked out again from the records in docs/results."""
+    import json
+    import statistics
+
+    table = re.search(
+        r"<!-- results: begin -->\n(.*?)<!-- results: end -->", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    assert table
+    rows = [line.strip("| ").split(" | ") for line in table[1].strip().splitlines()[2:]]
+    assert sorted(row[0] for row in rows) == sorted(path.stem for path in (ROOT / "morphologies").glob("*.yaml"))
+    for name, parameters, accuracy, _, runs in rows:
+        stem, seeds = re.fullmatch(r"([\w-]+)-seed\{([\d,]+)\}", runs).groups()  # type: ignore[union-attr]
+        folders = [ROOT / "docs" / "results" / "fashion_mnist" / f"{stem}-seed{seed}" for seed in seeds.split(",")]
+        metrics = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
+        assert stem == name
+        assert {f"{one['parameters']:,}" for one in metrics} == {parameters}
+        values = [100 * one["test"]["accuracy"] for one in metrics]
+        assert accuracy == f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"

@@ -1,0 +1,28 @@
+"""Every example runs to its end, as a program of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+QUICK = {"twelve_models": ["--data", "digits", "--epochs", "1", "--seeds", "1", "2"]}  # a smaller version of the same
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs(path: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", str(path), *QUICK.get(path.stem, [])]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    if path.stem == "twelve_models":
+        assert done.stdout.count("\n") == 14
+        assert len(list((tmp_path / "runs" / "twelve").iterdir())) == 24
+    else:
+        accuracy = float(done.stdout.split("accuracy")[1].split("%")[0])
+        assert accuracy > 75, done.stdout

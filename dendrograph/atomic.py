@@ -1,9 +1,11 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that come to be whole or not at all."""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from dendrograph.errors import RunError
@@ -15,25 +17,48 @@ def write(path: Path, content: bytes | str) -> None:
     Raises:
         RunError: it cannot be written; what stood there before still stands.
     """
-    data = content.encode() if isinstance(content, str) else content
-    temporary = None
+    temporary = _beside(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # a temporary file is private; the file itself is not
-        os.replace(temporary, path)
+        try:
+            with temporary.open("xb") as stream:
+                stream.write(content.encode() if isinstance(content, str) else content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
         raise RunError(
-            f"{path}: cannot be written: {error.strerror}\n  is the folder writable, is the disk full?"
+            f"{path}: cannot be written: {error.strerror or error}\n  is the folder writable, is the disk full?"
         ) from None
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def make_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Make a folder with these files in it, in one step; folders above it are made as needed.
+
+    Raises:
+        RunError: it cannot be made; nothing is left of it.
+    """
+    temporary = _beside(folder)
+    try:
+        try:
+            temporary.mkdir(parents=True)
+            for name, content in files.items():
+                write(temporary / name, content)
+            os.replace(temporary, folder)  # takes the place of an empty folder, and of no other
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise RunError(
+            f"{folder}: cannot be made: {error.strerror or error}\n  give a writable folder by --out"
+        ) from None
+
+
+def clear(folder: Path) -> None:
+    """Take away the half-written files that a killed process has left in a folder."""
+    for left in folder.glob(".*.tmp"):
+        left.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,7 +16,6 @@ from dendrograph.errors import DendrographError
 app = typer.Typer(
     name="dendrograph",
     help="Simulate and train networks of dendritic neurons, declared as trees in YAML.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -52,28 +53,34 @@ DataDir = Annotated[
 Kernel = Annotated[str, typer.Option("--kernel", help="auto, or a kernel to use wherever it can serve.")]
 
 
-def main() -> NoReturn:
-    """Entry point: every error of the user's is a message and exit code 2."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point: whatever the user can mend is a message and exit code 2; a traceback is a bug of ours."""
+    command = typer.main.get_command(app)
     try:
-        code = app(standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        with command.make_context("dendrograph", given) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as exit:
+        sys.exit(exit.exit_code)
     except DendrographError as error:
-        _fail(str(error), 2)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
-    except BrokenPipeError:
-        sys.stderr.close()
+        _fail(f"error: {error}", 2)
+    except KeyboardInterrupt as interrupt:
+        _fail(str(interrupt) or "interrupted", 130)
+    except BrokenPipeError:  # whoever read our output has read enough; the interpreter must not flush into the pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except typer.Abort:
-        _fail("aborted", 1)
+    except OSError as error:
+        _fail(f"error: {error}", 2)
     except Exception as error:
-        if not hasattr(error, "format_message"):
+        if not hasattr(error, "format_message"):  # the command line's own errors have it
             raise
-        _fail(_usage(error), 2)
-    sys.exit(code if isinstance(code, int) else 0)
+        _fail(f"error: {_usage(error)}", 2)
+    sys.exit(0)
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    print(text if code != 2 else f"error: {text}", file=sys.stderr)
+    print(text, file=sys.stderr)
     sys.exit(code)
 
 
@@ -83,12 +90,15 @@ def _usage(error: Any) -> str:
 
 
 @app.callback(invoke_without_command=True)
-def _version(
+def _dendrograph(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
         print(f"dendrograph {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command("train")
@@ -132,8 +142,8 @@ def train_command(
 ) -> None:
     """Train a network and leave a run folder.
 
-    Weights, history, metrics and learning curves are kept, and a checkpoint after every epoch: an interrupted run goes on
-    by --resume, to the same result.
+    Weights, history, metrics and learning curves are kept, and a checkpoint after every epoch: an interrupted run
+    goes on by --resume, to the same result.
     """
     from dendrograph.experiment import train_by_name
 
@@ -160,7 +170,10 @@ def evaluate_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
     data_dir: DataDir = None,
 ) -> None:
-    """Loss, accuracy and confusion matrix of a finished run on its test data, again from the folder alone."""
+    """Test a finished run again, from its folder alone.
+
+    Loss, accuracy and confusion matrix on its test data.
+    """
     from dendrograph.describe import confusion
     from dendrograph.experiment import evaluate_run
 
@@ -182,7 +195,10 @@ def show_command(
     seed: Seed = 0,
     kernel: Kernel = "auto",
 ) -> None:
-    """Groups, compartments, synapses, parameters and memory of a network; nothing is trained."""
+    """Show what a network is made of; nothing is trained.
+
+    Groups, compartments, synapses, parameters and memory.
+    """
     from dendrograph.describe import describe
     from dendrograph.experiment import graph_of
     from dendrograph.plan import plan as make_plan
@@ -201,7 +217,7 @@ def check_command(
     settings: Settings = None,
     seed: Seed = 0,
 ) -> None:
-    """Validate a morphology, compile it, and verify its wiring."""
+    """Validate a morphology, compile it, verify its wiring."""
     from dendrograph.experiment import graph_of
     from dendrograph.verify import verify
 
@@ -220,27 +236,32 @@ def list_command() -> None:
 
 
 def _shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
-    shapes = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for text in texts or []:
-        stream, _, sides = text.rpartition("=")
+        stream, equals, sides = text.rpartition("=")
+        stream = stream.strip() if equals else "image"
         parts = sides.lower().replace("×", "x").split("x")
-        if not all(part.isascii() and part.isdecimal() and int(part) for part in parts) or len(parts) > 3:
-            raise DendrographError(
-                f"--inputs {text}: '{sides}' is no shape\n  write 784, 28x28, 32x32x3, or STREAM=28x28"
-            )
-        shapes[stream or "image"] = tuple(int(part) for part in parts)
+        right = all(part.isascii() and part.isdecimal() and int(part) for part in parts) and len(parts) <= 3
+        if not right or not stream:
+            raise DendrographError(f"--inputs {text}: no shape\n  write 784, 28x28, 32x32x3, or STREAM=28x28")
+        if stream in shapes:
+            raise DendrographError(f"--inputs {text}: stream '{stream}' has a shape already\n  give each stream once")
+        shapes[stream] = tuple(int(part) for part in parts)
     return shapes
 
 
 def _assignments(settings: list[str] | None) -> dict[str, str]:
-    assignments = {}
+    assignments: dict[str, str] = {}
     for setting in settings or []:
         path, equals, value = setting.partition("=")
-        if not equals:
+        path = path.strip()
+        if not equals or not path:
             raise DendrographError(
-                f"--set {setting}: no '=' in it\n  write --set PATH=VALUE, such as --set dendrites=64"
+                f"--set {setting}: no PATH=VALUE\n  write --set PATH=VALUE, such as --set dendrites=64"
             )
-        assignments[path.strip()] = value
+        if path in assignments:
+            raise DendrographError(f"--set {setting}: '{path}' is set already\n  set each path once")
+        assignments[path] = value
     return assignments
 
 

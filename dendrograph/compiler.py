@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import math
+import operator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from dendrograph import memory, wiring
-from dendrograph.errors import DendrographError, Fault, MorphologyError
+from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean
 from dendrograph.graph import Field, Graph, Group, Indices, Projection, Role
-from dendrograph.morphology import PREVIOUS, Compartment, Layer, Morphology, Shape, Synapses
+from dendrograph.morphology import Compartment, Morphology, Shape, Synapses
+from dendrograph.reading import flow
 from dendrograph.tree import Branching, branchings
 from dendrograph.verify import verify
 
-MOST_LAYERS = 1000
+MOST_GROUPS = 100_000  # of compartments and of synapses: each takes time, however few it holds
+
+# Purposes of streams of random numbers; that of the initial weights is 2.
+_SYNAPSES = 0
+_CENTRES = 1
 
 
 @dataclass(frozen=True)
 class Population:
-    """One layer after stacks are unfolded. `scope` maps each name that its synapses may use to a group."""
+    """One layer after stacks are unfolded. `scope` maps each name that its synapses may use to a stream or a layer."""
 
     name: str
     neuron: Compartment
@@ -29,12 +38,25 @@ class Population:
 
 @dataclass(frozen=True)
 class Source:
-    """A group as its targets see it: its units, and the grid that receptive fields are laid on."""
+    """A group as its targets see it; `shape` is (units,), (height, width) or (height, width, channels)."""
 
     group: str
-    size: int
-    grid: tuple[int, int]
-    channels: int
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Its units."""
+        return math.prod(self.shape)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """The grid that receptive fields are laid on."""
+        return wiring.nearly_square(self.shape[0]) if len(self.shape) == 1 else (self.shape[0], self.shape[1])
+
+    @property
+    def channels(self) -> int:
+        """Units at each position of the grid."""
+        return self.shape[2] if len(self.shape) == 3 else 1
 
 
 def compile(
@@ -63,41 +85,44 @@ def compile(
         raise DendrographError(f"classes must be a whole number of at least 1, found {classes!r}")
     if type(seed) is not int or seed < 0:
         raise DendrographError(f"the seed must be a whole number of at least 0, found {seed!r}")
+    morphology = morphology.checked()
     shapes = _bind_inputs(morphology, inputs)
     populations = tuple(_populations(morphology))
-    _refuse_unused(morphology, populations)
     _refuse_what_does_not_fit(morphology, shapes, populations, classes, memory_limit)
 
     groups: dict[str, Group] = {}
     projections: list[Projection] = []
-    sources: dict[str, Source] = {}
+    sources = {stream: Source(stream, shape) for stream, shape in shapes.items()}
+    reached: dict[str, list[int]] = defaultdict(list)  # stages of the sources of each group
 
     def add(group: Group) -> None:
-        reached = [groups[projection.source].stage for projection in projections if projection.target == group.name]
-        stage = 0 if group.role == "input" else 1 + max(reached, default=0)
-        start = sum(other.size for other in groups.values())
-        groups[group.name] = Group(**{**vars(group), "stage": stage, "start": start})
+        last = next(reversed(groups.values()), None)
+        start = last.start + last.size if last else 0
+        stage = 0 if group.role == "input" else 1 + max(reached[group.name], default=0)
+        groups[group.name] = replace(group, stage=stage, start=start)
 
-    for stream, shape in shapes.items():
-        sources[stream] = _input_source(stream, shape)
-        add(Group(stream, "input", stream, sources[stream].size, 0, 0, 1))
+    def project(projection: Projection) -> None:
+        projections.append(projection)
+        reached[projection.target].append(groups[projection.source].stage)
+
+    for stream, source in sources.items():
+        add(Group(stream, "input", stream, source.size, 0, 0, 1))
     for number, population in enumerate(populations):
         places = branchings(population.neuron)
         # Children stand before their parents in the list of groups, so that a single pass runs the network.
-        for place in reversed(places):
+        for position, place in reversed(list(enumerate(places))):
             compartment = place.compartment
             name = f"{population.name}/{place.name}"
-            projections += _synapse_projections(name, population, place, sources, (seed, number, places.index(place)))
-            if place.parent is not None:
-                continue_to = f"{population.name}/{places[place.parent].name}"
-                projections.append(_cable_projection(name, continue_to, population.count * place.size, compartment))
+            size = population.count * place.size
+            for projection in _synapse_projections(name, population, place, sources, (seed, number, position)):
+                project(projection)
             role: Role = "soma" if place.parent is None else "dendrite"
             add(
                 Group(
                     name,
                     role,
                     population.name,
-                    population.count * place.size,
+                    size,
                     0,
                     0,
                     population.count,
@@ -107,11 +132,13 @@ def compile(
                     compartment.dropout,
                 )
             )
-        soma = f"{population.name}/{population.neuron.name}"
-        sources[soma] = Source(soma, population.count, wiring.nearly_square(population.count), 1)
-    last = sources[_soma_of(populations[-1])]
+            if place.parent is not None:
+                parent = f"{population.name}/{places[place.parent].name}"
+                project(_cable_projection(name, parent, size, compartment))
+        sources[population.name] = _soma_of(population)
+    last = sources[populations[-1].name]
     readout = morphology.readout
-    projections.append(
+    project(
         Projection(f"{last.group}->readout", "synapse", last.group, "readout", last.size, classes, readout.init, None)
     )
     add(Group("readout", "readout", "readout", classes, 0, 0, classes, bias=readout.bias))
@@ -122,8 +149,8 @@ def compile(
     return graph
 
 
-def _soma_of(population: Population) -> str:
-    return f"{population.name}/{population.neuron.name}"
+def _soma_of(population: Population) -> Source:
+    return Source(f"{population.name}/{population.neuron.name}", (population.count,))
 
 
 def _bind_inputs(
@@ -139,11 +166,13 @@ def _bind_inputs(
     elif len(streams) == 1:
         given = {next(iter(streams)): inputs}
     else:
-        wanted = ", ".join(streams)
-        raise DendrographError(f"{morphology.name} has several input streams\n  give a shape for each of: {wanted}")
+        problem = "there are several input streams, but one shape was given"
+        raise MorphologyError([morphology.fault(("inputs",), problem, f"give the shape of each: {', '.join(streams)}")])
     faults = [
-        Fault(
-            morphology.file, f"inputs.{name}", f"the data has a stream '{name}', which the morphology does not declare"
+        morphology.fault(
+            ("inputs",),
+            f"the data has a stream '{clip(str(name))}', which the morphology does not declare",
+            did_you_mean(name, streams, "declared"),
         )
         for name in given
         if name not in streams
@@ -151,93 +180,38 @@ def _bind_inputs(
     shapes = {}
     for name, declared in streams.items():
         found = given.get(name)
-        shape = declared if found is None else (found,) if isinstance(found, int) else tuple(found)
-        path = f"inputs.{name}"
-        if shape is None:
-            faults.append(Fault(morphology.file, path, "no shape", "the stream is auto: the data must bring its shape"))
-            continue
-        if not 1 <= len(shape) <= 3 or any(type(side) is not int or side < 1 for side in shape):
-            allowed = "units, (height, width) or (height, width, channels), each at least 1"
-            faults.append(Fault(morphology.file, path, f"{shape} is no shape of an input", allowed))
-        elif declared and shape != declared and not (len(declared) == 1 and np.prod(shape) == declared[0]):
-            problem = f"declared as {list(declared)}, but the data has {list(shape)}"
-            faults.append(Fault(morphology.file, path, problem, "write auto to take the shape of the data"))
-        # A stream declared as so many units is a plain vector, whatever the shape of the data.
-        shapes[name] = tuple(declared) if declared and len(declared) == 1 else tuple(shape)
+        shape = declared if found is None else _as_shape(found)
+        path = ("inputs", name)
+        if found is None and declared is None:
+            remedy = "declare it, such as [28, 28], or give the shape of the data"
+            faults.append(morphology.fault(path, f"the shape of the stream '{name}' is not known", remedy))
+        elif shape is None:
+            allowed = "a shape is units, (height, width) or (height, width, channels), each at least 1"
+            faults.append(morphology.fault(path, f"the data's shape {flow(found)} is no shape of an input", allowed))
+        elif declared and shape != declared and not (len(declared) == 1 and math.prod(shape) == declared[0]):
+            problem = f"declared as {flow(declared)}, but the data has {flow(shape)}"
+            faults.append(morphology.fault(path, problem, "write auto to take the shape of the data"))
+        else:
+            # A stream declared as so many units is a plain vector, whatever the shape of the data.
+            shapes[name] = declared if declared and len(declared) == 1 else shape
     if faults:
         raise MorphologyError(faults)
     return shapes
 
 
+def _as_shape(found: Any) -> Shape | None:
+    """The shape of an input as a tuple; None where it is none. NumPy's whole numbers are taken, too."""
+    try:
+        shape = tuple(operator.index(side) for side in (found if isinstance(found, Iterable) else (found,)))
+    except TypeError:
+        return None
+    return shape if 1 <= len(shape) <= 3 and min(shape) >= 1 else None
+
+
 def _populations(morphology: Morphology) -> Iterator[Population]:
-    """Unfold `repeat` and stacks; a layer that is repeated is numbered, and its bare name means the latest copy."""
-    streams = list(morphology.inputs)
-    scope = {stream: stream for stream in streams}
-    if len(streams) == 1:
-        scope[PREVIOUS] = streams[0]
-    total = 0
-
-    def unfold(layer: Layer, names: Iterator[str], copies: int) -> Iterator[Population]:
-        nonlocal total
-        for _ in range(copies):
-            total += 1
-            if total > MOST_LAYERS:
-                problem = f"more than {MOST_LAYERS} layers"
-                raise MorphologyError([layer.where.fault(problem, "a smaller repeat", "repeat")])
-            name = next(names)
-            neuron = morphology.neurons[layer.neuron]
-            yield Population(name, neuron, layer.count, dict(scope))
-            soma = f"{name}/{neuron.name}"
-            scope.update({name: soma, layer.name: soma, PREVIOUS: soma})
-
-    def numbered(layer: Layer, copies: int) -> Iterator[str]:
-        return (f"{layer.name}{copy + 1}" if copies > 1 else layer.name for copy in range(copies))
-
-    for entry in morphology.layers:
-        if isinstance(entry, Layer):
-            yield from unfold(entry, numbered(entry, entry.repeat), entry.repeat)
-            continue
-        names = [numbered(layer, entry.repeat * layer.repeat) for layer in entry.layers]
-        for _ in range(entry.repeat):
-            for layer, own_names in zip(entry.layers, names, strict=True):
-                yield from unfold(layer, own_names, layer.repeat)
-
-
-def _refuse_unused(morphology: Morphology, populations: tuple[Population, ...]) -> None:
-    """A stream or a layer that feeds nothing is a slip: it would cost time and change nothing."""
-    used = {_soma_of(populations[-1])}
-    names = [population.name for population in populations]
-    for name in names:
-        if names.count(name) > 1:
-            raise MorphologyError(
-                [Fault(morphology.file, "layers", f"two layers are named '{name}' once repeats unfold")]
-            )
-    for population in populations:
-        for place in branchings(population.neuron):
-            for synapses in place.compartment.synapses:
-                used.update(population.scope[source] for source in synapses.sources)
-    faults = [
-        Fault(
-            morphology.file,
-            f"inputs.{stream}",
-            "no synapse draws from this stream",
-            "remove it, or name it in a 'from'",
-        )
-        for stream in morphology.inputs
-        if stream not in used
-    ]
-    faults += [
-        Fault(
-            morphology.file,
-            "layers",
-            f"layer '{population.name}' feeds nothing",
-            "let a later layer draw from it; in a repeated layer, from: previous is the copy before",
-        )
-        for population in populations
-        if _soma_of(population) not in used
-    ]
-    if faults:
-        raise MorphologyError(faults)
+    """The layers, stacks and repeats unfolded."""
+    for copy in morphology.copies():
+        yield Population(copy.name, morphology.neurons[copy.layer.neuron], copy.layer.count, copy.scope)
 
 
 def _refuse_what_does_not_fit(
@@ -248,63 +222,72 @@ def _refuse_what_does_not_fit(
     limit: int | None,
 ) -> None:
     """Count synapses and compartments and compare with memory; check that each field has enough sources."""
-    units = {stream: _input_source(stream, shape) for stream, shape in shapes.items()}
-    sampled = dense = compartments = 0
-    faults: dict[Fault, None] = {}
+    units = {stream: Source(stream, shape) for stream, shape in shapes.items()}
+    inputs = sum(source.size for source in units.values())
+    sampled = dense = compartments = groups = 0
+    faults: dict[int, Fault] = {}  # one for an entry of synapses, in however many layers it stands
     for population in populations:
         for place in branchings(population.neuron):
             size = population.count * place.size
+            groups += 1 + len(place.compartment.synapses)
             compartments += size
             sampled += size if place.parent is not None else 0
             for synapses in place.compartment.synapses:
-                found = [units[population.scope[source]] for source in synapses.sources]
+                found = _presynaptic(synapses, population, units)
                 total = sum(source.size for source in found)
                 if synapses.count == "all":
                     dense += size * total
                     continue
                 sampled += size * synapses.count * (found[0].channels if synapses.field in ("local", "global") else 1)
-                if fault := _too_few(synapses, found, size):
-                    faults[fault] = None
-        # The grid is laid out only when the layer is compiled: its factors are not needed to count.
-        units[_soma_of(population)] = Source(_soma_of(population), population.count, (1, population.count), 1)
-    if faults:
-        raise MorphologyError(faults)
+                if fault := _too_few(synapses, found, population.name):
+                    faults.setdefault(id(synapses), fault)
+        units[population.name] = _soma_of(population)
+        if groups > MOST_GROUPS:
+            raise DendrographError(
+                f"{morphology.file}: more than {MOST_GROUPS:,} kinds of compartments and synapses, layer by layer\n"
+                "  compartments that are alike are written once, with a count"
+            )
+    Faults(faults.values()).raise_if_any()
     dense += populations[-1].count * classes
-    needed = memory.needed(sampled, dense, compartments)
+    needed = memory.needed(sampled, dense, inputs + compartments + classes)
     there = memory.available() if limit is None else limit
     if needed > there:
+        asked = f"{_counted(sampled + dense)} synapses and cables, {_counted(compartments)} compartments and "
         raise DendrographError(
-            f"{morphology.file or morphology.name}: {sampled + dense:,} synapses and cables and {compartments:,} "
-            f"compartments were asked for, which takes about {memory.shown(needed)} to train; "
-            f"{memory.shown(there)} of memory are available\n  ask for fewer somata, dendrites or synapses"
+            f"{morphology.file}: {asked}{_counted(inputs)} input units were asked for, which takes about "
+            f"{memory.shown(needed)} to train; {memory.shown(there)} of memory is available\n"
+            "  ask for fewer somata, dendrites or synapses"
         )
 
 
-def _too_few(synapses: Synapses, sources: list[Source], targets: int) -> Fault | None:
+def _counted(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else "more than 10^15"
+
+
+def _presynaptic(synapses: Synapses, population: Population, sources: Mapping[str, Source]) -> list[Source]:
+    """What synapses draw from, each once: in a first layer `[previous, image]` is the image alone."""
+    return [sources[origin] for origin in dict.fromkeys(population.scope[name] for name in synapses.sources)]
+
+
+def _too_few(synapses: Synapses, sources: list[Source], layer: str) -> Fault | None:
     count = synapses.count
     assert isinstance(count, int)
-    names = ", ".join(synapses.sources)
+    drawn_from = " and ".join(f"'{source.group.split('/')[0]}'" for source in sources)
     if synapses.field in ("local", "global"):
         if len(sources) > 1:
             problem = f"field '{synapses.field}' lies on one grid, but there are {len(sources)} sources"
-            return synapses.where.fault(problem, "write one synapses entry a source", "from")
+            return synapses.where.fault(problem, "write an entry of synapses for each source", "from")
         positions = sources[0].size // sources[0].channels
         if count > positions:
-            problem = f"{count} positions asked for, but '{names}' has {positions}"
+            problem = f"{count} positions asked for in layer '{layer}', but {drawn_from} has {positions}"
             return synapses.where.fault(problem, f"at most {positions}", "count")
         return None
     total = sum(source.size for source in sources)
     if count > total and not synapses.replace:
-        problem = f"{count} synapses a compartment asked for, but '{names}' has {total} units"
+        have = "have" if len(sources) > 1 else "has"
+        problem = f"{count} synapses a compartment asked for in layer '{layer}', but {drawn_from} {have} {total} units"
         return synapses.where.fault(problem, f"at most {total}, or replace: true", "count")
     return None
-
-
-def _input_source(stream: str, shape: tuple[int, ...]) -> Source:
-    size = int(np.prod(shape, dtype=object))
-    if len(shape) == 1:
-        return Source(stream, size, wiring.nearly_square(size), 1)
-    return Source(stream, size, (shape[0], shape[1]), shape[2] if len(shape) == 3 else 1)
 
 
 def _cable_projection(child: str, parent: str, size: int, compartment: Compartment) -> Projection:
@@ -327,14 +310,15 @@ def _synapse_projections(
     size = population.count * place.size
     taken: dict[str, int] = {}
     for entry, synapses in enumerate(place.compartment.synapses):
-        found = [sources[population.scope[source]] for source in synapses.sources]
+        found = _presynaptic(synapses, population, sources)
         drawn: tuple[Indices, Indices] | None = None
-        field = Field("all", sum(source.size for source in found))
+        units = sum(source.size for source in found)
+        field = Field("all", units, units * size)
         if synapses.count != "all":
             # Each entry has a stream of random numbers of its own: a change elsewhere leaves its wiring as it is.
-            rng = np.random.default_rng([seed, layer, position, entry])
+            rng = wiring.stream(seed, _SYNAPSES, layer, position, entry)
             # One neuron has one centre a source, whichever of its dendrites asks: hence a stream a layer and source.
-            neuron_rng = np.random.default_rng([seed, layer, *found[0].group.encode()])
+            neuron_rng = wiring.stream(seed, _CENTRES, layer, *found[0].group.encode())
             field, drawn = _draw(synapses, found, population.count, place.size, rng, neuron_rng)
         offset = 0
         for source in found:
@@ -362,21 +346,27 @@ def _draw(
     targets = neurons * per_neuron
     total = sum(source.size for source in sources)
     if synapses.field == "pooled":
-        return Field("pooled", None), wiring.pool(total, targets, count, rng, synapses.replace)
+        field = Field("pooled", None, count * targets, not synapses.replace)
+        return field, wiring.pool(total, targets, count, rng, synapses.replace)
     if synapses.field == "random":
         drawn = wiring.sample(total, targets, count, rng, synapses.replace)
-        return Field("random", count), (drawn.ravel(), np.repeat(np.arange(targets), count))
+        field = Field("random", count, count * targets, not synapses.replace)
+        return field, (drawn.ravel(), np.repeat(np.arange(targets), count))
     grid, channels = sources[0].grid, sources[0].channels
-    neuron_centres = None
+    neuron_centres, members = None, 0
     if synapses.field == "local":
         centres = wiring.scatter_centres(grid, targets, rng)
     else:
-        sets = -(-neurons // synapses.group)
-        of_sets = wiring.scatter_centres(grid, sets, neuron_rng)
-        members = synapses.group * per_neuron
-        centres = wiring.gather_centres(grid, of_sets, members, rng)[:targets]
+        members = min(synapses.group, neurons) * per_neuron
+        full, rest = divmod(targets, members)  # the last set of neurons that share a centre may be smaller
+        of_sets = wiring.scatter_centres(grid, full + (rest > 0), neuron_rng)
+        in_full = wiring.gather_centres(grid, of_sets[:full], members, rng)
+        centres = np.concatenate([in_full, wiring.gather_centres(grid, of_sets[full:], rest, rng)])
         neuron_centres = np.repeat(of_sets, members)[:targets]
     near = wiring.neighbourhood(grid, centres, count, rng)
     units = wiring.spread_channels(near, channels)
-    field = Field(synapses.field, count * channels, grid, channels, count, centres, neuron_centres)
-    return field, (units.ravel(), np.repeat(np.arange(targets), count * channels))
+    fan_in = count * channels
+    field = Field(
+        synapses.field, fan_in, fan_in * targets, True, grid, channels, count, centres, neuron_centres, members
+    )
+    return field, (units.ravel(), np.repeat(np.arange(targets), fan_in))

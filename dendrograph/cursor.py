@@ -6,42 +6,22 @@ raises at the end if there was any.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dendrograph.document import Document, Path, show_path
-from dendrograph.errors import Fault, MorphologyError, did_you_mean
+from dendrograph.document import Document
+from dendrograph.errors import Faults, clip, did_you_mean
 from dendrograph.expressions import LARGEST
+from dendrograph.reading import Path, describe, flow
 
-PLACEHOLDER = ""  # what `slug` returns for a fault; checks that compare names pass over it
+PLACEHOLDER = ""  # what `slug` and `choice` return for a fault; checks that compare names pass over it
+SMALLEST, GREATEST = 1e-30, 1e30  # float32 holds these, and their products with weights of a usual size
 
 _SLUG = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
-
-
-class Faults:
-    """The faults found so far, each once, in the order of their discovery."""
-
-    def __init__(self, found: Iterable[Fault] = ()) -> None:
-        self._found: dict[Fault, None] = dict.fromkeys(found)
-        self._paths = {(fault.place, fault.path) for fault in self._found}
-
-    def add(self, fault: Fault) -> None:
-        """Note a fault, unless the very value has one already: a second message would only echo the first."""
-        if (fault.place, fault.path) not in self._paths:
-            self._found[fault] = None
-            self._paths.add((fault.place, fault.path))
-
-    def raise_if_any(self) -> None:
-        """Raise all of them together as one `MorphologyError`, in the order of the file."""
-        if self._found:
-            raise MorphologyError(sorted(self._found, key=_in_file_order))
-
-
-def _in_file_order(fault: Fault) -> tuple[int, int]:
-    line_and_column = re.search(r":(\d+):(\d+)\Z", fault.place)
-    return (int(line_and_column[1]), int(line_and_column[2])) if line_and_column else (0, 0)
+_SLUG_RULE = "a name is a letter, then letters, digits, '-' and '_', 64 characters at most"
 
 
 class Cursor:
@@ -53,25 +33,16 @@ class Cursor:
         self.value = document.value if value is ... else value
         self.path = path
 
-    @property
-    def place(self) -> str:
-        """`file:line:column` of the value."""
-        return self.document.place(self.path)
+    def fault(self, problem: str, remedy: str = "", at: str | None = None, key: bool = False) -> None:
+        """Note what is wrong with this value; or with the value at a key (`at`), or with that key itself."""
+        path = self.path if at is None else (*self.path, at)
+        self.faults.add(self.document.fault(path, problem, remedy, key))
 
-    @property
-    def shown_path(self) -> str:
-        """The path as messages write it: `layers[0].count`."""
-        return show_path(self.path)
-
-    def fault(self, problem: str, remedy: str = "") -> None:
-        """Note what is wrong with this value."""
-        self.faults.add(Fault(self.place, self.shown_path, problem, remedy))
-
-    def expected(self, what: str) -> None:
+    def expected(self, what: str, remedy: str = "") -> None:
         """Note that the value is not `what`."""
-        found = describe(self.value)
         source = self.document.expressions.get(self.path)
-        self.fault(f"expected {what}, found {found}" + (f" (the value of '{source}')" if source else ""))
+        found = describe(self.value) + (f", the value of '{clip(source)}'" if source else "")
+        self.fault(f"expected {what}, found {found}", remedy)
 
     def child(self, key: str | int) -> Cursor | None:
         """The value at a key of this mapping, or None where the key is absent."""
@@ -79,52 +50,69 @@ class Cursor:
             return None
         return Cursor(self.document, self.faults, self.value[key], (*self.path, key))
 
-    def keys(self, allowed: Iterable[str], required: Iterable[str] = ()) -> bool:
-        """Whether this is a mapping; unknown and missing keys are noted as faults. Nothing stands for `{}`."""
+    def keys(
+        self,
+        allowed: Iterable[str],
+        required: Mapping[str, str] | None = None,
+        such_as: str = "",
+        hints: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Whether this is a mapping; unknown and missing keys are noted as faults. Nothing stands for `{}`.
+
+        Args:
+            allowed: the keys that there are.
+            required: those that must stand, each with what to write.
+            such_as: an example of the mapping.
+            hints: what to do about keys that are not allowed here, though a user may expect them.
+        """
+        known = sorted(allowed)
         if self.value is None:
             self.value = {}
         if not isinstance(self.value, dict):
-            self.expected(f"a mapping of {', '.join(sorted(allowed))}")
+            self.expected(f"a mapping of {', '.join(known)}", such_as and f"such as {such_as}")
             return False
-        known = tuple(allowed)
-        for key in self.value:
-            if key not in known:
-                path = (*self.path, key)
-                problem = f"unknown key '{_clip(key)}'"
-                place = self.document.place(path, key=True)
-                self.faults.add(Fault(place, show_path(path), problem, did_you_mean(key, known)))
-        for key in required:
-            if key not in self.value:
-                self.faults.add(Fault(self.place, show_path((*self.path, key)), f"missing key '{key}'"))
+        unknown = [key for key in self.value if key not in known]
+        for key in unknown:
+            remedy = (hints or {}).get(key) or did_you_mean(key, known)
+            self.fault(f"unknown key '{clip(key)}'", remedy, key, key=True)
+        for key, remedy in (required or {}).items():
+            # A key that is misspelt is told of once.
+            if key not in self.value and not difflib.get_close_matches(key, unknown):
+                self.fault(f"missing key '{key}'", remedy, key)
         return True
 
-    def entries(self, what: str) -> list[Cursor]:
-        """The elements of this list; a fault and no element where it is no list."""
+    def entries(self, what: str, remedy: str = "give at least one, or leave the key out") -> list[Cursor]:
+        """The elements of this list; a fault and no element where it is no list, or an empty one."""
         if not isinstance(self.value, list):
-            self.expected(f"a list of {what}")
+            self.expected(f"a list of {what}", "begin each entry with '- '" if isinstance(self.value, dict) else "")
             return []
+        if not self.value:
+            self.fault(f"an empty list of {what}", remedy)
         return [Cursor(self.document, self.faults, item, (*self.path, index)) for index, item in enumerate(self.value)]
 
-    def named_entries(self, what: str) -> list[tuple[str, Cursor]]:
-        """The entries of this mapping whose keys are names of the user's; a bad name is a fault."""
+    def named_entries(self, what: str, reserved: Iterable[str] = ()) -> dict[str, Cursor]:
+        """The entries of this mapping, whose keys are names of the user's choice; a bad name is a fault."""
+        if self.value is None:
+            self.value = {}
         if not isinstance(self.value, dict):
-            self.expected(f"a mapping of {what}")
-            return []
-        result = []
+            self.expected(f"a mapping of {what}", "begin each with its name and ':'" * isinstance(self.value, list))
+            return {}
         for key in self.value:
-            cursor = Cursor(self.document, self.faults, self.value[key], (*self.path, key))
             if not _SLUG.match(key):
-                place = self.document.place(cursor.path, key=True)
-                self.faults.add(Fault(place, cursor.shown_path, f"'{_clip(key)}' is no name", _SLUG_RULE))
-            result.append((key, cursor))
-        return result
+                self.fault(f"'{clip(key)}' is no name", _SLUG_RULE, key, key=True)
+            elif key in reserved:
+                self.fault(f"'{key}' is a word of the language", "choose another name", key, key=True)
+        return {key: Cursor(self.document, self.faults, item, (*self.path, key)) for key, item in self.value.items()}
 
-    def whole(self, minimum: int) -> int:
-        """A whole number of at least `minimum`."""
-        if type(self.value) is not int or not minimum <= self.value <= LARGEST:
-            self.expected(f"a whole number of at least {minimum}")
-            return max(minimum, 1)
-        return self.value
+    def whole(self, minimum: int, otherwise: str = "") -> int:
+        """A whole number of at least `minimum`; `otherwise` says what else may stand there."""
+        if type(self.value) is int and minimum <= self.value <= LARGEST:
+            return self.value
+        if type(self.value) is int and self.value > LARGEST:
+            self.expected(f"a whole number of at most {LARGEST:,}")
+        else:
+            self.expected(f"a whole number of at least {minimum}{otherwise}")
+        return max(minimum, 1)
 
     def number(self, low: float = -math.inf, below: float = math.inf, above: float = -math.inf) -> float:
         """A number x with low <= x < below and x > above."""
@@ -132,11 +120,11 @@ class Cursor:
             bounds = [f"of at least {low:g}"] * (low > -math.inf) + [f"greater than {above:g}"] * (above > -math.inf)
             bounds += [f"less than {below:g}"] * (below < math.inf)
             self.expected(" ".join(["a number", " and ".join(bounds)]).strip())
-            return max(low, 0.0)
-        if abs(self.value) > 1e30:
-            self.expected("a number of float32's range")
-            return 0.0
-        return float(self.value)
+        elif self.value and not SMALLEST <= abs(self.value) <= GREATEST:
+            self.expected(f"a number of float32's range, {SMALLEST:g} to {GREATEST:g}")
+        else:
+            return float(self.value)
+        return max(low, 0.0)
 
     def flag(self) -> bool:
         """`true` or `false`."""
@@ -148,46 +136,28 @@ class Cursor:
     def text(self) -> str:
         """Free text on one or several lines."""
         if not isinstance(self.value, str):
-            self.expected("text")
+            quotes = f"write it in quotes: '{flow(self.value)}'" if isinstance(self.value, int | float) else ""
+            self.expected("text", quotes)
             return PLACEHOLDER
         return self.value
 
     def slug(self) -> str:
         """A name: a letter, then letters, digits, `-` and `_`."""
         if not isinstance(self.value, str):
-            self.expected(f"a name ({_SLUG_RULE})")
+            self.expected("a name", _SLUG_RULE)
             return PLACEHOLDER
         if not _SLUG.match(self.value):
-            self.fault(f"'{_clip(self.value)}' is no name", _SLUG_RULE)
+            self.fault(f"'{clip(self.value)}' is no name", _SLUG_RULE)
             return PLACEHOLDER
         return self.value
 
     def choice(self, what: str, options: Iterable[str]) -> str:
         """One of the options; `what` names them in the message."""
         words = tuple(options)
-        if not isinstance(self.value, str) or self.value not in words:
-            found = f"'{_clip(self.value)}'" if isinstance(self.value, str) else describe(self.value)
-            self.fault(f"unknown {what} {found}", did_you_mean(self.value, words))
-            return PLACEHOLDER
-        return self.value
-
-
-_SLUG_RULE = "a name is a letter, then letters, digits, '-' and '_', 64 characters at most"
-
-
-def describe(value: Any) -> str:
-    """A value as messages show it, short."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    return f"'{_clip(value)}'" if isinstance(value, str) else f"{value}"[:40]
-
-
-def _clip(text: str) -> str:
-    shown = text.encode("unicode_escape").decode() if not text.isprintable() else text
-    return shown if len(shown) <= 60 else shown[:57] + "..."
+        if isinstance(self.value, str) and self.value in words:
+            return self.value
+        if isinstance(self.value, str):
+            self.fault(f"unknown {what} '{clip(self.value)}'", did_you_mean(self.value, words))
+        else:
+            self.expected(f"a word for {what}", did_you_mean("", words))
+        return PLACEHOLDER

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,30 +26,40 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int | No
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(7.2, 2.7), layout="constrained")
-    FigureCanvasAgg(figure)
     epochs = [row["epoch"] for row in history]
-    for axes, (what, label, factor) in zip(
-        figure.subplots(1, 2), (("loss", "Cross-entropy", 1), ("accuracy", "Accuracy (%)", 100)), strict=True
-    ):
-        for part, colour, style in (("train", TRAIN, "-"), ("validation", VALIDATION, "--")):
-            values = [factor * row[f"{part}_{what}"] for row in history]
-            axes.plot(epochs, values, style, color=colour, marker="o", markersize=2.5, linewidth=1.2, label=part)
-        if best_epoch:
-            axes.axvline(best_epoch, color="0.6", linewidth=0.8, zorder=0)
-        axes.set_xlabel("Epoch")
-        axes.set_ylabel(label)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].legend(frameon=False)
+    panels = (("loss", "Cross-entropy", 1), ("accuracy", "Accuracy (%)", 100))
+    lines = (("train", TRAIN, "-"), ("validation", VALIDATION, "--"))
+    with _own_style():
+        figure = Figure(figsize=(7.2, 2.7), layout="constrained")
+        FigureCanvasAgg(figure)
+        for axes, (what, label, factor) in zip(figure.subplots(1, 2), panels, strict=True):
+            for part, colour, style in lines:
+                values = [factor * row[f"{part}_{what}"] for row in history]
+                axes.plot(epochs, values, style, color=colour, marker="o", markersize=2.5, linewidth=1.2, label=part)
+            if best_epoch:
+                axes.axvline(best_epoch, color="0.6", linewidth=0.8, zorder=0)
+            axes.set_xlabel("Epoch")
+            axes.set_ylabel(label)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.spines[["top", "right"]].set_visible(False)
+        figure.axes[0].legend(frameon=False)
     return figure
 
 
 def as_bytes(figure: Figure, form: str) -> bytes:
     """The figure as a PNG or PDF file, the same bytes for the same figure: no timestamp goes in."""
-    import matplotlib
-
     stream = io.BytesIO()
-    with matplotlib.rc_context({"pdf.fonttype": 42}):  # text stays text
+    with _own_style():
         figure.savefig(stream, format=form, dpi=300, metadata={"CreationDate": None} if form == "pdf" else None)
     return stream.getvalue()
+
+
+@contextmanager
+def _own_style() -> Iterator[None]:
+    """Matplotlib's own defaults, whatever the user's matplotlibrc says; text in a PDF stays text."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams["pdf.fonttype"] = 42
+        yield

@@ -54,7 +54,8 @@ def describe(graph: Graph) -> str:
         for projection in graph.projections
     ]
     shapes = ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in graph.inputs.items())
-    cables = graph.edges - graph.synapses
+    cables, to_readout = graph.edges - graph.synapses, sum(each.edges for each in graph.onto("readout"))
+    own, all_in_all = memory.shown(4 * graph.parameters), memory.shown(_training(graph))
     return "\n".join(
         [
             f"{graph.name}: inputs {shapes}; {graph.classes} classes; seed {graph.seed}",
@@ -64,9 +65,9 @@ def describe(graph: Graph) -> str:
             table(("projection", "kind", "field", "edges", "fan-in", "init"), projections),
             "",
             f"compartments  {graph.compartments:,}",
-            f"synapses      {graph.synapses:,} (the readout's {graph.onto('readout')[0].edges:,} included) and {cables:,} cables",
+            f"synapses      {graph.synapses:,} (the readout's {to_readout:,} included) and {cables:,} cables",
             f"parameters    {graph.parameters:,}",
-            f"memory        {memory.shown(4 * graph.parameters)} of parameters, about {memory.shown(_training(graph))} to train",
+            f"memory        {own} of parameters, about {all_in_all} to train",
             f"connectivity  {graph.connectivity_hash}",
         ]
     )

@@ -7,8 +7,12 @@ do, and the command line prints it without a traceback and leaves with exit code
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+MOST_FAULTS = 100  # reading stops there: nobody mends more at once, and looking for near names takes time
+MOST_WORDS = 25  # a longer list of what is known is cut short
 
 
 class DendrographError(Exception):
@@ -53,9 +57,59 @@ class TrainingError(DendrographError):
     """A training that cannot go on, such as a loss that is not finite."""
 
 
+class Faults:
+    """The faults found so far, each once."""
+
+    def __init__(self, found: Iterable[Fault] = ()) -> None:
+        self._found = {_identity(fault): fault for fault in found}
+        # A value that could not even be read is a placeholder by now: what is wrong with that says nothing new.
+        self._unread = {(fault.place, fault.path) for fault in self._found.values()}
+
+    def add(self, fault: Fault) -> None:
+        """Note a fault.
+
+        Raises:
+            MorphologyError: there are `MOST_FAULTS` by now.
+        """
+        if (fault.place, fault.path) not in self._unread:
+            self._found.setdefault(_identity(fault), fault)
+        if len(self._found) >= MOST_FAULTS:
+            raise MorphologyError([*self, Fault("", "", f"reading stopped after {MOST_FAULTS} faults")])
+
+    def raise_if_any(self) -> None:
+        """Raise all of them together as one `MorphologyError`, in the order of the file."""
+        if self._found:
+            raise MorphologyError(self)
+
+    def __iter__(self) -> Iterator[Fault]:
+        """In the order of the file."""
+        return iter(sorted(self._found.values(), key=lambda fault: _line_and_column(fault.place)))
+
+
+def _line_and_column(place: str) -> tuple[int, ...]:
+    found = re.search(r"^(?!--set ).*:(\d+):(\d+)\Z", place, re.DOTALL)
+    return (int(found[1]), int(found[2])) if found else ()
+
+
+def _identity(fault: Fault) -> object:
+    # By an alias, one value of a file may stand at many paths: once is enough.
+    return (fault.place, fault.problem) if _line_and_column(fault.place) else fault
+
+
 def did_you_mean(word: object, known: Iterable[str], kind: str = "known") -> str:
     """Say the nearest of the `known` words, where one is near, and then list them all."""
-    words = sorted(known)
+    words = sorted(map(clip, known))
     near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.6)
-    allowed = f"{kind}: {', '.join(words)}" if words else f"{kind}: none"
+    shown = ", ".join(words[:MOST_WORDS]) + (
+        f" and {len(words) - MOST_WORDS:,} more" if len(words) > MOST_WORDS else ""
+    )
+    allowed = f"{kind}: {shown or 'none'}"
     return f"did you mean '{near[0]}'? {allowed}" if near else allowed
+
+
+def clip(text: str, most: int = 60) -> str:
+    """A user's text as messages quote it: short, on one line, printable."""
+    shown = text[: most + 1]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    return shown if len(shown) <= most else shown[: most - 3] + "..."

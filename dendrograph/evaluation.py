@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,10 @@ class Evaluation:
     accuracy: float
     samples: int
     confusion: NDArray[np.int64]
+
+    def record(self) -> dict[str, Any]:
+        """As metrics.json holds it."""
+        return {**vars(self), "confusion": self.confusion.tolist()}
 
 
 def evaluate(network: DendriticNetwork, split: Split, scale: float) -> Evaluation:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dendrograph import data as datasets
 from dendrograph.compiler import compile
+from dendrograph.config import TrainConfig
 from dendrograph.errors import DataError, DendrographError, RunError
 from dendrograph.evaluation import Evaluation, evaluate
-from dendrograph.morphology import Morphology, load
+from dendrograph.graph import Graph
+from dendrograph.morphology import load
 from dendrograph.network import DendriticNetwork
 from dendrograph.run import Run, is_run
-from dendrograph.training import TrainConfig, noisy_test, train
+from dendrograph.training import noisy_test, train
 
 DEFAULT_DATA = "digits"
 
@@ -44,17 +47,18 @@ def train_by_name(
         resume: go on with the run in `out`, or begin it if it has not begun.
         progress: show it on standard output.
     """
-    settings = dict(settings or {})
     if is_run(morphology):
-        return _resume(Path(morphology), data, data_dir, kernel, settings, set, out, resume, progress)
+        return _go_on(Path(morphology), data, data_dir, kernel, settings or {}, set, out, resume, progress)
     if resume and out is None:
         raise RunError("--resume needs to know the run\n  give its folder by --out, or in the place of the morphology")
-    tree = load(morphology, set)
-    config = TrainConfig(**settings)
-    return _train(tree, config, data or DEFAULT_DATA, data_dir, kernel or "auto", config.seed, out, resume, progress)
+    tree, config = load(morphology, set), TrainConfig(**(settings or {}))
+    dataset = datasets.load(data or DEFAULT_DATA, data_dir)
+    graph = compile(tree, dataset.shapes, dataset.classes, config.seed)
+    network = DendriticNetwork(graph, kernel or "auto")
+    return train(network, dataset, config, out, resume, progress, data_dir)
 
 
-def _resume(
+def _go_on(
     folder: Path,
     data: str | None,
     data_dir: Path | None,
@@ -65,58 +69,22 @@ def _resume(
     resume: bool,
     progress: bool,
 ) -> Run:
+    """All that is not given is taken from the run; what is given and differs from it, `train` refuses."""
     if not resume:
         raise RunError(
-            f"{folder}: this is a run folder\n  add --resume to go on with it, or give {folder / 'morphology.yaml'} to train anew"
+            f"{folder}: this is a run folder\n"
+            f"  add --resume to go on with it, or give {folder / 'morphology.yaml'} to train anew"
         )
-    run = Run.open(folder)
-    config = TrainConfig.from_record(run.record["config"])
-    recorded = {field.name: getattr(config, field.name) for field in fields(config)}
-    stored = run.record["data"]
-    asked = {**settings, **({"data": data} if data else {}), **({"kernel": kernel} if kernel else {})}
-    have = {**recorded, "data": stored.get("load", stored["name"]), "kernel": run.record.get("kernel", "auto")}
-    differences = [
-        f"{key}: the run has {have[key]!r}, asked for is {value!r}"
-        for key, value in asked.items()
-        if have[key] != value
-    ]
     if set:
-        differences.append("--set: the morphology of a run is fixed")
+        raise RunError(f"{folder}: the morphology of a run is fixed\n  leave --set out")
     if out is not None and out.resolve() != folder.resolve():
-        differences.append("--out: a run goes on in its own folder")
-    if differences:
-        raise RunError(
-            f"{folder}: a run goes on with its own settings\n  " + "\n  ".join(differences) + "\n  leave them out"
-        )
-    directory = data_dir or (Path(stored["data_dir"]) if stored.get("data_dir") else None)
-    seed = run.record["graph"]["seed"]
-    return _train(run.morphology, config, have["data"], directory, have["kernel"], seed, folder, True, progress)
-
-
-def _train(
-    morphology: Morphology,
-    config: TrainConfig,
-    data: str,
-    data_dir: Path | None,
-    kernel: str,
-    seed: int,
-    out: Path | None,
-    resume: bool,
-    progress: bool,
-) -> Run:
-    dataset = datasets.load(data, data_dir)
-    network = DendriticNetwork(compile(morphology, dataset.shapes, dataset.classes, seed), kernel)
-    return train(network, dataset, config, out, resume, progress, kernel, _found_again(data, data_dir))
-
-
-def _found_again(data: str, data_dir: Path | None) -> dict[str, str | None]:
-    """What `datasets.load` is to be called with, from any folder and without the environment of today."""
-    directory = data_dir or os.environ.get("DENDROGRAPH_DATA") or None
-    own = data.lower().endswith(".npz")
-    return {
-        "load": str(Path(data).resolve()) if own else data,
-        "data_dir": str(Path(directory).resolve()) if directory and not own else None,
-    }
+        raise RunError(f"{folder}: a run goes on in its own folder\n  leave --out out")
+    run = Run.open(folder)
+    config = replace(TrainConfig.from_record(run.record["config"]), **settings)
+    network = DendriticNetwork(run.graph(), kernel or run.record["network"]["kernel"])
+    data_dir = data_dir or run.data_dir
+    dataset = datasets.load(data or run.data_name, data_dir)
+    return train(network, dataset, config, folder, resume, progress, data_dir)
 
 
 def evaluate_run(folder: str | Path, data_dir: Path | None = None) -> Evaluation:
@@ -127,18 +95,15 @@ def evaluate_run(folder: str | Path, data_dir: Path | None = None) -> Evaluation
         DataError: the data set is no longer what the run was trained on.
     """
     run = Run.open(folder)
+    network, config = run.network(), TrainConfig.from_record(run.record["config"])
+    dataset = datasets.load(run.data_name, data_dir or run.data_dir)
     stored = run.record["data"]
-    config = TrainConfig.from_record(run.record["config"])
-    network = run.network(run.record.get("kernel", "auto"))
-    if "load" not in stored:
-        raise RunError(f"{folder}: trained on data from Python ({stored['name']}), which the folder does not hold")
-    directory = data_dir or (Path(stored["data_dir"]) if stored.get("data_dir") else None)
-    dataset = datasets.load(stored["load"], directory)
     if dataset.digest != stored["digest"]:
         raise DataError(
             f"{stored['name']}: not the data that the run was trained on\n  read from {dataset.source}; "
             f"the run read {stored['source']}, whose SHA-256 began with {stored['digest'][:12]}"
         )
+    network.to(config.device if torch.cuda.is_available() else "cpu")
     return evaluate(network, noisy_test(dataset, config), dataset.scale)
 
 
@@ -148,7 +113,7 @@ def graph_of(
     inputs: Mapping[str, tuple[int, ...]],
     classes: int | None,
     seed: int,
-) -> Any:
+) -> Graph:
     """The graph of a run, or of a morphology for the given shapes.
 
     Streams that are `auto` and of which nothing is said are taken as 28 × 28.

@@ -49,17 +49,22 @@ class Group:
 class Field:
     """How a projection's synapses were drawn, kept so that the wiring can be verified against it.
 
-    `fan_in` is what each compartment must have (None where it varies by design). For `local` and `global`: the grid that
-    was sampled, the positions a compartment takes, its centre, and the centre of its neuron (or of its set of neurons).
+    `fan_in` is what each compartment must have (None where it varies by design), `total` what all must have together;
+    `distinct` says that no compartment draws a unit twice. For `local` and `global`: the grid that was sampled, the
+    positions a compartment takes, and its centre. For `global`: the centre of its neuron (or of its set of neurons),
+    and how many compartments share one.
     """
 
     rule: str
     fan_in: int | None
+    total: int
+    distinct: bool = True
     grid: tuple[int, int] = (0, 0)
     channels: int = 1
     positions: int = 0
     centres: Indices | None = None
     neuron_centres: Indices | None = None
+    members: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +137,10 @@ class Graph:
     classes: int
     seed: int
     morphology: Morphology | None = None  # what it was compiled from
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
+        """Itself, since nothing in it changes: copies of a network share it."""
+        return self
 
     @cached_property
     def by_name(self) -> dict[str, Group]:

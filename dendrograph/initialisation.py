@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrograph.graph import Projection
+from dendrograph.wiring import stream
 
-_WEIGHTS = 0x77  # keeps the stream of the weights apart from those of the wiring
+_WEIGHTS = 2  # the purpose of this stream of random numbers; the compiler's are 0 and 1
 
 
 def initial_weights(projection: Projection, seed: int, number: int) -> NDArray[np.float64]:
@@ -28,7 +29,7 @@ def initial_weights(projection: Projection, seed: int, number: int) -> NDArray[n
     init = projection.init
     if init.name == "constant":
         return np.full(projection.edges, init.value)
-    rng = np.random.default_rng([seed, _WEIGHTS, number])
+    rng = stream(seed, _WEIGHTS, number)
     bound: float | NDArray[np.float64]
     if init.name == "glorot_dense" or (init.name == "glorot" and projection.pairs is None):
         bound = np.sqrt(6.0 / max(1, projection.sources + projection.targets))

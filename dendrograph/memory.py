@@ -32,6 +32,8 @@ def needed(sampled: int, dense: int, compartments: int) -> int:
 
 def shown(size: float) -> str:
     """`1.5 GB`."""
+    if size >= 1e18:
+        return "more than a million TB"
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 from dendrograph.compiler import compile
 from dendrograph.graph import Graph
 from dendrograph.initialisation import initial_weights
-from dendrograph.kernels import Kernel
 from dendrograph.morphology import Shape, load
 from dendrograph.nonlinearities import Function, bind
 from dendrograph.plan import Plan, plan
@@ -21,11 +21,11 @@ from dendrograph.plan import Plan, plan
 
 @dataclass(frozen=True)
 class _Link:
-    """One projection, ready to run: `index` names its buffers."""
+    """One projection, ready to run: `apply` is its kernel's, `index` names its buffers."""
 
     name: str
     source: str
-    kernel: Kernel
+    apply: Callable[..., Tensor]
     index: tuple[str, ...]
 
 
@@ -77,7 +77,7 @@ class DendriticNetwork(nn.Module):
             for name, tensor in zip(names, index, strict=True):
                 # Not part of state_dict: the wiring belongs to the graph, and its hash says whether two are equal.
                 self.register_buffer(name, tensor, persistent=False)
-            links[projection.target].append(_Link(projection.name, projection.source, choice.kernel, names))
+            links[projection.target].append(_Link(projection.name, projection.source, choice.kernel.apply, names))
         for group in graph.groups:
             if group.bias:
                 self.biases[group.name] = nn.Parameter(torch.zeros(group.size))
@@ -116,7 +116,7 @@ class DendriticNetwork(nn.Module):
             total: Tensor | None = None
             for link in step.links:
                 index = [getattr(self, name) for name in link.index]
-                part = link.kernel.apply(self.weights[link.name], values[link.source], step.size, *index)
+                part = link.apply(self.weights[link.name], values[link.source], step.size, *index)
                 total = part if total is None else total + part
             if total is None:
                 total = next(iter(values.values())).new_zeros((step.size, batch))
@@ -141,20 +141,32 @@ class DendriticNetwork(nn.Module):
         values = {}
         for name, shape in shapes.items():
             given = x[name]
-            size = self.graph.by_name[name].size
-            if given.dim() < 2 or given.shape[1:].numel() != size:
+            if given.dim() < 2 or not _fits(tuple(given.shape[1:]), shape):
                 raise ValueError(
                     f"'{name}' has shape {tuple(given.shape)}, expected (batch, {', '.join(map(str, shape))})"
                 )
             if not given.is_floating_point():
                 raise ValueError(f"'{name}' holds {given.dtype}, expected a floating-point type such as torch.float32")
-            values[name] = given.reshape(given.shape[0], size).t().contiguous()
+            values[name] = given.reshape(given.shape[0], math.prod(shape)).t().contiguous()
+        if len({units_first.shape[1] for units_first in values.values()}) > 1:
+            counts = ", ".join(f"'{name}' {units_first.shape[1]}" for name, units_first in values.items())
+            raise ValueError(f"the input streams hold different numbers of samples: {counts}")
         return values
 
     def extra_repr(self) -> str:
         """One line for `print(network)`."""
         graph = self.graph
         return f"{graph.name}: {graph.compartments:,} compartments, {graph.parameters:,} parameters"
+
+
+def _fits(given: Shape, shape: Shape) -> bool:
+    """Whether a sample has the stream's shape, axes of one apart; or is flat, or the stream is a plain vector.
+
+    As many numbers in another order, such as channels first, are not taken: their wiring would be another image's.
+    """
+    if len(given) == 1 or len(shape) == 1:
+        return math.prod(given) == math.prod(shape)
+    return [side for side in given if side != 1] == [side for side in shape if side != 1]
 
 
 def build(

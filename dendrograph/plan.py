@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from dendrograph.errors import DendrographError, did_you_mean
 from dendrograph.graph import Graph, Projection
@@ -10,7 +11,7 @@ from dendrograph.kernels import KERNELS, Kernel
 
 # Density above which a matrix product overtakes the sparse kernel; benchmarks/crossover.py measures it, and
 # docs/choosing-a-kernel.md holds the table.
-CROSSOVER = 0.2
+CROSSOVER = 0.06
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Plan:
     """One choice for each projection of a graph, in its order."""
 
     choices: tuple[Choice, ...]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Plan:
+        """Itself, since nothing in it changes: a kernel is a module, and modules cannot be copied."""
+        return self
 
     def __str__(self) -> str:
         lines = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -17,8 +17,8 @@ class Reporter(Protocol):
     def start(self, epochs: int, done: int, samples: int) -> None:
         """Training begins: `epochs` in all, `done` of them before, `samples` in each."""
 
-    def batch(self, epoch: int, samples: int, loss: float, accuracy: float) -> None:
-        """So many samples more are done; loss and accuracy are the means of this epoch so far."""
+    def batch(self, epoch: int, seen: int, loss: float, accuracy: float) -> None:
+        """So many samples of this epoch are done; loss and accuracy are their means."""
 
     def epoch(self, row: Mapping[str, float]) -> None:
         """An epoch is done: its row of the history."""
@@ -43,7 +43,7 @@ class Silent:
     def start(self, epochs: int, done: int, samples: int) -> None:
         """Nothing."""
 
-    def batch(self, epoch: int, samples: int, loss: float, accuracy: float) -> None:
+    def batch(self, epoch: int, seen: int, loss: float, accuracy: float) -> None:
         """Nothing."""
 
     def epoch(self, row: Mapping[str, float]) -> None:
@@ -85,33 +85,28 @@ class Bar(Silent):
         """Show the bar."""
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self.epochs, self.samples = epochs, samples
+        self.epochs, self.samples, self.before = epochs, samples, done * samples
         columns: list[str | ProgressColumn] = [
             TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
+            BarColumn(bar_width=None),  # what the text leaves of the line
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
         ]
-        self.bar = Progress(*columns, transient=True)
-        self.task = self.bar.add_task("training", total=epochs * samples, completed=done * samples, state="")
-        self.began, self.seen, self.drawn = time.monotonic(), 0, 0.0
+        self.bar = Progress(*columns, transient=True, expand=True)
+        self.task = self.bar.add_task("training", total=epochs * samples, completed=self.before, state="")
+        self.began, self.drawn = time.monotonic(), 0.0
         self.bar.start()
 
-    def batch(self, epoch: int, samples: int, loss: float, accuracy: float) -> None:
+    def batch(self, epoch: int, seen: int, loss: float, accuracy: float) -> None:
         """Move the bar, ten times a second at most: drawing must not cost what training does."""
-        self.seen += samples
         now = time.monotonic()
         if now - self.drawn < 0.1:
             return
         self.drawn = now
-        rate = self.seen / max(now - self.began, 1e-9)
-        fields: dict[str, Any] = {"state": f"loss {loss:.4f}  accuracy {accuracy:.2%}  {rate:,.0f} samples/s"}
-        done = (epoch - 1) * self.samples + self._within(samples)
-        self.bar.update(self.task, description=f"epoch {epoch}/{self.epochs}", completed=done, **fields)
-
-    def _within(self, samples: int) -> int:
-        return (self.seen - 1) % self.samples + 1
+        done = (epoch - 1) * self.samples + seen
+        rate = (done - self.before) / max(now - self.began, 1e-9)
+        state = f"loss {loss:.4f} accuracy {accuracy:.2%} {rate:,.0f} samples/s"
+        self.bar.update(self.task, description=f"epoch {epoch}/{self.epochs}", completed=done, state=state)
 
     def epoch(self, row: Mapping[str, float]) -> None:
         """Leave the epoch's line above the bar."""

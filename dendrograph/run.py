@@ -12,18 +12,17 @@ learning-curves.{png,pdf}
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
-import os
-import shutil
-import tempfile
+import shlex
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 
@@ -36,6 +35,12 @@ from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
 
 FORMAT = 1
+SECTIONS = {  # of run.json, with what else is read from them
+    "config": (),
+    "data": ("name", "source", "digest"),
+    "graph": ("name", "inputs", "classes", "seed", "morphology", "connectivity_hash"),
+    "network": ("kernel", "kernels", "initial_weights"),
+}
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
 History = list[dict[str, float]]
@@ -55,25 +60,14 @@ class Run:
         Raises:
             RunError: there is something already, or it cannot be written.
         """
-        record = {"format": FORMAT, **record}
+        another = "give another folder by --out"
+        if is_run(folder):
+            raise RunError(f"{folder}: a run is there already\n  go on with it by --resume, or {another}")
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            other = "give another folder by --out"
-            if is_run(folder):
-                raise RunError(f"{folder}: a run is there already\n  go on with it by --resume, or {other}")
-            raise RunError(f"{folder}: something is there already, and it is no run\n  {other}")
-        temporary = None
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp"))
-            temporary.chmod(0o755)
-            atomic.write(temporary / "morphology.yaml", morphology.to_yaml())
-            atomic.write(temporary / "run.json", _json(record))
-            os.replace(temporary, folder)
-        except OSError as error:
-            if temporary:
-                shutil.rmtree(temporary, ignore_errors=True)
-            raise RunError(f"{folder}: cannot be made: {error.strerror}\n  give a writable folder by --out") from None
-        return cls(folder, record)
+            raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
+        run = cls(folder, {"format": FORMAT, **record})
+        atomic.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": _json(run.record)})
+        return run
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -83,16 +77,26 @@ class Run:
             RunError: it is none, or its run.json is damaged.
         """
         folder = Path(folder)
+        path = folder / "run.json"
         if not is_run(folder):
             found = "no such folder" if not folder.exists() else "not a run folder (it holds no run.json)"
             raise RunError(f"{folder}: {found}\n  a run folder is what `dendrograph train` leaves under runs/")
-        record = _read_json(folder / "run.json")
+        record = _read_json(path)
         if record.get("format") != FORMAT:
-            raise RunError(f"{folder / 'run.json'}: format {record.get('format')!r}, this version reads {FORMAT}")
-        missing = [key for key in ("config", "data", "graph") if not isinstance(record.get(key), dict)]
-        if missing:
-            raise RunError(f"{folder / 'run.json'}: '{missing[0]}' is missing\n  the file is damaged")
+            raise RunError(f"{path}: format {record.get('format')!r}, this version reads {FORMAT}")
+        for section, keys in SECTIONS.items():
+            content = record.get(section)
+            missing = [section] if not isinstance(content, dict) else [key for key in keys if key not in content]
+            if missing:
+                raise RunError(f"{path}: damaged: '{missing[0]}' is missing")
         return cls(folder, record)
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that decides the result: what tells this run's checkpoint from that of another."""
+        record = self.record
+        decisive = [record["config"], record["data"]["digest"], record["graph"], record["network"]]
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     @property
     def morphology(self) -> Morphology:
@@ -100,57 +104,66 @@ class Run:
         return load(self.folder / "morphology.yaml")
 
     def graph(self) -> Graph:
-        """Compile the run's morphology again and hold it to the recorded connectivity hash.
+        """Compile the run's morphology again and hold it to what was trained.
 
         Raises:
-            RunError: the wiring is not the one that was trained.
+            RunError: the morphology, or the wiring that it makes, is not the one that was trained.
         """
-        about = self.record["graph"]
+        about, path = self.record["graph"], self.folder / "morphology.yaml"
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+        if hashlib.sha256(text).hexdigest() != about["morphology"]:
+            raise RunError(
+                f"{path}: not the morphology that was trained: the file was changed\n"
+                "  a run keeps its morphology; copy the file elsewhere to train a changed one"
+            )
         try:
             inputs = {name: tuple(shape) for name, shape in about["inputs"].items()}
-            classes, seed, wiring = about["classes"], about["seed"], about["connectivity_hash"]
-        except (KeyError, TypeError, AttributeError):
-            raise RunError(f"{self.folder / 'run.json'}: 'graph' is damaged") from None
-        graph = compile(self.morphology, inputs, classes, seed)
-        if graph.connectivity_hash != wiring:
+        except (TypeError, AttributeError):
+            raise RunError(f"{self.folder / 'run.json'}: damaged: 'inputs' of the graph are no shapes") from None
+        graph = compile(self.morphology, inputs, about["classes"], about["seed"])
+        if graph.connectivity_hash != about["connectivity_hash"]:
             raise RunError(
                 f"{self.folder}: the wiring made from morphology.yaml is not the one that was trained "
-                f"({graph.connectivity_hash[:12]} instead of {wiring[:12]})\n"
-                "  was the file changed, or is another version of NumPy or dendrograph installed?"
+                f"({graph.connectivity_hash:.12} instead of {about['connectivity_hash']!s:.12})\n"
+                "  is another version of NumPy or dendrograph installed? run.json says which were used"
             )
         return graph
 
-    def network(self, kernel: str = "auto") -> DendriticNetwork:
-        """The trained network.
+    def network(self) -> DendriticNetwork:
+        """The trained network, in evaluation mode.
 
         Raises:
-            RunError: the run has no weights yet, or they are damaged or another network's.
+            RunError: the run has not ended, or its weights are damaged or another run's.
         """
-        path = self.folder / "weights.safetensors"
-        if not path.is_file():
-            raise RunError(f"{self.folder}: no weights yet: the run has not ended\n  finish it by --resume")
-        network = DendriticNetwork(self.graph(), kernel)
+        path, expected = self.folder / "weights.safetensors", self.metrics["weights"]
         try:
-            network.load_state_dict(load_safetensors(path.read_bytes()))
-        except (SafetensorError, OSError) as error:
-            raise RunError(f"{path}: damaged: {error}") from None
-        except RuntimeError:
-            raise RunError(f"{path}: these are not the weights of this network") from None
-        return network
+            content = path.read_bytes()
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise RunError(f"{path}: not the weights that this run ended with\n  damaged, or copied from another run?")
+        network = DendriticNetwork(self.graph(), self.record["network"]["kernel"])
+        network.load_state_dict(load_safetensors(content))
+        return network.eval()
 
     @property
     def history(self) -> History:
         """The rows of history.csv."""
         path = self.folder / "history.csv"
         try:
-            with path.open(newline="") as stream:
-                return [
-                    {key: int(value) if key == "epoch" else float(value) for key, value in row.items()}
-                    for row in csv.DictReader(stream)
-                ]
+            header, *rows = csv.reader(path.read_text(encoding="ascii").splitlines())
+            if tuple(header) != COLUMNS:
+                raise ValueError(f"columns {', '.join(header)}")
+            return [
+                {"epoch": int(epoch)} | {key: float(value) for key, value in zip(COLUMNS[1:], values, strict=True)}
+                for epoch, *values in rows
+            ]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise RunError(f"{path}: damaged: {error}") from None
 
     @property
@@ -161,14 +174,46 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """The results of a run that has ended."""
+        path = self.folder / "metrics.json"
         if not self.finished:
-            raise RunError(f"{self.folder}: no results yet: the run has not ended\n  finish it by --resume")
-        return _read_json(self.folder / "metrics.json")
+            raise RunError(f"{self.folder}: no results yet: the run has not ended\n  {self.how_to_go_on}")
+        metrics = _read_json(path)
+        if missing := [key for key in ("test", "validation", "weights") if key not in metrics]:
+            raise RunError(f"{path}: damaged: '{missing[0]}' is missing")
+        return metrics
+
+    @property
+    def data_name(self) -> str:
+        """What `datasets.load` takes to load the run's data again.
+
+        Raises:
+            RunError: the data came from Python.
+        """
+        data = self.record["data"]
+        if "load" not in data:
+            raise RunError(
+                f"{self.folder}: trained on data from Python ({data['name']}), which the folder does not hold\n"
+                "  there, train(..., resume=True) goes on with it, and evaluate(run.network(), ...) evaluates it"
+            )
+        return str(data["load"])
+
+    @property
+    def data_dir(self) -> Path | None:
+        """The data folder that the run was given."""
+        given = self.record["data"].get("data_dir")
+        return Path(given) if given else None
+
+    @property
+    def how_to_go_on(self) -> str:
+        """What to call to go on with the run."""
+        if "load" in self.record["data"]:
+            return f"go on with it: dendrograph train {shlex.quote(str(self.folder))} --resume"
+        return f"go on with it: train(network, data, config, out={str(self.folder)!r}, resume=True)"
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write what resuming needs; only tensors, numbers, text, lists and mappings may be in it."""
         stream = io.BytesIO()
-        torch.save({"format": FORMAT, **state}, stream)
+        torch.save({"run": self.identity, **state}, stream)
         atomic.write(self.folder / "checkpoint.pt", stream.getvalue())
         self.save_history(state["history"])
 
@@ -182,25 +227,15 @@ class Run:
         if not path.is_file():
             return None
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception:  # the reader meets damage with errors of many types, none of them documented
-            raise RunError(f"{path}: damaged, or no checkpoint\n  without it the run can only start anew") from None
-        wiring = self.record["graph"].get("connectivity_hash")
-        keys = {
-            "format",
-            "connectivity_hash",
-            "epoch",
-            "network",
-            "optimizer",
-            "best",
-            "best_epoch",
-            "history",
-            "seconds",
-        }
-        if not isinstance(state, dict) or not keys <= set(state) or state["format"] != FORMAT:
-            raise RunError(f"{path}: not a checkpoint of this version of dendrograph")
-        if state["connectivity_hash"] != wiring:
-            raise RunError(f"{path}: belongs to a network with other wiring\n  was it copied from another run?")
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()  # torch.load itself compares no checksums
+            state = None if damaged else torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
+        except Exception:  # noqa: BLE001 (the readers meet damage with errors of many types, none of them documented)
+            state = None
+        if not isinstance(state, dict):
+            raise RunError(f"{path}: damaged, or no checkpoint\n  without it the run can only begin anew: delete it")
+        if state.get("run") != self.identity:
+            raise RunError(f"{path}: not this run's checkpoint\n  was it copied from another run, or run.json changed?")
         return state
 
     def save_history(self, history: History) -> None:
@@ -216,13 +251,15 @@ class Run:
     ) -> None:
         """Write weights, curves and, last of all, the metrics, which say that the run has ended."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        labels = {"connectivity_hash": str(self.record["graph"]["connectivity_hash"]), "name": self.morphology.name}
-        atomic.write(self.folder / "weights.safetensors", save_safetensors(tensors, metadata=labels))
+        # One label and no more: safetensors writes several in an order that differs from process to process.
+        content = save_safetensors(tensors, metadata={"run": self.identity})
+        atomic.write(self.folder / "weights.safetensors", content)
         self.save_history(history)
         figure = learning_curves(history, best_epoch)
         for form in ("png", "pdf"):
             atomic.write(self.folder / f"learning-curves.{form}", as_bytes(figure, form))
-        atomic.write(self.folder / "metrics.json", _json(metrics))
+        atomic.clear(self.folder)
+        atomic.write(self.folder / "metrics.json", _json({**metrics, "weights": hashlib.sha256(content).hexdigest()}))
 
 
 def is_run(folder: str | Path) -> bool:

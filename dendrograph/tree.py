@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import networkx as nx
@@ -28,18 +27,11 @@ class Branching:
 def branchings(neuron: Compartment) -> tuple[Branching, ...]:
     """The places of a neuron's tree, parents before children."""
     found = [Branching(neuron.name, neuron, None, 1)]
-    for position, place in _each(found):
+    for position, place in enumerate(found):  # the list grows on the way
         prefix = "" if place.parent is None else f"{place.name}/"
         for dendrite in place.compartment.dendrites:
             found.append(Branching(prefix + dendrite.name, dendrite, position, place.size * dendrite.count))
     return tuple(found)
-
-
-def _each(growing: list[Branching]) -> Iterator[tuple[int, Branching]]:
-    position = 0
-    while position < len(growing):
-        yield position, growing[position]
-        position += 1
 
 
 def arborescence(neuron: Compartment) -> nx.DiGraph:

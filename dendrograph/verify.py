@@ -11,25 +11,25 @@ from dendrograph.graph import Field, Graph, Indices, Projection
 def verify(graph: Graph) -> tuple[str, ...]:
     """Hold a graph to its declaration and return what was found true, a line each.
 
-    Checked: edges lie inside their groups and are sorted; fan-in is exactly what was declared; no compartment is
-    without synapses or children unless declared so; a compartment's cables come from its own neuron; a local field is
-    the centre and whole rings around it; a global field's centres lie around their own neuron's centre.
+    Checked: edges lie inside their groups and are sorted; fan-in is exactly what was declared; no compartment draws a
+    unit twice, or is without synapses or children, unless declared so; a parent's dendrites are its own, contiguous and
+    equally many; a local field is the centre and whole rings around it; a global field's centres lie around their own
+    neuron's centre.
 
     Raises:
         WiringError: with every violation.
     """
+    _refuse([fault for projection in graph.projections for fault in _check_edges(graph, projection)])
     wrong: list[str] = []
     told: list[str] = []
+    onto: dict[str, list[Projection]] = {group.name: [] for group in graph.groups}
     for projection in graph.projections:
-        if projection.pairs is not None:
-            wrong += _check_edges(projection)
-    for projection in graph.projections:
+        onto[projection.target].append(projection)
         if projection.kind == "cable":
             wrong += _check_cable(graph, projection)
     for group in graph.groups:
-        onto = graph.onto(group)
         fields: dict[int, tuple[Field, list[Projection]]] = {}
-        for projection in onto:
+        for projection in onto[group.name]:
             if projection.field is not None:
                 fields.setdefault(id(projection.field), (projection.field, []))[1].append(projection)
         reached = np.zeros(group.size, dtype=np.int64)
@@ -38,15 +38,11 @@ def verify(graph: Graph) -> tuple[str, ...]:
             fan_in = sum((part.fan_in() for part in parts), np.zeros(group.size, dtype=np.int64))
             reached += fan_in
             silent |= field.fan_in is None or field.fan_in == 0
-            wrong += _check_field(parts[0], field, fan_in)
-            if field.neuron_centres is not None and group.size:
-                of_neurons = field.neuron_centres.reshape(group.neurons, -1)
-                if (of_neurons != of_neurons[:, :1]).any():
-                    wrong.append(f"{parts[0].name}: the dendrites of one neuron do not share its centre")
+            wrong += _check_field(parts, field, fan_in)
             told.append(_tell(group.name, parts, field, fan_in))
         if group.role in ("input", "readout"):
             continue
-        for projection in onto:
+        for projection in onto[group.name]:
             if projection.kind == "cable":
                 reached += projection.fan_in()
         lonely = int((reached == 0).sum())
@@ -54,23 +50,26 @@ def verify(graph: Graph) -> tuple[str, ...]:
             wrong.append(f"{group.name}: {lonely} of {group.size} compartments have neither synapses nor children")
         elif lonely:
             told.append(f"{group.name}: {lonely} of {group.size} compartments are silent, as declared")
-    if wrong:
-        raise WiringError("the wiring is not what the morphology declares\n  " + "\n  ".join(wrong))
+    _refuse(wrong)
     return tuple(told)
 
 
-def _check_edges(projection: Projection) -> list[str]:
-    sources, targets = projection.endpoints()
+def _refuse(wrong: list[str]) -> None:
+    if wrong:
+        raise WiringError("the wiring is not what the morphology declares\n  " + "\n  ".join(wrong))
+
+
+def _check_edges(graph: Graph, projection: Projection) -> list[str]:
+    """What all other checks take for granted."""
     name = projection.name
-    if not len(sources):
+    source, target = graph.by_name[projection.source], graph.by_name[projection.target]
+    if (projection.sources, projection.targets) != (source.size, target.size):
+        return [f"{name}: joins {projection.sources} to {projection.targets}, not {source.size} to {target.size} units"]
+    if projection.pairs is None or not projection.edges:
         return []
+    sources, targets = projection.pairs
     wrong = []
-    if (
-        sources.min() < 0
-        or sources.max() >= projection.sources
-        or targets.min() < 0
-        or targets.max() >= projection.targets
-    ):
+    if sources.min() < 0 or sources.max() >= source.size or targets.min() < 0 or targets.max() >= target.size:
         wrong.append(f"{name}: an edge leaves its groups")
     step, same = np.diff(targets), np.diff(sources)
     if ((step < 0) | ((step == 0) & (same < 0))).any():
@@ -79,60 +78,89 @@ def _check_edges(projection: Projection) -> list[str]:
 
 
 def _check_cable(graph: Graph, projection: Projection) -> list[str]:
-    """Every dendrite has one parent, and it stands in the dendrite's own neuron."""
+    """Every dendrite has one parent, its own: siblings are contiguous and all parents have equally many."""
+    name = projection.name
     children, parents = projection.endpoints()
     source, target = graph.by_name[projection.source], graph.by_name[projection.target]
-    wrong = []
-    if not np.array_equal(np.bincount(children, minlength=source.size), np.ones(source.size, dtype=np.int64)):
-        wrong.append(f"{projection.name}: a dendrite has no parent, or more than one")
+    if (np.bincount(children, minlength=source.size) != 1).any():
+        return [f"{name}: a dendrite has no parent, or more than one"]
     if (children * source.neurons // source.size != parents * target.neurons // target.size).any():
-        wrong.append(f"{projection.name}: a cable joins two neurons")
-    return wrong
+        return [f"{name}: a cable joins two neurons"]
+    if (parents != children * target.size // source.size).any():
+        return [f"{name}: a dendrite hangs on another parent than its own"]
+    return []
 
 
-def _check_field(projection: Projection, field: Field, fan_in: Indices) -> list[str]:
-    name = projection.name
+def _check_field(parts: list[Projection], field: Field, fan_in: Indices) -> list[str]:
+    name = parts[0].name
     if field.fan_in is not None and (fan_in != field.fan_in).any():
         odd = int((fan_in != field.fan_in).sum())
         return [f"{name}: {odd} compartments have {fan_in.min()} to {fan_in.max()} synapses, declared {field.fan_in}"]
-    if field.centres is None or not len(fan_in) or not field.positions:
-        return []
-    sources, targets = projection.endpoints()
     wrong = []
-    per = field.positions
-    positions = (sources // field.channels).reshape(len(fan_in), per, field.channels)
-    units = sources.reshape(positions.shape)
-    if (units != positions[:, :, :1] * field.channels + np.arange(field.channels)).any():
-        wrong.append(f"{name}: a position does not take all of its channels")
-    taken = _distances(field.grid, positions[:, :, 0], field.centres[targets.reshape(len(fan_in), -1)[:, :1]])
-    outermost = taken.max(axis=1)
-    # Rings are taken from the inside out: all positions nearer than the outermost ring are there, no position twice.
-    inner = (taken < outermost[:, None]).sum(axis=1)
-    if (inner != _positions_within(field.grid, field.centres, outermost - 1)).any():
-        wrong.append(f"{name}: a receptive field has a hole")
-    if (np.diff(np.sort(positions[:, :, 0], axis=1), axis=1) == 0).any():
-        wrong.append(f"{name}: a receptive field takes a position twice")
-    if field.neuron_centres is not None:
-        wrong += _check_centres(name, field)
+    if fan_in.sum() != field.total:
+        wrong.append(f"{name}: {fan_in.sum()} synapses in all, declared {field.total}")
+    if field.distinct and any(_repeats(*part.pairs) for part in parts if part.pairs is not None):
+        wrong.append(f"{name}: a compartment draws a unit twice")
+    if field.centres is not None and field.positions:
+        wrong += _check_local(parts[0], field, field.centres)
     return wrong
 
 
-def _check_centres(name: str, field: Field) -> list[str]:
-    """Centres of one neuron fill the rings around its own centre from the inside out, each position equally often."""
-    assert field.centres is not None and field.neuron_centres is not None
+def _repeats(sources: Indices, targets: Indices) -> bool:
+    """Whether an edge stands twice; edges are sorted."""
+    return bool(((np.diff(targets) == 0) & (np.diff(sources) == 0)).any())
+
+
+def _check_local(projection: Projection, field: Field, centres: Indices) -> list[str]:
+    name = projection.name
     height, width = field.grid
-    own = field.neuron_centres
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(own) != 0]))
-    distance = _distances(field.grid, field.centres, own)
-    members = np.diff(np.append(starts, len(own)))
-    for start, size in zip(starts, members, strict=True):
-        if size >= height * width:
+    if centres.shape != (projection.targets,) or centres.min() < 0 or centres.max() >= height * width:
+        return [f"{name}: a compartment's centre does not lie on the grid"]
+    wrong = []
+    sources, _ = projection.endpoints()
+    units = sources.reshape(projection.targets, field.positions, field.channels)
+    positions = units[:, :, 0] // field.channels
+    if (units != positions[:, :, None] * field.channels + np.arange(field.channels)).any():
+        wrong.append(f"{name}: a position does not take all of its channels")
+    if not _fill_rings(field.grid, positions, centres):
+        wrong.append(f"{name}: a receptive field has a hole")
+    if field.neuron_centres is not None:
+        wrong += _check_centres(name, field, centres, field.neuron_centres)
+    return wrong
+
+
+def _check_centres(name: str, field: Field, centres: Indices, neuron_centres: Indices) -> list[str]:
+    """Centres of one neuron fill the rings around its own centre from the inside out, each position equally often."""
+    places = field.grid[0] * field.grid[1]
+    rest = len(centres) % field.members  # the last set of neurons that share a centre may be smaller
+    whole = len(centres) - rest
+    for part, members in ((slice(whole), field.members), (slice(whole, None), rest)):
+        if not len(centres[part]):
             continue
-        far = distance[start : start + size].max()
-        # A ring beyond the farthest one needed would mean that a nearer position was passed over.
-        if _positions_within(field.grid, own[start : start + 1], np.array([far - 1]))[0] >= size and far > 0:
+        around, own = centres[part].reshape(-1, members), neuron_centres[part].reshape(-1, members)
+        if (own != own[:, :1]).any():
+            return [f"{name}: the dendrites of one neuron do not share its centre"]
+        rounds = members // places
+        if rounds:  # more centres than positions: all are used so often, and what is left over fills the rings
+            cells = np.arange(len(around))[:, None] * places + around
+            over = np.bincount(cells.ravel(), minlength=len(around) * places).reshape(-1, places) - rounds
+            if ((over < 0) | (over > 1)).any():
+                return [f"{name}: the centres of one neuron's dendrites pass a position over"]
+            around = np.nonzero(over)[1].reshape(len(around), -1)
+        if not _fill_rings(field.grid, around, own[:, 0]):
             return [f"{name}: a dendrite's centre does not lie around its own neuron's centre"]
     return []
+
+
+def _fill_rings(grid: tuple[int, int], positions: Indices, centres: Indices) -> bool:
+    """Whether the positions in each row are distinct and fill the rings around its centre from the inside out."""
+    if not positions.shape[1]:
+        return True
+    distance = _distances(grid, positions, centres[:, None])
+    outermost = distance.max(axis=1)
+    inner = (distance < outermost[:, None]).sum(axis=1)
+    distinct = (np.diff(np.sort(positions, axis=1), axis=1) > 0).all()
+    return bool(distinct and (inner == _positions_within(grid, centres, outermost - 1)).all())
 
 
 def _distances(grid: tuple[int, int], positions: Indices, centres: Indices) -> Indices:

@@ -1,7 +1,8 @@
 """Receptive-field rules: pure functions of (sizes, rule, generator) that draw the synapses of a group. NumPy only.
 
-Each rule is vectorised over compartments and its cost is linear in the synapses drawn (for `local` and `global`, in the
-window of positions that holds them). The same generator state gives the same wiring.
+Each rule is vectorised over compartments. Its cost for a compartment depends on the synapses drawn (for `local` and
+`global`, on the window of positions that holds them), not on all sources. The same generator state gives the same
+wiring.
 """
 
 from __future__ import annotations
@@ -17,6 +18,14 @@ Grid = tuple[int, int]
 _CHUNK = 1 << 24  # elements of a scratch array: bounds memory, and belongs to the definition of the random stream
 
 
+def stream(seed: int, *purpose: int) -> np.random.Generator:
+    """A stream of random numbers for each purpose, so that a change in one place leaves every other as it is.
+
+    The purpose is a spawn key: as further words of entropy, (1, 2) and (1, 2, 0) would give one and the same stream.
+    """
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=purpose))
+
+
 def nearly_square(size: int) -> Grid:
     """The most nearly square grid of a given size: 512 -> (16, 32); a prime number is one row."""
     height = next(h for h in range(math.isqrt(size), 0, -1) if size % h == 0)
@@ -26,7 +35,8 @@ def nearly_square(size: int) -> Grid:
 def sample(sources: int, targets: int, count: int, rng: np.random.Generator, replace: bool = False) -> Indices:
     """`random`: each target draws exactly `count` of the sources, uniformly.
 
-    Without replacement by Floyd's algorithm, all targets at once (Bentley & Floyd, CACM 30, 1987).
+    Without replacement by Floyd's algorithm, all targets at once (Bentley & Floyd, CACM 30, 1987). Whether a source is
+    taken is told by a table of all sources, or, where these are many, by what the target has drawn so far.
 
     Returns:
         Shape (targets, count), each row sorted.
@@ -34,15 +44,18 @@ def sample(sources: int, targets: int, count: int, rng: np.random.Generator, rep
     if replace:
         return np.sort(rng.integers(0, sources, size=(targets, count)), axis=1)
     drawn = np.empty((targets, count), dtype=np.int64)
-    chunk = max(1, _CHUNK // max(1, sources))
+    tabled = sources <= count * count
+    chunk = max(1, _CHUNK // max(1, sources if tabled else count))
     for start in range(0, targets, chunk):
-        rows = np.arange(min(chunk, targets - start))
-        taken = np.zeros((len(rows), sources), dtype=bool)
+        block = drawn[start : start + chunk]
+        rows = np.arange(len(block))
+        table = np.zeros((len(block), sources if tabled else 0), dtype=bool)
         for column, last in enumerate(range(sources - count, sources)):
-            pick = rng.integers(0, last + 1, size=len(rows))
-            pick = np.where(taken[rows, pick], last, pick)
-            taken[rows, pick] = True
-            drawn[start + rows, column] = pick
+            pick = rng.integers(0, last + 1, size=len(block))
+            taken = table[rows, pick] if tabled else (block[:, :column] == pick[:, None]).any(axis=1)
+            block[:, column] = np.where(taken, last, pick)
+            if tabled:
+                table[rows, block[:, column]] = True
     return np.sort(drawn, axis=1)
 
 
@@ -113,4 +126,5 @@ def gather_centres(grid: Grid, around: Indices, targets: int, rng: np.random.Gen
 
 def spread_channels(positions: Indices, channels: int) -> Indices:
     """Units of positions, all channels of each in order: (targets, count) to (targets, count × channels)."""
-    return (positions[:, :, None] * channels + np.arange(channels)).reshape(len(positions), -1)
+    targets, count = positions.shape
+    return (positions[:, :, None] * channels + np.arange(channels)).reshape(targets, count * channels)

@@ -49,13 +49,13 @@ def _pointers(index: Tensor, size: int) -> Tensor:
 def apply(weight: Tensor, x: Tensor, targets: int, *index: Tensor) -> Tensor:
     """u[t] = sum of w[e] x[s] over the edges of t."""
     if x.shape[1] == 0 or weight.shape[0] == 0:
-        return _nothing(weight, x, targets)
+        return _nothing(weight, x, targets, index[0])
     return _Product.apply(weight, x, *index)
 
 
-def _nothing(weight: Tensor, x: Tensor, targets: int) -> Tensor:
+def _nothing(weight: Tensor, x: Tensor, targets: int, source: Tensor) -> Tensor:
     """An empty batch or no edges: zeros that keep their place in the graph of gradients."""
-    return x.new_zeros((targets, x.shape[1])) + 0 * weight.sum() + 0 * x.sum(0)
+    return x.new_zeros((targets, x.shape[1])) + (weight.unsqueeze(1) * x.index_select(0, source)).sum(0)
 
 
 class _Product(Function):

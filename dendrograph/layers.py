@@ -1,0 +1,184 @@
+"""Populations of neurons and stacks of them: what a layer is, how repeats unfold, and which names hold where."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dendrograph.cursor import PLACEHOLDER, Cursor
+from dendrograph.errors import Fault, did_you_mean
+from dendrograph.neuron import PREVIOUS, Compartment, Synapses, Where, where
+
+RESERVED = (PREVIOUS, "readout", "auto", "all")  # words that no layer and no stream may be named
+MOST_LAYERS = 1000  # once repeats are unfolded
+SOME_LAYER = "{neuron: NAME, count: 64}"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A population of `count` neurons of one morphology, stacked `repeat` times."""
+
+    name: str
+    neuron: str
+    count: int
+    repeat: int = 1
+    where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
+
+    @classmethod
+    def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Layer:
+        """One mapping of the layer keys."""
+        required = {"neuron": did_you_mean("", neurons, "declared under neurons"), "count": "how many neurons it has"}
+        if not cursor.keys(("name", "neuron", "count", "repeat"), required, such_as=SOME_LAYER):
+            return cls(PLACEHOLDER, PLACEHOLDER, 1)
+        name_at, neuron_at = cursor.child("name"), cursor.child("neuron")
+        count_at, repeat_at = cursor.child("count"), cursor.child("repeat")
+        name = name_at.slug() if name_at else fallback
+        if name_at and name in RESERVED:
+            name_at.fault(f"'{name}' is a word of the language", "choose another name")
+        neuron = neuron_at.slug() if neuron_at else PLACEHOLDER
+        if neuron_at and neuron and neurons and neuron not in neurons:
+            neuron_at.fault(f"unknown neuron '{neuron}'", did_you_mean(neuron, neurons, "declared under neurons"))
+        count, repeat = count_at.whole(1) if count_at else 1, repeat_at.whole(1) if repeat_at else 1
+        return cls(name, neuron, count, repeat, where(cursor))
+
+    def copy_name(self, number: int) -> str:
+        """Name of a copy where the layer is repeated: `hidden` gives `hidden1`, `V1` gives `V1_1`."""
+        return f"{self.name}_{number}" if self.name[-1:].isdigit() else f"{self.name}{number}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `read` takes."""
+        repeat = {"repeat": self.repeat} if self.repeat > 1 else {}
+        return {"name": self.name, "neuron": self.neuron, "count": self.count, **repeat}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Several layers that are repeated together, each copy fed by the one before."""
+
+    repeat: int
+    layers: tuple[Layer, ...]
+    where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
+
+    @classmethod
+    def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Stack:
+        """A mapping of `repeat` and `layers`."""
+        own = "an entry with 'layers' is a stack: this key belongs to each of its layers"
+        hints = dict.fromkeys(("name", "neuron", "count"), own)
+        cursor.keys(
+            ("repeat", "layers"), {"repeat": "how many times its layers stand one after the other"}, hints=hints
+        )
+        repeat_at, layers_at = cursor.child("repeat"), cursor.child("layers")
+        layers = []
+        for index, entry in enumerate(
+            layers_at.entries("layers", f"give at least one, such as - {SOME_LAYER}") if layers_at else []
+        ):
+            if is_stack(entry):
+                entry.fault(
+                    "a stack stands in a stack", "a stack holds layers, and those may have a repeat of their own"
+                )
+            else:
+                layers.append(Layer.read(entry, neurons, f"{fallback}_{index + 1}"))
+        return cls(repeat_at.whole(1) if repeat_at else 1, tuple(layers), where(cursor))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `read` takes."""
+        return {"repeat": self.repeat, "layers": [layer.to_dict() for layer in self.layers]}
+
+
+def is_stack(cursor: Cursor) -> bool:
+    """Whether an entry of `layers` is a stack."""
+    return isinstance(cursor.value, dict) and "layers" in cursor.value
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One layer once stacks and repeats are unfolded.
+
+    `scope` maps each name that its synapses may draw from to an input stream or to the name of an earlier copy.
+    """
+
+    name: str
+    layer: Layer
+    scope: Mapping[str, str]
+
+
+def unfold(layers: Iterable[Layer | Stack], streams: Iterable[str]) -> Iterator[Copy]:
+    """The layers, stacks and repeats unfolded; the bare name of a repeated layer means its latest copy."""
+    scope = {stream: stream for stream in streams}
+    if len(scope) == 1:
+        scope[PREVIOUS] = next(iter(scope))
+    for entry in layers:
+        stack = entry if isinstance(entry, Stack) else Stack(1, (entry,))
+        numbers = [itertools.count(1) for _ in stack.layers]
+        for _ in range(stack.repeat):
+            for layer, number in zip(stack.layers, numbers, strict=True):
+                for _ in range(layer.repeat):
+                    name = layer.copy_name(next(number)) if stack.repeat * layer.repeat > 1 else layer.name
+                    yield Copy(name, layer, dict(scope))
+                    scope.update({name: name, layer.name: name, PREVIOUS: name})
+
+
+def all_synapses(compartment: Compartment) -> Iterator[Synapses]:
+    """The synapses of a neuron's tree."""
+    yield from compartment.synapses
+    for dendrite in compartment.dendrites:
+        yield from all_synapses(dendrite)
+
+
+def sources(neuron: Compartment) -> set[str]:
+    """The names that a neuron's synapses draw from."""
+    return {source for synapses in all_synapses(neuron) for source in synapses.sources} - {PLACEHOLDER}
+
+
+def misnamed(
+    layers: tuple[Layer | Stack, ...], streams: Mapping[str, Any], neurons: Mapping[str, Compartment]
+) -> Iterator[Fault]:
+    """Names of streams and layers must differ, and each `from` must name what stands before the layer."""
+    total = 0
+    for entry in layers:
+        inside = entry.layers if isinstance(entry, Stack) else ()
+        total += entry.repeat * (sum(layer.repeat for layer in inside) if inside else 1)
+        if total > MOST_LAYERS:
+            longest = max((entry, *inside), key=lambda item: item.repeat)
+            yield longest.where.fault(f"{total:,} layers, repeats included", f"at most {MOST_LAYERS:,}", "repeat")
+            return
+    copies = tuple(unfold(layers, streams))
+    owners: dict[str, Layer | None] = dict.fromkeys(streams)
+    for copy in copies:
+        for name in dict.fromkeys((copy.name, copy.layer.name)):
+            if name and owners.setdefault(name, copy.layer) is not copy.layer:
+                repeated = f", once '{copy.layer.name}' is repeated," if name != copy.layer.name else ""
+                problem = f"the name '{name}'{repeated} stands twice"
+                yield copy.layer.where.fault(problem, "name each layer once", "name")
+    drawn = {name: sources(neuron) for name, neuron in neurons.items()}
+    told: set[tuple[str, str]] = set()
+    for copy in copies:
+        neuron = copy.layer.neuron
+        for source in sorted(drawn.get(neuron, set()) - copy.scope.keys()):
+            if (neuron, source) in told:
+                continue
+            told.add((neuron, source))
+            problem = f"unknown source '{source}'"
+            remedy = did_you_mean(source, copy.scope, f"sources of layer '{copy.name}'")
+            if source == PREVIOUS:
+                problem = f"'previous' is not clear for '{copy.name}', the first layer: there are several streams"
+                remedy = f"name one: {', '.join(streams)}"
+            elif source in owners:
+                problem = f"'{source}' is not earlier than layer '{copy.name}', which uses this neuron"
+            for place in _drawing(neurons[neuron], source):
+                yield place.fault(problem, remedy, "from")
+    # A neuron that no layer uses may be there for `--set` to choose; a name that stands nowhere is a slip all the same.
+    used = {copy.layer.neuron for copy in copies}
+    for neuron in neurons if copies else ():
+        for source in sorted(drawn[neuron] - {*owners, PREVIOUS}) if neuron not in used else ():
+            remedy = did_you_mean(source, (*owners, PREVIOUS), "sources")
+            for place in _drawing(neurons[neuron], source):
+                yield place.fault(f"unknown source '{source}'", remedy, "from")
+
+
+def _drawing(neuron: Compartment, source: str) -> Iterator[Where]:
+    """Where the synapses stand that draw from a source."""
+    return (synapses.where for synapses in all_synapses(neuron) if source in synapses.sources)

@@ -1,0 +1,136 @@
+"""What run.json holds: all that a result follows from, and whether two runs are one and the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dendrograph import __version__
+from dendrograph.config import TrainConfig
+from dendrograph.data import NAMES, Dataset
+from dendrograph.errors import DendrographError, RunError
+from dendrograph.kernels import KERNELS
+from dendrograph.network import DendriticNetwork
+from dendrograph.plan import plan
+from dendrograph.run import Run
+
+
+def make(
+    network: DendriticNetwork, data: Dataset, config: TrainConfig, data_dir: str | Path | None
+) -> dict[str, dict[str, Any]]:
+    """The record of a training that is about to begin; `data_dir` is what `datasets.load` was called with."""
+    graph = network.graph
+    if graph.morphology is None:
+        raise DendrographError("the network's graph has no morphology: make it by `compile`")
+    return {
+        "config": asdict(config),
+        "data": {
+            "name": data.name,
+            "source": data.source,
+            "digest": data.digest,
+            **_found_again(data, data_dir),
+        },
+        "graph": {
+            "name": graph.name,
+            "inputs": {stream: list(shape) for stream, shape in graph.inputs.items()},
+            "classes": graph.classes,
+            "seed": graph.seed,
+            "morphology": hashlib.sha256(graph.morphology.to_yaml().encode()).hexdigest(),
+            "connectivity_hash": graph.connectivity_hash,
+            "compartments": graph.compartments,
+            "synapses": graph.synapses,
+            "parameters": graph.parameters,
+        },
+        "network": {
+            "kernel": _kernel_asked_for(network),
+            "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
+            "initial_weights": _digest(network),
+        },
+        "surroundings": {
+            "dendrograph": __version__,
+            "python": platform.python_version(),
+            **{library: metadata.version(library) for library in ("torch", "numpy", "scikit-learn")},
+            "threads": torch.get_num_threads(),
+            "machine": f"{platform.system()} {platform.machine()}",
+        },
+    }
+
+
+def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: bool) -> None:
+    """Going on must continue the very run: the same settings, data, morphology and wiring.
+
+    Args:
+        run: what stands on disk.
+        record: what is asked for.
+        begun: whether there is a checkpoint; without one the initial weights, too, must be the run's.
+
+    Raises:
+        RunError: naming each difference.
+    """
+
+    def differ(section: str, key: str) -> bool:
+        return bool(run.record[section].get(key) != record[section][key])
+
+    named = [("config", key) for key in record["config"]]
+    named += [("data", "name"), ("graph", "inputs"), ("graph", "classes"), ("network", "kernel")]
+    differences = [
+        f"{'data' if section == 'data' else key}: the run has {run.record[section].get(key)!r}, "
+        f"asked for is {record[section][key]!r}"
+        for section, key in named
+        if differ(section, key)
+    ]
+    if differ("data", "digest") and not differ("data", "name"):
+        differences.append(f"data: not what the run read ({run.record['data']['source']})")
+    if differ("graph", "morphology"):
+        differences.append("morphology: not that of the run (see its morphology.yaml)")
+    if not differences and (differ("graph", "seed") or differ("graph", "connectivity_hash")):
+        differences.append("wiring: compiled with another seed, or by another version of NumPy or dendrograph")
+    if not differences and differ("network", "kernels"):
+        differences.append("kernels: projections would run by other ones than those in run.json")
+    if not differences and not begun and differ("network", "initial_weights"):
+        differences.append("initial weights: not those that the run began with; build the network anew")
+    if differences:
+        listed = "\n  ".join(differences)
+        raise RunError(f"{run.folder}: a run goes on only as it began\n  {listed}\n  or give another folder by --out")
+
+
+def changed_surroundings(run: Run, record: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What may make the last digits differ from those of a run that never stopped."""
+    before = run.record.get("surroundings", {})
+    return [
+        f"the run began with {key} {before.get(key)} and goes on with {value}: results may differ in the last digits"
+        for key, value in record["surroundings"].items()
+        if before.get(key) != value
+    ]
+
+
+def _found_again(data: Dataset, data_dir: str | Path | None) -> dict[str, str | None]:
+    """What `datasets.load` is to be called with, from any folder and without the environment of today."""
+    if Path(data.source).is_absolute():  # the .npz that it was read from
+        return {"load": data.source, "data_dir": None}
+    if data.name not in NAMES:
+        return {}
+    directory = data_dir or os.environ.get("DENDROGRAPH_DATA")
+    return {"load": data.name, "data_dir": str(Path(directory).expanduser().resolve()) if directory else None}
+
+
+def _kernel_asked_for(network: DendriticNetwork) -> str:
+    """The argument `kernel` that gives the network's plan again."""
+    names = ("auto", *(kernel.NAME for kernel in KERNELS))
+    return next(name for name in names if plan(network.graph, name) == network.plan)
+
+
+def _digest(network: DendriticNetwork) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,165 @@
+"""Expressions are whole-number arithmetic on parameters, and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dendrograph.expressions import LARGEST, LONGEST, ExpressionError, evaluate, is_expression, names
+
+KNOWN = {"dendrites": 8, "somata": 64, "a": 1, "a_b": 99, "zero": 0, "less": -3}
+
+leaves = st.one_of(st.integers(0, 10**4).map(str), st.sampled_from([f"${name}" for name in KNOWN]))
+spaces = st.sampled_from(["", " ", "  "])
+
+
+def _larger(smaller: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    infix = st.builds(
+        lambda left, gap, symbol, right: f"{left}{gap}{symbol}{gap}{right}",
+        smaller,
+        spaces,
+        st.sampled_from(["+", "-", "*", "//"]),
+        smaller,
+    )
+    return st.one_of(infix, smaller.map(lambda inner: f"({inner})"), smaller.map(lambda inner: f"-{inner}"))
+
+
+expressions = st.recursive(leaves, _larger, max_leaves=12)
+
+
+def outcome(text: str) -> int | ExpressionError:
+    """The value of an expression, or why it has none."""
+    try:
+        return evaluate(text, KNOWN)
+    except ExpressionError as error:
+        return error
+
+
+@given(expressions)
+def test_an_expression_has_the_value_that_python_gives_it(text: str) -> None:
+    found = outcome(text)
+    try:
+        expected = eval(re.sub(r"\$(\w+)", lambda match: f"({KNOWN[match[1]]})", text), {"__builtins__": {}})
+    except ZeroDivisionError:
+        assert re.search(r"division by zero|too large|characters", str(found))
+        return
+    # Only size is refused, of the result or of a part of it.
+    assert found == expected or "too large" in str(found) or len(text) > LONGEST
+
+
+@given(st.text(st.sampled_from("$ab_1290 +-*/()%,.'\"[]{}:=<>!~\t\n\\xeé²"), max_size=40))
+def test_any_text_is_a_whole_number_or_is_refused(text: str) -> None:
+    found = outcome(text)
+    if isinstance(found, ExpressionError):
+        assert str(found) and found.remedy
+        assert str(found).isprintable()
+    else:
+        assert type(found) is int
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$dendrites * $somata", 512),
+        ("($dendrites + 1) * $somata", 576),
+        ("$somata // 3", 21),
+        ("-$somata // 3", -22),
+        ("+$a", 1),
+        ("$a\n+ 1", 2),  # as YAML's folded lines may hold
+        ("$less - -3", 0),
+        ("$a_b", 99),
+        ("$a - $a_b", -98),
+        ("7", 7),
+        (f"{LARGEST} * $a", LARGEST),
+    ],
+)
+def test_arithmetic(text: str, value: int) -> None:
+    assert evaluate(text, KNOWN) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "remedy"),
+    [
+        ("$dendrite", "unknown parameter '$dendrite'", "did you mean 'dendrites'? parameters: a, a_b, dendrites"),
+        ("$a // $zero", "division by zero in '$a // $zero'", "must not be 0"),
+        ("$a ** 2", "cannot evaluate '$a ** 2'", "an expression holds"),
+        ("1 + $a ** 2", "cannot evaluate '$a ** 2' in '1 + $a ** 2'", "an expression holds"),
+        ("$a / 2", "cannot evaluate '$a / 2'", "divided by //"),
+        ("$a % 2", "cannot evaluate '%' in", ""),
+        ("$a * 1.5", "cannot evaluate '1.5' in", ""),
+        ("$a * 1e3", "cannot evaluate '1e3' in", ""),
+        ("$a * 0x10", "cannot evaluate '0x10' in", ""),
+        ("$a * 1_000", "cannot evaluate '1_000' in", ""),
+        ("$a * dendrites", "cannot evaluate 'dendrites' in", "a parameter is written $dendrites"),
+        ("max($a, 2)", "cannot evaluate 'max' in", ""),
+        ("$a(2)", "cannot evaluate '$a(2)'", ""),
+        ("$a.real", "cannot evaluate '.real' in", ""),
+        ("$a[0]", "cannot evaluate '[0]' in", ""),
+        ("$a, 2", "cannot evaluate ',' in", ""),
+        ("$a < 2", "cannot evaluate '<' in", ""),
+        ("$a if 1 else 2", "cannot evaluate 'if' in", ""),
+        ("$a and 2", "cannot evaluate 'and' in", ""),
+        ("~$a", "cannot evaluate '~' in", ""),
+        ("$a # 2", "cannot evaluate '#' in", ""),
+        ("$a := 2", "cannot evaluate ':=' in", ""),
+        ("lambda: $a", "cannot evaluate 'lambda:' in", ""),
+        ("$a + ²", "cannot evaluate '²' in", ""),
+        ("$a + ٣", "cannot evaluate '٣' in", ""),
+        ("$a$a", "cannot read the expression '$a$a'", ""),
+        ("$a$b", "unknown parameter '$b'", ""),
+        ("1$a", "cannot read the expression '1$a'", ""),
+        ("$a $a", "cannot read the expression '$a $a'", ""),
+        ("($a", "cannot read the expression '($a'", ""),
+        ("$a +", "cannot read the expression '$a +'", ""),
+        ("()", "cannot evaluate '()'", ""),
+        ("007", "cannot read the expression '007'", ""),
+        ("__import__('os').system('true') + $a", "cannot evaluate '__import__' in", ""),
+        ("$a.__class__", "cannot evaluate '.__class__' in", ""),
+        (f"$a * {LARGEST + 1}", "too large a number", "at most 1,000,000,000,000,000"),
+        (f"$less * {LARGEST}", "too large a number", ""),
+        ("$a + " + "9" * 150, "too large a number", ""),
+        ("$a" + " + 1" * 100, "an expression of 402 characters", "at most 200 characters"),
+        ("(" * 190 + "$a", "cannot read the expression", ""),
+        ("-" * 190 + "$x", "unknown parameter '$x'", ""),
+    ],
+)
+def test_nothing_else_is_evaluated(text: str, problem: str, remedy: str) -> None:
+    with pytest.raises(ExpressionError) as error:
+        evaluate(text, KNOWN)
+    assert problem in str(error.value)
+    assert remedy in error.value.remedy
+
+
+def test_two_names_in_a_row_are_not_a_third() -> None:
+    with pytest.raises(ExpressionError, match="cannot read"):
+        evaluate("$a$b", {"a": 1, "b": 2, "a_b": 99})
+
+
+def test_a_large_step_on_the_way_is_refused_too() -> None:
+    """So that no intermediate number grows without bound."""
+    with pytest.raises(ExpressionError, match="too large"):
+        evaluate(f"$a * {LARGEST} * 2 // {LARGEST}", KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("$a", True),
+        ("2 * $a", True),
+        ("$", False),
+        ("$1", False),
+        ("$_a", False),
+        ("a", False),
+        (3, False),
+        (None, False),
+    ],
+)
+def test_what_is_an_expression(value: object, expected: bool) -> None:
+    assert is_expression(value) is expected
+
+
+def test_names() -> None:
+    assert names("$a * ($b + $a_b) - c") == {"a", "b", "a_b"}

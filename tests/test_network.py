@@ -1,0 +1,449 @@
+"""The compiled network is an ordinary PyTorch module."""
+
+from __future__ import annotations
+
+import copy
+import io
+import shutil
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from trees import CORNERS, KERNELS, Case, assert_same, gradients, inputs_of, random_case
+
+from dendrograph import DendriticNetwork, DendrographError, build, compile, load
+from dendrograph.nonlinearities import bind
+
+CASES = (*CORNERS[:14], *(random_case(seed) for seed in range(12)))
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+every_kernel = pytest.mark.parametrize("kernel", KERNELS)
+
+# Everything at once: two streams, three branches, all fields, a silent dendrite, a skip connection, dropout.
+RICH = Case(
+    "rich",
+    {
+        "name": "rich",
+        "inputs": {"image": "auto", "sound": 6},
+        "neurons": {
+            "pyramidal": {
+                "nonlinearity": "tanh",
+                "synapses": {"count": 3, "from": ["image", "sound"]},
+                "dendrites": [
+                    {"name": "basal", "count": 3, "synapses": {"count": 4, "from": "image", "field": "local"}},
+                    {
+                        "name": "apical",
+                        "count": 2,
+                        "nonlinearity": "nmda",
+                        "dropout": 0.5,
+                        "dendrites": [
+                            {"name": "tuft", "count": 2, "synapses": {"from": "sound", "field": "all"}},
+                            {"name": "mute", "count": 1, "synapses": {"count": 0, "from": "image"}},
+                        ],
+                    },
+                ],
+            },
+            "point": {"bias": False, "synapses": [{"count": 3}, {"count": 2, "from": "image", "field": "pooled"}]},
+        },
+        "layers": [
+            {"name": "first", "neuron": "pyramidal", "count": 4},
+            {"name": "second", "neuron": "point", "count": 5},
+        ],
+    },
+    {"image": (4, 4), "sound": (6,)},
+    classes=4,
+)
+
+
+# --- shape ------------------------------------------------------------------------------------------------------------
+
+
+@every_case
+def test_logits_are_batch_by_classes(case: Case) -> None:
+    network = case.build()
+    for batch in (0, 1, 6):
+        logits = network(inputs_of(network.graph, batch))
+        assert logits.shape == (batch, case.classes) and logits.dtype == torch.float64
+
+
+@every_case
+def test_activations_hold_every_group_and_agree_with_forward(case: Case) -> None:
+    network = case.build()
+    x = inputs_of(network.graph, 5)
+    found = network.activations(x)
+    assert list(found) == [group.name for group in network.graph.groups]
+    for group in network.graph.groups:
+        assert found[group.name].shape == (5, group.size)
+    assert torch.equal(found["readout"], network(x))
+    for name, tensor in x.items():
+        assert torch.equal(found[name], tensor.reshape(5, -1))
+    # Every group follows from the groups before it: here by hand, compartment by compartment.
+    for group in network.graph.groups:
+        if group.role == "input":
+            continue
+        u = torch.zeros(5, group.size, dtype=torch.float64)
+        if group.bias:
+            u = u + network.biases[group.name]
+        for projection in network.graph.onto(group):
+            source, target = projection.edge_index
+            u = u.index_add(1, target, found[projection.source][:, source] * network.weights[projection.name])
+        y = bind(group.nonlinearity.name, dict(group.nonlinearity.parameters))(u)
+        torch.testing.assert_close(found[group.name], y, rtol=0, atol=1e-11)
+
+
+def test_the_readout_is_linear() -> None:
+    network = build("dann-lrf", (8, 8), 5, set={"somata": 6, "dendrites": 2})
+    group = network.graph.by_name["readout"]
+    assert group.nonlinearity.name == "identity" and group.bias
+    soma = network.activations(torch.randn(3, 8, 8))["hidden/soma"]
+    block = network.weights["hidden/soma->readout"].view(5, 6)
+    torch.testing.assert_close(
+        network.activations(torch.zeros(1, 8, 8))["readout"],
+        torch.zeros(1, 5),
+        msg="biases start at zero, and leaky ReLU keeps zero",
+    )
+    assert soma.shape == (3, 6) and block.shape == (5, 6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "given"),
+    [
+        ((4, 6), (2, 4, 6)),
+        ((4, 6), (2, 24)),
+        ((4, 6), (2, 1, 4, 6)),
+        ((4, 6, 1), (2, 4, 6)),
+        ((4, 6, 3), (2, 4, 6, 3)),
+        ((4, 6, 3), (2, 72)),
+        (24, (2, 4, 6)),
+        (24, (2, 24)),
+    ],
+)
+def test_an_input_may_be_flat_or_have_its_shape(shape: Any, given: tuple[int, ...]) -> None:
+    network = build("dann-random", shape, 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    x = torch.randn(2, 24 if shape != (4, 6, 3) else 72)
+    assert torch.equal(network(x.reshape(given)), network(x))
+
+
+@pytest.mark.parametrize(
+    ("shape", "given"),
+    [
+        ((4, 6), (2, 6, 4)),
+        ((4, 6, 3), (2, 3, 4, 6)),
+        ((4, 6), (2, 23)),
+        ((4, 6), (24,)),
+        ((4, 6), (0, 5, 5)),
+        ((4, 6), ()),
+    ],
+)
+def test_an_input_of_another_shape_is_refused(shape: Any, given: tuple[int, ...]) -> None:
+    network = build("dann-random", shape, 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    expected = ", ".join(map(str, shape))
+    with pytest.raises(ValueError, match=r"'image' has shape .*, expected \(batch, " + expected):
+        network(torch.zeros(given))
+
+
+def test_bytes_are_refused_as_input() -> None:
+    network = build("dann-random", (4, 4), 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    with pytest.raises(ValueError, match=r"holds torch\.uint8, expected a floating-point type"):
+        network(torch.zeros(2, 4, 4, dtype=torch.uint8))
+
+
+def test_streams_are_given_by_name() -> None:
+    network = RICH.build()
+    x = inputs_of(network.graph, 3)
+    assert torch.equal(network(dict(reversed(x.items()))), network(x))
+    with pytest.raises(ValueError, match="several input streams: give a mapping with image, sound"):
+        network(x["image"])
+    with pytest.raises(ValueError, match="input streams image given, image, sound expected"):
+        network({"image": x["image"]})
+    with pytest.raises(ValueError, match="different numbers of samples: 'image' 3, 'sound' 2"):
+        network({"image": x["image"], "sound": x["sound"][:2]})
+
+
+def test_layout_and_history_of_the_input_do_not_matter() -> None:
+    network = build("dann-grf", (4, 6), 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    x = torch.randn(3, 4, 6)
+    stored_otherwise = x.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+    assert not stored_otherwise.is_contiguous()
+    before = x.clone()
+    assert torch.equal(network(stored_otherwise), network(x))
+    assert torch.equal(x, before), "the input is left as it was"
+
+
+# --- an ordinary module -----------------------------------------------------------------------------------------------
+
+
+@every_case
+def test_parameters_are_weights_of_edges_and_biases_of_compartments(case: Case) -> None:
+    network = case.build()
+    graph = network.graph
+    assert {name: weight.numel() for name, weight in network.weights.items()} == {
+        projection.name: projection.edges for projection in graph.projections
+    }
+    assert {name: bias.numel() for name, bias in network.biases.items()} == {
+        group.name: group.size for group in graph.groups if group.bias
+    }
+    assert sum(parameter.numel() for parameter in network.parameters()) == graph.parameters
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    fresh = DendriticNetwork(graph)
+    assert all(parameter.dtype == torch.float32 for parameter in fresh.parameters())
+    assert not any(bias.any() for bias in fresh.biases.values()), "biases start at zero"
+
+
+@every_kernel
+@pytest.mark.parametrize("case", [RICH, *CASES[-4:]], ids=str)
+def test_state_dict_round_trips(case: Case, kernel: str) -> None:
+    one, other = case.build(kernel), DendriticNetwork(case.compile(), kernel, seed=99).double().eval()
+    x = inputs_of(one.graph, 4)
+    assert set(one.state_dict()) == {name for name, _ in one.named_parameters()}, "parameters and nothing else"
+    if not all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True)):
+        assert not torch.equal(one(x), other(x))
+    file = io.BytesIO()
+    torch.save(one.state_dict(), file)
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    assert torch.equal(one(x), other(x))
+    for mine, its in zip(one.state_dict().values(), other.state_dict().values(), strict=True):
+        assert torch.equal(mine, its)
+        assert not mine.numel() or mine.data_ptr() != its.data_ptr()
+
+
+def test_one_kernels_state_dict_fits_every_other() -> None:
+    x = inputs_of(RICH.compile(), 4)
+    one = RICH.build("reference")
+    for kernel in KERNELS:
+        other = DendriticNetwork(RICH.compile(), kernel, seed=99).double().eval()
+        other.load_state_dict(one.state_dict())
+        torch.testing.assert_close(other(x), one(x), rtol=0, atol=1e-12)
+
+
+def test_a_foreign_state_dict_is_refused() -> None:
+    small, large = (build("dann-lrf", (8, 8), set={"somata": somata}) for somata in (5, 6))
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        small.load_state_dict(large.state_dict())
+    with pytest.raises(RuntimeError, match="Missing key"):
+        small.load_state_dict(build("vann", (8, 8), set={"somata": 5}).state_dict())
+
+
+@every_kernel
+def test_it_moves_between_types(kernel: str) -> None:
+    network = DendriticNetwork(RICH.compile(), kernel).eval()
+    x = inputs_of(network.graph, 4)
+    single = network({name: tensor.float() for name, tensor in x.items()})
+    assert single.dtype == torch.float32
+    double = network.to(torch.float64)(x)
+    assert double.dtype == torch.float64
+    torch.testing.assert_close(single.double(), double, rtol=0, atol=1e-5)
+    assert all(parameter.dtype == torch.float64 for parameter in network.parameters())
+    assert all(buffer.dtype == torch.int64 for buffer in network.buffers()), "indices stay whole numbers"
+    assert network.float()({name: tensor.float() for name, tensor in x.items()}).dtype == torch.float32
+
+
+@every_kernel
+def test_indices_move_with_the_network(kernel: str) -> None:
+    """A tensor that is no buffer would stay behind: on the meta device that cannot pass unseen."""
+    network = DendriticNetwork(RICH.compile(), kernel).to("meta")
+    assert all(tensor.device.type == "meta" for tensor in (*network.parameters(), *network.buffers()))
+    assert kernel == "tree" or any(True for _ in network.buffers())
+
+
+@every_kernel
+def test_a_deep_copy_is_a_network_of_its_own(kernel: str) -> None:
+    network = RICH.build(kernel)
+    x = inputs_of(network.graph, 4)
+    before = network(x)
+    other = copy.deepcopy(network)
+    assert torch.equal(other(x), before)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(1.0)
+    assert torch.equal(network(x), before) and not torch.equal(other(x), before)
+    assert other.graph is network.graph, "what is frozen is shared"
+    assert [choice.kernel for choice in other.plan.choices] == [choice.kernel for choice in network.plan.choices]
+
+
+@every_kernel
+def test_parameters_to_vector_and_back(kernel: str) -> None:
+    network = RICH.build(kernel)
+    x = inputs_of(network.graph, 4)
+    vector = nn.utils.parameters_to_vector(network.parameters())
+    assert vector.shape == (network.graph.parameters,)
+    before = network(x)
+    nn.utils.vector_to_parameters(torch.zeros_like(vector), network.parameters())
+    assert not network(x).any()
+    nn.utils.vector_to_parameters(vector, network.parameters())
+    assert torch.equal(network(x), before)
+
+
+@every_kernel
+def test_hooks_are_called(kernel: str) -> None:
+    network = next(case for case in CORNERS if case.name == "synapses on soma and dendrites").build(kernel)
+    x = inputs_of(network.graph, 4)["image"].requires_grad_()
+    calls: Counter[str] = Counter()
+    handles = [
+        network.register_forward_pre_hook(lambda *_: calls.update(["before"])),
+        network.register_forward_hook(lambda module, args, output: calls.update(["after"]) or 2 * output),
+        network.register_full_backward_hook(lambda *_: calls.update(["backward"])),
+        *(weight.register_hook(lambda gradient: calls.update(["weight"])) for weight in network.weights.values()),
+    ]
+    doubled = network(x)
+    doubled.sum().backward()
+    assert calls == {"before": 1, "after": 1, "backward": 1, "weight": len(network.weights)}
+    for handle in handles:
+        handle.remove()
+    torch.testing.assert_close(network(x), doubled / 2)
+
+
+@every_kernel
+def test_it_learns_and_an_optimizer_changes_every_tensor(kernel: str) -> None:
+    network = DendriticNetwork(RICH.compile(), kernel)
+    x = inputs_of(network.graph, 12, torch.float32)
+    y = torch.arange(12) % 4
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    before = copy.deepcopy(network.state_dict())
+    losses = []
+    torch.manual_seed(0)
+    for _ in range(8 if kernel == "reference" else 40):
+        optimizer.zero_grad(set_to_none=True)
+        loss = nn.functional.cross_entropy(network(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.9 * losses[0] if kernel == "reference" else losses[-1] < 0.5 * losses[0]
+    for name, tensor in network.state_dict().items():
+        assert not tensor.numel() or not torch.equal(tensor, before[name]), f"{name} has not learned"
+
+
+def test_dropout_acts_while_training_only() -> None:
+    network = RICH.build()
+    x = inputs_of(network.graph, 200)
+    assert torch.equal(network(x), network(x))
+    network.train()
+    torch.manual_seed(1)
+    first = network.activations(x)
+    second = network.activations(x)
+    apical = first["first/apical"]
+    assert 0.4 < float((apical == 0).double().mean()) < 0.6
+    assert not torch.equal(apical, second["first/apical"])
+    kept = apical != 0
+    assert torch.allclose(apical[kept], 2 * network.eval().activations(x)["first/apical"][kept])
+    assert torch.equal(first["first/basal"], second["first/basal"]), "only where it was declared"
+
+
+def test_the_seed_of_the_weights_is_the_graphs_own_by_default() -> None:
+    graph = compile(load("dann-lrf"), (8, 8), seed=3)
+    default, same, other = DendriticNetwork(graph), DendriticNetwork(graph, seed=3), DendriticNetwork(graph, seed=4)
+    name = "image->hidden/dendrite"
+    assert torch.equal(default.weights[name], same.weights[name])
+    assert not torch.equal(default.weights[name], other.weights[name])
+
+
+def test_functional_calls_and_per_layer_freezing() -> None:
+    network = RICH.build()
+    x = inputs_of(network.graph, 3)
+    values = {name: torch.zeros_like(parameter) for name, parameter in network.named_parameters()}
+    assert not torch.func.functional_call(network, values, (x,)).any()
+    for weight in network.weights.values():
+        weight.requires_grad_(False)
+    network(x).sum().backward()
+    assert all(weight.grad is None for weight in network.weights.values())
+    assert all(bias.grad is not None for bias in network.biases.values())
+
+
+def test_inference_mode_and_autocast_free_use() -> None:
+    network = RICH.build()
+    x = inputs_of(network.graph, 3)
+    expected = network(x).detach()
+    with torch.inference_mode():
+        assert torch.equal(network(x), expected)
+    with torch.no_grad():
+        assert not network(x).requires_grad
+
+
+def test_a_network_says_what_it_is() -> None:
+    text = repr(build("dann-lrf", (28, 28)))
+    assert "dann-lrf: 576 compartments, 9,930 parameters" in text
+
+
+def test_an_unknown_kernel_is_refused() -> None:
+    with pytest.raises(DendrographError, match=r"unknown kernel 'dens'\n  did you mean 'dense'\?"):
+        build("dann-lrf", (8, 8), kernel="dens")
+
+
+def test_build_is_load_compile_and_network_in_one() -> None:
+    built = build("dann-grf", (8, 8), 7, seed=5, set={"somata": 6}, kernel="fused")
+    graph = compile(load("dann-grf", {"somata": 6}), (8, 8), 7, seed=5)
+    assert built.graph.connectivity_hash == graph.connectivity_hash
+    assert {choice.kernel.NAME for choice in built.plan.choices} == {"fused"}
+    other = DendriticNetwork(graph, "fused")
+    assert all(torch.equal(a, b) for a, b in zip(built.parameters(), other.parameters(), strict=True))
+
+
+# --- torch.compile ----------------------------------------------------------------------------------------------------
+
+
+def _dann(count: int, dendrites: int, synapses: int) -> Case:
+    cell = {"dendrites": [{"count": dendrites, "synapses": {"count": synapses}}]}
+    layers = [{"name": "hidden", "neuron": "cell", "count": count}]
+    return Case("dann", {"name": "dann", "neurons": {"cell": cell}, "layers": layers}, {"image": (10, 10)})
+
+
+def _hold_compiled_to_eager(network: DendriticNetwork, compiled: Any, tolerance: float) -> None:
+    x = inputs_of(network.graph, 6)
+    weigh = torch.randn(6, network.graph.classes, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def run(module: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        given = {name: tensor.clone().requires_grad_() for name, tensor in x.items()}
+        network.zero_grad(set_to_none=True)
+        logits = module(given)
+        (logits * weigh).sum().backward()
+        found = {name: parameter.grad for name, parameter in network.named_parameters()}
+        found |= {f"input {name}": tensor.grad for name, tensor in given.items()}
+        return logits.detach(), {name: g.clone() for name, g in found.items() if g is not None and g.numel()}
+
+    eager = run(network)
+    assert set(eager[1]) == {
+        *(name for name, parameter in network.named_parameters() if parameter.numel()),
+        *(f"input {name}" for name in x),
+    }
+    assert_same(run(compiled), eager, tolerance)
+
+
+# What PyTorch warns of while it traces is its own.
+OF_PYTORCH = (
+    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",
+    "ignore:<class 'torch.autograd.function.Function'>:DeprecationWarning",
+    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning",
+)
+
+
+@pytest.mark.filterwarnings(*OF_PYTORCH)
+@every_kernel
+def test_torch_compile_agrees_with_eager(kernel: str) -> None:
+    torch.compiler.reset()
+    if kernel == "reference":  # the plain loop over edges is Python: it runs, slowly, but not as one graph
+        network = _dann(count=2, dendrites=2, synapses=2).build(kernel)
+    else:
+        network = RICH.build(kernel)
+    compiled = torch.compile(network, backend="aot_eager", fullgraph=kernel != "reference")
+    _hold_compiled_to_eager(network, compiled, 1e-12)
+
+
+@pytest.mark.filterwarnings(*OF_PYTORCH)
+@pytest.mark.slow
+@pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="inductor needs a C++ compiler")
+def test_torch_compile_by_inductor_agrees_with_eager() -> None:
+    torch.compiler.reset()
+    network = _dann(count=5, dendrites=3, synapses=4).build()
+    assert [choice.kernel.NAME for choice in network.plan.choices] == ["fused", "tree", "dense"]
+    _hold_compiled_to_eager(network, torch.compile(network, fullgraph=True), 1e-12)
+
+
+def test_gradients_reach_every_parameter() -> None:
+    network = RICH.build()
+    _, found = gradients(network, inputs_of(network.graph, 6))
+    silent = "weights.image->first/apical/mute"
+    assert found[silent].numel() == 0
+    assert all(gradient.any() for name, gradient in found.items() if name != silent)

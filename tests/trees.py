@@ -1,0 +1,389 @@
+"""Morphologies for the laws: random ones with everything the language has, and the corners of it one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dendrograph import DendriticNetwork, Graph, Morphology, compile
+from dendrograph.nonlinearities import NONLINEARITIES
+
+Shape = tuple[int, ...]
+
+KERNELS = ("auto", "tree", "dense", "fused", "scatter", "reference")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A morphology as plain values, the shapes of its input streams, and its classes."""
+
+    name: str
+    morphology: Mapping[str, Any]
+    inputs: Mapping[str, Shape]
+    classes: int = 3
+
+    def __str__(self) -> str:
+        return self.name
+
+    def compile(self, seed: int = 0) -> Graph:
+        return compile(Morphology.from_dict(self.morphology), dict(self.inputs), self.classes, seed)
+
+    def build(self, kernel: str = "auto", seed: int = 0) -> DendriticNetwork:
+        """A network in float64 that is ready for a comparison: biases drawn too, dropout off."""
+        return ready(DendriticNetwork(self.compile(seed), kernel))
+
+    def compartments(self) -> Iterator[Mapping[str, Any]]:
+        """Every compartment that is declared."""
+        waiting = list(self.morphology["neurons"].values())
+        while waiting:
+            compartment = waiting.pop()
+            yield compartment
+            waiting += compartment.get("dendrites", ())
+
+    def synapses(self) -> Iterator[Mapping[str, Any]]:
+        """Every entry of `synapses` that is declared."""
+        for compartment in self.compartments():
+            declared = compartment.get("synapses", ())
+            yield from [declared] if isinstance(declared, Mapping) else declared
+
+    def features(self) -> set[str]:
+        """What of the language it uses, so that a test can tell that nothing is left out."""
+        found = {f"field {synapses.get('field', 'random')}" for synapses in self.synapses()}
+        for synapses in self.synapses():
+            found |= {key for key in ("replace", "group") if synapses.get(key)}
+            found |= {"several sources"} if isinstance(synapses.get("from"), list) else set()
+            found |= {"silent"} if synapses.get("count") == 0 else set()
+            found |= {f"init {_name(synapses.get('init', 'glorot'))}"}
+        for compartment in self.compartments():
+            found |= {f"nonlinearity {_name(compartment.get('nonlinearity', 'leaky_relu'))}"}
+            found |= {"no bias"} if compartment.get("bias") is False else set()
+            found |= {"dropout"} if compartment.get("dropout") else set()
+            siblings = compartment.get("dendrites", ())
+            found |= {"synapses beside children"} if siblings and compartment.get("synapses") else set()
+            found |= {"siblings that differ"} if len({str(child) for child in siblings}) > 1 else set()
+            found |= {"several entries"} if len(_listed(compartment.get("synapses", ()))) > 1 else set()
+        for neuron in self.morphology["neurons"].values():
+            found |= {f"depth {_depth(neuron)}"}
+        layers = self.morphology["layers"]
+        found |= {"stack" for layer in layers if "layers" in layer}
+        found |= {"repeat" for layer in layers if layer.get("repeat", 1) > 1 and "layers" not in layer}
+        found |= {"several layers"} if len(layers) > 1 else set()
+        found |= {"several streams"} if len(self.inputs) > 1 else set()
+        found |= {"channels" for shape in self.inputs.values() if len(shape) == 3}
+        names = {layer["name"] for layer in layers if "name" in layer}
+        drawn = {source for synapses in self.synapses() for source in _listed(synapses.get("from", "previous"))}
+        return found | ({"skip connection"} if names & drawn else set())
+
+
+def ready(network: DendriticNetwork, seed: int = 7) -> DendriticNetwork:
+    """In float64, without dropout, and with biases that are not zero."""
+    network = network.double().eval()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for bias in network.biases.values():
+            bias.copy_(torch.randn(bias.shape, generator=generator, dtype=torch.float64) * 0.3)
+    return network
+
+
+def inputs_of(graph: Graph, batch: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> dict[str, Tensor]:
+    """A random batch for each input stream."""
+    generator = torch.Generator().manual_seed(1000 + seed)
+    return {
+        name: torch.randn((batch, *shape), generator=generator, dtype=torch.float64).to(dtype)
+        for name, shape in graph.inputs.items()
+    }
+
+
+def gradients(
+    network: DendriticNetwork, x: Mapping[str, Tensor], weigh: Tensor | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Logits, and the gradient of each parameter and input of a random linear function of them."""
+    x = {name: tensor.detach().clone().requires_grad_() for name, tensor in x.items()}
+    logits = network(x)
+    if weigh is None:
+        generator = torch.Generator().manual_seed(5)
+        weigh = torch.randn(logits.shape, generator=generator, dtype=torch.float64).to(logits)
+    wanted = {**dict(network.named_parameters()), **{f"input {name}": tensor for name, tensor in x.items()}}
+    found = torch.autograd.grad((logits * weigh).sum(), list(wanted.values()), allow_unused=True)
+    return logits.detach(), {
+        name: torch.zeros_like(tensor) if gradient is None else gradient
+        for (name, tensor), gradient in zip(wanted.items(), found, strict=True)
+    }
+
+
+def assert_same(
+    one: tuple[Tensor, dict[str, Tensor]], other: tuple[Tensor, dict[str, Tensor]], tolerance: float
+) -> None:
+    """Logits and gradients agree to a tolerance relative to the largest element of each tensor."""
+    assert set(one[1]) == set(other[1])
+    for name, mine, its in [("logits", one[0], other[0]), *((name, one[1][name], other[1][name]) for name in one[1])]:
+        assert mine.shape == its.shape, name
+        if mine.numel():
+            scale = max(1.0, float(its.abs().max()))
+            torch.testing.assert_close(mine, its, rtol=0.0, atol=tolerance * scale, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def random_case(seed: int) -> Case:
+    """A random morphology: a few layers, each with a neuron of its own, small enough for the reference kernel."""
+    rng = np.random.default_rng([20, seed])
+    return _Draw(rng).case(f"random{seed}")
+
+
+class _Draw:
+    """Draws one morphology; keeps the units of everything that a layer may draw from."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.units: dict[str, int] = {}
+        self.positions: dict[str, int] = {}  # of the grid: units without channels
+
+    def chance(self, probability: float) -> bool:
+        return bool(self.rng.random() < probability)
+
+    def one_of(self, options: Any) -> Any:
+        return list(options)[int(self.rng.integers(len(options)))]
+
+    def whole(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+    def case(self, name: str) -> Case:
+        inputs: dict[str, Shape] = {"image": self.shape()}
+        if self.chance(0.3):
+            inputs["sound"] = (self.whole(3, 12),)
+        for stream, shape in inputs.items():
+            self.units[stream] = int(np.prod(shape))
+            self.positions[stream] = int(np.prod(shape[:2]))
+        neurons: dict[str, Any] = {}
+        layers: list[dict[str, Any]] = []
+        previous = "image" if len(inputs) == 1 else None
+        for number in range(self.whole(1, 3)):
+            layer = {"name": f"layer{number}", "neuron": f"neuron{number}", "count": self.whole(1, 4)}
+            repeat = 2 if self.chance(0.2) else 1
+            if previous is None:
+                repeat, feeding = 1, list(inputs)
+            else:
+                feeding = [] if number else list(inputs)
+            known = dict(self.units)
+            if previous is not None:
+                # A repeated layer's `previous` is at first the layer before, then its own copy: both must suffice.
+                both = [previous] if repeat == 1 else [previous, layer["name"]]
+                own = {layer["name"]: layer["count"]}
+                known["previous"] = min((own | self.units)[source] for source in both)
+                self.positions["previous"] = min((own | self.positions)[source] for source in both)
+                feeding.append("previous")
+            neurons[layer["neuron"]] = self.compartment(known, feeding, deepest=self.whole(0, 3))
+            self.units[layer["name"]] = self.positions[layer["name"]] = layer["count"]
+            previous = layer["name"]
+            if repeat > 1 and self.chance(0.5):
+                layers.append({"repeat": repeat, "layers": [layer]})
+            else:
+                layers.append({**layer, **({"repeat": repeat} if repeat > 1 else {})})
+        readout = self.one_of([{}, {"bias": False}, {"init": "glorot_dense"}])
+        morphology = {"name": name, "inputs": dict.fromkeys(inputs, "auto"), "neurons": neurons, "layers": layers}
+        return Case(name, {**morphology, "readout": readout}, inputs, classes=self.whole(1, 4))
+
+    def shape(self) -> Shape:
+        kind = self.whole(0, 2)
+        if kind == 0:
+            return (self.whole(5, 25),)
+        grid = (self.whole(1, 5), self.whole(1, 5))
+        return grid if kind == 1 else (*grid, 3)
+
+    def compartment(self, known: dict[str, int], feeding: list[str], deepest: int) -> dict[str, Any]:
+        """A compartment and all below it; `feeding` are the sources that it must draw from."""
+        made: dict[str, Any] = {"nonlinearity": self.nonlinearity()}
+        if self.chance(0.2):
+            made["bias"] = False
+        if self.chance(0.1):
+            made["dropout"] = 0.25
+        children = self.whole(1, 2) if deepest else 0
+        entries = [self.synapses(known, [source]) for source in feeding]
+        if not entries and (not children or self.chance(0.4)):
+            entries = [self.synapses(known, []) for _ in range(self.whole(1, 2))]
+        if entries:
+            made["synapses"] = entries[0] if len(entries) == 1 else entries
+        if children:
+            made["dendrites"] = [
+                {
+                    "name": f"branch{number}",
+                    "count": self.whole(1, 3),
+                    "cable": {"init": self.init()},
+                    **self.compartment(known, [], self.whole(0, deepest - 1)),
+                }
+                for number in range(children)
+            ]
+        return made
+
+    def synapses(self, known: dict[str, int], sources: list[str]) -> dict[str, Any]:
+        field = self.one_of(["random", "pooled", "local", "global", "all"])
+        if not sources:
+            sources = [self.one_of(known)]
+            others = [source for source in known if source not in (*sources, "previous")]
+            if field not in ("local", "global") and "previous" not in sources and others and self.chance(0.5):
+                sources.append(self.one_of(others))
+        made: dict[str, Any] = {"from": sources[0] if len(sources) == 1 else sources, "field": field}
+        if field != "all":
+            most = sum(known[source] for source in sources)
+            if field in ("local", "global"):
+                most = self.positions[sources[0]]
+            elif self.chance(0.3):
+                made["replace"] = True
+                most *= 2
+            made["count"] = 0 if self.chance(0.07) else self.whole(1, min(most, 8))
+        if field == "global" and self.chance(0.3):
+            made["group"] = self.whole(2, 3)
+        return {**made, "init": self.init()}
+
+    def init(self) -> Any:
+        return self.one_of(["glorot", "glorot_dense", "he", {"name": "constant", "value": 0.2}])
+
+    def nonlinearity(self) -> dict[str, Any]:
+        entry = NONLINEARITIES[self.one_of(NONLINEARITIES)]
+        changed = {key: value * float(self.rng.uniform(0.5, 1.5)) for key, value in entry.defaults.items()}
+        return {"name": entry.name, **changed}
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _name(value: Any) -> str:
+    return str(value["name"]) if isinstance(value, Mapping) else str(value)
+
+
+def _depth(compartment: Mapping[str, Any]) -> int:
+    return max((1 + _depth(child) for child in compartment.get("dendrites", ())), default=0)
+
+
+def _one_neuron(neuron: Mapping[str, Any], count: int = 3) -> dict[str, Any]:
+    return {
+        "name": "corner",
+        "neurons": {"cell": neuron},
+        "layers": [{"name": "hidden", "neuron": "cell", "count": count}],
+    }
+
+
+def _with_dendrites(*dendrites: Mapping[str, Any], **soma: Any) -> dict[str, Any]:
+    return _one_neuron({**soma, "dendrites": [{"name": f"d{i}", **each} for i, each in enumerate(dendrites)]})
+
+
+_FOUR: dict[str, Any] = {"count": 4, "from": "image"}
+
+CORNERS = tuple(
+    Case(name, morphology, inputs)
+    for name, morphology, inputs in (
+        ("a soma without dendrites", _one_neuron({"synapses": _FOUR}), {"image": (4, 4)}),
+        ("one soma, one input, one synapse", _one_neuron({"synapses": {"count": 1}}, 1), {"image": (1,)}),
+        (
+            "a silent dendrite beside one that is not",
+            _with_dendrites({"count": 2, "synapses": {"count": 0}}, {"count": 2, "synapses": _FOUR}),
+            {"image": (4, 4)},
+        ),
+        ("nothing but a silent soma", _one_neuron({"synapses": {"count": 0}}), {"image": (4, 4)}),
+        (
+            "a silent dendrite that has children",
+            _with_dendrites(
+                {"count": 2, "synapses": {"count": 0}, "dendrites": [{"name": "tuft", "count": 3, "synapses": _FOUR}]}
+            ),
+            {"image": (4, 4)},
+        ),
+        (
+            "synapses on soma and dendrites",
+            _with_dendrites({"count": 3, "synapses": _FOUR}, synapses=[_FOUR, {"from": "image", "field": "all"}]),
+            {"image": (4, 4)},
+        ),
+        (
+            "more synapses than units",
+            _with_dendrites({"count": 2, "synapses": {"count": 9, "replace": True}}),
+            {"image": (2, 2)},
+        ),
+        (
+            "few synapses thrown over many compartments",
+            _with_dendrites({"count": 6, "synapses": {"count": 1, "field": "pooled"}}),
+            {"image": (3, 3)},
+        ),
+        (
+            "more dendrites than positions",
+            _with_dendrites({"count": 11, "synapses": {"count": 2, "field": "global"}}),
+            {"image": (2, 2)},
+        ),
+        (
+            "neurons that share a centre, the last set not full",
+            _one_neuron({"synapses": {"count": 3, "field": "global", "group": 4}}, 10),
+            {"image": (5, 5)},
+        ),
+        (
+            "local fields of three channels, up to the whole image",
+            _with_dendrites(
+                {"count": 2, "synapses": {"count": 5, "field": "local"}},
+                {"count": 2, "synapses": {"count": 12, "field": "local"}},
+                {"count": 2, "synapses": {"count": 12, "field": "global"}},
+            ),
+            {"image": (3, 4, 3)},
+        ),
+        (
+            "two streams, one dendrite each, a soma that draws from both",
+            {
+                **_with_dendrites(
+                    {"count": 2, "synapses": {"count": 3, "from": "image", "field": "local"}},
+                    {"count": 1, "synapses": {"from": "sound", "field": "all"}},
+                    synapses={"count": 5, "from": ["sound", "image"]},
+                ),
+                "inputs": {"image": "auto", "sound": 6},
+            },
+            {"image": (4, 4), "sound": (6,)},
+        ),
+        (
+            "a stack with a skip connection",
+            {
+                "name": "corner",
+                "neurons": {
+                    "a": {"dendrites": [{"count": 2, "synapses": {"count": 3, "from": ["previous", "image"]}}]},
+                    "b": {"synapses": {"count": 4, "field": "local"}},
+                    "c": {"synapses": [{"from": "previous", "field": "all"}, {"count": 2, "from": "first"}]},
+                },
+                "layers": [
+                    {"name": "first", "neuron": "b", "count": 4},
+                    {"repeat": 2, "layers": [{"neuron": "a", "count": 5}, {"neuron": "b", "count": 4, "repeat": 2}]},
+                    {"name": "last", "neuron": "c", "count": 3},
+                ],
+            },
+            {"image": (4, 4)},
+        ),
+        (
+            "a tree five branches deep",
+            _with_dendrites(
+                {
+                    "count": 2,
+                    "dendrites": [
+                        {
+                            "count": 1,
+                            "synapses": _FOUR,
+                            "dendrites": [
+                                {
+                                    "count": 2,
+                                    "nonlinearity": "nmda",
+                                    "dendrites": [{"count": 1, "dendrites": [{"count": 2, "synapses": _FOUR}]}],
+                                }
+                            ],
+                        }
+                    ],
+                }
+            ),
+            {"image": (4, 4)},
+        ),
+        *(
+            (
+                f"every compartment {name}",
+                _with_dendrites({"count": 2, "nonlinearity": name, "synapses": _FOUR}, nonlinearity=name),
+                {"image": (4, 4)},
+            )
+            for name in NONLINEARITIES
+        ),
+    )
+)

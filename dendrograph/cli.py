@@ -45,12 +45,15 @@ Inputs = Annotated[
     ),
 ]
 Classes = Annotated[int | None, typer.Option("--classes", min=1, help="Units of the readout.", show_default="10")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of wiring, weights, split, order and noise.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the wiring.", show_default="0")]
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Folder of data sets; DENDROGRAPH_DATA says the same.", show_default=False),
 ]
-Kernel = Annotated[str, typer.Option("--kernel", help="auto, or a kernel to use wherever it can serve.")]
+Kernel = Annotated[
+    str | None,
+    typer.Option("--kernel", help="auto, or a kernel to use wherever it can serve.", show_default="auto"),
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -118,9 +121,7 @@ def train_command(
         int | None, typer.Option(help="Of wiring, weights, split, order and noise.", show_default="0")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, or auto.", show_default="auto")] = None,
-    kernel: Annotated[
-        str | None, typer.Option(help="auto, or a kernel to use wherever it can serve.", show_default="auto")
-    ] = None,
+    kernel: Kernel = None,
     early_stop: Annotated[
         bool | None,
         typer.Option("--early-stop", help="Stop after 10 epochs without a lower validation loss; keep the best."),
@@ -192,21 +193,22 @@ def show_command(
     inputs: Inputs = None,
     classes: Classes = None,
     settings: Settings = None,
-    seed: Seed = 0,
-    kernel: Kernel = "auto",
+    seed: Seed = None,
+    kernel: Kernel = None,
 ) -> None:
     """Show what a network is made of; nothing is trained.
 
     Groups, compartments, synapses, parameters and memory.
     """
     from dendrograph.describe import describe
-    from dendrograph.experiment import graph_of
-    from dendrograph.plan import plan as make_plan
+    from dendrograph.experiment import graph_of, plan_of
 
+    if kernel and not plan:
+        raise DendrographError("--kernel says nothing without --plan\n  add --plan, or leave --kernel out")
     graph = graph_of(morphology, _assignments(settings), _shapes(inputs), classes, seed)
     print(describe(graph))
     if plan:
-        print(f"\nplan\n{make_plan(graph, kernel)}")
+        print(f"\nplan\n{plan_of(morphology, graph, kernel)}")
 
 
 @app.command("check")
@@ -215,7 +217,7 @@ def check_command(
     inputs: Inputs = None,
     classes: Classes = None,
     settings: Settings = None,
-    seed: Seed = 0,
+    seed: Seed = None,
 ) -> None:
     """Validate a morphology, compile it, verify its wiring."""
     from dendrograph.experiment import graph_of

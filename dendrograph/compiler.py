@@ -261,7 +261,7 @@ def _refuse_what_does_not_fit(
 
 
 def _counted(number: int) -> str:
-    return f"{number:,}" if number < 10**15 else "more than 10^15"
+    return f"{number:,}" if number < 10**18 else "more than 10^18"
 
 
 def _presynaptic(synapses: Synapses, population: Population, sources: Mapping[str, Source]) -> list[Source]:

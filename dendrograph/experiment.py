@@ -12,11 +12,13 @@ import torch
 from dendrograph import data as datasets
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
-from dendrograph.errors import DataError, DendrographError, RunError
+from dendrograph.dataset import Dataset
+from dendrograph.errors import DendrographError, RunError
 from dendrograph.evaluation import Evaluation, evaluate
 from dendrograph.graph import Graph
 from dendrograph.morphology import load
 from dendrograph.network import DendriticNetwork
+from dendrograph.plan import Plan, plan
 from dendrograph.run import Run, is_run
 from dendrograph.training import noisy_test, train
 
@@ -47,29 +49,23 @@ def train_by_name(
         resume: go on with the run in `out`, or begin it if it has not begun.
         progress: show it on standard output.
     """
+    settings = settings or {}
     if is_run(morphology):
-        return _go_on(Path(morphology), data, data_dir, kernel, settings or {}, set, out, resume, progress)
+        run = _run_to_go_on(Path(morphology), set, out, resume)
+        # What is given and differs from the run, `train` refuses.
+        config = replace(TrainConfig.from_record(run.record["config"]), **settings)
+        network = DendriticNetwork(run.graph(), kernel or run.record["network"]["kernel"])
+        dataset = _load(data, data_dir) if data else run.dataset(data_dir)
+        return train(network, dataset, config, run.folder, resume, progress)
     if resume and out is None:
         raise RunError("--resume needs to know the run\n  give its folder by --out, or in the place of the morphology")
-    tree, config = load(morphology, set), TrainConfig(**(settings or {}))
-    dataset = datasets.load(data or DEFAULT_DATA, data_dir)
+    tree, config = load(morphology, set), TrainConfig(**settings)
+    dataset = _load(data or DEFAULT_DATA, data_dir)
     graph = compile(tree, dataset.shapes, dataset.classes, config.seed)
-    network = DendriticNetwork(graph, kernel or "auto")
-    return train(network, dataset, config, out, resume, progress, data_dir)
+    return train(DendriticNetwork(graph, kernel or "auto"), dataset, config, out, resume, progress)
 
 
-def _go_on(
-    folder: Path,
-    data: str | None,
-    data_dir: Path | None,
-    kernel: str | None,
-    settings: Mapping[str, Any],
-    set: Mapping[str, Any] | None,
-    out: Path | None,
-    resume: bool,
-    progress: bool,
-) -> Run:
-    """All that is not given is taken from the run; what is given and differs from it, `train` refuses."""
+def _run_to_go_on(folder: Path, set: Mapping[str, Any] | None, out: Path | None, resume: bool) -> Run:
     if not resume:
         raise RunError(
             f"{folder}: this is a run folder\n"
@@ -79,12 +75,14 @@ def _go_on(
         raise RunError(f"{folder}: the morphology of a run is fixed\n  leave --set out")
     if out is not None and out.resolve() != folder.resolve():
         raise RunError(f"{folder}: a run goes on in its own folder\n  leave --out out")
-    run = Run.open(folder)
-    config = replace(TrainConfig.from_record(run.record["config"]), **settings)
-    network = DendriticNetwork(run.graph(), kernel or run.record["network"]["kernel"])
-    data_dir = data_dir or run.data_dir
-    dataset = datasets.load(data or run.data_name, data_dir)
-    return train(network, dataset, config, folder, resume, progress, data_dir)
+    return Run.open(folder)
+
+
+def _load(data: str, data_dir: Path | None) -> Dataset:
+    dataset = datasets.load(data, data_dir)
+    if data_dir is not None and dataset.origin["data_dir"] is None:
+        raise DendrographError(f"--data-dir {data_dir}: {data} lies in no data folder\n  leave it out, or name --data")
+    return dataset
 
 
 def evaluate_run(folder: str | Path, data_dir: Path | None = None) -> Evaluation:
@@ -96,33 +94,27 @@ def evaluate_run(folder: str | Path, data_dir: Path | None = None) -> Evaluation
     """
     run = Run.open(folder)
     network, config = run.network(), TrainConfig.from_record(run.record["config"])
-    dataset = datasets.load(run.data_name, data_dir or run.data_dir)
-    stored = run.record["data"]
-    if dataset.digest != stored["digest"]:
-        raise DataError(
-            f"{stored['name']}: not the data that the run was trained on\n  read from {dataset.source}; "
-            f"the run read {stored['source']}, whose SHA-256 began with {stored['digest'][:12]}"
-        )
+    dataset = run.dataset(data_dir)
     network.to(config.device if torch.cuda.is_available() else "cpu")
     return evaluate(network, noisy_test(dataset, config), dataset.scale)
 
 
 def graph_of(
     morphology: str,
-    set: Mapping[str, Any] | None,
-    inputs: Mapping[str, tuple[int, ...]],
-    classes: int | None,
-    seed: int,
+    set: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, tuple[int, ...]] | None = None,
+    classes: int | None = None,
+    seed: int | None = None,
 ) -> Graph:
-    """The graph of a run, or of a morphology for the given shapes.
+    """The graph of a run, or of a morphology for the given shapes (10 classes and seed 0 by default).
 
     Streams that are `auto` and of which nothing is said are taken as 28 × 28.
     """
+    inputs = inputs or {}
     if is_run(morphology):
-        if set or inputs or classes:
-            raise DendrographError(
-                f"{morphology}: a run's morphology, inputs and classes are fixed\n  leave the options out"
-            )
+        if set or inputs or classes is not None or seed is not None:
+            fixed = "a run's morphology, inputs, classes and seed are fixed"
+            raise DendrographError(f"{morphology}: {fixed}\n  leave the options out")
         return Run.open(morphology).graph()
     tree = load(morphology, set)
     unknown = [name for name in inputs if name not in tree.inputs and name != "image"]
@@ -130,4 +122,10 @@ def graph_of(
         raise DendrographError(f"--inputs {unknown[0]}=…: no such stream\n  streams: {', '.join(tree.inputs)}")
     shapes = {name: inputs.get(name, inputs.get("image") if len(tree.inputs) == 1 else None) for name in tree.inputs}
     bound = {name: shape or (28, 28) for name, shape in shapes.items() if shape or tree.inputs[name] is None}
-    return compile(tree, bound, classes or 10, seed)
+    return compile(tree, bound, 10 if classes is None else classes, seed or 0)
+
+
+def plan_of(morphology: str, graph: Graph, kernel: str | None = None) -> Plan:
+    """The plan for a graph: by the kernel given, else by the run's own, else by the best for each projection."""
+    own = Run.open(morphology).record["network"]["kernel"] if is_run(morphology) else "auto"
+    return plan(graph, kernel or own)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import psutil
 
-# While training, float32: weight, gradient and Adam's two moments are 16 bytes; the edge index (16), its transposed copy
-# (16) and the kernel's indices (16) are kept for sampled wiring only, since all-to-all wiring needs no index.
+# While training in float32: weight, gradient and Adam's two moments are 16 bytes; the edge index (16), its transposed
+# copy (16) and the kernel's indices (16) are kept for sampled wiring only, since all-to-all wiring needs no index.
 BYTES_PER_SAMPLED_SYNAPSE = 64
 BYTES_PER_DENSE_SYNAPSE = 16
 BYTES_PER_COMPARTMENT = 4 * 128 * 4  # a batch of 128: input, output and their gradients

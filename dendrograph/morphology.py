@@ -14,12 +14,12 @@ from typing import Any
 
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.document import Document
-from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean
+from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean
 from dendrograph.expressions import LARGEST
 from dendrograph.layers import RESERVED, SOME_LAYER, Copy, Layer, Stack, is_stack, misnamed, sources, unfold
 from dendrograph.library import shipped
 from dendrograph.neuron import Compartment, Declared, Init, Nonlinearity, Synapses
-from dendrograph.reading import LARGEST_FILE, Path, show_path
+from dendrograph.reading import LARGEST_FILE, Path, decoded, show_path
 
 # The classes of which a morphology is built, those of its neurons included.
 __all__ = [
@@ -265,16 +265,11 @@ def load(path_or_name: str | pathlib.Path, set: Mapping[str, Any] | None = None)
     path = _find(path_or_name)
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-        text = data.decode("utf-8-sig", errors="strict" if len(data) <= LARGEST_FILE else "replace")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].split(b"\n")
-        place = f"{path}:{len(before)}:{len(before[-1]) + 1}"
-        problem = f"the byte 0x{data[error.start]:02x} is no UTF-8 text"
-        raise MorphologyError([Fault(place, "", problem, "a morphology is a YAML file, saved as UTF-8")]) from None
+            data = file.read(LARGEST_FILE + 1)  # one byte too many shows that a file is too large
     except OSError as error:
         raise DendrographError(f"{path}: cannot be read: {error.strerror}") from None
-    return Morphology.from_document(Document.from_text(text, str(path)).with_values(set or {}, Morphology.KEYS))
+    document = Document.from_text(decoded(data, str(path)), str(path))
+    return Morphology.from_document(document.with_values(set or {}, Morphology.KEYS))
 
 
 def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:

@@ -190,7 +190,7 @@ class Synapses:
         if "all" in (count, field):
             count = field = "all"
         elif count is None and set(cursor.value) <= set(cls.KEYS):
-            fault("missing key 'count'", "give the synapses of one compartment, or all", "count")
+            cursor.fault("missing key 'count'", "give the synapses of one compartment, or all", "count")
         field = field or "random"
         for key, rule, fields in cls.ONLY_WITH:
             if settings.get(key, rule) != rule and field not in fields:
@@ -235,6 +235,11 @@ class Synapses:
 def _sources(cursor: Cursor) -> tuple[str, ...]:
     if isinstance(cursor.value, str):
         return (cursor.slug(),)
+    if not isinstance(cursor.value, list):
+        cursor.expected(
+            "a source, or a list of sources", "a source is an input stream, an earlier layer, or 'previous'"
+        )
+        return ()
     names: list[str] = []
     for entry in cursor.entries("sources"):
         name = entry.slug()

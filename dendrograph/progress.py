@@ -5,10 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from rich.progress import ProgressColumn
+from typing import Protocol
 
 
 class Reporter(Protocol):
@@ -66,12 +63,10 @@ class Lines(Silent):
     def epoch(self, row: Mapping[str, float]) -> None:
         """Print the epoch's line."""
         done = int(row["epoch"]) - self.first
-        rate = (time.monotonic() - self.began) / done
-        left = rate * (self.epochs - int(row["epoch"]))
-        print(
-            f"{epoch_text(row, self.epochs)}  {self.samples / max(rate, 1e-9):,.0f} samples/s  {clock(left)} left",
-            flush=True,
-        )
+        seconds = max(time.monotonic() - self.began, 1e-9) / done
+        left = clock(seconds * (self.epochs - int(row["epoch"])))
+        rate = f"{self.samples / seconds:,.0f} samples/s"
+        print(f"{epoch_text(row, self.epochs)}  {rate}  {left} left", flush=True)
 
     def note(self, text: str) -> None:
         """Print it."""
@@ -81,20 +76,23 @@ class Lines(Silent):
 class Bar(Silent):
     """A bar with loss, accuracy, samples a second and the remaining time; a line stays for each epoch."""
 
-    def start(self, epochs: int, done: int, samples: int) -> None:
-        """Show the bar."""
+    def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self.epochs, self.samples, self.before = epochs, samples, done * samples
-        columns: list[str | ProgressColumn] = [
+        self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),  # what the text leaves of the line
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
-        ]
-        self.bar = Progress(*columns, transient=True, expand=True)
-        self.task = self.bar.add_task("training", total=epochs * samples, completed=self.before, state="")
+            transient=True,
+            expand=True,
+        )
+
+    def start(self, epochs: int, done: int, samples: int) -> None:
+        """Show the bar."""
+        self.epochs, self.samples, self.before = epochs, samples, done * samples
         self.began, self.drawn = time.monotonic(), 0.0
+        self.task = self.bar.add_task("training", total=epochs * samples, completed=self.before, state="")
         self.bar.start()
 
     def batch(self, epoch: int, seen: int, loss: float, accuracy: float) -> None:
@@ -118,16 +116,15 @@ class Bar(Silent):
 
     def stop(self) -> None:
         """Take the bar away."""
-        if hasattr(self, "bar"):
-            self.bar.stop()
+        self.bar.stop()
 
 
 def epoch_text(row: Mapping[str, float], epochs: int) -> str:
     """One row of a history as a line."""
     return (
         f"epoch {int(row['epoch']):>{len(str(epochs))}}/{epochs}  "
-        f"train loss {row['train_loss']:.4f} accuracy {row['train_accuracy']:.2%}  "
-        f"validation loss {row['validation_loss']:.4f} accuracy {row['validation_accuracy']:.2%}"
+        f"loss {row['train_loss']:.4f}, accuracy {row['train_accuracy']:.2%}; "
+        f"validation {row['validation_loss']:.4f}, {row['validation_accuracy']:.2%}"
     )
 
 

@@ -35,6 +35,27 @@ def show_path(path: Path) -> str:
     return text
 
 
+def decoded(data: bytes, name: str) -> str:
+    """The text of a file's bytes.
+
+    Raises:
+        MorphologyError: too many bytes, or no UTF-8.
+    """
+    _fits(len(data), name)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].split(b"\n")
+        place = f"{name}:{len(before)}:{len(before[-1]) + 1}"
+        problem = f"the byte 0x{data[error.start]:02x} is no UTF-8 text"
+        raise MorphologyError([Fault(place, "", problem, "a morphology is a YAML file, saved as UTF-8")]) from None
+
+
+def _fits(size: int, name: str) -> None:
+    if size > LARGEST_FILE:
+        raise MorphologyError([Fault(name, "", "the file is too large", f"at most {LARGEST_FILE // 1024} KiB")])
+
+
 class Reading:
     """Makes plain values, and notes where each stood (`placed=False`: by the name alone) and what is wrong with it.
 
@@ -56,8 +77,7 @@ class Reading:
         Raises:
             MorphologyError: text that is no YAML at all. Lesser faults are kept in `faults`.
         """
-        if len(text.encode("utf-8", "surrogatepass")) > LARGEST_FILE:
-            raise self._refusal(self.name, "the file is too large", f"at most {LARGEST_FILE // 1024} KiB")
+        _fits(len(text.encode("utf-8", "surrogatepass")), self.name)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # an anchor may be set anew

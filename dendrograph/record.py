@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from dendrograph import __version__
 from dendrograph.config import TrainConfig
-from dendrograph.data import NAMES, Dataset
+from dendrograph.dataset import Dataset
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.kernels import KERNELS
 from dendrograph.network import DendriticNetwork
@@ -23,10 +21,8 @@ from dendrograph.plan import plan
 from dendrograph.run import Run
 
 
-def make(
-    network: DendriticNetwork, data: Dataset, config: TrainConfig, data_dir: str | Path | None
-) -> dict[str, dict[str, Any]]:
-    """The record of a training that is about to begin; `data_dir` is what `datasets.load` was called with."""
+def make(network: DendriticNetwork, data: Dataset, config: TrainConfig) -> dict[str, dict[str, Any]]:
+    """The record of a training that is about to begin."""
     graph = network.graph
     if graph.morphology is None:
         raise DendrographError("the network's graph has no morphology: make it by `compile`")
@@ -36,7 +32,7 @@ def make(
             "name": data.name,
             "source": data.source,
             "digest": data.digest,
-            **_found_again(data, data_dir),
+            "origin": dict(data.origin),
         },
         "graph": {
             "name": graph.name,
@@ -110,16 +106,6 @@ def changed_surroundings(run: Run, record: Mapping[str, Mapping[str, Any]]) -> l
         for key, value in record["surroundings"].items()
         if before.get(key) != value
     ]
-
-
-def _found_again(data: Dataset, data_dir: str | Path | None) -> dict[str, str | None]:
-    """What `datasets.load` is to be called with, from any folder and without the environment of today."""
-    if Path(data.source).is_absolute():  # the .npz that it was read from
-        return {"load": data.source, "data_dir": None}
-    if data.name not in NAMES:
-        return {}
-    directory = data_dir or os.environ.get("DENDROGRAPH_DATA")
-    return {"load": data.name, "data_dir": str(Path(directory).expanduser().resolve()) if directory else None}
 
 
 def _kernel_asked_for(network: DendriticNetwork) -> str:

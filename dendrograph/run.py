@@ -29,7 +29,9 @@ from safetensors.torch import save as save_safetensors
 from dendrograph import atomic
 from dendrograph.compiler import compile
 from dendrograph.curves import as_bytes, learning_curves
-from dendrograph.errors import RunError
+from dendrograph.data import load as load_data
+from dendrograph.dataset import Dataset
+from dendrograph.errors import DataError, RunError
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
@@ -37,7 +39,7 @@ from dendrograph.network import DendriticNetwork
 FORMAT = 1
 SECTIONS = {  # of run.json, with what else is read from them
     "config": (),
-    "data": ("name", "source", "digest"),
+    "data": ("name", "source", "digest", "origin"),
     "graph": ("name", "inputs", "classes", "seed", "morphology", "connectivity_hash"),
     "network": ("kernel", "kernels", "initial_weights"),
 }
@@ -182,31 +184,34 @@ class Run:
             raise RunError(f"{path}: damaged: '{missing[0]}' is missing")
         return metrics
 
-    @property
-    def data_name(self) -> str:
-        """What `datasets.load` takes to load the run's data again.
+    def dataset(self, data_dir: str | Path | None = None) -> Dataset:
+        """The data that the run was trained on, loaded again.
+
+        Args:
+            data_dir: where they lie now; by default where they lay then.
 
         Raises:
-            RunError: the data came from Python.
+            RunError: they came from Python.
+            DataError: they are no longer what they were.
         """
-        data = self.record["data"]
-        if "load" not in data:
+        then = self.record["data"]
+        if not then["origin"]:
             raise RunError(
-                f"{self.folder}: trained on data from Python ({data['name']}), which the folder does not hold\n"
-                "  there, train(..., resume=True) goes on with it, and evaluate(run.network(), ...) evaluates it"
+                f"{self.folder}: trained on data from Python ({then['name']}), which the folder does not hold\n"
+                "  train(..., resume=True) goes on with it there, and evaluate(run.network(), ...) evaluates it"
             )
-        return str(data["load"])
-
-    @property
-    def data_dir(self) -> Path | None:
-        """The data folder that the run was given."""
-        given = self.record["data"].get("data_dir")
-        return Path(given) if given else None
+        data = load_data(then["origin"]["name_or_path"], data_dir or then["origin"]["data_dir"])
+        if data.digest != then["digest"]:
+            raise DataError(
+                f"{then['name']}: not the data that the run was trained on\n  read from {data.source}; "
+                f"the run read {then['source']}, whose SHA-256 began with {then['digest']:.12}"
+            )
+        return data
 
     @property
     def how_to_go_on(self) -> str:
         """What to call to go on with the run."""
-        if "load" in self.record["data"]:
+        if self.record["data"]["origin"]:
             return f"go on with it: dendrograph train {shlex.quote(str(self.folder))} --resume"
         return f"go on with it: train(network, data, config, out={str(self.folder)!r}, resume=True)"
 

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from dendrograph import record
 from dendrograph.config import TrainConfig
 from dendrograph.data import Dataset, Split, add_noise, batches, class_by_class, split_validation
-from dendrograph.errors import DataError, TrainingError
+from dendrograph.errors import DataError, RunError, TrainingError
 from dendrograph.evaluation import evaluate
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import Reporter, reporter
@@ -36,7 +36,6 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
-    data_dir: str | Path | None = None,
 ) -> Run:
     """Train a network in place and leave a run folder.
 
@@ -51,7 +50,6 @@ def train(
         out: the run folder, which must not exist; by default the first free `runs/NAME-DATA-seedN`.
         resume: go on with the run in `out` where it stopped; begin it if it has not begun.
         progress: show it on standard output.
-        data_dir: what `datasets.load` was called with, for `evaluate` to find the data again.
 
     Raises:
         RunError: `out` cannot be written, is not this run, or is damaged.
@@ -59,11 +57,13 @@ def train(
         DataError: the data do not fit the network, or no validation split can be made.
         Interrupted: Ctrl-C; it is a `KeyboardInterrupt`.
     """
+    if resume and out is None:
+        raise RunError("to go on with a run, give its folder as `out`")
     config = (config or TrainConfig()).for_data(data.name)
     _refuse_misfit(network, data)
     splits = _splits(data, config)
     network.to(config.device)
-    asked = record.make(network, data, config, data_dir)
+    asked = record.make(network, data, config)
     folder = Path(out) if out is not None else free_folder(f"{network.graph.name}-{data.name}-seed{config.seed}")
     show = reporter(progress)
     if resume and is_run(folder):
@@ -77,6 +77,7 @@ def train(
         run, checkpoint = Run.begin(folder, network.graph.morphology, asked), None
     if run.finished:
         network.load_state_dict(run.network().state_dict())
+        network.eval()
         show.note(f"{folder}: the run has ended; nothing to do")
         return run
     try:

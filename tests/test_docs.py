@@ -63,7 +63,7 @@ def test_readme_shows_the_true_message(tmp_path: Path, monkeypatch: pytest.Monke
     found = list(blocks(ROOT / "README.md"))
     morphology = next(content for language, content in found if language == "yaml")
     shown = next(content for language, content in found if content.startswith("error: "))
-    before, name, after = morphology.rpartition("leaky_relu")
+    before, _, after = morphology.rpartition("leaky_relu")
     monkeypatch.chdir(tmp_path)
     Path("two-branches.yaml").write_text(before + "leaky_rleu" + after)
     with pytest.raises(MorphologyError) as raised:
@@ -89,7 +89,7 @@ def test_results_of_the_readme_come_from_recorded_runs() -> None:
     assert table
     rows = [line.strip("| ").split(" | ") for line in table[1].strip().splitlines()[2:]]
     assert sorted(row[0] for row in rows) == sorted(path.stem for path in (ROOT / "morphologies").glob("*.yaml"))
-    for name, parameters, accuracy, _, runs in rows:
+    for name, parameters, accuracy, _loss, runs in rows:
         stem, seeds = re.fullmatch(r"([\w-]+)-seed\{([\d,]+)\}", runs).groups()  # type: ignore[union-attr]
         folders = [ROOT / "docs" / "results" / "fashion_mnist" / f"{stem}-seed{seed}" for seed in seeds.split(",")]
         metrics = [json.loads((folder / "metrics.json").read_text()) for folder in folders]

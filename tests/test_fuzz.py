@@ -7,7 +7,7 @@ import re
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from dendrograph.compiler import compile
+from dendrograph.document import Document
 from dendrograph.errors import DendrographError
 from dendrograph.library import shipped
 from dendrograph.morphology import Morphology, load
 
 FILES = 2400
+SETTINGS = 600
 PARTS = 8
 SECONDS = 10  # that one file may take
 MEMORY = 200_000_000  # bytes that one network may take to train
@@ -272,12 +274,12 @@ def bounded_memory() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def check(text: str, file: Path) -> bool:
+def check(text: str, file: Path, settings: Mapping[str, str] | None = None) -> bool:
     """Whether the text compiles; where it does not, the error is a clear one."""
     file.write_bytes(text.encode("utf-8", errors="surrogatepass"))
     with within(SECONDS, text):
         try:
-            morphology = load(file)
+            morphology = load(file, settings)
             graph = compile(morphology, inputs=None if "[8, 4]" in text else (8, 8), classes=10, memory_limit=MEMORY)
         except DendrographError as error:
             said = str(error)
@@ -302,3 +304,23 @@ def test_mutants_compile_or_are_refused_clearly(part: int, tmp_path: Path) -> No
             except Exception as error:
                 raise AssertionError(f"{type(error).__name__}: {error}\nfrom the file\n{text}") from error
     assert 0.03 < compiled / (FILES // PARTS) < 0.6  # else the mutations are too rough, or too tame
+
+
+def test_settings_turn_a_knob_or_are_refused_clearly(tmp_path: Path) -> None:
+    rng, good = random.Random(0), sources()
+    turned = 0
+    with bounded_memory():
+        for _ in range(SETTINGS):
+            text = rng.choice(good)
+            settings = {}
+            for _ in range(rng.choice([1, 1, 2])):
+                words = list(map(str, rng.choice(list(Document.from_text(text, "").places))))
+                if rng.random() < 0.3:
+                    at = rng.randrange(len(words) + 1)
+                    words[at : at + rng.randrange(2)] = [rng.choice([*NASTY, "count", "bias", "0", "7", "synapses"])]
+                settings[rng.choice([".", ".", "..", "[", "]"]).join(words)] = rng.choice([*NASTY, "relu", "he"])
+            try:
+                turned += check(text, tmp_path / "good.yaml", settings)
+            except Exception as error:
+                raise AssertionError(f"{type(error).__name__}: {error}\nfrom {settings} and\n{text}") from error
+    assert 0.02 < turned / SETTINGS < 0.6

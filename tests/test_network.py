@@ -423,12 +423,10 @@ OF_PYTORCH = (
 @every_kernel
 def test_torch_compile_agrees_with_eager(kernel: str) -> None:
     torch.compiler.reset()
-    if kernel == "reference":  # the plain loop over edges is Python: it runs, slowly, but not as one graph
-        network = _dann(count=2, dendrites=2, synapses=2).build(kernel)
-    else:
-        network = RICH.build(kernel)
-    compiled = torch.compile(network, backend="aot_eager", fullgraph=kernel != "reference")
-    _hold_compiled_to_eager(network, compiled, 1e-12)
+    # The plain loop over edges is Python: it runs, slowly, but not as one graph.
+    case, whole = (_dann(count=2, dendrites=2, synapses=2), False) if kernel == "reference" else (RICH, True)
+    network = case.build(kernel)
+    _hold_compiled_to_eager(network, torch.compile(network, backend="aot_eager", fullgraph=whole), 1e-12)
 
 
 @pytest.mark.filterwarnings(*OF_PYTORCH)

@@ -1,0 +1,661 @@
+"""The grammar: every key with its default, what holds where, and the ways to read and write a morphology."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from dendrograph.compiler import compile
+from dendrograph.errors import DendrographError, MorphologyError
+from dendrograph.library import shipped
+from dendrograph.morphology import (
+    Compartment,
+    Init,
+    Layer,
+    Morphology,
+    Nonlinearity,
+    Readout,
+    Stack,
+    Synapses,
+    load,
+)
+from dendrograph.nonlinearities import NONLINEARITIES
+from dendrograph.reading import LARGEST_FILE
+
+
+def read(text: str) -> Morphology:
+    """A morphology from the text of a file."""
+    return Morphology.from_dict(YAML(typ="safe").load(text))
+
+
+def neuron(soma: str, defaults: str = "", streams: str = "") -> Compartment:
+    """The neuron whose soma has these keys."""
+    text = "name: it\n" + (f"defaults: {defaults}\n" if defaults else "") + (f"inputs: {streams}\n" if streams else "")
+    return read(f"{text}neurons: {{n: {soma}}}\nlayers: [{{neuron: n, count: 2}}]\n").neurons["n"]
+
+
+def synapses(keys: str, defaults: str = "") -> Synapses:
+    """Synapses with these keys."""
+    return neuron(f"{{synapses: {keys}}}", f"{{synapses: {defaults}}}" if defaults else "").synapses[0]
+
+
+def messages(text: str) -> list[str]:
+    """The faults of a file, without their places."""
+    with pytest.raises(MorphologyError) as error:
+        read(text)
+    return [f"{fault.path}: {fault.problem}" for fault in error.value.faults]
+
+
+POINT = "neurons: {n: {synapses: {count: 2}}}\nlayers: [{neuron: n, count: 2}]\n"
+
+
+class TestDefaults:
+    """What holds where the file says nothing."""
+
+    def test_of_a_morphology(self) -> None:
+        assert read(f"name: it\n{POINT}") == Morphology(
+            name="it",
+            neurons={"n": Compartment("soma", synapses=(Synapses(2),))},
+            layers=(Layer("layer1", "n", 2),),
+            about="",
+            citation="",
+            parameters={},
+            inputs={"image": None},
+            readout=Readout(Init("glorot"), True),
+        )
+
+    def test_of_a_soma(self) -> None:
+        assert neuron("{synapses: {count: 2}}") == Compartment(
+            name="soma",
+            count=1,
+            nonlinearity=Nonlinearity("leaky_relu", (("slope", 0.1),)),
+            integration="sum",
+            bias=True,
+            dropout=0.0,
+            cable=Init("glorot"),
+            synapses=(Synapses(2, ("previous",), "random", Init("glorot"), False, 1),),
+            dendrites=(),
+        )
+
+    def test_of_a_dendrite(self) -> None:
+        (dendrite,) = neuron("{dendrites: [{synapses: {count: 2}}]}").dendrites
+        assert dendrite == Compartment("dendrite", synapses=(Synapses(2),))
+
+    def test_names_of_dendrites_that_have_none(self) -> None:
+        found = neuron(
+            "{dendrites: [{synapses: {count: 2}}, {name: own, synapses: {count: 2}}, {synapses: {count: 1}}]}"
+        )
+        assert [dendrite.name for dendrite in found.dendrites] == ["dendrite1", "own", "dendrite3"]
+
+    def test_names_of_layers_that_have_none(self) -> None:
+        text = "name: it\nneurons: {n: {synapses: {count: 2}}}\nlayers:\n- {neuron: n, count: 2}\n"
+        found = read(
+            text + "- {repeat: 2, layers: [{neuron: n, count: 3}, {neuron: n, count: 2}]}\n- {neuron: n, count: 2}"
+        )
+        assert [copy.name for copy in found.copies()] == [
+            *("layer1", "layer2_1_1", "layer2_2_1", "layer2_1_2", "layer2_2_2", "layer3")
+        ]
+
+    def test_what_is_given_as_nothing(self) -> None:
+        assert read(f"name: it\nparameters:\ndefaults:\nreadout:\n{POINT}") == read(f"name: it\n{POINT}")
+
+
+class TestKeys:
+    """Every key, with what it takes."""
+
+    @pytest.mark.parametrize(
+        ("keys", "expected"),
+        [
+            ("name: body", Compartment("body", synapses=(Synapses(2),))),
+            ("bias: false", Compartment(bias=False, synapses=(Synapses(2),))),
+            ("dropout: 0.5", Compartment(dropout=0.5, synapses=(Synapses(2),))),
+            ("dropout: 0", Compartment(synapses=(Synapses(2),))),
+            ("integration: sum", Compartment(synapses=(Synapses(2),))),
+            ("nonlinearity: relu", Compartment(nonlinearity=Nonlinearity("relu", ()), synapses=(Synapses(2),))),
+        ],
+    )
+    def test_of_a_soma(self, keys: str, expected: Compartment) -> None:
+        assert neuron(f"{{{keys}, synapses: {{count: 2}}}}") == expected
+
+    @pytest.mark.parametrize(
+        ("keys", "expected"),
+        [
+            ("{name: basal, count: 3}", Compartment("basal", 3, synapses=(Synapses(2),))),
+            ("{cable: {init: he}}", Compartment("dendrite", cable=Init("he"), synapses=(Synapses(2),))),
+            ("{cable: {}}", Compartment("dendrite", synapses=(Synapses(2),))),
+            ("{cable: }", Compartment("dendrite", synapses=(Synapses(2),))),
+        ],
+    )
+    def test_of_a_dendrite(self, keys: str, expected: Compartment) -> None:
+        found = neuron(f"{{dendrites: [{{synapses: {{count: 2}}, {keys[1:]}]}}")
+        assert found.dendrites == (expected,)
+
+    @pytest.mark.parametrize("name", NONLINEARITIES)
+    def test_every_nonlinearity_by_name_and_with_each_of_its_parameters(self, name: str) -> None:
+        entry = NONLINEARITIES[name]
+        plain = Nonlinearity(name, tuple(entry.defaults.items()))
+        assert neuron(f"{{nonlinearity: {name}, synapses: {{count: 2}}}}").nonlinearity == plain
+        assert neuron(f"{{nonlinearity: {{name: {name}}}, synapses: {{count: 2}}}}").nonlinearity == plain
+        for key in entry.defaults:
+            found = neuron(f"{{nonlinearity: {{name: {name}, {key}: 2.5}}, synapses: {{count: 2}}}}").nonlinearity
+            assert dict(found.parameters) == {**entry.defaults, key: 2.5}
+            assert dict(Nonlinearity(name, found.parameters).to_dict()) == {"name": name, **entry.defaults, key: 2.5}
+        for key in entry.positive:
+            with pytest.raises(MorphologyError, match="greater than 0"):
+                neuron(f"{{nonlinearity: {{name: {name}, {key}: 0}}, synapses: {{count: 2}}}}")
+
+    @pytest.mark.parametrize(
+        ("keys", "expected"),
+        [
+            ("{count: 0}", Synapses(0)),
+            ("{count: all}", Synapses("all", field="all")),
+            ("{field: all}", Synapses("all", field="all")),
+            ("{count: all, field: all}", Synapses("all", field="all")),
+            ("{count: 3, field: random}", Synapses(3)),
+            ("{count: 3, field: pooled}", Synapses(3, field="pooled")),
+            ("{count: 3, field: local}", Synapses(3, field="local")),
+            ("{count: 3, field: global}", Synapses(3, field="global")),
+            ("{count: 3, field: global, group: 4}", Synapses(3, field="global", group=4)),
+            ("{count: 3, replace: true}", Synapses(3, replace=True)),
+            ("{count: 3, field: pooled, replace: true}", Synapses(3, field="pooled", replace=True)),
+            ("{count: 3, field: local, replace: false}", Synapses(3, field="local")),
+            ("{count: 3, from: image}", Synapses(3, ("image",))),
+            ("{count: 3, from: [image, previous]}", Synapses(3, ("image", "previous"))),
+            ("{count: 3, sign: free, nonlinearity: }", Synapses(3)),
+            ("{count: 3, init: he}", Synapses(3, init=Init("he"))),
+            ("{count: 3, init: {name: glorot_dense}}", Synapses(3, init=Init("glorot_dense"))),
+            ("{count: 3, init: {name: constant, value: -1}}", Synapses(3, init=Init("constant", -1.0))),
+        ],
+    )
+    def test_of_synapses(self, keys: str, expected: Synapses) -> None:
+        assert synapses(keys) == expected
+
+    @pytest.mark.parametrize("sources", ["", "5", "{image: 3}"])
+    def test_sources_that_are_none(self, sources: str) -> None:
+        with pytest.raises(MorphologyError, match="expected a source, or a list of sources"):
+            synapses(f"{{count: 3, from: {sources}}}")
+
+    def test_several_synapses(self) -> None:
+        found = neuron("{synapses: [{count: 2}, {count: 3, field: local}]}")
+        assert found.synapses == (Synapses(2), Synapses(3, field="local"))
+
+    @pytest.mark.parametrize(
+        ("shape", "expected"),
+        [("auto", None), ("784", (784,)), ("[784]", (784,)), ("[28, 28]", (28, 28)), ("[32, 32, 3]", (32, 32, 3))],
+    )
+    def test_inputs(self, shape: str, expected: Any) -> None:
+        assert read(f"name: it\ninputs: {{pixels: {shape}}}\n{POINT}").inputs == {"pixels": expected}
+
+    def test_readout(self) -> None:
+        assert read(f"name: it\nreadout: {{init: he, bias: false}}\n{POINT}").readout == Readout(Init("he"), False)
+
+    def test_free_text(self) -> None:
+        found = read(f"name: it\nabout: |\n  Costs $5.\n  Or more.\ncitation: $doi\nparameters: {{doi: 3}}\n{POINT}")
+        assert (found.about, found.citation) == ("Costs $5.\nOr more.\n", "$doi")
+
+
+class TestDefaultsOfTheFile:
+    """`defaults`: the most local setting wins, and synapses and cables are merged key by key."""
+
+    def test_reach_every_compartment(self) -> None:
+        defaults = (
+            "{nonlinearity: tanh, bias: false, dropout: 0.5, cable: {init: he}, synapses: {init: he, field: local}}"
+        )
+        found = neuron("{dendrites: [{synapses: {count: 2}, dendrites: [{synapses: [{count: 3}]}]}]}", defaults)
+        (branch,) = found.dendrites
+        (twig,) = branch.dendrites
+        for compartment in (found, branch, twig):
+            assert compartment.nonlinearity.name == "tanh"
+            assert (compartment.bias, compartment.dropout) == (False, 0.5)
+        assert branch.cable == twig.cable == Init("he")
+        assert found.cable == Init(), "a soma has no cable"
+        assert branch.synapses == (Synapses(2, field="local", init=Init("he")),)
+        assert twig.synapses == (Synapses(3, field="local", init=Init("he")),)
+
+    def test_the_most_local_wins(self) -> None:
+        defaults = (
+            "{nonlinearity: {name: elu, alpha: 2}, bias: false, dropout: 0.5, cable: {init: he}, synapses: {init: he}}"
+        )
+        own = "{nonlinearity: elu, bias: true, dropout: 0, cable: {init: glorot}, synapses: {count: 2, init: glorot}}"
+        (found,) = neuron(f"{{dendrites: [{own}]}}", defaults).dendrites
+        assert found == dataclasses.replace(
+            Compartment("dendrite", synapses=(Synapses(2),)), nonlinearity=Nonlinearity("elu", (("alpha", 1.0),))
+        )
+
+    def test_are_no_fault_where_nothing_uses_them(self) -> None:
+        assert neuron("{synapses: {count: 2}}", "{cable: {init: he}}") == Compartment(synapses=(Synapses(2),))
+
+    def test_a_default_field_goes_with_an_own_count_and_the_other_way_round(self) -> None:
+        assert synapses("{count: 2}", "{field: local}") == Synapses(2, field="local")
+        assert synapses("{field: local}", "{count: 2}") == Synapses(2, field="local")
+        assert synapses("{}", "{count: 2, field: local}") == Synapses(2, field="local")
+        assert synapses("{from: image}", "{count: 2}") == Synapses(2, ("image",))
+
+    def test_what_is_said_nearer_overrides_what_it_contradicts(self) -> None:
+        everything = Synapses("all", field="all")
+        assert synapses("{count: all}", "{field: local}") == everything
+        assert synapses("{field: all}", "{count: 2}") == everything
+        assert synapses("{field: local}", "{count: 2, field: random, replace: true}") == Synapses(2, field="local")
+        assert synapses("{field: random}", "{count: 2, field: global, group: 4}") == Synapses(2)
+
+    @pytest.mark.parametrize(
+        ("own", "defaults", "fault"),
+        [
+            ("{count: 2}", "{field: all}", "neurons.n.synapses.count: field 'all' takes no count"),
+            ("{field: local}", "{count: all}", "neurons.n.synapses.count: missing key 'count'"),
+            (
+                "{replace: true}",
+                "{count: 2, field: local}",
+                "neurons.n.synapses.replace: 'replace' does not go with field",
+            ),
+            ("{group: 2}", "{count: 2}", "neurons.n.synapses.group: 'group' does not go with field 'random'"),
+            ("{count: 2}", "{field: local, replace: true}", "defaults.synapses.replace: 'replace' does not go with"),
+            ("{}", "{count: all, field: local}", "defaults.synapses.field: count 'all' contradicts field 'local'"),
+            ("{}", "{count: 2, field: all}", "defaults.synapses.count: field 'all' takes no count"),
+        ],
+    )
+    def test_contradictions(self, own: str, defaults: str, fault: str) -> None:
+        text = f"name: it\ndefaults: {{synapses: {defaults}}}\nneurons: {{n: {{synapses: {own}}}}}\n"
+        (found,) = messages(text + "layers: [{neuron: n, count: 2}]\n")
+        assert found.startswith(fault)
+
+    def test_are_checked_even_where_every_compartment_overrides_them(self) -> None:
+        text = "name: it\ndefaults: {dropout: 2, synapses: {sign: inhibitory, count: x}}\n"
+        text += "neurons: {n: {dropout: 0, synapses: {count: 2, sign: free}}}\nlayers: [{neuron: n, count: 2}]\n"
+        assert messages(text) == [
+            "defaults.dropout: expected a number of at least 0 and less than 1, found 2",
+            "defaults.synapses.sign: sign 'inhibitory' is not supported yet",
+            "defaults.synapses.count: expected a whole number of at least 0, or all, found 'x'",
+        ]
+
+
+class TestLayers:
+    """Layers, repeats and stacks, and the names that synapses may draw from."""
+
+    @staticmethod
+    def copies(
+        layers: str, sources: str = "previous", streams: str = "{image: auto}"
+    ) -> list[tuple[str, Mapping[str, str]]]:
+        text = f"name: it\ninputs: {streams}\nneurons: {{n: {{synapses: {{count: 1, from: {sources}}}}}}}\n"
+        text += f"layers: {layers}"
+        return [(copy.name, copy.scope) for copy in read(text).copies()]
+
+    def test_previous_is_the_layer_before_and_at_first_the_only_stream(self) -> None:
+        assert self.copies(
+            "[{name: a, neuron: n, count: 2}, {name: b, neuron: n, count: 2}]", streams="{eye: auto}"
+        ) == [
+            ("a", {"eye": "eye", "previous": "eye"}),
+            ("b", {"eye": "eye", "previous": "a", "a": "a"}),
+        ]
+
+    def test_a_layer_that_is_repeated(self) -> None:
+        found = self.copies("[{name: a, neuron: n, count: 2, repeat: 3}, {name: b, neuron: n, count: 1}]")
+        assert [name for name, _ in found] == ["a1", "a2", "a3", "b"]
+        assert [scope["previous"] for _, scope in found] == ["image", "a1", "a2", "a3"]
+        assert found[-1][1] == {"image": "image", "previous": "a3", "a": "a3", "a1": "a1", "a2": "a2", "a3": "a3"}
+
+    def test_a_name_that_ends_in_a_digit(self) -> None:
+        assert [name for name, _ in self.copies("[{name: V1, neuron: n, count: 2, repeat: 2}]")] == ["V1_1", "V1_2"]
+
+    def test_a_stack_repeats_its_layers_together(self) -> None:
+        layers = "[{repeat: 2, layers: [{name: a, neuron: n, count: 3, repeat: 2}, {name: b, neuron: n, count: 2}]}]"
+        found = self.copies(layers)
+        assert [name for name, _ in found] == ["a1", "a2", "b1", "a3", "a4", "b2"]
+        assert [scope["previous"] for _, scope in found] == ["image", "a1", "a2", "b1", "a3", "a4"]
+        assert found[-1][1]["a"] == "a4"
+        assert found[-1][1]["b"] == "b1"
+
+    def test_repeat_one_changes_no_name(self) -> None:
+        assert [name for name, _ in self.copies("[{name: a, neuron: n, count: 3, repeat: 1}]")] == ["a"]
+        assert [name for name, _ in self.copies("[{repeat: 1, layers: [{name: a, neuron: n, count: 3}]}]")] == ["a"]
+
+    TWO = "name: it\nneurons: {n: {synapses: {count: 1}}, m: {synapses: {count: 1, from: %s}}}\nlayers: %s\n"
+
+    @pytest.mark.parametrize(
+        ("source", "layers", "fault"),
+        [
+            (
+                "b",
+                "[{name: a, neuron: m, count: 2}, {name: b, neuron: n, count: 2}]",
+                "'b' is not earlier than layer 'a'",
+            ),
+            ("b", "[{name: b, neuron: m, count: 2}]", "'b' is not earlier than layer 'b'"),
+            ("c", "[{name: a, neuron: m, count: 2}]", "unknown source 'c'"),
+            ("a", "[{name: a, neuron: m, count: 2, repeat: 2}]", "'a' is not earlier than layer 'a1'"),
+            ("a2", "[{name: a, neuron: n, count: 2}, {name: b, neuron: m, count: 2}]", "unknown source 'a2'"),
+            (
+                "a2",
+                "[{repeat: 2, layers: [{name: a, neuron: n, count: 2}, {name: b, neuron: m, count: 2}]}]",
+                "'a2' is not earlier than layer 'b1'",
+            ),
+            ("nowhere", "[{name: a, neuron: n, count: 2}]", "unknown source 'nowhere'"),
+        ],
+    )
+    def test_sources_that_are_not_there(self, source: str, layers: str, fault: str) -> None:
+        (found,) = messages(self.TWO % (source, layers))
+        assert found.startswith(f"neurons.m.synapses.from: {fault}")
+
+    def test_a_source_of_the_latest_copy(self) -> None:
+        text = self.TWO % ("a", "[{name: a, neuron: n, count: 2, repeat: 2}, {name: b, neuron: m, count: 2}]")
+        graph = compile(read(text), inputs=4)
+        assert [projection.source for projection in graph.projections if projection.target == "b/soma"] == ["a2/soma"]
+
+    @pytest.mark.parametrize(
+        ("layers", "fault"),
+        [
+            (
+                "[{name: a, neuron: n, count: 2}, {name: a, neuron: n, count: 2}]",
+                "layers[1].name: the name 'a' stands twice",
+            ),
+            ("[{name: image, neuron: n, count: 2}]", "layers[0].name: the name 'image' stands twice"),
+            (
+                "[{name: a, neuron: n, count: 2, repeat: 2}, {name: a2, neuron: n, count: 2}]",
+                "layers[1].name: the name 'a2' stands twice",
+            ),
+            (
+                "[{name: a2, neuron: n, count: 2}, {name: a, neuron: n, count: 2, repeat: 2}]",
+                "layers[1].name: the name 'a2', once 'a' is repeated, stands twice",
+            ),
+            (
+                "[{name: a, neuron: n, count: 2, repeat: 2}, {name: a, neuron: n, count: 2}]",
+                "layers[1].name: the name 'a' stands twice",
+            ),
+            (
+                "[{name: layer2, neuron: n, count: 2}, {neuron: n, count: 2}]",
+                "layers[1].name: the name 'layer2' stands twice",
+            ),
+        ],
+    )
+    def test_names_that_stand_twice(self, layers: str, fault: str) -> None:
+        assert messages(f"name: it\nneurons: {{n: {{synapses: {{count: 1}}}}}}\nlayers: {layers}\n") == [fault]
+
+    @pytest.mark.parametrize("name", ["previous", "readout", "all", "auto"])
+    def test_words_of_the_language_are_no_names(self, name: str) -> None:
+        problem = f"'{name}' is a word of the language"
+        assert messages(
+            f"name: it\nneurons: {{n: {{synapses: {{count: 1}}}}}}\nlayers: [{{name: {name}, neuron: n, count: 1}}]"
+        ) == [f"layers[0].name: {problem}"]
+        assert messages(f"name: it\ninputs: {{{name}: 3}}\n{POINT}")[0] == f"inputs.{name}: {problem}"
+
+    def test_most_layers(self) -> None:
+        text = "name: it\nneurons: {n: {synapses: {count: 1}}}\nlayers: [{name: a, neuron: n, count: 1, repeat: %d}]\n"
+        assert sum(1 for _ in read(text % 1000).copies()) == 1000
+        assert messages(text % 1001) == ["layers[0].repeat: 1,001 layers, repeats included"]
+
+
+knob_names = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True)
+slugs = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,10}", fullmatch=True)
+floats = st.floats(1e-3, 1e3)
+inits = st.one_of(
+    st.sampled_from(["glorot", "glorot_dense", "he"]).map(Init), st.builds(Init, st.just("constant"), floats)
+)
+nonlinearities = st.sampled_from(sorted(NONLINEARITIES)).flatmap(
+    lambda name: st.tuples(*[st.tuples(st.just(key), floats) for key in NONLINEARITIES[name].defaults]).map(
+        lambda parameters: Nonlinearity(name, parameters)
+    )
+)
+sources = st.lists(st.sampled_from(["image", "previous"]), min_size=1, max_size=2, unique=True).map(tuple)
+
+
+@st.composite
+def any_synapses(draw: st.DrawFn) -> Synapses:
+    field = draw(st.sampled_from(["random", "pooled", "local", "global", "all"]))
+    return Synapses(
+        count="all" if field == "all" else draw(st.integers(0, 9)),
+        sources=("previous",) if field in ("local", "global") else draw(sources),
+        field=field,
+        init=draw(inits),
+        replace=draw(st.booleans()) if field in ("random", "pooled") else False,
+        group=draw(st.integers(1, 5)) if field == "global" else 1,
+    )
+
+
+@st.composite
+def compartments(draw: st.DrawFn, level: int = 0) -> Compartment:
+    children = draw(st.lists(compartments(level + 1), max_size=3 - level)) if level < 3 else []
+    named = tuple(dataclasses.replace(child, name=f"{child.name}{number}") for number, child in enumerate(children))
+    synapses = draw(st.lists(any_synapses(), min_size=0 if named else 1, max_size=2))
+    return Compartment(
+        name=draw(slugs) if level else "soma",
+        count=draw(st.integers(1, 4)) if level else 1,
+        nonlinearity=draw(nonlinearities),
+        bias=draw(st.booleans()),
+        dropout=draw(st.sampled_from([0.0, 0.25])),
+        cable=draw(inits) if level else Init(),
+        synapses=tuple(synapses),
+        dendrites=named,
+    )
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> Layer:
+    return Layer(draw(slugs), draw(st.sampled_from("ab")), draw(st.integers(4, 8)), draw(st.integers(1, 2)))
+
+
+@st.composite
+def morphologies(draw: st.DrawFn) -> Morphology:
+    found = [
+        dataclasses.replace(layer, name=f"{layer.name}-{number}x")
+        for number, layer in enumerate(draw(st.lists(layers(), min_size=1, max_size=4)))
+    ]
+    # What draws from the layer before keeps every layer in use.
+    somata = [draw(compartments()) for _ in range(2)]
+    neurons = [dataclasses.replace(soma, synapses=(Synapses(1), *soma.synapses)) for soma in somata]
+    text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+    return Morphology(
+        name=draw(slugs),
+        neurons=dict(zip("ab", neurons, strict=True)),
+        layers=(*found[:-1], Stack(draw(st.integers(1, 3)), (found[-1],))),
+        about=draw(text),
+        citation=draw(text),
+        parameters=draw(st.dictionaries(knob_names, st.integers(-(10**15), 10**15), max_size=3)),
+        inputs={"image": draw(st.sampled_from([None, (9,), (3, 3), (3, 3, 2)]))},
+        readout=Readout(draw(inits), draw(st.booleans())),
+    )
+
+
+@given(morphologies())
+def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, morphology: Morphology) -> None:
+    """As plain values, and as the text of a file."""
+    again = Morphology.from_dict(morphology.to_dict())
+    assert again == morphology
+    assert again.to_dict() == morphology.to_dict()
+    file = tmp_path_factory.getbasetemp() / "written.yaml"
+    file.write_text(morphology.to_yaml(), encoding="utf-8")
+    assert load(file) == morphology
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_those_that_ship_are_written_and_read_again(name: str, tmp_path: Path) -> None:
+    morphology = load(name, {"dendrites": 3, "layers": 2})
+    (tmp_path / "morphology.yaml").write_text(morphology.to_yaml())
+    assert load(tmp_path) == morphology
+    hashes = {compile(each, (8, 8)).connectivity_hash for each in (morphology, load(tmp_path))}
+    assert len(hashes) == 1
+
+
+class TestLoad:
+    """By path, by shipped name, by run folder."""
+
+    def test_by_path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = tmp_path / "mine.yaml"
+        file.write_text(f"name: mine\n{POINT}")
+        assert load(file) == load(str(file))
+        assert load(file).file == str(file)
+        monkeypatch.chdir(tmp_path)
+        assert load("mine.yaml").file == "mine.yaml"
+
+    def test_by_name_from_anywhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        for name in shipped():
+            assert load(name).name == name
+
+    def test_a_file_of_the_same_name_comes_first(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("vann").write_text(f"name: mine\n{POINT}")
+        assert load("vann").name == "mine"
+        Path("pdann").mkdir()  # but an unrelated folder does not hide what ships
+        assert load("pdann").name == "pdann"
+
+    def test_a_run_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "morphology.yaml").write_text(f"name: mine\n{POINT}")
+        assert load(tmp_path).name == "mine"
+
+    def test_byte_order_mark_and_line_ends_do_not_matter(self, tmp_path: Path) -> None:
+        plain, odd = tmp_path / "plain.yaml", tmp_path / "odd.yaml"
+        text = f"name: mine\nabout: größer\n{POINT}"
+        plain.write_bytes(text.encode())
+        odd.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+        assert load(plain) == load(odd)
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("dann-lrff", "dann-lrff: no such file, and no morphology of that name\n  did you mean 'dann-lrf'? morpho"),
+            (
+                "no/such.yaml",
+                "no/such.yaml: no such file, and no morphology of that name\n  morphologies that ship: dann-",
+            ),
+            ("", ".: a folder, but no run folder (it holds no morphology.yaml)\n  give a YAML file"),
+            ("x" * 10_000, "x" * 57 + "...: cannot be read: File name too long"),
+            ("a\0b", "a\\x00b: no such file"),
+            ("\ud800", "\\ud800: no such file"),
+        ],
+    )
+    def test_what_is_not_there(self, name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(DendrographError) as error:
+            load(name)
+        assert str(error.value).startswith(message)
+
+    def test_what_is_too_large_is_not_read(self, tmp_path: Path) -> None:
+        file = tmp_path / "large.yaml"
+        with file.open("wb") as large:
+            large.truncate(10**12)  # a sparse file: reading it whole would end badly
+        with pytest.raises(MorphologyError, match="the file is too large"):
+            load(file)
+        text = f"name: mine\n{POINT}"
+        for mark, size in ((b"", 1), (b"\xef\xbb\xbf", 1), (b"\xef\xbb\xbf", 3)):
+            file.write_bytes(mark + text.encode() + b"#" * (LARGEST_FILE - len(text) - len(mark) + size))
+            with pytest.raises(MorphologyError, match="the file is too large"):
+                load(file)
+        file.write_bytes(text.encode() + b"#" * (LARGEST_FILE - len(text)))
+        assert load(file).name == "mine"
+
+    def test_settings(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.yaml"
+        file.write_text(f"name: mine\nparameters: {{a: 2}}\n{POINT.replace('count: 2}]', 'count: $a * 2}]')}")
+        assert load(file).layers[0] == Layer("layer1", "n", 4)
+        assert load(file, {"a": "5"}).layers[0] == Layer("layer1", "n", 10)
+        assert load(file, {"a": np.int64(5), "layers.0.name": "own"}).layers[0] == Layer("own", "n", 10)
+        assert load(file, {"readout": "{bias: false}"}).readout == Readout(bias=False)
+        assert load(file, {"neurons.n.bias": False, "about": "short"}).neurons["n"].bias is False
+        assert load(file, {"neurons": {"m": {"synapses": {"count": 1}}}, "layers.0.neuron": "m"}).neurons.keys() == {
+            "m"
+        }
+
+    def test_settings_and_the_file_are_faulty_together(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("mine.yaml").write_text(f"name: 5\n{POINT}")
+        with pytest.raises(MorphologyError) as error:
+            load("mine.yaml", {"dendrits": "3", "layers.0.count": "many", "layers.0.repeat": "["})
+        assert [fault.place for fault in error.value.faults] == [
+            "--set dendrits=3",
+            "--set layers.0.repeat=[",
+            "--set layers.0.count=many",
+            "mine.yaml:1:7",
+        ]
+
+
+class TestPython:
+    """Morphologies from Python's values and classes."""
+
+    @pytest.mark.parametrize(
+        ("data", "fault"),
+        [
+            (5, "it: expected a mapping of about, citation, defaults,"),
+            ([], "it: expected a mapping of about"),
+            ({"name": "a", 5: 6}, "it: the key 5 is no text\n  a key is a word"),
+            ({"name": "a", "neurons": {None: {}}}, "it: neurons: the key null is no text"),
+            ({"name": b"a"}, "it: name: a value of type bytes cannot stand in a morphology"),
+            ({"name": "a", "neurons": {"n": {"synapses": {"count": 2.0}}}}, "it: layers: missing key 'layers'"),
+        ],
+    )
+    def test_wrong_values(self, data: Any, fault: str) -> None:
+        with pytest.raises(MorphologyError) as error:
+            Morphology.from_dict(data, "it")
+        assert str(error.value).startswith(fault)
+
+    def test_tuples_and_numpy_numbers_are_taken(self) -> None:
+        synapses = {"count": np.int32(2), "from": ("image",), "init": {"name": "constant", "value": np.float32(0.5)}}
+        data = {
+            "name": "it",
+            "inputs": {"image": (np.int64(4), 4)},
+            "neurons": {"n": {"dropout": np.float64(0.5), "synapses": (synapses,)}},
+            "layers": ({"neuron": "n", "count": 3},),
+        }
+        found = Morphology.from_dict(data)
+        assert found.inputs == {"image": (4, 4)}
+        assert found.neurons["n"].synapses == (Synapses(2, ("image",), init=Init("constant", 0.5)),)
+
+    def test_nothing_of_what_is_given_is_kept(self) -> None:
+        data: dict[str, Any] = {
+            "name": "it",
+            "neurons": {"n": {"synapses": {"count": 2}}},
+            "layers": [{"neuron": "n", "count": 2}],
+        }
+        found = Morphology.from_dict(data)
+        data["layers"].clear()
+        assert len(found.layers) == 1
+
+    def test_classes(self) -> None:
+        built = Morphology("it", {"n": Compartment(synapses=(Synapses(2),))}, (Layer("layer1", "n", 2),))
+        assert built == read(f"name: it\n{POINT}")
+        assert compile(built, 4).connectivity_hash == compile(read(f"name: it\n{POINT}"), 4).connectivity_hash
+
+    @pytest.mark.parametrize(
+        ("changes", "fault"),
+        [
+            ({"layers": (Layer("a", "m", 2),)}, "it: layers[0].neuron: unknown neuron 'm'"),
+            ({"layers": (Layer("a", "n", 0),)}, "it: layers[0].count: expected a whole number of at least 1, found 0"),
+            ({"layers": ()}, "it: layers: an empty list of layers"),
+            ({"layers": (Layer("a", "n", 2), Layer("a", "n", 2))}, "it: layers[1].name: the name 'a' stands twice"),
+            ({"neurons": {"n": Compartment()}}, "it: neurons.n: the soma has neither synapses nor dendrites"),
+            ({"name": "no name"}, "it: name: 'no name' is no name"),
+            ({"inputs": {"image": (4, 4, 4, 4)}}, "it: inputs.image: expected auto, a number of units"),
+            (
+                {"neurons": {"n": Compartment(synapses=(Synapses(99),))}},
+                "it: neurons.n.synapses[0].count: 99 synapses a",
+            ),
+        ],
+    )
+    def test_classes_are_checked_when_they_are_compiled(self, changes: dict[str, Any], fault: str) -> None:
+        built = Morphology("it", {"n": Compartment(synapses=(Synapses(2),))}, (Layer("a", "n", 2),))
+        with pytest.raises(MorphologyError) as error:
+            compile(dataclasses.replace(built, **changes), 4)
+        assert str(error.value).replace("no name: ", "it: ", 1).startswith(fault)
+
+    def test_what_was_read_is_checked_again_after_a_change(self) -> None:
+        found = read(f"name: it\n{POINT}")
+        assert found.checked() is found
+        with pytest.raises(MorphologyError, match="an empty list of layers"):
+            dataclasses.replace(found, layers=()).checked()
+
+    def test_a_morphology_can_be_pickled(self) -> None:
+        """To reach the processes of a sweep."""
+        found = load("sann-grf")
+        again = pickle.loads(pickle.dumps(found))
+        assert again == found
+        with pytest.raises(
+            MorphologyError, match=r"sann-grf\.yaml:\d+:\d+: neurons\.dendritic\.synapses\.count: 16 positions"
+        ):
+            compile(again, 4)

@@ -1,0 +1,150 @@
+"""Each transfer function is the equation that it states."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from dendrograph.nonlinearities import NONLINEARITIES, bind
+
+ERF = np.vectorize(math.erf)
+
+# The equations once more, in NumPy, from what each entry states.
+EQUATIONS: dict[str, Callable[..., NDArray]] = {
+    "identity": lambda u: u,
+    "relu": lambda u: np.maximum(0, u),
+    "leaky_relu": lambda u, slope: np.where(u > 0, u, slope * u),
+    "elu": lambda u, alpha: np.where(u > 0, u, alpha * np.expm1(np.minimum(u, 0))),
+    "gelu": lambda u: u * (1 + ERF(u / math.sqrt(2))) / 2,
+    "sigmoid": lambda u: 1 / (1 + np.exp(-u)),
+    "tanh": lambda u: (np.exp(u) - np.exp(-u)) / (np.exp(u) + np.exp(-u)),
+    "softplus": lambda u: np.log(1 + np.exp(u)),
+    "sublinear": lambda u, saturation: saturation * u / (saturation + np.abs(u)),
+    "nmda": lambda u, threshold, gain, plateau: plateau / (1 + np.exp(-gain * (u - threshold))),
+    "dcaap": lambda u, threshold, gain, decay: (
+        np.exp(-np.maximum(0, u - threshold) / decay) / (1 + np.exp(-gain * (u - threshold)))
+    ),
+}
+
+# Where the slope jumps, by the parameters: there a derivative is not compared with differences.
+KINKS: dict[str, Callable[..., float]] = {
+    "relu": lambda: 0.0,
+    "leaky_relu": lambda slope: 0.0,
+    "elu": lambda alpha: 0.0,
+    "dcaap": lambda threshold, **_: threshold,
+}
+
+DEFAULTS = {
+    "leaky_relu": {"slope": 0.1},
+    "elu": {"alpha": 1.0},
+    "sublinear": {"saturation": 1.0},
+    "nmda": {"threshold": 1.0, "gain": 4.0, "plateau": 1.0},
+    "dcaap": {"threshold": 1.0, "gain": 4.0, "decay": 1.0},
+}
+
+OTHERS = {
+    "leaky_relu": {"slope": 0.3},
+    "elu": {"alpha": 0.4},
+    "sublinear": {"saturation": 2.5},
+    "nmda": {"threshold": -0.5, "gain": 2.0, "plateau": 3.0},
+    "dcaap": {"threshold": 0.5, "gain": 9.0, "decay": 0.6},
+}
+
+BOUND = [
+    pytest.param(name, parameters, id=f"{name} {parameters or ''}".strip())
+    for name in EQUATIONS
+    for parameters in [{}] + ([OTHERS[name]] if name in OTHERS else [])
+]
+every_function = pytest.mark.parametrize(("name", "parameters"), BOUND)
+every_name = pytest.mark.parametrize("name", NONLINEARITIES)
+
+
+def test_every_entry_is_tested() -> None:
+    assert set(EQUATIONS) == set(NONLINEARITIES)
+    for name, entry in NONLINEARITIES.items():
+        assert entry.name == name
+        assert entry.equation.startswith("f(u) = ") and entry.source
+        assert dict(entry.defaults) == DEFAULTS.get(name, {})
+        assert entry.positive <= set(entry.defaults)
+
+
+@every_function
+def test_values_are_those_of_the_equation(name: str, parameters: dict[str, float]) -> None:
+    u = np.concatenate([np.linspace(-6, 6, 241), [-30.0, 30.0, 1e-9, -1e-9]])
+    expected = EQUATIONS[name](u, **{**DEFAULTS.get(name, {}), **parameters})
+    found = bind(name, parameters)(torch.from_numpy(u)).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=2.1e-9 if name == "softplus" else 1e-12)
+
+
+@every_function
+def test_derivatives_hold_against_finite_differences(name: str, parameters: dict[str, float]) -> None:
+    kink = KINKS.get(name, lambda **_: math.nan)(**{**DEFAULTS.get(name, {}), **parameters})
+    u = torch.linspace(-4, 4, 31, dtype=torch.float64) + 0.011
+    u = u[(u - kink).abs() > 1e-2] if not math.isnan(kink) else u
+    function = bind(name, parameters)
+    assert torch.autograd.gradcheck(function, u.clone().requires_grad_())
+    if name != "sublinear":
+        assert torch.autograd.gradgradcheck(function, u.clone().requires_grad_())
+    else:  # its second derivative jumps at 0
+        assert torch.autograd.gradgradcheck(function, u[u.abs() > 1e-2].clone().requires_grad_())
+
+
+@every_function
+def test_functions_are_continuous(name: str, parameters: dict[str, float]) -> None:
+    """A jump would stay as large however fine the steps; what is continuous shrinks with them."""
+    function = bind(name, parameters)
+    for centre in (0.0, {**DEFAULTS.get(name, {}), **parameters}.get("threshold", 0.0)):
+        for width in (1e-3, 1e-6):
+            u = centre + torch.linspace(-1, 1, 101, dtype=torch.float64) * width
+            assert function(u).diff().abs().max() < 10 * width
+    u = torch.linspace(-10, 10, 200_001, dtype=torch.float64)
+    assert function(u).diff().abs().max() < 1e-3
+
+
+@every_name
+def test_functions_act_element_by_element(name: str) -> None:
+    function = bind(name, {})
+    u = torch.randn(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    before = u.clone()
+    y = function(u)
+    assert y.shape == u.shape and y.dtype == u.dtype
+    assert torch.equal(u, before), "the input is left as it was"
+    torch.testing.assert_close(torch.stack([function(row) for row in u]), y, rtol=0, atol=1e-15)
+    assert function(u.float()).dtype == torch.float32
+    assert function(u[:, :0]).shape == (3, 0)
+
+
+@every_name
+def test_functions_stay_finite_far_out(name: str) -> None:
+    function = bind(name, {})
+    u = torch.tensor([-1e4, -100.0, 0.0, 100.0, 1e4], requires_grad=True)
+    y = function(u)
+    assert torch.isfinite(y).all()
+    y.sum().backward()
+    assert u.grad is not None and torch.isfinite(u.grad).all()
+
+
+def test_given_parameters_win_over_defaults_one_by_one() -> None:
+    u = torch.linspace(-2, 2, 9, dtype=torch.float64)
+    partly = bind("nmda", {"plateau": 2.0})(u)
+    assert torch.equal(partly, bind("nmda", {"plateau": 2.0, "threshold": 1.0, "gain": 4.0})(u))
+    assert torch.allclose(partly, 2 * bind("nmda", {})(u))
+
+
+def test_shapes_that_make_a_dendrite() -> None:
+    """What each is there for, as its source tells it."""
+    u = torch.linspace(-8, 8, 1601, dtype=torch.float64)
+    sublinear, nmda, dcaap = (bind(name, {})(u) for name in ("sublinear", "nmda", "dcaap"))
+    assert (sublinear.diff() > 0).all() and sublinear.abs().max() < 1.0
+    torch.testing.assert_close(sublinear, -sublinear.flip(0))
+    assert (nmda.diff() >= 0).all() and 0 < nmda.min() and nmda.max() <= 1.0
+    assert bind("nmda", {})(torch.tensor(1.0)) == 0.5, "half the plateau at threshold"
+    peak = float(u[dcaap.argmax()])
+    assert 1.0 < peak < 1.5, "greatest just above threshold"
+    assert (dcaap[u > peak + 0.01].diff() < 0).all() and (dcaap[u < peak - 0.01].diff() > 0).all()
+    assert dcaap[-1] < 1e-2 * dcaap.max(), "strong input is answered less than input at threshold"

@@ -1,0 +1,536 @@
+"""The run folder: what is in it, that it is written whole or not at all, and that damage is told."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import json
+import os
+import platform
+import stat
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+import dendrograph
+from dendrograph import Morphology, Run, TrainConfig, atomic, build, compile, datasets, load, train
+from dendrograph.errors import DendrographError, RunError
+from dendrograph.experiment import evaluate_run, graph_of, train_by_name
+from dendrograph.run import free_folder, is_run
+
+FILES = {
+    "run.json",
+    "morphology.yaml",
+    "history.csv",
+    "metrics.json",
+    "weights.safetensors",
+    "checkpoint.pt",
+    "learning-curves.png",
+    "learning-curves.pdf",
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("run") / "deeper" / "run"
+    settings = {"epochs": 2, "seed": 3}
+    return train_by_name("dann-lrf", settings=settings, set={"somata": 8}, out=folder, progress=False)
+
+
+@pytest.fixture
+def copy(run: Run, tmp_path: Path) -> Path:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for path in run.folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def refused(call: Callable[[], Any]) -> str:
+    with pytest.raises(RunError) as error:
+        call()
+    return str(error.value)
+
+
+# What is in it
+
+
+def test_its_files(run: Run) -> None:
+    assert {path.name for path in run.folder.iterdir()} == FILES
+
+
+def test_its_files_can_be_read_by_all_whom_the_umask_lets(run: Run) -> None:
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in run.folder.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask, path.name
+    assert stat.S_IMODE(run.folder.stat().st_mode) == 0o777 & ~umask
+
+
+def test_its_record_is_all_that_a_result_follows_from(run: Run) -> None:
+    graph = compile(load("dann-lrf", {"somata": 8}), (8, 8), 10, seed=3)
+    network = build("dann-lrf", (8, 8), 10, seed=3, set={"somata": 8})
+    weights = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        weights.update(name.encode() + tensor.numpy().tobytes())
+    assert json.loads((run.folder / "run.json").read_text()) == {
+        "format": 1,
+        "config": vars(TrainConfig(epochs=2, seed=3).for_data("digits")),
+        "data": {
+            "name": "digits",
+            "source": "scikit-learn's load_digits",
+            "digest": datasets.load("digits").digest,
+            "origin": {"name_or_path": "digits", "data_dir": None},
+        },
+        "graph": {
+            "name": "dann-lrf",
+            "inputs": {"image": [8, 8]},
+            "classes": 10,
+            "seed": 3,
+            "morphology": hashlib.sha256((run.folder / "morphology.yaml").read_bytes()).hexdigest(),
+            "connectivity_hash": graph.connectivity_hash,
+            "compartments": graph.compartments,
+            "synapses": graph.synapses,
+            "parameters": graph.parameters,
+        },
+        "network": {
+            "kernel": "auto",
+            "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
+            "initial_weights": weights.hexdigest(),
+        },
+        "surroundings": {
+            "dendrograph": dendrograph.__version__,
+            "python": platform.python_version(),
+            "torch": metadata.version("torch"),
+            "numpy": metadata.version("numpy"),
+            "scikit-learn": metadata.version("scikit-learn"),
+            "threads": torch.get_num_threads(),
+            "machine": f"{platform.system()} {platform.machine()}",
+        },
+    }
+
+
+def test_its_morphology_is_worked_out_and_gives_the_wiring_again(run: Run) -> None:
+    morphology = load(run.folder / "morphology.yaml")
+    assert morphology == run.morphology == load(run.folder)
+    assert "$" not in (run.folder / "morphology.yaml").read_text()
+    again = compile(morphology, (8, 8), 10, seed=3)
+    assert again.connectivity_hash == run.record["graph"]["connectivity_hash"] == run.graph().connectivity_hash
+    assert graph_of(str(run.folder)).connectivity_hash == again.connectivity_hash
+
+
+def test_its_weights_are_plain_safetensors(run: Run) -> None:
+    weights = load_file(run.folder / "weights.safetensors")
+    state = run.network().state_dict()
+    assert weights.keys() == state.keys()
+    assert all(torch.equal(weights[name], state[name]) for name in weights)
+    digest = hashlib.sha256((run.folder / "weights.safetensors").read_bytes()).hexdigest()
+    assert run.metrics["weights"] == digest
+    with safe_open(run.folder / "weights.safetensors", framework="pt") as file:
+        assert file.metadata() == {"run": run.identity}, "several labels would be written in any order"
+
+
+def test_its_history_keeps_every_digit(run: Run, tmp_path: Path) -> None:
+    with (run.folder / "history.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    checkpoint = run.load_checkpoint()
+    assert checkpoint is not None
+    assert [{key: float(value) for key, value in row.items()} for row in rows] == checkpoint["history"] == run.history
+    assert list(rows[0]) == ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert run.history[-1]["validation_loss"] == run.metrics["validation"]["loss"]
+
+
+def test_its_metrics(run: Run) -> None:
+    metrics = run.metrics
+    assert set(metrics) == {
+        "test", "validation", "epochs", "weights_of_epoch", "parameters", "seconds", "weights",
+    }  # fmt: skip
+    assert metrics["epochs"] == metrics["weights_of_epoch"] == 2
+    assert (
+        metrics["parameters"] == run.record["graph"]["parameters"] == sum(map(torch.numel, run.network().parameters()))
+    )
+    assert metrics["seconds"] > 0
+    for part, samples in (("test", 360), ("validation", 144)):
+        assert metrics[part]["samples"] == samples
+        confusion = torch.tensor(metrics[part]["confusion"])
+        assert confusion.sum() == samples
+        assert confusion.trace() / samples == pytest.approx(metrics[part]["accuracy"])
+
+
+def test_its_checkpoint_holds_data_only(run: Run) -> None:
+    state = torch.load(run.folder / "checkpoint.pt", weights_only=True)
+    assert set(state) == {"run", "network", "optimizer", "history", "best_epoch", "best", "seconds"}
+
+
+def test_its_curves_can_be_opened(run: Run) -> None:
+    from PIL import Image
+
+    with Image.open(run.folder / "learning-curves.png") as image:
+        assert image.size[0] > 2000
+    pdf = (run.folder / "learning-curves.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF") and pdf.rstrip().endswith(b"%%EOF")
+
+
+def test_identity_tells_runs_apart_by_what_decides_their_results(run: Run) -> None:
+    def changed(section: str, key: str, value: object) -> str:
+        record = json.loads(json.dumps(run.record))
+        record[section][key] = value
+        return Run(run.folder, record).identity
+
+    assert Run.open(run.folder).identity == run.identity == changed("config", "lr", 0.001)
+    for section, key in (
+        ("config", "lr"),
+        ("data", "digest"),
+        ("graph", "morphology"),
+        ("network", "kernel"),
+        ("network", "initial_weights"),
+    ):
+        assert changed(section, key, "other") != run.identity
+    for section, key in (("data", "origin"), ("data", "source"), ("surroundings", "threads")):
+        assert changed(section, key, "other") == run.identity
+
+
+# Writing
+
+
+class Broken:
+    """Stands for a call of the operating system that fails."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        raise self.error
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+DENIED = PermissionError(errno.EACCES, "Permission denied")
+
+
+@pytest.mark.parametrize("call", ["os.replace", "os.fsync", "Path.open"])
+@pytest.mark.parametrize("error", [FULL, DENIED, KeyboardInterrupt()], ids=["full", "denied", "interrupted"])
+def test_a_file_is_written_whole_or_not_at_all(
+    call: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    for content in (None, b"old"):
+        if content is not None:
+            path.write_bytes(content)
+        with monkeypatch.context() as patch:
+            patch.setattr(f"dendrograph.atomic.{call}", Broken(error))
+            if isinstance(error, OSError):
+                assert refused(lambda: atomic.write(path, b"new")) == (
+                    f"{path}: cannot be written: {error.strerror}\n  is the folder writable, is the disk full?"
+                )
+            else:
+                with pytest.raises(KeyboardInterrupt):
+                    atomic.write(path, b"new")
+        assert path.exists() == (content is not None)
+        assert content is None or path.read_bytes() == content
+        assert {entry.name for entry in tmp_path.iterdir()} <= {"file"}
+    atomic.write(path, "new ü")
+    assert path.read_text(encoding="utf-8") == "new ü"
+
+
+def test_a_disk_that_fills_half_way_leaves_nothing_of_the_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.open
+
+    def opened(self: Path, *arguments: Any, **options: Any) -> Any:
+        stream = real(self, *arguments, **options)
+        stream.write(b"half")
+        stream.close()
+        raise FULL
+
+    monkeypatch.setattr("dendrograph.atomic.Path.open", opened)
+    refused(lambda: atomic.write(tmp_path / "file", b"whole"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("call", ["os.replace", "os.fsync", "Path.mkdir"])
+def test_a_folder_is_made_whole_or_not_at_all(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(f"dendrograph.atomic.{call}", Broken(DENIED))
+        refused(lambda: atomic.make_folder(tmp_path / "folder", {"one": "1", "two": "2"}))
+    assert not list(tmp_path.iterdir())
+    atomic.make_folder(tmp_path / "a" / "b" / "folder", {"one": "1", "two": "2"})
+    assert (tmp_path / "a" / "b" / "folder" / "two").read_text() == "2"
+
+
+def test_two_writers_leave_one_whole_file(tmp_path: Path) -> None:
+    """Each has a temporary file of its own."""
+    names = {atomic._beside(tmp_path / "file") for _ in range(100)}
+    assert len(names) == 100
+
+
+def trained(out: Path, **options: Any) -> Run:
+    data = small.digits()
+    network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+    return train(network, data, TrainConfig(epochs=1), out, progress=False, **options)
+
+
+@pytest.fixture
+def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dendrograph.run.as_bytes", lambda figure, form: b"")
+
+
+def test_places_where_no_run_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    text = refused(lambda: trained(file))
+    assert text == f"{file}: something is there already, and it is no run\n  give another folder by --out"
+    text = refused(lambda: trained(file, resume=True))
+    assert text == f"{file}: something is there already, and it is no run\n  give another folder by --out"
+    text = refused(lambda: trained(file / "run"))
+    assert text == f"{file / 'run'}: cannot be made: Not a directory\n  give a writable folder by --out"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    text = refused(lambda: trained(tmp_path / "mine"))
+    assert text == f"{tmp_path / 'mine'}: something is there already, and it is no run\n  give another folder by --out"
+    with monkeypatch.context() as patch:
+        patch.setattr("dendrograph.atomic.Path.mkdir", Broken(DENIED))
+        text = refused(lambda: trained(tmp_path / "denied" / "run"))
+        assert text.startswith(f"{tmp_path / 'denied' / 'run'}: cannot be made: Permission denied\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "mine"}
+    assert file.read_text() == (tmp_path / "mine" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to the superuser")
+def test_a_folder_without_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert "cannot be made: Permission denied" in refused(lambda: trained(tmp_path / "run"))
+
+
+def test_a_name_too_long(tmp_path: Path) -> None:
+    with pytest.raises((RunError, OSError), match="too long"):
+        trained(tmp_path / ("x" * 250))
+
+
+@pytest.mark.usefixtures("nothing_is_drawn")
+def test_an_empty_folder_will_do(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert trained(tmp_path / "empty").finished
+
+
+def test_a_run_that_is_there_is_not_overwritten(copy: Path) -> None:
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    text = refused(lambda: trained(copy))
+    assert text == f"{copy}: a run is there already\n  go on with it by --resume, or give another folder by --out"
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+
+
+def test_a_disk_that_is_full_stops_a_training_and_harms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_is_drawn: None
+) -> None:
+    """From the second checkpoint on there is no space; with space again the run goes on."""
+    replace, count = os.replace, 0
+
+    def filling(source: Any, target: Any) -> None:
+        nonlocal count
+        count += Path(target).name == "checkpoint.pt"
+        if count > 1:
+            raise FULL
+        replace(source, target)
+
+    data = small.digits()
+
+    def network() -> Any:
+        return build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+
+    config, folder = TrainConfig(epochs=3), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("dendrograph.atomic.os.replace", filling)
+        text = refused(lambda: train(network(), data, config, folder, progress=False))
+    assert text.startswith(f"{folder / 'checkpoint.pt'}: cannot be written: No space left on device\n")
+    assert {path.name for path in folder.iterdir()} == {"run.json", "morphology.yaml", "checkpoint.pt", "history.csv"}
+    assert len(Run.open(folder).history) == 1
+    run = train(network(), data, config, folder, resume=True, progress=False)
+    whole = train(network(), data, config, tmp_path / "whole", progress=False)
+    assert run.metrics["weights"] == whole.metrics["weights"]
+
+
+def test_free_folder(tmp_path: Path) -> None:
+    assert free_folder("a", tmp_path) == tmp_path / "a"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a-2").write_text("")
+    assert free_folder("a", tmp_path) == tmp_path / "a-3"
+
+
+# Reading what is damaged, missing or foreign
+
+
+def test_what_is_no_run(tmp_path: Path) -> None:
+    left = "\n  a run folder is what `dendrograph train` leaves under runs/"
+    assert refused(lambda: Run.open(tmp_path / "none")) == f"{tmp_path / 'none'}: no such folder{left}"
+    assert refused(lambda: Run.open(tmp_path)) == f"{tmp_path}: not a run folder (it holds no run.json){left}"
+    (tmp_path / "file").write_text("")
+    assert "not a run folder" in refused(lambda: Run.open(tmp_path / "file"))
+    assert not is_run(tmp_path) and not is_run(tmp_path / "file")
+
+
+def without(record: dict[str, Any], section: str, key: str | None = None) -> dict[str, Any]:
+    record = json.loads(json.dumps(record))
+    if key is None:
+        del record[section]
+    else:
+        del record[section][key]
+    return record
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda record: "", "cannot be read: "),
+        (lambda record: json.dumps(record)[:200], "cannot be read: "),
+        (lambda record: b"\xff\xfe\x00", "cannot be read: "),
+        (lambda record: "[1, 2]", "damaged: no mapping"),
+        (lambda record: "null", "damaged: no mapping"),
+        (lambda record: {}, "format None, this version reads 1"),
+        (lambda record: {**record, "format": 2}, "format 2, this version reads 1"),
+        (lambda record: without(record, "config"), "damaged: 'config' is missing"),
+        (lambda record: {**record, "graph": []}, "damaged: 'graph' is missing"),
+        (lambda record: without(record, "graph", "seed"), "damaged: 'seed' is missing"),
+        (lambda record: without(record, "data", "digest"), "damaged: 'digest' is missing"),
+        (lambda record: without(record, "network", "kernel"), "damaged: 'kernel' is missing"),
+    ],
+)
+def test_a_damaged_record(damage: Callable[[Any], Any], message: str, copy: Path) -> None:
+    path = copy / "run.json"
+    content = damage(json.loads(path.read_text()))
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+    assert refused(lambda: Run.open(copy)).startswith(f"{path}: {message}")
+    assert refused(lambda: evaluate_run(copy)).startswith(f"{path}: {message}")
+    assert refused(lambda: train_by_name(str(copy), resume=True)).startswith(f"{path}: {message}")
+    assert refused(lambda: graph_of(str(copy))).startswith(f"{path}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("graph", "inputs", [8, 8]),
+        ("graph", "inputs", {"image": 8}),
+        ("graph", "inputs", {"image": ["a", 8]}),
+        ("graph", "classes", "ten"),
+        ("graph", "seed", None),
+        ("graph", "seed", -1),
+        ("graph", "connectivity_hash", 5),
+        ("network", "kernel", "fastest"),
+        ("config", "lr", "fast"),
+        ("config", "epochs", None),
+    ],
+)
+def test_a_record_with_nonsense_in_it(section: str, key: str, value: object, copy: Path) -> None:
+    path = copy / "run.json"
+    record = json.loads(path.read_text())
+    record[section][key] = value
+    path.write_text(json.dumps(record))
+    (copy / "metrics.json").unlink()
+    with pytest.raises(DendrographError):
+        train_by_name(str(copy), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "damaged: "),
+        ("epoch,train_loss\n1,2\n", "damaged: columns epoch, train_loss"),
+        ("epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n1,2,3\n", "damaged: "),
+        ("epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n1,2,3,4,5,6\n", "damaged: "),
+        ("epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n1,2,x,4,5\n", "damaged: "),
+        ("epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n1.5,2,3,4,5\n", "damaged: "),
+        ("epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n\n", "damaged: "),
+        ("\x00\xff", "damaged: "),
+    ],
+)
+def test_a_damaged_history(content: str, message: str, copy: Path) -> None:
+    path = copy / "history.csv"
+    path.write_bytes(content.encode("latin-1"))
+    assert refused(lambda: Run.open(copy).history).startswith(f"{path}: {message}")
+
+
+def test_a_history_that_has_not_begun(copy: Path) -> None:
+    (copy / "history.csv").unlink()
+    assert Run.open(copy).history == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read: "),
+        ("[]", "damaged: no mapping"),
+        ("{}", "damaged: 'test' is missing"),
+        ('{"test": {}, "validation": {}}', "damaged: 'weights' is missing"),
+    ],
+)
+def test_damaged_metrics(content: str, message: str, copy: Path) -> None:
+    path = copy / "metrics.json"
+    path.write_text(content)
+    assert refused(lambda: Run.open(copy).metrics).startswith(f"{path}: {message}")
+    assert refused(lambda: evaluate_run(copy)).startswith(f"{path}: {message}")
+
+
+def test_damaged_or_foreign_weights(copy: Path) -> None:
+    path = copy / "weights.safetensors"
+    whole = path.read_bytes()
+    weights = load_file(path)
+    save_file({name: tensor + 1 for name, tensor in weights.items()}, path)
+    others = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[-3] ^= 1
+    for content in (b"", whole[:-10], bytes(flipped), others, b"\x80" * 100):
+        path.write_bytes(content)
+        for read in (lambda: Run.open(copy).network(), lambda: evaluate_run(copy)):
+            assert refused(read).startswith(f"{path}: not the weights that this run ended with\n")
+    path.unlink()
+    assert refused(lambda: evaluate_run(copy)) == f"{path}: cannot be read: No such file or directory"
+    path.write_bytes(whole)
+    assert evaluate_run(copy).record() == Run.open(copy).metrics["test"]
+
+
+def test_a_morphology_that_is_missing_or_changed(copy: Path) -> None:
+    path = copy / "morphology.yaml"
+    whole = path.read_text()
+    path.write_text(whole + "# a remark\n")
+    assert refused(lambda: Run.open(copy).graph()).startswith(
+        f"{path}: not the morphology that was trained: the file was changed\n"
+    )
+    path.unlink()
+    for read in (lambda: Run.open(copy).graph(), lambda: evaluate_run(copy), lambda: graph_of(str(copy))):
+        assert refused(read) == f"{path}: cannot be read: No such file or directory"
+
+
+def test_a_run_that_has_not_ended(copy: Path) -> None:
+    (copy / "metrics.json").unlink()
+    run = Run.open(copy)
+    assert not run.finished
+    on = f"the run has not ended\n  go on with it: dendrograph train {copy} --resume"
+    assert refused(lambda: run.metrics) == f"{copy}: no results yet: {on}"
+    for read in (run.network, lambda: evaluate_run(copy)):
+        assert refused(read) == f"{copy}: no results yet: {on}"
+
+
+def test_how_to_go_on_is_a_command_that_a_shell_understands(run: Run, tmp_path: Path) -> None:
+    record = dict(run.record)
+    assert Run(Path("it's mine"), record).how_to_go_on.endswith("""train 'it'"'"'s mine' --resume""")
+    record["data"] = {**record["data"], "origin": {}}
+    assert Run(Path("mine"), record).how_to_go_on.endswith("train(network, data, config, out='mine', resume=True)")
+
+
+def test_any_morphology_comes_back_from_its_folder(tmp_path: Path) -> None:
+    """Words that YAML would take for something else, and letters beyond ASCII."""
+    plain = {**small.MORPHOLOGY, "name": "on", "about": "no: 1e-3 # déjà vu «µ»"}
+    morphology = Morphology.from_dict(plain)
+    record = {**json.loads(json.dumps({key: {} for key in ("config", "data", "network")})), "graph": {}}
+    folder = Run.begin(tmp_path / "run", morphology, record).folder
+    assert load(folder / "morphology.yaml").to_dict() == morphology.to_dict()

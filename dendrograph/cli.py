@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(1)
     except OSError as error:
         _fail(f"error: {error}", 2)
+    except MemoryError as error:
+        _fail(f"error: not enough memory: {error}", 2)
     except Exception as error:
         if not hasattr(error, "format_message"):  # the command line's own errors have it
             raise
@@ -206,9 +209,10 @@ def show_command(
     if kernel and not plan:
         raise DendrographError("--kernel says nothing without --plan\n  add --plan, or leave --kernel out")
     graph = graph_of(morphology, _assignments(settings), _shapes(inputs), classes, seed)
-    print(describe(graph))
+    text = describe(graph)
     if plan:
-        print(f"\nplan\n{plan_of(morphology, graph, kernel)}")
+        text += f"\n\nplan\n{plan_of(morphology, graph, kernel)}"
+    print(text)
 
 
 @app.command("check")
@@ -243,8 +247,7 @@ def _shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
         stream, equals, sides = text.rpartition("=")
         stream = stream.strip() if equals else "image"
         parts = sides.lower().replace("×", "x").split("x")
-        right = all(part.isascii() and part.isdecimal() and int(part) for part in parts) and len(parts) <= 3
-        if not right or not stream:
+        if not stream or len(parts) > 3 or not all(re.fullmatch("[1-9][0-9]{0,8}", part) for part in parts):
             raise DendrographError(f"--inputs {text}: no shape\n  write 784, 28x28, 32x32x3, or STREAM=28x28")
         if stream in shapes:
             raise DendrographError(f"--inputs {text}: stream '{stream}' has a shape already\n  give each stream once")

@@ -81,10 +81,7 @@ def compile(
         DendrographError: a network that does not fit in memory; nothing has been allocated by then.
         WiringError: the wiring is not what the morphology declares (never, unless a rule is broken).
     """
-    if type(classes) is not int or classes < 1:
-        raise DendrographError(f"classes must be a whole number of at least 1, found {classes!r}")
-    if type(seed) is not int or seed < 0:
-        raise DendrographError(f"the seed must be a whole number of at least 0, found {seed!r}")
+    classes, seed = _whole("classes", classes, 1), _whole("the seed", seed, 0)
     morphology = morphology.checked()
     shapes = _bind_inputs(morphology, inputs)
     populations = tuple(_populations(morphology))
@@ -147,6 +144,17 @@ def compile(
     graph = Graph(morphology.name, tuple(groups.values()), tuple(projections), shapes, classes, seed, morphology)
     verify(graph)
     return graph
+
+
+def _whole(what: str, value: int, minimum: int) -> int:
+    """The value as a plain int; NumPy's whole numbers are taken, too."""
+    try:
+        whole = minimum - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        whole = minimum - 1
+    if whole < minimum:
+        raise DendrographError(f"{what} must be a whole number of at least {minimum}, found {value!r}")
+    return whole
 
 
 def _soma_of(population: Population) -> Source:

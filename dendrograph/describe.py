@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from dendrograph import memory
-from dendrograph.graph import Graph
 from dendrograph.library import shipped
 from dendrograph.morphology import load
+
+if TYPE_CHECKING:  # `list` answers at once: it needs neither of them
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dendrograph.graph import Graph
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

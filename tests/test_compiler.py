@@ -458,13 +458,23 @@ def test_a_change_in_one_place_leaves_the_wiring_of_all_others(field: str) -> No
     assert _projection(one, "image->hidden/basal").edges != _projection(other, "image->hidden/basal").edges
 
 
-def test_neurons_that_are_added_leave_the_random_inputs_of_the_first_as_they_are_distributed() -> None:
-    """Within a group nothing is promised; that its wiring differs shows that the law above is no accident."""
-    few, many = (compile(_dendritic({"count": 5}, count=count), (9, 9)) for count in (4, 40))
-    mine = _projection(few, "image->hidden/dendrite").pairs
-    its = _projection(many, "image->hidden/dendrite").pairs
-    assert mine is not None and its is not None
-    assert not np.array_equal(mine[0], its[0][: len(mine[0])])
+@pytest.mark.parametrize("field", ["random", "pooled", "local", "global"])
+def test_what_is_declared_alike_is_drawn_apart(field: str) -> None:
+    """Two groups, two entries, two layers: each has random numbers of its own, or their wiring would go together."""
+    drawn = {"field": field, "from": "image", "count": 5}
+    neuron = {
+        "synapses": {"from": "previous", "field": "all"},
+        "dendrites": [{"name": name, "count": 6, "synapses": [drawn, drawn]} for name in ("basal", "apical")],
+    }
+    layers = [{"name": "hidden", "neuron": "cell", "count": 6, "repeat": 2}]
+    morphology = Morphology.from_dict({"name": "test", "neurons": {"cell": neuron}, "layers": layers})
+    graph = compile(morphology, (9, 9))
+    wirings = [p.pairs for p in graph.projections if p.source == "image" and p.pairs is not None]
+    assert len(wirings) == 8
+    edges = [set(zip(*(ends.tolist() for ends in pairs), strict=True)) for pairs in wirings]
+    for number, one in enumerate(edges):
+        for other in edges[:number]:
+            assert len(one & other) < len(one) / 2
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
@@ -567,10 +577,17 @@ def test_a_field_larger_than_its_source_is_refused(field: str) -> None:
         compile(_dendritic({"count": 17, "field": field}), (4, 4))
 
 
-@pytest.mark.parametrize("classes", [0, -1, 2.0, True, "10"])
+@pytest.mark.parametrize("classes", [0, -1, 2.0, True, "10", np.array(2.0), None])
 def test_classes_must_be_a_whole_number(classes: Any) -> None:
     with pytest.raises(DendrographError, match="classes must be a whole number of at least 1"):
         compile(load("dann-lrf"), (28, 28), classes)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    labels = np.array([0, 3, 6])
+    graph = compile(load("dann-lrf"), np.array([8, 8]), labels.max() + 1, np.int32(3))
+    assert graph.connectivity_hash == compile(load("dann-lrf"), (8, 8), 7, 3).connectivity_hash
+    assert type(graph.classes) is type(graph.seed) is int
 
 
 @pytest.mark.parametrize("seed", [-1, 1.0, False, None])

@@ -355,3 +355,14 @@ def test_a_soma_without_dendrites_is_a_point_neuron(kernel: str) -> None:
     soma = torch.nn.functional.leaky_relu(x @ dense.T + network.biases["hidden/soma"], 0.1)
     block = network.weights[readout.name].view(readout.targets, readout.sources)
     torch.testing.assert_close(network(x), soma @ block.T + network.biases["readout"], rtol=0, atol=1e-12)
+
+
+@pytest.mark.cuda
+@every_kernel
+def test_a_gpu_agrees_with_the_cpu(kernel: str) -> None:
+    for case in FEW:
+        network = case.build(kernel)
+        x = inputs_of(network.graph, 5)
+        logits, found = gradients(network, x)
+        moved = gradients(network.cuda(), {name: tensor.cuda() for name, tensor in x.items()})
+        assert_same((moved[0].cpu(), {name: g.cpu() for name, g in moved[1].items()}), (logits, found), 1e-11)

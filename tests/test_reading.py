@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from fractions import Fraction
 from typing import Any
 
@@ -227,10 +226,8 @@ def test_reading_stops_after_many_faults() -> None:
     ids=["aliases", "merges", "repeated", "long"],
 )
 def test_bombs_are_refused_before_they_go_off(text: str) -> None:
-    started = time.perf_counter()
     (fault,) = faults(text)
     assert f"more than {MOST_VALUES:,} values" in fault
-    assert time.perf_counter() - started < 30
 
 
 def test_no_object_is_made() -> None:

@@ -85,7 +85,7 @@ def _fan_in(counts: NDArray[np.int64]) -> str:
 
 def _training(graph: Graph) -> int:
     dense = sum(projection.edges for projection in graph.projections if projection.all_to_all)
-    return memory.needed(graph.edges - dense, dense, graph.compartments)
+    return memory.needed(graph.edges - dense, dense, graph.nodes)
 
 
 def morphologies() -> str:

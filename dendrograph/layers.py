@@ -105,19 +105,33 @@ class Copy:
     scope: Mapping[str, str]
 
 
-def unfold(layers: Iterable[Layer | Stack], streams: Iterable[str]) -> Iterator[Copy]:
-    """The layers, stacks and repeats unfolded; the bare name of a repeated layer means its latest copy."""
+def unfold(
+    layers: Iterable[Layer | Stack], streams: Iterable[str], neurons: Mapping[str, Compartment]
+) -> Iterator[Copy]:
+    """The layers, stacks and repeats unfolded; the bare name of a repeated layer means its latest copy.
+
+    Each copy is fed by the one before: where the first copy draws by name from what stood before it, a later copy that
+    would otherwise draw nothing from the layer before it draws from that one.
+    """
     scope = {stream: stream for stream in streams}
     if len(scope) == 1:
         scope[PREVIOUS] = next(iter(scope))
+    drawn = {name: sources(neuron) for name, neuron in neurons.items()}
     for entry in layers:
         stack = entry if isinstance(entry, Stack) else Stack(1, (entry,))
         numbers = [itertools.count(1) for _ in stack.layers]
+        fed_by: list[str | None] = [None] * len(stack.layers)
         for _ in range(stack.repeat):
-            for layer, number in zip(stack.layers, numbers, strict=True):
+            for position, layer in enumerate(stack.layers):
                 for _ in range(layer.repeat):
-                    name = layer.copy_name(next(number)) if stack.repeat * layer.repeat > 1 else layer.name
-                    yield Copy(name, layer, dict(scope))
+                    number = next(numbers[position])
+                    own = dict(scope)
+                    if number == 1:
+                        fed_by[position] = scope.get(PREVIOUS)
+                    elif scope[PREVIOUS] not in {scope.get(source) for source in drawn.get(layer.neuron, ())}:
+                        own.update({name: scope[PREVIOUS] for name in scope if scope[name] == fed_by[position]})
+                    name = layer.copy_name(number) if stack.repeat * layer.repeat > 1 else layer.name
+                    yield Copy(name, layer, own)
                     scope.update({name: name, layer.name: name, PREVIOUS: name})
 
 
@@ -145,7 +159,7 @@ def misnamed(
             longest = max((entry, *inside), key=lambda item: item.repeat)
             yield longest.where.fault(f"{total:,} layers, repeats included", f"at most {MOST_LAYERS:,}", "repeat")
             return
-    copies = tuple(unfold(layers, streams))
+    copies = tuple(unfold(layers, streams, neurons))
     owners: dict[str, Layer | None] = dict.fromkeys(streams)
     for copy in copies:
         for name in dict.fromkeys((copy.name, copy.layer.name)):

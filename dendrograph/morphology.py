@@ -178,7 +178,7 @@ class Morphology:
 
     def copies(self) -> Iterator[Copy]:
         """The layers, stacks and repeats unfolded; the bare name of a repeated layer means its latest copy."""
-        return unfold(self.layers, self.inputs)
+        return unfold(self.layers, self.inputs, self.neurons)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values of the grammar, every expression and default worked out."""
@@ -245,7 +245,7 @@ def _unused(morphology: Morphology) -> Iterator[Fault]:
     for copy in copies[:-1]:
         if copy.name not in used and id(copy.layer) not in told:
             told.add(id(copy.layer))
-            remedy = "let a later layer draw from it; in a repeated layer, from: previous is the copy before"
+            remedy = "let a later layer draw from it: from: previous is the layer before, whatever its name"
             yield copy.layer.where.fault(f"layer '{copy.name}' feeds nothing", remedy)
 
 

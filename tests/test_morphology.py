@@ -659,3 +659,48 @@ class TestPython:
             MorphologyError, match=r"sann-grf\.yaml:\d+:\d+: neurons\.dendritic\.synapses\.count: 16 positions"
         ):
             compile(again, 4)
+
+
+def test_each_copy_is_fed_by_the_one_before_also_where_the_first_names_its_source() -> None:
+    text = """
+        name: mine
+        neurons:
+          point: {synapses: {count: 4, from: %s}}
+          other: {synapses: {count: 4, from: second}}
+        layers:
+          - {name: zeroth, neuron: point, count: 8}
+          - repeat: 2
+            layers:
+              - {name: second, neuron: point, count: 8, repeat: 2}
+              - {name: third, neuron: other, count: 8}
+    """
+
+    def fed(source: str) -> dict[str, set[str]]:
+        found = read(text % source)
+        return {
+            copy.name: {copy.scope[name] for name in sources_of(found, copy.layer.neuron)} for copy in found.copies()
+        }
+
+    before = {
+        "zeroth": {"image"},
+        "second1": {"zeroth"},
+        "second2": {"second1"},
+        "third1": {"second2"},
+        "second3": {"third1"},
+        "second4": {"second3"},
+        "third2": {"second4"},
+    }
+    assert fed("previous") == before
+    both = fed("[previous, image]")
+    assert both == {name: feeding | {"image"} if name[0] in "zs" else feeding for name, feeding in before.items()}
+
+
+def sources_of(morphology: Morphology, neuron: str) -> set[str]:
+    from dendrograph.layers import sources
+
+    return sources(morphology.neurons[neuron])
+
+
+def test_a_repeated_layer_may_name_what_its_first_copy_draws_from() -> None:
+    text = "{name: mine, neurons: {a: {synapses: {count: 4, from: image}}}, layers: [{name: v, neuron: a, count: 8, repeat: 3}]}"
+    assert [copy.scope["image"] for copy in read(text).copies()] == ["image", "v1", "v2"]

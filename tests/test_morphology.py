@@ -702,5 +702,6 @@ def sources_of(morphology: Morphology, neuron: str) -> set[str]:
 
 
 def test_a_repeated_layer_may_name_what_its_first_copy_draws_from() -> None:
-    text = "{name: mine, neurons: {a: {synapses: {count: 4, from: image}}}, layers: [{name: v, neuron: a, count: 8, repeat: 3}]}"
+    neurons, layers = "{a: {synapses: {count: 4, from: image}}}", "[{name: v, neuron: a, count: 8, repeat: 3}]"
+    text = f"{{name: mine, neurons: {neurons}, layers: {layers}}}"
     assert [copy.scope["image"] for copy in read(text).copies()] == ["image", "v1", "v2"]

@@ -78,7 +78,8 @@ class Morphology:
     layers: tuple[Layer | Stack, ...]
     about: str = ""
     citation: str = ""
-    parameters: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    # The knobs of the file. Their values are worked out in all the rest, so they no longer tell two morphologies apart.
+    parameters: Mapping[str, int] = dataclasses.field(default_factory=dict, compare=False)
     inputs: Mapping[str, Shape | None] = dataclasses.field(default_factory=lambda: {"image": None})
     readout: Readout = Readout()
     # What it was read from. A morphology that is built in Python, or changed by `replace`, has none: it is unchecked.
@@ -181,12 +182,11 @@ class Morphology:
         return unfold(self.layers, self.inputs, self.neurons)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values of the grammar, every expression and default worked out."""
+        """Plain values of the grammar, every expression and default worked out, so that no parameters are left."""
         return {
             "name": self.name,
             **({"about": self.about} if self.about else {}),
             **({"citation": self.citation} if self.citation else {}),
-            **({"parameters": dict(self.parameters)} if self.parameters else {}),
             "inputs": {
                 name: "auto" if shape is None else shape[0] if len(shape) == 1 else list(shape)
                 for name, shape in self.inputs.items()

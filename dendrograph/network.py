@@ -59,12 +59,14 @@ class DendriticNetwork(nn.Module):
     Attributes:
         weights: a parameter (edges,) for each projection, in the order of its edge index.
         biases: a parameter (size,) for each group that has biases; they start at zero.
+        kernel: what was asked for.
         plan: the kernel of each projection, with the reasons.
     """
 
     def __init__(self, graph: Graph, kernel: str = "auto", seed: int | None = None) -> None:
         super().__init__()
         self.graph = graph
+        self.kernel = kernel
         self.plan: Plan = plan(graph, kernel)
         self.weights = nn.ParameterDict()
         self.biases = nn.ParameterDict()

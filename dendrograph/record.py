@@ -15,9 +15,7 @@ from dendrograph import __version__
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
 from dendrograph.errors import DendrographError, RunError
-from dendrograph.kernels import KERNELS
 from dendrograph.network import DendriticNetwork
-from dendrograph.plan import plan
 from dendrograph.run import Run
 
 
@@ -44,9 +42,10 @@ def make(network: DendriticNetwork, data: Dataset, config: TrainConfig) -> dict[
             "compartments": graph.compartments,
             "synapses": graph.synapses,
             "parameters": graph.parameters,
+            "knobs": dict(graph.morphology.parameters),
         },
         "network": {
-            "kernel": _kernel_asked_for(network),
+            "kernel": network.kernel,
             "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
             "initial_weights": _digest(network),
         },
@@ -106,12 +105,6 @@ def changed_surroundings(run: Run, record: Mapping[str, Mapping[str, Any]]) -> l
         for key, value in record["surroundings"].items()
         if before.get(key) != value
     ]
-
-
-def _kernel_asked_for(network: DendriticNetwork) -> str:
-    """The argument `kernel` that gives the network's plan again."""
-    names = ("auto", *(kernel.NAME for kernel in KERNELS))
-    return next(name for name in names if plan(network.graph, name) == network.plan)
 
 
 def _digest(network: DendriticNetwork) -> str:

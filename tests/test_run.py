@@ -100,6 +100,7 @@ def test_its_record_is_all_that_a_result_follows_from(run: Run) -> None:
             "compartments": graph.compartments,
             "synapses": graph.synapses,
             "parameters": graph.parameters,
+            "knobs": {"dendrites": 8, "somata": 8, "synapses": 16, "layers": 1},
         },
         "network": {
             "kernel": "auto",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -59,6 +60,7 @@ Kernel = Annotated[
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point: whatever the user can mend is a message and exit code 2; a traceback is a bug of ours."""
+    _mend_streams()
     command = typer.main.get_command(app)
     try:
         given = sys.argv[1:] if arguments is None else list(arguments)
@@ -83,6 +85,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             raise
         _fail(f"error: {_usage(error)}", 2)
     sys.exit(0)
+
+
+def _mend_streams() -> None:
+    """Whoever closed a stream does not want to read it; one that cannot show a character shows another in its place."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (it stays open as long as the process)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _fail(text: str, code: int) -> NoReturn:
@@ -163,7 +176,9 @@ def train_command(
         "sequential": sequential,
     }
     given = {key: value for key, value in chosen.items() if value is not None}
-    run = train_by_name(morphology, data, data_dir, kernel, given, _assignments(settings), out, resume)
+    turned = _assignments(settings)
+    _tell_idle(morphology, turned)
+    run = train_by_name(morphology, data, data_dir, kernel, given, turned, out, resume)
     test = run.metrics["test"]
     print(f"test accuracy {test['accuracy']:.2%}, loss {test['loss']:.4f}, {test['samples']:,} samples")
     print(f"results: {run.folder}")
@@ -208,7 +223,9 @@ def show_command(
 
     if kernel and not plan:
         raise DendrographError("--kernel says nothing without --plan\n  add --plan, or leave --kernel out")
-    graph = graph_of(morphology, _assignments(settings), _shapes(inputs), classes, seed)
+    turned = _assignments(settings)
+    graph = graph_of(morphology, turned, _shapes(inputs), classes, seed)
+    _tell_idle(morphology, turned)
     text = describe(graph)
     if plan:
         text += f"\n\nplan\n{plan_of(morphology, graph, kernel)}"
@@ -227,7 +244,9 @@ def check_command(
     from dendrograph.experiment import graph_of
     from dendrograph.verify import verify
 
-    graph = graph_of(morphology, _assignments(settings), _shapes(inputs), classes, seed)
+    turned = _assignments(settings)
+    graph = graph_of(morphology, turned, _shapes(inputs), classes, seed)
+    _tell_idle(morphology, turned)
     for line in verify(graph):
         print(line)
     print(f"{morphology}: the language is right and the wiring is as declared")
@@ -253,6 +272,18 @@ def _shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
             raise DendrographError(f"--inputs {text}: stream '{stream}' has a shape already\n  give each stream once")
         shapes[stream] = tuple(int(part) for part in parts)
     return shapes
+
+
+def _tell_idle(morphology: str, turned: dict[str, str]) -> None:
+    """Turning a knob that changes nothing is allowed, since a sweep turns the same for all models, but is told."""
+    from dendrograph.morphology import load
+
+    if turned and not (Path(morphology) / "run.json").is_file():  # a run has no knobs: it is refused, in its own words
+        for name in sorted(set(load(morphology, turned).idle_parameters) & set(turned)):
+            print(
+                f"note: nothing in {morphology} uses the parameter '{name}', so --set {name} changes nothing",
+                file=sys.stderr,
+            )
 
 
 def _assignments(settings: list[str] | None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -16,6 +17,7 @@ EPOCHS = {"mnist": 15, "fashion_mnist": 25, "kmnist": 25, "emnist": 50, "cifar10
 OTHER_EPOCHS = 25
 EARLY_STOP_EPOCHS = 100
 
+MOST = 1_000_000_000  # far beyond use, and within what every library below can hold
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 
 
@@ -58,6 +60,10 @@ class TrainConfig:
             value = getattr(self, name)
             if (type(value) is not int or value < 1) and (name, value) != ("epochs", None):
                 raise DendrographError(f"{name} must be a whole number of at least 1, found {value!r}")
+        for name in ("epochs", "batch_size", "patience", "noise"):
+            value = getattr(self, name)
+            if type(value) in (int, float) and MOST < value < math.inf:
+                raise DendrographError(f"{name} must be at most {MOST}, found {value!r}")
         if type(self.seed) is not int or not 0 <= self.seed < 2**32:
             raise DendrographError(f"seed must be a whole number from 0 to 4294967295, found {self.seed!r}")
         if not _is_number(self.lr) or self.lr <= 0:
@@ -107,6 +113,6 @@ def _device(name: str) -> str:
     try:
         torch.ones(1, device=torch.device(name)).item()
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = textwrap.shorten(str(error), 120, placeholder=" …")
         raise DendrographError(f"device '{name}' cannot be used: {reason}\n  cpu always can, auto picks") from None
     return name

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from dendrograph import data as datasets
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
@@ -57,6 +55,8 @@ def train_by_name(
         network = DendriticNetwork(run.graph(), kernel or run.record["network"]["kernel"])
         dataset = _load(data, data_dir) if data else run.dataset(data_dir)
         return train(network, dataset, config, run.folder, resume, progress)
+    if resume and Path(morphology).is_dir():
+        Run.open(morphology)  # says why it is none
     if resume and out is None:
         raise RunError("--resume needs to know the run\n  give its folder by --out, or in the place of the morphology")
     tree, config = load(morphology, set), TrainConfig(**settings)
@@ -95,7 +95,10 @@ def evaluate_run(folder: str | Path, data_dir: Path | None = None) -> Evaluation
     run = Run.open(folder)
     network, config = run.network(), TrainConfig.from_record(run.record["config"])
     dataset = run.dataset(data_dir)
-    network.to(config.device if torch.cuda.is_available() else "cpu")
+    try:
+        network.to(config.device)
+    except (RuntimeError, AssertionError):  # the device of then is not here: any other gives the same but last digits
+        network.to("cpu")
     return evaluate(network, noisy_test(dataset, config), dataset.scale)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean
-from dendrograph.expressions import LARGEST
+from dendrograph.expressions import LARGEST, names
 from dendrograph.layers import RESERVED, SOME_LAYER, Copy, Layer, Stack, is_stack, misnamed, sources, unfold
 from dendrograph.library import shipped
 from dendrograph.neuron import Compartment, Declared, Init, Nonlinearity, Synapses
@@ -163,6 +163,12 @@ class Morphology:
         """The file that it was read from, as messages name it."""
         return self.document.name if self.document else self.name
 
+    @property
+    def idle_parameters(self) -> tuple[str, ...]:
+        """Parameters that nothing uses: a model keeps them so that one sweep can turn the same knobs of several."""
+        used = {name for text in (self.document.expressions if self.document else {}).values() for name in names(text)}
+        return tuple(name for name in self.parameters if name not in used)
+
     def checked(self) -> Morphology:
         """This morphology, if it was read; one that was built in Python is read now, so that its faults are found.
 
@@ -275,17 +281,19 @@ def load(path_or_name: str | pathlib.Path, set: Mapping[str, Any] | None = None)
 def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:
     path = pathlib.Path(path_or_name)
     try:
-        if (path / "morphology.yaml").is_file():
+        if (path / "morphology.yaml").is_file() and (path / "run.json").is_file():
             return path / "morphology.yaml"
         if path.is_file():
             return path
         folder = path.is_dir()
     except OSError as error:
         raise DendrographError(f"{clip(str(path))}: cannot be read: {error.strerror}") from None
-    names = shipped()
-    if str(path_or_name) in names:
-        return names[str(path_or_name)]
+    known = shipped()
+    if str(path_or_name) in known:
+        return known[str(path_or_name)]
     if folder:
-        raise DendrographError(f"{path}: a folder, but no run folder (it holds no morphology.yaml)\n  give a YAML file")
-    remedy = did_you_mean(path_or_name, names, "morphologies that ship")
+        raise DendrographError(
+            f"{path}: a folder, but no run folder (that holds run.json and morphology.yaml)\n  give a YAML file"
+        )
+    remedy = did_you_mean(path_or_name, known, "morphologies that ship")
     raise DendrographError(f"{clip(str(path_or_name))}: no such file, and no morphology of that name\n  {remedy}")

@@ -68,7 +68,7 @@ class Run:
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
         run = cls(folder, {"format": FORMAT, **record})
-        atomic.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": _json(run.record)})
+        atomic.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": _sealed(run.record)})
         return run
 
     @classmethod
@@ -83,7 +83,7 @@ class Run:
         if not is_run(folder):
             found = "no such folder" if not folder.exists() else "not a run folder (it holds no run.json)"
             raise RunError(f"{folder}: {found}\n  a run folder is what `dendrograph train` leaves under runs/")
-        record = _read_json(path)
+        record = _read_sealed(path)
         if record.get("format") != FORMAT:
             raise RunError(f"{path}: format {record.get('format')!r}, this version reads {FORMAT}")
         for section, keys in SECTIONS.items():
@@ -144,7 +144,8 @@ class Run:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+            remedy = "put it back, or delete metrics.json: --resume then makes it again from checkpoint.pt"
+            raise RunError(f"{path}: cannot be read: {error.strerror}\n  {remedy}") from None
         if hashlib.sha256(content).hexdigest() != expected:
             raise RunError(f"{path}: not the weights that this run ended with\n  damaged, or copied from another run?")
         network = DendriticNetwork(self.graph(), self.record["network"]["kernel"])
@@ -179,9 +180,9 @@ class Run:
         path = self.folder / "metrics.json"
         if not self.finished:
             raise RunError(f"{self.folder}: no results yet: the run has not ended\n  {self.how_to_go_on}")
-        metrics = _read_json(path)
-        if missing := [key for key in ("test", "validation", "weights") if key not in metrics]:
-            raise RunError(f"{path}: damaged: '{missing[0]}' is missing")
+        metrics = _read_sealed(path)
+        if metrics.get("run") != self.identity:
+            raise RunError(f"{path}: not this run's results\n  was it, or run.json, copied from another run?")
         return metrics
 
     def dataset(self, data_dir: str | Path | None = None) -> Dataset:
@@ -264,7 +265,8 @@ class Run:
         for form in ("png", "pdf"):
             atomic.write(self.folder / f"learning-curves.{form}", as_bytes(figure, form))
         atomic.clear(self.folder)
-        atomic.write(self.folder / "metrics.json", _json({**metrics, "weights": hashlib.sha256(content).hexdigest()}))
+        ended = {**metrics, "weights": hashlib.sha256(content).hexdigest(), "run": self.identity}
+        atomic.write(self.folder / "metrics.json", _sealed(ended))
 
 
 def is_run(folder: str | Path) -> bool:
@@ -281,15 +283,23 @@ def free_folder(stem: str, under: Path = Path("runs")) -> Path:
     return folder
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, indent=2) + "\n"
+def _sealed(value: Mapping[str, Any]) -> str:
+    """The text of a JSON file that ends with a SHA-256 of its content, so that damage and edits show."""
+    return json.dumps({**value, "sha256": _seal(value)}, indent=2) + "\n"
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _seal(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _read_sealed(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read: {error}") from None
-    if not isinstance(value, dict):
-        raise RunError(f"{path}: damaged: no mapping")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise RunError(f"{path}: damaged: no JSON: {error}\n  take the file from a copy of the run") from None
+    if not isinstance(value, dict) or value.pop("sha256", None) != _seal(value):
+        remedy = "take the file from a copy of the run; what a run recorded cannot be edited"
+        raise RunError(f"{path}: damaged or changed: its content is not what its SHA-256 says\n  {remedy}")
     return value

@@ -251,7 +251,7 @@ def _first_not_finite(network: DendriticNetwork, inputs: Mapping[str, Tensor]) -
 
 
 def _advice(config: TrainConfig, epoch: int) -> str:
-    return f"try a smaller learning rate than {config.lr:g}; {_kept(epoch - 1)}"
+    return f"try a smaller learning rate than {config.lr:g}, in another folder; {_kept(epoch - 1)}"
 
 
 def _kept(epochs: int) -> str:

@@ -3,6 +3,7 @@ a killed process costs what its imports cost."""
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 from dendrograph import Morphology, datasets
 from dendrograph.dataset import Dataset
 from dendrograph.experiment import train_by_name
+from dendrograph.run import _sealed
 
 MORPHOLOGY: Mapping[str, Any] = {
     "name": "small",
@@ -88,3 +90,15 @@ processes.set_forkserver_preload(
         "torch._dynamo",
     ]
 )
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The content of run.json or metrics.json, without its SHA-256."""
+    record = json.loads(path.read_text())
+    del record["sha256"]
+    return record
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write it as a run does: what is wrong in it is then not that its SHA-256 does not fit."""
+    path.write_text(_sealed(record))

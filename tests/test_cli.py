@@ -506,3 +506,23 @@ def test_output_that_nobody_reads(buffered: bool) -> None:
 def test_help_when_a_word_is_not_english(call: Call) -> None:
     """Names are taken as they are, whatever letters they have."""
     assert call("show", "dendrité").err.startswith("error: dendrité: no such file")
+
+
+def test_a_knob_without_effect_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    for model, told in (("pdann", True), ("dann-lrf", False)):
+        with pytest.raises(SystemExit) as stopped:
+            main(["show", model, "--set", "synapses=3", "--set", "dendrites=2"])
+        assert not stopped.value.code
+        note = f"note: nothing in {model} uses the parameter 'synapses', so --set synapses changes nothing\n"
+        assert capsys.readouterr().err == (note if told else "")
+
+
+def test_closed_and_narrow_streams(tmp_path: Path) -> None:
+    """Closed streams, and one that cannot show every character, end no command."""
+    program = f"{sys.executable} -m dendrograph"
+    for command in (f"{program} list >&-", f"{program} show vann >&- 2>&-", f"{program} train dann-lrf --epochs 1 >&-"):
+        assert subprocess.run(["sh", "-c", command], cwd=tmp_path, timeout=120).returncode == 0, command
+    done = subprocess.run(
+        ["sh", "-c", f"PYTHONIOENCODING=ascii {program} show vann"], cwd=tmp_path, capture_output=True, timeout=120
+    )
+    assert done.returncode == 0 and b"28?28" in done.stdout and not done.stderr

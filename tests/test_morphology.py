@@ -478,6 +478,7 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
 def test_those_that_ship_are_written_and_read_again(name: str, tmp_path: Path) -> None:
     morphology = load(name, {"dendrites": 3, "layers": 2})
     (tmp_path / "morphology.yaml").write_text(morphology.to_yaml())
+    (tmp_path / "run.json").touch()  # a run folder has both
     assert load(tmp_path) == morphology
     hashes = {compile(each, (8, 8)).connectivity_hash for each in (morphology, load(tmp_path))}
     assert len(hashes) == 1
@@ -508,6 +509,9 @@ class TestLoad:
 
     def test_a_run_folder(self, tmp_path: Path) -> None:
         (tmp_path / "morphology.yaml").write_text(f"name: mine\n{POINT}")
+        with pytest.raises(DendrographError, match="a folder, but no run folder"):
+            load(tmp_path)
+        (tmp_path / "run.json").touch()
         assert load(tmp_path).name == "mine"
 
     def test_byte_order_mark_and_line_ends_do_not_matter(self, tmp_path: Path) -> None:
@@ -525,7 +529,7 @@ class TestLoad:
                 "no/such.yaml",
                 "no/such.yaml: no such file, and no morphology of that name\n  morphologies that ship: dann-",
             ),
-            ("", ".: a folder, but no run folder (it holds no morphology.yaml)\n  give a YAML file"),
+            ("", ".: a folder, but no run folder (that holds run.json and morphology.yaml)\n  give a YAML file"),
             ("x" * 10_000, "x" * 57 + "...: cannot be read: File name too long"),
             ("a\0b", "a\\x00b: no such file"),
             ("\ud800", "\\ud800: no such file"),

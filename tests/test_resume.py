@@ -55,7 +55,7 @@ def results(folder: Path) -> dict[str, Any]:
         "learning-curves.pdf",
     }
     files: dict[str, Any] = {name: (folder / name).read_bytes() for name in names - {"checkpoint.pt"}}
-    files["metrics.json"] = {**json.loads(files["metrics.json"]), "seconds": None}
+    files["metrics.json"] = {**json.loads(files["metrics.json"]), "seconds": None, "sha256": None}
     return files
 
 
@@ -336,9 +336,9 @@ def test_the_same_said_again_goes_on(begun: Path, morphology: Path) -> None:
 
 
 def test_changed_surroundings_are_told(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    record = json.loads((begun / "run.json").read_text())
+    record = small.read_record(begun / "run.json")
     record["surroundings"]["threads"] = 64
-    (begun / "run.json").write_text(json.dumps(record))
+    small.write_record(begun / "run.json", record)
     train_by_name(str(begun), resume=True)
     assert capsys.readouterr().out.startswith(
         f"the run began with threads 64 and goes on with {torch.get_num_threads()}: "

@@ -81,7 +81,7 @@ def test_its_record_is_all_that_a_result_follows_from(run: Run) -> None:
     weights = hashlib.sha256()
     for name, tensor in network.state_dict().items():
         weights.update(name.encode() + tensor.numpy().tobytes())
-    assert json.loads((run.folder / "run.json").read_text()) == {
+    assert small.read_record(run.folder / "run.json") == {
         "format": 1,
         "config": vars(TrainConfig(epochs=2, seed=3).for_data("digits")),
         "data": {
@@ -153,7 +153,7 @@ def test_its_history_keeps_every_digit(run: Run, tmp_path: Path) -> None:
 def test_its_metrics(run: Run) -> None:
     metrics = run.metrics
     assert set(metrics) == {
-        "test", "validation", "epochs", "weights_of_epoch", "parameters", "seconds", "weights",
+        "test", "validation", "epochs", "weights_of_epoch", "parameters", "seconds", "weights", "run",
     }  # fmt: skip
     assert metrics["epochs"] == metrics["weights_of_epoch"] == 2
     assert (
@@ -389,11 +389,13 @@ def without(record: dict[str, Any], section: str, key: str | None = None) -> dic
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda record: "", "cannot be read: "),
-        (lambda record: json.dumps(record)[:200], "cannot be read: "),
-        (lambda record: b"\xff\xfe\x00", "cannot be read: "),
-        (lambda record: "[1, 2]", "damaged: no mapping"),
-        (lambda record: "null", "damaged: no mapping"),
+        (lambda record: "", "damaged: no JSON"),
+        (lambda record: json.dumps(record)[:200], "damaged: no JSON"),
+        (lambda record: b"\xff\xfe\x00", "damaged: no JSON"),
+        (lambda record: "[1, 2]", "damaged or changed: "),
+        (lambda record: "null", "damaged or changed: "),
+        (lambda record: json.dumps(record), "damaged or changed: "),
+        (lambda record: json.dumps({**record, "sha256": "0" * 64}), "damaged or changed: "),
         (lambda record: {}, "format None, this version reads 1"),
         (lambda record: {**record, "format": 2}, "format 2, this version reads 1"),
         (lambda record: without(record, "config"), "damaged: 'config' is missing"),
@@ -405,11 +407,13 @@ def without(record: dict[str, Any], section: str, key: str | None = None) -> dic
 )
 def test_a_damaged_record(damage: Callable[[Any], Any], message: str, copy: Path) -> None:
     path = copy / "run.json"
-    content = damage(json.loads(path.read_text()))
+    content = damage(small.read_record(path))
     if isinstance(content, bytes):
         path.write_bytes(content)
+    elif isinstance(content, str):
+        path.write_text(content)
     else:
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        small.write_record(path, content)
     assert refused(lambda: Run.open(copy)).startswith(f"{path}: {message}")
     assert refused(lambda: evaluate_run(copy)).startswith(f"{path}: {message}")
     assert refused(lambda: train_by_name(str(copy), resume=True)).startswith(f"{path}: {message}")
@@ -433,9 +437,9 @@ def test_a_damaged_record(damage: Callable[[Any], Any], message: str, copy: Path
 )
 def test_a_record_with_nonsense_in_it(section: str, key: str, value: object, copy: Path) -> None:
     path = copy / "run.json"
-    record = json.loads(path.read_text())
+    record = small.read_record(path)
     record[section][key] = value
-    path.write_text(json.dumps(record))
+    small.write_record(path, record)
     (copy / "metrics.json").unlink()
     with pytest.raises(DendrographError):
         train_by_name(str(copy), resume=True)
@@ -468,10 +472,10 @@ def test_a_history_that_has_not_begun(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "cannot be read: "),
-        ("[]", "damaged: no mapping"),
-        ("{}", "damaged: 'test' is missing"),
-        ('{"test": {}, "validation": {}}', "damaged: 'weights' is missing"),
+        ("{", "damaged: no JSON"),
+        ("[]", "damaged or changed: "),
+        ("{}", "damaged or changed: "),
+        ('{"test": 5, "validation": {}}', "damaged or changed: "),
     ],
 )
 def test_damaged_metrics(content: str, message: str, copy: Path) -> None:
@@ -479,6 +483,29 @@ def test_damaged_metrics(content: str, message: str, copy: Path) -> None:
     path.write_text(content)
     assert refused(lambda: Run.open(copy).metrics).startswith(f"{path}: {message}")
     assert refused(lambda: evaluate_run(copy)).startswith(f"{path}: {message}")
+
+
+def test_an_edited_record_is_refused(copy: Path) -> None:
+    """Else `evaluate` would add noise that the run never saw, and print results that nobody measured."""
+    for file, old, new in (
+        ("run.json", '"noise": 0.0', '"noise": 0.7'),
+        ("metrics.json", '"accuracy": 0', '"accuracy": 1'),
+    ):
+        path = copy / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        for use in (lambda: evaluate_run(copy), lambda: train_by_name(str(copy), resume=True).metrics):
+            assert refused(use).startswith(f"{path}: damaged or changed: its content is not what its SHA-256 says\n")
+        path.write_text(text)
+    evaluate_run(copy)
+
+
+def test_the_record_of_another_run_is_refused(copy: Path) -> None:
+    record = small.read_record(copy / "run.json")
+    record["config"]["noise"] = 0.7
+    small.write_record(copy / "run.json", record)
+    assert refused(lambda: evaluate_run(copy)).startswith(f"{copy / 'metrics.json'}: not this run's results\n")
 
 
 def test_damaged_or_foreign_weights(copy: Path) -> None:
@@ -494,7 +521,11 @@ def test_damaged_or_foreign_weights(copy: Path) -> None:
         for read in (lambda: Run.open(copy).network(), lambda: evaluate_run(copy)):
             assert refused(read).startswith(f"{path}: not the weights that this run ended with\n")
     path.unlink()
-    assert refused(lambda: evaluate_run(copy)) == f"{path}: cannot be read: No such file or directory"
+    assert refused(lambda: evaluate_run(copy)).startswith(f"{path}: cannot be read: No such file or directory\n")
+    (copy / "metrics.json").rename(copy / "kept")
+    assert train_by_name(str(copy), resume=True).metrics["test"] == small.read_record(copy / "kept")["test"]
+    assert path.read_bytes() == whole
+    (copy / "kept").replace(copy / "metrics.json")
     path.write_bytes(whole)
     assert evaluate_run(copy).record() == Run.open(copy).metrics["test"]
 

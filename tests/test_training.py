@@ -607,7 +607,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, capsys: pytest.
     error = capsys.readouterr().err
     assert error.startswith("error: epoch 1, after 128 samples: the loss is ")
     assert "; the first group whose activity is not finite is " in error
-    assert error.endswith("\n  try a smaller learning rate than 1e+20; no epoch was finished\n")
+    assert error.endswith("\n  try a smaller learning rate than 1e+20, in another folder; no epoch was finished\n")
     assert {path.name for path in folder.iterdir()} == {"run.json", "morphology.yaml"}
     with pytest.raises(RunError, match="the run has not ended"):
         evaluate_run(folder)
@@ -681,3 +681,10 @@ def test_the_network_is_left_ready_for_use(tmp_path: Path) -> None:
     assert network.training
     trained(data, tmp_path / "run", network)
     assert not network.training
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "patience", "noise"])
+def test_settings_beyond_use_are_refused_before_a_library_overflows(name: str) -> None:
+    assert getattr(TrainConfig(**{name: 10**9}), name) == 10**9
+    with pytest.raises(DendrographError, match=f"^{name} must be at most 1000000000, found {10**9 + 1}$"):
+        TrainConfig(**{name: 10**9 + 1})

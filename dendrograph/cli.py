@@ -277,8 +277,9 @@ def _shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
 def _tell_idle(morphology: str, turned: dict[str, str]) -> None:
     """Turning a knob that changes nothing is allowed, since a sweep turns the same for all models, but is told."""
     from dendrograph.morphology import load
+    from dendrograph.run import is_run
 
-    if turned and not (Path(morphology) / "run.json").is_file():  # a run has no knobs: it is refused, in its own words
+    if turned and not is_run(morphology):  # a run has no knobs: it is refused, in its own words
         for name in sorted(set(load(morphology, turned).idle_parameters) & set(turned)):
             print(
                 f"note: nothing in {morphology} uses the parameter '{name}', so --set {name} changes nothing",

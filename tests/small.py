@@ -17,6 +17,18 @@ from dendrograph.dataset import Dataset
 from dendrograph.experiment import train_by_name
 from dendrograph.run import _sealed
 
+# All that a finished run leaves behind.
+FILES = {
+    "run.json",
+    "morphology.yaml",
+    "history.csv",
+    "metrics.json",
+    "weights.safetensors",
+    "checkpoint.pt",
+    "learning-curves.png",
+    "learning-curves.pdf",
+}
+
 MORPHOLOGY: Mapping[str, Any] = {
     "name": "small",
     "neurons": {

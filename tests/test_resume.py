@@ -44,16 +44,7 @@ def morphology(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(folder: Path) -> dict[str, Any]:
     """All that must be equal: every file but the checkpoint (whose end is the weights'), and no time."""
     names = {path.name for path in folder.iterdir()}
-    assert names == {
-        "run.json",
-        "morphology.yaml",
-        "history.csv",
-        "metrics.json",
-        "weights.safetensors",
-        "checkpoint.pt",
-        "learning-curves.png",
-        "learning-curves.pdf",
-    }
+    assert names == small.FILES
     files: dict[str, Any] = {name: (folder / name).read_bytes() for name in names - {"checkpoint.pt"}}
     files["metrics.json"] = {**json.loads(files["metrics.json"]), "seconds": None, "sha256": None}
     return files

@@ -26,17 +26,6 @@ from dendrograph.errors import DendrographError, RunError
 from dendrograph.experiment import evaluate_run, graph_of, train_by_name
 from dendrograph.run import free_folder, is_run
 
-FILES = {
-    "run.json",
-    "morphology.yaml",
-    "history.csv",
-    "metrics.json",
-    "weights.safetensors",
-    "checkpoint.pt",
-    "learning-curves.png",
-    "learning-curves.pdf",
-}
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
@@ -64,7 +53,7 @@ def refused(call: Callable[[], Any]) -> str:
 
 
 def test_its_files(run: Run) -> None:
-    assert {path.name for path in run.folder.iterdir()} == FILES
+    assert {path.name for path in run.folder.iterdir()} == small.FILES
 
 
 def test_its_files_can_be_read_by_all_whom_the_umask_lets(run: Run) -> None:

@@ -99,8 +99,13 @@ def _mend_streams() -> None:
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    print(text, file=sys.stderr)
+    print(f"process {_rank()}: {text}" if _rank() else text, file=sys.stderr)
     sys.exit(code)
+
+
+def _rank() -> int:
+    """The number of this process among those that `torchrun` started: the first speaks for all; 0 without it."""
+    return int(os.environ.get("RANK", "0")) if "MASTER_ADDR" in os.environ else 0
 
 
 def _usage(error: Any) -> str:
@@ -179,6 +184,8 @@ def train_command(
     turned = _assignments(settings)
     _tell_idle(morphology, turned)
     run = train_by_name(morphology, data, data_dir, kernel, given, turned, out, resume)
+    if _rank():
+        return
     test = run.metrics["test"]
     print(f"test accuracy {test['accuracy']:.2%}, loss {test['loss']:.4f}, {test['samples']:,} samples")
     print(f"results: {run.folder}")
@@ -279,7 +286,7 @@ def _tell_idle(morphology: str, turned: dict[str, str]) -> None:
     from dendrograph.morphology import load
     from dendrograph.run import is_run
 
-    if turned and not is_run(morphology):  # a run has no knobs: it is refused, in its own words
+    if turned and not _rank() and not is_run(morphology):  # a run has no knobs: it is refused, in its own words
         for name in sorted(set(load(morphology, turned).idle_parameters) & set(turned)):
             print(
                 f"note: nothing in {morphology} uses the parameter '{name}', so --set {name} changes nothing",

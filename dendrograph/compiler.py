@@ -13,11 +13,12 @@ import numpy as np
 
 from dendrograph import memory, wiring
 from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean
-from dendrograph.graph import Field, Graph, Group, Indices, Projection, Role
+from dendrograph.graph import Field, Graph, Group, Projection, Role
 from dendrograph.morphology import Compartment, Morphology, Shape, Synapses
 from dendrograph.reading import flow
 from dendrograph.tree import Branching, branchings
 from dendrograph.verify import verify
+from dendrograph.wiring import Indices
 
 MOST_GROUPS = 100_000  # of compartments and of synapses: each takes time, however few it holds
 
@@ -299,7 +300,7 @@ def _too_few(synapses: Synapses, sources: list[Source], layer: str) -> Fault | N
 
 
 def _cable_projection(child: str, parent: str, size: int, compartment: Compartment) -> Projection:
-    children = np.arange(size)
+    children = np.arange(size, dtype=wiring.index_type(size))
     pairs = (children, children // compartment.count)
     return Projection(
         f"{child}->{parent}", "cable", child, parent, size, size // compartment.count, compartment.cable, pairs
@@ -332,12 +333,18 @@ def _synapse_projections(
         for source in found:
             pairs = None
             if drawn is not None:
-                inside = (drawn[0] >= offset) & (drawn[0] < offset + source.size)
-                pairs = drawn if len(found) == 1 else (drawn[0][inside] - offset, drawn[1][inside])
+                pairs = drawn if len(found) == 1 else _from_one(drawn, offset, source.size)
             offset += source.size
             number = taken[source.group] = taken.get(source.group, 0) + 1
             name = f"{source.group}->{target}" + (f"#{number}" if number > 1 else "")
             yield Projection(name, "synapse", source.group, target, source.size, size, synapses.init, pairs, field)
+
+
+def _from_one(drawn: tuple[Indices, Indices], offset: int, size: int) -> tuple[Indices, Indices]:
+    """The edges from one of several sources, numbered within it."""
+    source, target = drawn
+    inside = (source >= offset) & (source < offset + size)
+    return (source[inside] - offset).astype(wiring.index_type(size), copy=False), target[inside]
 
 
 def _draw(
@@ -359,7 +366,7 @@ def _draw(
     if synapses.field == "random":
         drawn = wiring.sample(total, targets, count, rng, synapses.replace)
         field = Field("random", count, count * targets, not synapses.replace)
-        return field, (drawn.ravel(), np.repeat(np.arange(targets), count))
+        return field, (drawn.ravel(), _each(targets, count))
     grid, channels = sources[0].grid, sources[0].channels
     neuron_centres, members = None, 0
     if synapses.field == "local":
@@ -377,4 +384,9 @@ def _draw(
     field = Field(
         synapses.field, fan_in, fan_in * targets, True, grid, channels, count, centres, neuron_centres, members
     )
-    return field, (units.ravel(), np.repeat(np.arange(targets), fan_in))
+    return field, (units.ravel(), _each(targets, fan_in))
+
+
+def _each(targets: int, fan_in: int) -> Indices:
+    """The target of each edge where all have the same fan-in."""
+    return np.repeat(np.arange(targets, dtype=wiring.index_type(targets)), fan_in)

@@ -24,6 +24,7 @@ __all__ = [
     "Dataset",
     "Split",
     "add_noise",
+    "batch_of",
     "batches",
     "class_by_class",
     "from_tensors",
@@ -171,10 +172,17 @@ def batches(
         raise DataError(f"the batch size is {batch_size}, but must be at least 1")
     order = torch.arange(len(split)) if order is None else order
     for rows in order.to(split.labels.device).split(batch_size):
-        batch = split.take(rows)
-        if device is not None:
-            batch = batch.to(device)
-        yield {stream: _scaled(tensor, scale) for stream, tensor in batch.inputs.items()}, batch.labels
+        yield batch_of(split, scale, rows, device)
+
+
+def batch_of(
+    split: Split, scale: float, rows: torch.Tensor, device: torch.device | str | None = None
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """One batch, as `batches` yields it: the samples at `rows` (int64 indices)."""
+    batch = split.take(rows)
+    if device is not None:
+        batch = batch.to(device)
+    return {stream: _scaled(tensor, scale) for stream, tensor in batch.inputs.items()}, batch.labels
 
 
 def class_by_class(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from dendrograph.data import Split, batches
 from dendrograph.network import DendriticNetwork
+from dendrograph.ranks import ALONE, Ranks
 
 BATCH = 1000  # samples at once; the sum of losses depends on it in the last digits, so it is fixed
 
@@ -33,27 +34,32 @@ class Evaluation:
         return {**vars(self), "confusion": self.confusion.tolist()}
 
 
-def evaluate(network: DendriticNetwork, split: Split, scale: float) -> Evaluation:
+def evaluate(network: DendriticNetwork, split: Split, scale: float, ranks: Ranks = ALONE) -> Evaluation:
     """Run a network over a split in evaluation mode; its mode is put back afterwards.
 
     Args:
         network: on the device where it shall run.
         split: samples and labels.
         scale: what bytes are divided by (`Dataset.scale`).
+        ranks: the processes that share the work; each gets the same result.
     """
     device = next(network.parameters()).device
     classes = network.graph.classes
-    confusion = torch.zeros(classes * classes, dtype=torch.int64)
-    total = 0.0
+    confusion = torch.zeros(classes * classes, dtype=torch.float64, device=device)
+    total = torch.zeros(1, dtype=torch.float64, device=device)
+    rows = torch.arange(len(split))[ranks.share(len(split))]
     training = network.training
     network.eval()
     with torch.inference_mode():
-        for inputs, labels in batches(split, scale, BATCH, None, device):
+        for inputs, labels in batches(split, scale, BATCH, rows, device):
             logits = network(inputs)
-            total += float(cross_entropy(logits, labels, reduction="sum"))
+            total += cross_entropy(logits, labels, reduction="sum")
             cells = labels * classes + logits.argmax(1)
-            confusion += torch.bincount(cells.cpu(), minlength=classes * classes)
+            confusion += torch.bincount(cells, minlength=classes * classes)
     network.train(training)
+    found = torch.cat([confusion, total])
+    ranks.sum(found)
+    confusion, total = found[:-1].long().cpu(), found[-1]
     table = confusion.view(classes, classes).numpy()
     samples = len(split)
-    return Evaluation(total / max(1, samples), float(table.trace()) / max(1, samples), samples, table)
+    return Evaluation(float(total) / max(1, samples), float(table.trace()) / max(1, samples), samples, table)

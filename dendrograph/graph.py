@@ -14,9 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dendrograph import memory
 from dendrograph.morphology import Init, Morphology, Nonlinearity
+from dendrograph.wiring import Indices, index_type
 
-Indices = NDArray[np.int64]
+Counts = NDArray[np.int64]
 Role = Literal["input", "dendrite", "soma", "readout"]
 Kind = Literal["synapse", "cable"]
 
@@ -72,8 +74,9 @@ class Projection:
     """All edges from one source group to one target group; each edge owns one weight.
 
     `pairs` holds source and target of each edge, local to their groups, sorted by target, then by source; None stands
-    for all-to-all, whose index is made only if somebody asks for it. `field` tells how synapses were drawn; a list of
-    sources makes several projections that share one.
+    for all-to-all, whose index is made only if somebody asks for it. The indices are int32 where both groups have fewer
+    than 2^31 units: products of them may overflow, so reckon with `edge_index`, which is int64. `field` tells how
+    synapses were drawn; a list of sources makes several projections that share one.
     """
 
     name: str
@@ -102,28 +105,37 @@ class Projection:
         return self.edges / max(1, self.sources * self.targets)
 
     def endpoints(self) -> tuple[Indices, Indices]:
-        """Source and target of each edge, also for all-to-all."""
+        """Source and target of each edge, also for all-to-all; of the same types as `pairs`."""
         if self.pairs is not None:
             return self.pairs
-        every = np.arange(self.sources * self.targets)
-        return every % self.sources, every // self.sources
+        source, target = (np.arange(units, dtype=index_type(units)) for units in (self.sources, self.targets))
+        return np.tile(source, self.targets), np.repeat(target, self.sources)
 
     @property
     def edge_index(self) -> Tensor:
         """Shape (2, edges), int64, local to the two groups; row 0 is the source. Sorted by target, then by source."""
-        return torch.from_numpy(np.stack(self.endpoints()))
+        return torch.from_numpy(np.stack(self.endpoints(), dtype=np.int64))
 
-    def fan_in(self) -> Indices:
+    def fan_in(self) -> Counts:
         """Edges into each target. Shape (targets,)."""
         if self.pairs is None:
             return np.full(self.targets, self.sources)
-        return np.bincount(self.pairs[1], minlength=self.targets)
+        return _tally(self.pairs[1], self.targets)
 
-    def fan_out(self) -> Indices:
+    def fan_out(self) -> Counts:
         """Edges out of each source. Shape (sources,)."""
         if self.pairs is None:
             return np.full(self.sources, self.targets)
-        return np.bincount(self.pairs[0], minlength=self.sources)
+        return _tally(self.pairs[0], self.sources)
+
+
+def _tally(units: Indices, size: int) -> Counts:
+    """How often each of so many units is named; in parts, since `bincount` makes an int64 copy of what it counts."""
+    counts = np.zeros(size, dtype=np.int64)
+    step = max(memory.BLOCK, size)
+    for start in range(0, len(units), step):
+        counts += np.bincount(units[start : start + step], minlength=size)
+    return counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,8 +193,9 @@ class Graph:
     def edge_index(self) -> Tensor:
         """The whole network's edges in global node numbers. Shape (2, edges), int64, projection by projection."""
         columns = [
-            projection.edge_index
-            + torch.tensor([[self.by_name[end].start] for end in (projection.source, projection.target)])
+            projection.edge_index.add_(
+                torch.tensor([[self.by_name[end].start] for end in (projection.source, projection.target)])
+            )
             for projection in self.projections
         ]
         return torch.cat(columns, dim=1) if columns else torch.empty((2, 0), dtype=torch.int64)
@@ -235,5 +248,6 @@ class Graph:
         for projection in self.projections:
             digest.update(f"{projection.kind} {projection.source} {projection.target} {projection.edges}\n".encode())
             for column in projection.pairs or ():
-                digest.update(np.ascontiguousarray(column, dtype="<i8").tobytes())
+                for part in memory.blocks(len(column)):
+                    digest.update(np.ascontiguousarray(column[part], dtype="<i8").tobytes())
         return digest.hexdigest()

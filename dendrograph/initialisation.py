@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from dendrograph import memory
 from dendrograph.graph import Projection
 from dendrograph.wiring import stream
 
 _WEIGHTS = 2  # the purpose of this stream of random numbers; the compiler's are 0 and 1
 
 
-def initial_weights(projection: Projection, seed: int, number: int) -> NDArray[np.float64]:
-    """Initial weight of each edge, in the order of the edge index. Shape (edges,).
+def initial_weights(projection: Projection, seed: int, number: int) -> NDArray[np.float32]:
+    """Initial weight of each edge, in the order of the edge index. Shape (edges,); drawn in float64, then rounded.
 
     - `glorot`: uniform in ±sqrt(6 / (fan_in + fan_out)), with the fan-in of the edge's target and the fan-out of its
       source in this projection (Glorot & Bengio, AISTATS 2010).
@@ -28,18 +32,23 @@ def initial_weights(projection: Projection, seed: int, number: int) -> NDArray[n
     """
     init = projection.init
     if init.name == "constant":
-        return np.full(projection.edges, init.value)
+        return np.full(projection.edges, init.value, dtype=np.float32)
     rng = stream(seed, _WEIGHTS, number)
-    bound: float | NDArray[np.float64]
-    if init.name == "glorot_dense" or (init.name == "glorot" and projection.pairs is None):
-        bound = np.sqrt(6.0 / max(1, projection.sources + projection.targets))
-    elif init.name == "he" and projection.pairs is None:
-        bound = np.sqrt(6.0 / max(1, projection.sources))
-    else:
-        assert projection.pairs is not None
-        source, target = projection.pairs
-        fans = projection.fan_in()[target]
-        if init.name == "glorot":
-            fans = fans + projection.fan_out()[source]
-        bound = np.sqrt(6.0 / fans)
-    return rng.uniform(-1.0, 1.0, size=projection.edges) * bound
+    weights = np.empty(projection.edges, dtype=np.float32)
+    fans = _fans(projection)
+    for part in memory.blocks(projection.edges):
+        weights[part] = rng.uniform(-1.0, 1.0, size=part.stop - part.start) * np.sqrt(6.0 / fans(part))
+    return weights
+
+
+def _fans(projection: Projection) -> Callable[[slice], Any]:
+    """What gives the fans that bound the weights of some edges: one number for all, or one for each."""
+    he = projection.init.name == "he"
+    if projection.init.name == "glorot_dense" or projection.pairs is None:
+        same = max(1, projection.sources + (0 if he else projection.targets))
+        return lambda edges: same
+    source, target = projection.pairs
+    fan_in, fan_out = projection.fan_in(), projection.fan_out()
+    if he:
+        return lambda edges: fan_in[target[edges]]
+    return lambda edges: fan_in[target[edges]] + fan_out[source[edges]]

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+
+BLOCK = 1 << 16  # elements of a scratch array: half a megabyte of numbers, which a processor's cache holds
 
 # While training in float32: weight, gradient and Adam's two moments are 16 bytes; the edge index (16), its transposed
 # copy (16) and the kernel's indices (16) are kept for sampled wiring only, since all-to-all wiring needs no index.
 BYTES_PER_SAMPLED_SYNAPSE = 64
 BYTES_PER_DENSE_SYNAPSE = 16
 BYTES_PER_COMPARTMENT = 4 * 128 * 4  # a batch of 128: input, output and their gradients
+
+
+def blocks(rows: int, width: int = 1) -> Iterator[slice]:
+    """Rows in blocks of about `BLOCK` elements, so that what is only made on the way stays small in any network."""
+    step = max(1, BLOCK // max(1, width))
+    for start in range(0, rows, step):
+        yield slice(start, min(rows, start + step))
 
 
 def available() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,47 @@ from torch import Tensor, nn
 from dendrograph.compiler import compile
 from dendrograph.graph import Graph
 from dendrograph.initialisation import initial_weights
+from dendrograph.kernels import branch, dense
+from dendrograph.kernels.edges import Edges
 from dendrograph.morphology import Shape, load
 from dendrograph.nonlinearities import Function, bind
-from dendrograph.plan import Plan, plan
+from dendrograph.plan import Pass, Plan, plan
 
 
 @dataclass(frozen=True)
 class _Link:
-    """One projection, ready to run: `apply` is its kernel's, `index` names its buffers."""
+    """One projection, ready to run by its kernel."""
 
     name: str
     source: str
+    targets: int
     apply: Callable[..., Tensor]
-    index: tuple[str, ...]
+    index: tuple[Any, ...]
+
+    def run(self, network: DendriticNetwork, values: Mapping[str, Tensor]) -> Tensor:
+        return self.apply(network.weights[self.name], values[self.source], self.targets, *self.index)
+
+    def run_biased(self, network: DendriticNetwork, values: Mapping[str, Tensor], bias: Tensor) -> Tensor:
+        """The same plus a bias a target; a matrix product adds it on the way."""
+        if self.apply is dense.apply and not self.index:
+            return dense.apply_biased(network.weights[self.name], values[self.source], self.targets, bias)
+        return self.run(network, values) + bias.unsqueeze(1)
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """Synapses onto a group of dendrites, the group itself, and its cables, ready to run in one pass."""
+
+    group: str
+    source: str
+    synapses: str
+    cables: str
+    branch: branch.Branch
+
+    def run(self, network: DendriticNetwork, values: Mapping[str, Tensor]) -> Tensor:
+        weights, biases = network.weights, network.biases
+        bias = biases.get(self.group)
+        return branch.apply(self.branch, weights[self.synapses], values[self.source], bias, weights[self.cables])
 
 
 @dataclass(frozen=True)
@@ -35,7 +63,7 @@ class _Step:
 
     name: str
     size: int
-    links: tuple[_Link, ...]
+    links: tuple[_Link | _Pass, ...]
     bias: bool
     function: Function
     dropout: float
@@ -67,34 +95,72 @@ class DendriticNetwork(nn.Module):
         super().__init__()
         self.graph = graph
         self.kernel = kernel
-        self.plan: Plan = plan(graph, kernel)
         self.weights = nn.ParameterDict()
         self.biases = nn.ParameterDict()
-        links: dict[str, list[_Link]] = {group.name: [] for group in graph.groups}
-        for number, (projection, choice) in enumerate(zip(graph.projections, self.plan.choices, strict=True)):
+        for number, projection in enumerate(graph.projections):
             weights = initial_weights(projection, graph.seed if seed is None else seed, number)
             self.weights[projection.name] = nn.Parameter(torch.from_numpy(weights).to(torch.float32))
-            index = choice.kernel.prepare(projection)
-            names = tuple(f"index_{number}_{position}" for position in range(len(index)))
-            for name, tensor in zip(names, index, strict=True):
-                # Not part of state_dict: the wiring belongs to the graph, and its hash says whether two are equal.
-                self.register_buffer(name, tensor, persistent=False)
-            links[projection.target].append(_Link(projection.name, projection.source, choice.kernel.apply, names))
         for group in graph.groups:
             if group.bias:
                 self.biases[group.name] = nn.Parameter(torch.zeros(group.size))
-        self._steps = tuple(
-            _Step(
-                group.name,
-                group.size,
-                tuple(links[group.name]),
-                group.bias,
-                bind(group.nonlinearity.name, dict(group.nonlinearity.parameters)),
-                group.dropout,
+        self._bind(torch.device("cpu"))
+
+    def _bind(self, device: torch.device) -> None:
+        """Plan for a device and make what the kernels need there.
+
+        None of it is in state_dict: the wiring belongs to the graph, and its hash says whether two are equal.
+        """
+        graph = self.graph
+        self._device = device
+        self.plan: Plan = plan(graph, self.kernel, device.type)
+        links: dict[str, _Link] = {}
+        for projection, choice in zip(graph.projections, self.plan.choices, strict=True):
+            index = tuple(part.to(device) for part in choice.kernel.prepare(projection))
+            links[projection.name] = _Link(
+                projection.name, projection.source, projection.targets, choice.kernel.apply, index
             )
-            for group in graph.groups
-            if group.role != "input"
+        passes = {one.cables: self._pass(one, links[one.synapses].index[0]) for one in self.plan.passes}
+        inside = {one.group for one in passes.values()}
+
+        def steps(found: Mapping[str, _Link | _Pass], left_out: Collection[str]) -> tuple[_Step, ...]:
+            return tuple(
+                _Step(
+                    group.name,
+                    group.size,
+                    tuple(found[projection.name] for projection in graph.onto(group)),
+                    group.bias,
+                    bind(group.nonlinearity.name, dict(group.nonlinearity.parameters)),
+                    group.dropout,
+                )
+                for group in graph.groups
+                if group.role != "input" and group.name not in left_out
+            )
+
+        self._steps = steps({**links, **passes}, inside)
+        self._every_group = steps(links, ()) if passes else self._steps
+
+    def _pass(self, one: Pass, edges: Edges) -> _Pass:
+        group = self.graph.by_name[one.group]
+        parents = self.graph.by_name[one.parent].size
+        slope = branch.slope_below_zero(group.nonlinearity)
+        assert slope is not None
+        function = bind(group.nonlinearity.name, dict(group.nonlinearity.parameters))
+        (synapses,) = self.graph.onto(group)
+        return _Pass(
+            group.name,
+            synapses.source,
+            one.synapses,
+            one.cables,
+            branch.Branch(edges, parents, group.size // parents, function, slope),
         )
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> DendriticNetwork:
+        """Every move passes here: on another device, another plan."""
+        super()._apply(fn, recurse)
+        device = next(self.parameters()).device
+        if device != self._device:
+            self._bind(device)
+        return self
 
     def forward(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
         """Logits of a batch.
@@ -105,30 +171,33 @@ class DendriticNetwork(nn.Module):
         Returns:
             Shape (batch, classes).
         """
-        return self._run(x)["readout"].t()
+        return self._run(x, self._steps)["readout"].t()
 
     def activations(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Activity of every group, input streams and readout included: name -> (batch, units)."""
-        return {name: values.t() for name, values in self._run(x).items()}
+        return {name: values.t() for name, values in self._run(x, self._every_group).items()}
 
-    def _run(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _run(self, x: Tensor | Mapping[str, Tensor], steps: tuple[_Step, ...]) -> dict[str, Tensor]:
         values = self._inputs(x)  # units first: (units, batch)
         batch = next(iter(values.values())).shape[1]
-        for step in self._steps:
-            total: Tensor | None = None
-            for link in step.links:
-                index = [getattr(self, name) for name in link.index]
-                part = link.apply(self.weights[link.name], values[link.source], step.size, *index)
-                total = part if total is None else total + part
-            if total is None:
-                total = next(iter(values.values())).new_zeros((step.size, batch))
-            if step.bias:
-                total = total + self.biases[step.name].unsqueeze(1)
+        for step in steps:
+            total = self._integrate(step, values, batch)
             activity = step.function(total)
             if step.dropout and self.training:
                 activity = nn.functional.dropout(activity, step.dropout)
             values[step.name] = activity
         return values
+
+    def _integrate(self, step: _Step, values: Mapping[str, Tensor], batch: int) -> Tensor:
+        """The sum of a group's synapses, cables and biases. Shape (size, batch)."""
+        bias = self.biases[step.name] if step.bias else None
+        if bias is not None and len(step.links) == 1 and isinstance(step.links[0], _Link):
+            return step.links[0].run_biased(self, values, bias)
+        parts = [link.run(self, values) for link in step.links]
+        total = parts[0] if parts else next(iter(values.values())).new_zeros((step.size, batch))
+        for part in parts[1:]:
+            total = total + part
+        return total if bias is None else total + bias.unsqueeze(1)
 
     def _inputs(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         shapes = self.graph.inputs
@@ -149,7 +218,7 @@ class DendriticNetwork(nn.Module):
                 )
             if not given.is_floating_point():
                 raise ValueError(f"'{name}' holds {given.dtype}, expected a floating-point type such as torch.float32")
-            values[name] = given.reshape(given.shape[0], math.prod(shape)).t().contiguous()
+            values[name] = given.reshape(given.shape[0], math.prod(shape)).t()
         if len({units_first.shape[1] for units_first in values.values()}) > 1:
             counts = ", ".join(f"'{name}' {units_first.shape[1]}" for name, units_first in values.items())
             raise ValueError(f"the input streams hold different numbers of samples: {counts}")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dendrograph.errors import DendrographError, did_you_mean
-from dendrograph.graph import Graph, Projection
-from dendrograph.kernels import KERNELS, Kernel
+from dendrograph.graph import Graph, Group, Projection
+from dendrograph.kernels import KERNELS, Kernel, compiled, tree
+from dendrograph.kernels.branch import slope_below_zero
 
-# Density above which a matrix product overtakes the sparse kernel; benchmarks/crossover.py measures it, and
+# Densities above which a matrix product overtakes the sparse kernels; benchmarks/crossover.py measures them, and
 # docs/choosing-a-kernel.md holds the table.
-CROSSOVER = 0.06
+CROSSOVER = {"compiled": 0.06, "fused": 0.06}
 
 
 @dataclass(frozen=True)
@@ -25,29 +27,49 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Pass:
+    """A group of dendrites that runs in one pass with its synapses and its cables: see kernels/branch.py."""
+
+    group: str
+    parent: str
+    synapses: str
+    cables: str
+
+
+@dataclass(frozen=True)
 class Plan:
-    """One choice for each projection of a graph, in its order."""
+    """One choice for each projection of a graph, in its order; what runs in one pass; and why the rest does not.
+
+    `not_in_one_pass` holds (group, reason) for each group of dendrites that the pass does not serve.
+    """
 
     choices: tuple[Choice, ...]
+    passes: tuple[Pass, ...] = ()
+    not_in_one_pass: tuple[tuple[str, str], ...] = ()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Plan:
         """Itself, since nothing in it changes: a kernel is a module, and modules cannot be copied."""
         return self
 
     def __str__(self) -> str:
+        within = {name: one for one in self.passes for name in (one.synapses, one.cables)}
         lines = []
         for choice in self.choices:
             lines.append(f"{choice.projection}: {choice.kernel.NAME} ({choice.reason})")
+            if choice.projection in within:
+                lines.append(f"    in one pass: synapses, bias and nonlinearity of {within[choice.projection].group}")
             lines += [f"    not {name}: {reason}" for name, reason in choice.refusals]
+        lines += [f"{group}: not in one pass with its cables: {reason}" for group, reason in self.not_in_one_pass]
         return "\n".join(lines)
 
 
-def plan(graph: Graph, kernel: str = "auto") -> Plan:
+def plan(graph: Graph, kernel: str = "auto", device: str = "cpu") -> Plan:
     """Choose a kernel for each projection.
 
     Args:
         graph: what `compile` gives.
         kernel: `auto`, or a kernel's name to have it everywhere that it can serve.
+        device: the kind of device, such as `cpu` or `cuda`.
 
     Raises:
         DendrographError: there is no kernel of that name.
@@ -55,16 +77,32 @@ def plan(graph: Graph, kernel: str = "auto") -> Plan:
     names = [entry.NAME for entry in KERNELS]
     if kernel != "auto" and kernel not in names:
         raise DendrographError(f"unknown kernel '{kernel}'\n  {did_you_mean(kernel, ['auto', *names], 'kernels')}")
-    return Plan(tuple(_choose(projection, kernel) for projection in graph.projections))
+    choices = {projection.name: _choose(projection, kernel, device) for projection in graph.projections}
+    passes, refused = [], []
+    for group in graph.groups:
+        if group.role != "dendrite":
+            continue
+        found = _in_one_pass(graph, group, choices, kernel)
+        if isinstance(found, Pass):
+            passes.append(found)
+            # The cables are summed where the dendrites are: no kernel of their own runs.
+            choices[found.cables] = replace(
+                choices[found.cables], kernel=compiled, reason=f"within the pass over {group.name}"
+            )
+        else:
+            refused.append((group.name, found))
+    return Plan(tuple(choices.values()), tuple(passes), tuple(refused))
 
 
-def _choose(projection: Projection, wanted: str) -> Choice:
+def _choose(projection: Projection, wanted: str, device: str) -> Choice:
     refusals: list[tuple[str, str]] = []
     chosen: tuple[Kernel, str] | None = None
+    sparse = "fused" if compiled.reasons_against(projection, device) else "compiled"
     for kernel in sorted(KERNELS, key=lambda entry: entry.NAME != wanted):  # stable: the one asked for comes first
-        reasons = kernel.reasons_against(projection)
-        if not reasons and kernel.NAME != wanted and kernel.NAME == "dense" and projection.density < CROSSOVER:
-            reasons = (f"density {projection.density:.3g} is below {CROSSOVER}, where a matrix product begins to pay",)
+        reasons = kernel.reasons_against(projection, device)
+        if not reasons and kernel.NAME != wanted and kernel.NAME == "dense" and projection.density < CROSSOVER[sparse]:
+            limit = f"{CROSSOVER[sparse]}, where a matrix product begins to pay"
+            reasons = (f"density {projection.density:.3g} is below {limit}",)
         if reasons:
             refusals.append((kernel.NAME, "; ".join(reasons)))
         elif chosen:
@@ -73,3 +111,22 @@ def _choose(projection: Projection, wanted: str) -> Choice:
             chosen = (kernel, "asked for" if kernel.NAME == wanted else kernel.HOW)
     assert chosen, "the reference kernel serves everything"
     return Choice(projection.name, chosen[0], chosen[1], tuple(refusals))
+
+
+def _in_one_pass(graph: Graph, group: Group, choices: Mapping[str, Choice], wanted: str) -> Pass | str:
+    """The pass over a group of dendrites, or why there is none."""
+    onto, (cables,) = graph.onto(group), (one for one in graph.projections if one.source == group.name)
+    if wanted not in ("auto", "compiled"):
+        return f"{wanted} was asked for"
+    if len(onto) != 1:
+        return f"{len(onto)} projections reach it, and the pass serves one"
+    (synapses,) = onto
+    if choices[synapses.name].kernel is not compiled:
+        return f"its synapses run by {choices[synapses.name].kernel.NAME}"
+    if slope_below_zero(group.nonlinearity) is None:
+        return f"the pass serves identity, relu and leaky_relu, and it has {group.nonlinearity.name}"
+    if group.dropout:
+        return "dropout acts on it"
+    if reasons := tree.reasons_against(cables):
+        return "; ".join(reasons)
+    return Pass(group.name, cables.target, synapses.name, cables.name)

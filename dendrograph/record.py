@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -54,6 +55,7 @@ def make(network: DendriticNetwork, data: Dataset, config: TrainConfig) -> dict[
             "python": platform.python_version(),
             **{library: metadata.version(library) for library in ("torch", "numpy", "scikit-learn")},
             "threads": torch.get_num_threads(),
+            "processes": int(os.environ.get("WORLD_SIZE", "1")),
             "machine": f"{platform.system()} {platform.machine()}",
         },
     }

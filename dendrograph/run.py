@@ -223,19 +223,27 @@ class Run:
         atomic.write(self.folder / "checkpoint.pt", stream.getvalue())
         self.save_history(state["history"])
 
-    def load_checkpoint(self) -> dict[str, Any] | None:
-        """The last checkpoint, or None where no epoch was finished yet. Nothing in the file is executed.
+    def read_checkpoint(self) -> bytes | None:
+        """The file of the last checkpoint; None where no epoch was finished yet."""
+        path = self.folder / "checkpoint.pt"
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+
+    def parse_checkpoint(self, content: bytes) -> dict[str, Any]:
+        """What a checkpoint's file holds. Nothing in it is executed.
 
         Raises:
             RunError: it is damaged, or another run's.
         """
         path = self.folder / "checkpoint.pt"
-        if not path.is_file():
-            return None
         try:
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 damaged = archive.testzip()  # torch.load itself compares no checksums
-            state = None if damaged else torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
+            state = None if damaged else torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)  # noqa: TID251
         except Exception:  # noqa: BLE001 (the readers meet damage with errors of many types, none of them documented)
             state = None
         if not isinstance(state, dict):

@@ -10,17 +10,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from dendrograph import record
 from dendrograph.config import TrainConfig
-from dendrograph.data import Dataset, Split, add_noise, batches, class_by_class, split_validation
+from dendrograph.data import Dataset, Split, add_noise, batch_of, class_by_class, split_validation
 from dendrograph.errors import DataError, RunError, TrainingError
 from dendrograph.evaluation import evaluate
+from dendrograph.flat import FlatParameters
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import Reporter, reporter
-from dendrograph.run import History, Run, free_folder, is_run
+from dendrograph.ranks import Ranks, joined, own_device
+from dendrograph.run import FORMAT, History, Run, free_folder, is_run
 
 __all__ = ["Interrupted", "TrainConfig", "derived_seed", "noisy_test", "train"]
 
@@ -62,34 +66,70 @@ def train(
     config = (config or TrainConfig()).for_data(data.name)
     _refuse_misfit(network, data)
     splits = _splits(data, config)
-    network.to(config.device)
+    device = own_device(config.device)
+    network.to(device)
     asked = record.make(network, data, config)
-    folder = Path(out) if out is not None else free_folder(f"{network.graph.name}-{data.name}-seed{config.seed}")
-    show = reporter(progress)
+    with joined(device) as ranks:
+        ranks.agree(
+            {
+                "settings": repr(asked["config"]),
+                "data": asked["data"]["digest"],
+                "wiring": asked["graph"]["connectivity_hash"],
+                "initial weights": asked["network"]["initial_weights"],
+            }
+        )
+        folder = Path(out) if out is not None else free_folder(f"{network.graph.name}-{data.name}-seed{config.seed}")
+        show = reporter(progress and ranks.first)
+        run, checkpoint = _begin_or_go_on(folder, network, asked, resume, ranks, show)
+        if checkpoint is None:
+            show.note(f"{run.folder}: the run has ended; nothing to do")
+            return run
+        try:
+            # Dropout draws from PyTorch's global random numbers: the caller finds them as they were.
+            with torch.random.fork_rng([device] if "cuda" in device else []):
+                _fit(network, splits, data.scale, config, run, checkpoint, show, ranks)
+        except KeyboardInterrupt:
+            history = run.history if ranks.first else []
+            raise Interrupted(f"{run.folder}: interrupted; {_kept(len(history))}\n  {run.how_to_go_on}") from None
+        finally:
+            show.stop()
+            network.eval()
+        return run
+
+
+def _begin_or_go_on(
+    folder: Path, network: DendriticNetwork, asked: Mapping[str, Any], resume: bool, ranks: Ranks, show: Reporter
+) -> tuple[Run, Mapping[str, Any] | None]:
+    """The run, and what it goes on from: a checkpoint, an empty mapping where it begins, None where it has ended.
+
+    The first process reads and writes; the others are sent what they need, and never look at a disk.
+    """
+    if not ranks.first:
+        run = Run(Path(ranks.send(None).decode()), {"format": FORMAT, **asked})
+        if ended := ranks.send(None):
+            network.load_state_dict(load_safetensors(ended))
+            return run, None
+        sent = ranks.send(None)
+        return run, run.parse_checkpoint(sent) if sent else {}
+    content: bytes | None = None
+    state = b""
     if resume and is_run(folder):
         run = Run.open(folder)
-        checkpoint = None if run.finished else run.load_checkpoint()
-        record.refuse_another(run, asked, begun=run.finished or checkpoint is not None)
+        content = None if run.finished else run.read_checkpoint()
+        checkpoint = {} if content is None else run.parse_checkpoint(content)
+        record.refuse_another(run, asked, begun=run.finished or content is not None)
         for change in record.changed_surroundings(run, asked):
             show.note(change)
+        if run.finished:
+            network.load_state_dict(run.network().state_dict())
+            network.eval()
+            state = save_safetensors({name: tensor.cpu() for name, tensor in network.state_dict().items()})
     else:
         assert network.graph.morphology is not None
-        run, checkpoint = Run.begin(folder, network.graph.morphology, asked), None
-    if run.finished:
-        network.load_state_dict(run.network().state_dict())
-        network.eval()
-        show.note(f"{folder}: the run has ended; nothing to do")
-        return run
-    try:
-        # Dropout draws from PyTorch's global random numbers: the caller finds them as they were.
-        with torch.random.fork_rng([config.device] if "cuda" in config.device else []):
-            _fit(network, splits, data.scale, config, run, checkpoint, show)
-    except KeyboardInterrupt:
-        raise Interrupted(f"{folder}: interrupted; {_kept(len(run.history))}\n  {run.how_to_go_on}") from None
-    finally:
-        show.stop()
-        network.eval()
-    return run
+        run, checkpoint = Run.begin(folder, network.graph.morphology, asked), {}
+    for part in (str(run.folder).encode(), state, *(() if state else (content or b"",))):
+        ranks.send(part)
+    return run, None if state else checkpoint
 
 
 def _fit(
@@ -98,15 +138,17 @@ def _fit(
     scale: float,
     config: TrainConfig,
     run: Run,
-    checkpoint: Mapping[str, Any] | None,
+    checkpoint: Mapping[str, Any],
     show: Reporter,
+    ranks: Ranks,
 ) -> None:
-    """Train to the end, from the beginning or from a checkpoint."""
+    """Train to the end, from the beginning (an empty checkpoint) or from a checkpoint."""
     training, validation, test = splits
-    optimizer = _optimizer(network, config)
+    parameters = FlatParameters(network, more=2)  # the loss of a batch, and how many answers were right
+    optimizer = _optimizer(parameters.vector, config)
     history: History = []
     best_epoch, best, seconds = 0, {}, 0.0
-    if checkpoint is not None:
+    if checkpoint:
         network.load_state_dict(checkpoint["network"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         history, seconds = checkpoint["history"], checkpoint["seconds"]
@@ -118,63 +160,118 @@ def _fit(
     for epoch in range(len(history) + 1, config.epochs + 1):
         if config.early_stop and epoch - 1 - best_epoch >= config.patience:
             break
-        # Each epoch has random numbers of its own, so that resuming needs no generator's state.
-        torch.manual_seed(derived_seed(config.seed, "dropout", epoch))
-        order = _order(training, config, epoch)
-        seen, loss_sum, right = 0, 0.0, 0
-        network.train()
-        for inputs, labels in batches(training, scale, config.batch_size, order, config.device):
-            logits = network(inputs)
-            loss = cross_entropy(logits, labels)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            value = loss.item()
-            if not math.isfinite(value):
-                place = _first_not_finite(network, inputs)
-                raise TrainingError(
-                    f"epoch {epoch}, after {seen} samples: the loss is {value}{place}\n  {_advice(config, epoch)}"
-                )
-            optimizer.step()
-            seen += len(labels)
-            loss_sum += value * len(labels)
-            right += int((logits.argmax(1) == labels).sum())
-            show.batch(epoch, seen, loss_sum / seen, right / seen)
-        outcome = evaluate(network, validation, scale)
+        loss, accuracy = _epoch(network, training, scale, config, epoch, parameters, optimizer, show, ranks)
+        outcome = evaluate(network, validation, scale, ranks)
         if not math.isfinite(outcome.loss):
             raise TrainingError(f"epoch {epoch}: the validation loss is {outcome.loss}\n  {_advice(config, epoch)}")
         if config.early_stop and all(outcome.loss < past["validation_loss"] for past in history):
             best_epoch, best = epoch, {name: value.clone() for name, value in network.state_dict().items()}
         row = {
             "epoch": epoch,
-            "train_loss": loss_sum / seen,
-            "train_accuracy": right / seen,
+            "train_loss": loss,
+            "train_accuracy": accuracy,
             "validation_loss": outcome.loss,
             "validation_accuracy": outcome.accuracy,
         }
         history.append(row)
-        run.save_checkpoint(
-            {
-                "network": network.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "history": history,
-                "best_epoch": best_epoch,
-                "best": best,
-                "seconds": time.monotonic() - began,
-            }
-        )
+        if ranks.first:
+            run.save_checkpoint(
+                {
+                    "network": network.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "history": history,
+                    "best_epoch": best_epoch,
+                    "best": best,
+                    "seconds": time.monotonic() - began,
+                }
+            )
         show.epoch(row)
 
+    parameters.release()
     if config.early_stop:
         network.load_state_dict(best)
     metrics = {
-        "test": evaluate(network, test, scale).record(),
-        "validation": evaluate(network, validation, scale).record(),
+        "test": evaluate(network, test, scale, ranks).record(),
+        "validation": evaluate(network, validation, scale, ranks).record(),
         "epochs": len(history),
         "weights_of_epoch": best_epoch or len(history),
         "parameters": network.graph.parameters,
         "seconds": round(time.monotonic() - began, 3),
     }
-    run.finish(network.state_dict(), history, best_epoch or None, metrics)
+    if ranks.first:
+        run.finish(network.state_dict(), history, best_epoch or None, metrics)
+
+
+def _epoch(
+    network: DendriticNetwork,
+    training: Split,
+    scale: float,
+    config: TrainConfig,
+    epoch: int,
+    parameters: FlatParameters,
+    optimizer: torch.optim.Optimizer,
+    show: Reporter,
+    ranks: Ranks,
+) -> tuple[float, float]:
+    """Each training sample once. Gives the mean loss and accuracy over the epoch, as they were at each step."""
+    # Each epoch has random numbers of its own, so that resuming needs no generator's state.
+    torch.manual_seed(derived_seed(config.seed, "dropout" if ranks.first else f"dropout {ranks.rank}", epoch))
+    order = _order(training, config, epoch)
+    device = next(network.parameters()).device
+    seen, loss_sum, right = 0, 0.0, 0
+    network.train()
+    for rows in order.split(config.batch_size):
+        number = len(rows)
+        inputs, labels = batch_of(training, scale, rows[ranks.share(number)], device)
+        value, correct = step(network, inputs, labels, number, parameters, optimizer, ranks)
+        if not math.isfinite(value):
+            place = _first_not_finite(network, inputs)
+            raise TrainingError(
+                f"epoch {epoch}, after {seen} samples: the loss is {value}{place}\n  {_advice(config, epoch)}"
+            )
+        seen += number
+        loss_sum += value * number
+        right += correct
+        show.batch(epoch, seen, loss_sum / seen, right / seen)
+    return loss_sum / seen, right / seen
+
+
+def step(
+    network: DendriticNetwork,
+    inputs: Mapping[str, Tensor],
+    labels: Tensor,
+    number: int,
+    parameters: FlatParameters,
+    optimizer: torch.optim.Optimizer,
+    ranks: Ranks,
+) -> tuple[float, int]:
+    """One step on a batch; gives the mean loss and the number of right answers before it.
+
+    No step is made where the loss is not finite.
+
+    Args:
+        network: to train.
+        inputs: of this process's share of the batch.
+        labels: shape (share,).
+        number: samples of the whole batch.
+        parameters: the network's.
+        optimizer: over their vector.
+        ranks: the processes that hold the other shares.
+    """
+    logits = network(inputs)
+    correct = (logits.detach().contiguous().argmax(1) == labels).sum()
+    loss = cross_entropy(logits, labels) if ranks.size == 1 else cross_entropy(logits, labels, reduction="sum") / number
+    loss.backward()
+    parameters.collect()
+    if ranks.size == 1:
+        value, right = loss.item(), int(correct)
+    else:
+        parameters.message[-2:] = torch.stack([loss.detach(), correct.to(loss.dtype)])
+        ranks.sum(parameters.message)
+        value, right = parameters.message[-2].item(), int(parameters.message[-1])
+    if math.isfinite(value):
+        optimizer.step()
+    return value, right
 
 
 def _splits(data: Dataset, config: TrainConfig) -> tuple[Split, Split, Split]:
@@ -206,8 +303,8 @@ def _order(training: Split, config: TrainConfig, epoch: int) -> Tensor:
     return torch.randperm(len(training), generator=generator)
 
 
-def _optimizer(network: DendriticNetwork, config: TrainConfig) -> torch.optim.Optimizer:
-    parameters = list(network.parameters())
+def _optimizer(vector: torch.nn.Parameter, config: TrainConfig) -> torch.optim.Optimizer:
+    parameters = [vector]
     match config.optimizer:
         case "adam":
             return torch.optim.Adam(parameters, lr=config.lr, eps=1e-7, fused=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from dendrograph import memory
 from dendrograph.errors import WiringError
-from dendrograph.graph import Field, Graph, Indices, Projection
+from dendrograph.graph import Counts, Field, Graph, Projection
+from dendrograph.wiring import Indices
 
 
 def verify(graph: Graph) -> tuple[str, ...]:
@@ -71,27 +75,38 @@ def _check_edges(graph: Graph, projection: Projection) -> list[str]:
     wrong = []
     if sources.min() < 0 or sources.max() >= source.size or targets.min() < 0 or targets.max() >= target.size:
         wrong.append(f"{name}: an edge leaves its groups")
-    step, same = np.diff(targets), np.diff(sources)
-    if ((step < 0) | ((step == 0) & (same < 0))).any():
+    if any(((next_t < t) | ((next_t == t) & (next_s < s))).any() for s, next_s, t, next_t in _steps(sources, targets)):
         wrong.append(f"{name}: edges are not sorted by target, then by source")
     return wrong
+
+
+def _steps(sources: Indices, targets: Indices) -> Iterator[tuple[Indices, ...]]:
+    """From each edge to the next, block by block: source, next source, target, next target."""
+    for part in memory.blocks(len(targets) - 1):
+        following = slice(part.start + 1, part.stop + 1)
+        yield sources[part], sources[following], targets[part], targets[following]
 
 
 def _check_cable(graph: Graph, projection: Projection) -> list[str]:
     """Every dendrite has one parent, its own: siblings are contiguous and all parents have equally many."""
     name = projection.name
-    children, parents = projection.endpoints()
+    ends = projection.endpoints()
     source, target = graph.by_name[projection.source], graph.by_name[projection.target]
-    if (np.bincount(children, minlength=source.size) != 1).any():
+    if (projection.fan_out() != 1).any():
         return [f"{name}: a dendrite has no parent, or more than one"]
-    if (children * source.neurons // source.size != parents * target.neurons // target.size).any():
+    strangers = misplaced = False
+    for part in memory.blocks(projection.edges):
+        children, parents = (end[part].astype(np.int64) for end in ends)  # products need the room
+        strangers |= bool((children * source.neurons // source.size != parents * target.neurons // target.size).any())
+        misplaced |= bool((parents != children * target.size // source.size).any())
+    if strangers:
         return [f"{name}: a cable joins two neurons"]
-    if (parents != children * target.size // source.size).any():
+    if misplaced:
         return [f"{name}: a dendrite hangs on another parent than its own"]
     return []
 
 
-def _check_field(parts: list[Projection], field: Field, fan_in: Indices) -> list[str]:
+def _check_field(parts: list[Projection], field: Field, fan_in: Counts) -> list[str]:
     name = parts[0].name
     if field.fan_in is not None and (fan_in != field.fan_in).any():
         odd = int((fan_in != field.fan_in).sum())
@@ -108,7 +123,7 @@ def _check_field(parts: list[Projection], field: Field, fan_in: Indices) -> list
 
 def _repeats(sources: Indices, targets: Indices) -> bool:
     """Whether an edge stands twice; edges are sorted."""
-    return bool(((np.diff(targets) == 0) & (np.diff(sources) == 0)).any())
+    return any(((next_t == t) & (next_s == s)).any() for s, next_s, t, next_t in _steps(sources, targets))
 
 
 def _check_local(projection: Projection, field: Field, centres: Indices) -> list[str]:
@@ -119,10 +134,14 @@ def _check_local(projection: Projection, field: Field, centres: Indices) -> list
     wrong = []
     sources, _ = projection.endpoints()
     units = sources.reshape(projection.targets, field.positions, field.channels)
-    positions = units[:, :, 0] // field.channels
-    if (units != positions[:, :, None] * field.channels + np.arange(field.channels)).any():
+    torn = hollow = False
+    for rows in memory.blocks(projection.targets, field.positions * field.channels):
+        first = units[rows, :, :1]
+        torn |= bool((units[rows] - first != np.arange(field.channels)).any() or (first % field.channels).any())
+        hollow |= not _fill_rings(field.grid, first[:, :, 0] // field.channels, centres[rows])
+    if torn:
         wrong.append(f"{name}: a position does not take all of its channels")
-    if not _fill_rings(field.grid, positions, centres):
+    if hollow:
         wrong.append(f"{name}: a receptive field has a hole")
     if field.neuron_centres is not None:
         wrong += _check_centres(name, field, centres, field.neuron_centres)
@@ -147,7 +166,7 @@ def _check_centres(name: str, field: Field, centres: Indices, neuron_centres: In
             if ((over < 0) | (over > 1)).any():
                 return [f"{name}: the centres of one neuron's dendrites pass a position over"]
             around = np.nonzero(over)[1].reshape(len(around), -1)
-        if not _fill_rings(field.grid, around, own[:, 0]):
+        if not all(_fill_rings(field.grid, around[rows], own[rows, 0]) for rows in memory.blocks(*around.shape)):
             return [f"{name}: a dendrite's centre does not lie around its own neuron's centre"]
     return []
 
@@ -172,13 +191,14 @@ def _distances(grid: tuple[int, int], positions: Indices, centres: Indices) -> I
 
 def _positions_within(grid: tuple[int, int], centres: Indices, radius: Indices) -> Indices:
     """Positions of the grid at most `radius` away from each centre; none for a negative radius."""
+    centres, radius = centres.astype(np.int64), radius.astype(np.int64)  # their sum may pass the end of the grid
     sides = []
     for length, at in ((grid[0], centres // grid[1]), (grid[1], centres % grid[1])):
         sides.append(np.minimum(at + radius, length - 1) - np.maximum(at - radius, 0) + 1)
     return np.where(radius < 0, 0, sides[0] * sides[1])
 
 
-def _tell(group: str, parts: list[Projection], field: Field, fan_in: Indices) -> str:
+def _tell(group: str, parts: list[Projection], field: Field, fan_in: Counts) -> str:
     sources = ", ".join(part.source for part in parts)
     if field.fan_in is None:
         spread = f"{fan_in.min()} to {fan_in.max()}, {fan_in.mean():.1f} on average" if len(fan_in) else "0"

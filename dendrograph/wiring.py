@@ -2,7 +2,8 @@
 
 Each rule is vectorised over compartments. Its cost for a compartment depends on the synapses drawn (for `local` and
 `global`, on the window of positions that holds them), not on all sources. The same generator state gives the same
-wiring.
+wiring. Indices of a group are int32 where it has fewer than 2^31 units, which is half the memory; scratch arrays are
+made block by block.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-Indices = NDArray[np.int64]
+from dendrograph import memory
+
+Indices = NDArray[np.signedinteger]
 Grid = tuple[int, int]
 
-_CHUNK = 1 << 24  # elements of a scratch array: bounds memory, and belongs to the definition of the random stream
+_NARROW = 1 << 31  # units that int32 numbers
+_CHUNK = 1 << 24  # of `sample`: belongs to the definition of the random stream
 
 
 def stream(seed: int, *purpose: int) -> np.random.Generator:
@@ -32,6 +36,11 @@ def nearly_square(size: int) -> Grid:
     return height, size // height
 
 
+def index_type(units: int) -> type[np.signedinteger]:
+    """The type that a group's indices are kept in."""
+    return np.int32 if units < _NARROW else np.int64
+
+
 def sample(sources: int, targets: int, count: int, rng: np.random.Generator, replace: bool = False) -> Indices:
     """`random`: each target draws exactly `count` of the sources, uniformly.
 
@@ -41,22 +50,36 @@ def sample(sources: int, targets: int, count: int, rng: np.random.Generator, rep
     Returns:
         Shape (targets, count), each row sorted.
     """
+    drawn = np.empty((targets, count), dtype=index_type(sources))
     if replace:
-        return np.sort(rng.integers(0, sources, size=(targets, count)), axis=1)
-    drawn = np.empty((targets, count), dtype=np.int64)
-    tabled = sources <= count * count
-    chunk = max(1, _CHUNK // max(1, sources if tabled else count))
-    for start in range(0, targets, chunk):
-        block = drawn[start : start + chunk]
-        rows = np.arange(len(block))
-        table = np.zeros((len(block), sources if tabled else 0), dtype=bool)
-        for column, last in enumerate(range(sources - count, sources)):
-            pick = rng.integers(0, last + 1, size=len(block))
-            taken = table[rows, pick] if tabled else (block[:, :column] == pick[:, None]).any(axis=1)
-            block[:, column] = np.where(taken, last, pick)
+        for rows in memory.blocks(targets, count):
+            drawn[rows] = rng.integers(0, sources, size=drawn[rows].shape)
+    else:
+        tabled = sources <= count * count
+        chunk = max(1, _CHUNK // max(1, sources if tabled else count))
+        for start in range(0, targets, chunk):
+            _floyd(drawn[start : start + chunk], sources, rng, tabled)
+    drawn.sort(axis=1)
+    return drawn
+
+
+def _floyd(drawn: Indices, sources: int, rng: np.random.Generator, tabled: bool) -> None:
+    """Fill each row with distinct sources: the candidates of all rows first, since they do not depend on each other."""
+    targets, count = drawn.shape
+    lasts = range(sources - count, sources)
+    for column, last in enumerate(lasts):
+        drawn[:, column] = rng.integers(0, last + 1, size=targets)
+    for rows in memory.blocks(targets, sources // 64 if tabled else count):  # a table of bytes may have up to 4 MB
+        columns = drawn[rows].T.copy()
+        each = np.arange(columns.shape[1])
+        table = np.zeros((len(each), sources if tabled else 0), dtype=bool)
+        for column, last in enumerate(lasts):
+            pick = columns[column]
+            taken = table[each, pick] if tabled else (columns[:column] == pick).any(axis=0)
+            pick[taken] = last
             if tabled:
-                table[rows, block[:, column]] = True
-    return np.sort(drawn, axis=1)
+                table[each, pick] = True
+        drawn[rows] = columns.T
 
 
 def pool(
@@ -67,8 +90,12 @@ def pool(
     Returns:
         Source and target of each synapse, sorted by target, then by source.
     """
-    cells = np.sort(rng.choice(sources * targets, size=count * targets, replace=replace, shuffle=False))
-    return cells % sources, cells // sources
+    cells = rng.choice(sources * targets, size=count * targets, replace=replace, shuffle=False)
+    cells.sort()
+    source, target = (np.empty(len(cells), dtype=index_type(units)) for units in (sources, targets))
+    for part in memory.blocks(len(cells)):
+        target[part], source[part] = np.divmod(cells[part], sources)
+    return source, target
 
 
 def neighbourhood(grid: Grid, centres: Indices, count: int, rng: np.random.Generator) -> Indices:
@@ -82,20 +109,22 @@ def neighbourhood(grid: Grid, centres: Indices, count: int, rng: np.random.Gener
     """
     height, width = grid
     radius = reach(grid, count)
-    steps = [np.arange(-min(radius, side - 1), min(radius, side - 1) + 1) for side in grid]
+    kind = index_type(height * width)
+    steps = [np.arange(-min(radius, side - 1), min(radius, side - 1) + 1, dtype=kind) for side in grid]
     down, right = (offsets.ravel() for offsets in np.meshgrid(*steps, indexing="ij"))
     ring = np.maximum(np.abs(down), np.abs(right))
-    near = np.empty((len(centres), count), dtype=np.int64)
-    chunk = max(1, _CHUNK // 8 // len(ring))
-    for start in range(0, len(centres), chunk):
-        centre = centres[start : start + chunk, None]
+    near = np.empty((len(centres), count), dtype=kind)
+    for rows in memory.blocks(len(centres), len(ring)):
+        centre = centres[rows, None]
         row, column = centre // width + down, centre % width + right
         on_grid = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         # Ring number plus a fraction drawn at random: inner rings come first, and within a ring the order is random.
         distance = np.where(on_grid, ring + rng.random(row.shape), np.inf)
-        chosen = np.argpartition(distance, count - 1, axis=1)[:, :count] if count else np.empty((len(centre), 0), int)
-        near[start : start + chunk] = np.take_along_axis(row * width + column, chosen, axis=1)
-    return np.sort(near, axis=1)
+        if count:
+            chosen = np.argpartition(distance, count - 1, axis=1)[:, :count]
+            near[rows] = centre + (down * width + right)[chosen]
+    near.sort(axis=1)
+    return near
 
 
 def reach(grid: Grid, count: int) -> int:
@@ -106,7 +135,8 @@ def reach(grid: Grid, count: int) -> int:
 
 def scatter_centres(grid: Grid, targets: int, rng: np.random.Generator) -> Indices:
     """A centre for each target, uniform over the grid."""
-    return rng.integers(0, grid[0] * grid[1], size=targets)
+    positions = grid[0] * grid[1]
+    return rng.integers(0, positions, size=targets).astype(index_type(positions), copy=False)
 
 
 def gather_centres(grid: Grid, around: Indices, targets: int, rng: np.random.Generator) -> Indices:
@@ -119,12 +149,18 @@ def gather_centres(grid: Grid, around: Indices, targets: int, rng: np.random.Gen
     """
     positions = grid[0] * grid[1]
     rounds, rest = divmod(targets, positions)
-    everywhere = np.tile(np.arange(positions), (len(around), rounds))
+    everywhere = np.tile(np.arange(positions, dtype=index_type(positions)), (len(around), rounds))
     near = neighbourhood(grid, around, rest, rng)
     return rng.permuted(np.concatenate([everywhere, near], axis=1), axis=1).ravel()
 
 
 def spread_channels(positions: Indices, channels: int) -> Indices:
     """Units of positions, all channels of each in order: (targets, count) to (targets, count × channels)."""
+    if channels == 1:
+        return positions
     targets, count = positions.shape
-    return (positions[:, :, None] * channels + np.arange(channels)).reshape(targets, count * channels)
+    units = np.empty((targets, count, channels), dtype=index_type((int(positions.max(initial=0)) + 1) * channels))
+    units[:] = positions[:, :, None]
+    units *= channels
+    units += np.arange(channels, dtype=units.dtype)
+    return units.reshape(targets, count * channels)

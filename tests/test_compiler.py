@@ -19,11 +19,13 @@ import pytest
 import torch
 from trees import CORNERS, Case, random_case
 
-from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, compile, load
+from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, compile, load, memory, wiring
 from dendrograph import compiler as compiler_module
 from dendrograph.errors import MorphologyError
 from dendrograph.graph import Projection
+from dendrograph.initialisation import initial_weights
 from dendrograph.library import shipped
+from dendrograph.neuron import Init
 from dendrograph.tree import arborescence
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,7 +84,7 @@ def test_edges_are_sorted_and_lie_in_their_groups(case: Case) -> None:
     graph = case.compile()
     for projection in graph.projections:
         source, target = projection.endpoints()
-        assert source.dtype == target.dtype == np.int64
+        assert source.dtype == target.dtype == np.int32, "narrow; the edge index alone is int64"
         assert len(source) == len(target) == projection.edges
         assert np.array_equal(np.lexsort((source, target)), np.arange(len(source))), "stable, so: sorted already"
         index = projection.edge_index
@@ -427,6 +429,44 @@ def test_a_fresh_process_gives_the_same_graph() -> None:
     assert fresh.stdout.split() == [compile(load(model), (28, 28), seed=3).connectivity_hash for model in models]
 
 
+WIRINGS = {
+    "dann-grf": "9b82764d4ceef176",
+    "dann-lrf": "90262d33708a156a",
+    "dann-random": "17f57717d0ef8a1f",
+    "pdann": "61a3f706d83fa3bd",
+    "psann": "72cd78b75cc5e475",
+    "sann-grf": "5c6be117495a6008",
+    "sann-lrf": "c89ed3538d5c3245",
+    "sann-random": "a3b609a129699c85",
+    "vann-grf": "a12c8d53cc5977e4",
+    "vann-lrf": "bedf118ed3915691",
+    "vann-random": "7d2c1f0eca17495b",
+    "vann": "e80c42a179094e5f",
+}
+
+
+@pytest.mark.parametrize("model", WIRINGS)
+def test_wiring_is_that_which_earlier_versions_gave(model: str) -> None:
+    """A run is repeated from its seed; should these change, the records of all earlier runs no longer hold."""
+    knobs = {"somata": 33} | ({"dendrites": 5} if "dann" in model else {})
+    assert compile(load(model, knobs), (28, 28), seed=7).connectivity_hash[:16] == WIRINGS[model]
+
+
+@every_case
+def test_neither_blocks_nor_the_type_of_the_indices_change_the_graph(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = case.compile()
+    for place, name, value, kind in ((memory, "BLOCK", 11, np.int32), (wiring, "_NARROW", 0, np.int64)):
+        monkeypatch.setattr(place, name, value)
+        other = case.compile()
+        assert all(end.dtype == kind for projection in other.projections for end in projection.endpoints())
+        assert other.connectivity_hash == graph.connectivity_hash
+        assert torch.equal(other.edge_index, graph.edge_index)
+        for mine, its in zip(graph.projections, other.projections, strict=True):
+            assert np.array_equal(mine.fan_in(), its.fan_in()) and np.array_equal(mine.fan_out(), its.fan_out())
+
+
 @pytest.mark.parametrize("model", [name for name in shipped() if name not in ("vann", "pdann")])
 def test_another_seed_gives_other_wiring(model: str) -> None:
     hashes = {compile(load(model), (28, 28), seed=seed).connectivity_hash for seed in (0, 1, 2, 2**32, 2**32 + 1)}
@@ -655,3 +695,26 @@ def test_memory_grows_linearly_with_synapses(field: str) -> None:
     small, large = peak(100), peak(400)
     assert large < 4.5 * small
     assert large < 400 * 16 * 16 * 400  # bytes a synapse, at the worst moment
+
+
+@pytest.mark.parametrize("model", ["dann-random", "dann-lrf", "dann-grf"])
+def test_a_million_synapses_take_little_more_than_their_indices(model: str) -> None:
+    graphs: list[Graph] = []
+    peak = _peak(lambda: graphs.append(compile(load(model, {"dendrites": 64, "somata": 1000}), (28, 28))))
+    (graph,) = graphs
+    synapses = _projection(graph, "image->hidden/dendrite")
+    assert synapses.edges == 1_024_000
+    assert peak < 8 * graph.edges + 8_000_000, "two int32 an edge, and what is made on the way"
+    source, target = synapses.endpoints()
+    assert source.dtype == target.dtype == np.int32
+    assert np.array_equal(target, np.repeat(np.arange(64_000), 16)) and (synapses.fan_in() == 16).all()
+    rows = source.reshape(64_000, 16)
+    assert (rows[:, 1:] > rows[:, :-1]).all() and rows.min() == 0 and rows.max() == 783
+
+
+def test_weights_of_a_million_synapses_take_little_more_than_themselves() -> None:
+    graph = compile(load("dann-random", {"dendrites": 64, "somata": 1000}), (28, 28))
+    number, synapses = next(pair for pair in enumerate(graph.projections) if pair[1].edges == 1_024_000)
+    own_fans = replace(synapses, init=Init("glorot"))
+    assert _peak(lambda: initial_weights(own_fans, 0, number)) < 4 * synapses.edges + 4_000_000
+    assert _peak(lambda: graph.connectivity_hash) < 2_000_000

@@ -17,7 +17,7 @@ PACKAGE = Path(dendrograph.__file__).resolve().parent
 # Each module imports only what stands above it. A new module gets its place here.
 ORDER = (
     *("errors", "expressions", "nonlinearities", "reading", "document", "library", "cursor", "neuron", "layers"),
-    *("morphology", "tree", "wiring", "memory", "graph", "verify", "compiler"),
+    *("morphology", "tree", "memory", "wiring", "graph", "verify", "compiler"),
     *("kernels.reference", "kernels.scatter", "kernels.fused", "kernels.dense", "kernels.tree", "kernels"),
     *("plan", "initialisation", "network"),
     *("datafiles", "dataset", "data", "atomic", "curves", "progress", "config", "evaluation", "run", "record"),
@@ -25,7 +25,7 @@ ORDER = (
 )
 
 # Up to here a morphology can be read and checked, and its wiring drawn, without PyTorch.
-WITHOUT_TORCH = ORDER[: ORDER.index("memory") + 1]
+WITHOUT_TORCH = ORDER[: ORDER.index("wiring") + 1]
 
 HEAVY = ("matplotlib", "networkx", "numpy", "pandas", "psutil", "rich", "ruamel", "safetensors", "scipy", "sklearn")
 HEAVY += ("torch", "torch_scatter", "typer")

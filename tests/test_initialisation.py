@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
-from dendrograph import DendriticNetwork, Graph, Morphology, compile, load
+from dendrograph import DendriticNetwork, Graph, Morphology, compile, load, memory
 from dendrograph.graph import Projection
 from dendrograph.initialisation import initial_weights
 from dendrograph.neuron import Init
+from dendrograph.wiring import stream
 
 
 def _projection(init: Init, sources: int = 60, targets: int = 80, fan_in: int | None = 25) -> Projection:
@@ -106,6 +109,33 @@ def test_no_edges_have_no_weights() -> None:
     for init in (Init("glorot"), Init("glorot_dense"), Init("he"), Init("constant", 1.0)):
         empty = Projection("a->b", "synapse", "a", "b", 3, 2, init, (np.zeros(0, np.int64), np.zeros(0, np.int64)))
         assert initial_weights(empty, 0, 0).shape == (0,)
+
+
+@pytest.mark.parametrize("init", ["glorot", "glorot_dense", "he"])
+@pytest.mark.parametrize("block", [1, 7, 64])
+def test_blocks_change_no_bit(init: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    projections = (_uneven(Init(init)), _projection(Init(init), fan_in=None))
+    whole = [initial_weights(projection, 3, 1) for projection in projections]
+    monkeypatch.setattr(memory, "BLOCK", block)
+    for projection, weights in zip(projections, whole, strict=True):
+        assert np.array_equal(weights, initial_weights(projection, 3, 1))
+
+
+@pytest.mark.parametrize(("init", "fan_in"), [("glorot", 25), ("glorot_dense", 25), ("he", 25), ("he", None)])
+def test_weights_are_drawn_in_float64_and_rounded_once(init: str, fan_in: int | None) -> None:
+    projection = _projection(Init(init), fan_in=fan_in)
+    drawn = stream(5, 2, 3).uniform(-1.0, 1.0, size=projection.edges) * _bounds(projection, init)
+    weights = initial_weights(projection, 5, 3)
+    assert weights.dtype == np.float32 and np.array_equal(weights, drawn.astype(np.float32))
+
+
+def test_weights_are_those_that_earlier_versions_gave() -> None:
+    """A run is repeated from its seed; should these change, the records of all earlier runs no longer hold."""
+    for model, digest in {"dann-lrf": "639ee39aa026245e", "sann-grf": "799dc25eacf98736"}.items():
+        knobs = {"somata": 33} | ({"dendrites": 5} if model.startswith("dann") else {})
+        graph = compile(load(model, knobs), (28, 28), seed=7)
+        weights = [initial_weights(projection, 7, number) for number, projection in enumerate(graph.projections)]
+        assert hashlib.sha256(np.concatenate(weights).astype("<f4").tobytes()).hexdigest()[:16] == digest
 
 
 def _declared() -> Graph:

@@ -131,8 +131,9 @@ def test_its_weights_are_plain_safetensors(run: Run) -> None:
 def test_its_history_keeps_every_digit(run: Run, tmp_path: Path) -> None:
     with (run.folder / "history.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    checkpoint = run.load_checkpoint()
-    assert checkpoint is not None
+    content = run.read_checkpoint()
+    assert content is not None
+    checkpoint = run.parse_checkpoint(content)
     assert [{key: float(value) for key, value in row.items()} for row in rows] == checkpoint["history"] == run.history
     assert list(rows[0]) == ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
     assert [row["epoch"] for row in rows] == ["1", "2"]

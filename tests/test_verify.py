@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from test_wiring import is_field
 from trees import CORNERS, random_case
 
-from dendrograph import Graph, Morphology, compile, wiring
+from dendrograph import Graph, Morphology, compile, memory, wiring
 from dendrograph import compiler as compiler_module
 from dendrograph.errors import WiringError
 from dendrograph.graph import Field, Projection
@@ -367,8 +367,11 @@ def _doubled(source: NDArray, target: NDArray) -> None:
     source[row + 1] = source[row]
 
 
+@pytest.mark.parametrize("block", [1, 7, memory.BLOCK])
 @pytest.mark.parametrize("name", BREAKS)
-def test_every_break_is_found_and_named(name: str) -> None:
+def test_every_break_is_found_and_named(name: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether all is looked at together or block by block: a break between two blocks is none too few."""
+    monkeypatch.setattr(memory, "BLOCK", block)
     good, broken, said = BREAKS[name]
     assert verify(good)
     with pytest.raises(WiringError) as found:

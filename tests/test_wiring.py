@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from dendrograph import wiring
+from dendrograph import memory, wiring
 from dendrograph.wiring import (
     gather_centres,
+    index_type,
     nearly_square,
     neighbourhood,
     pool,
@@ -92,7 +93,7 @@ def test_a_neighbourhood_is_its_centre_and_rings_around_it(grid: Grid, data: st.
     count = data.draw(st.integers(0, positions), label="count")
     centres = data.draw(st.lists(st.integers(0, positions - 1), max_size=8), label="centres")
     near = neighbourhood(grid, np.array(centres, dtype=np.int64), count, _rng(seed))
-    assert near.shape == (len(centres), count) and near.dtype == np.int64
+    assert near.shape == (len(centres), count) and near.dtype == np.int32
     for centre, field in zip(centres, near, strict=True):
         assert is_field(grid, centre, field.tolist(), count)
         assert field.tolist() == sorted(field)
@@ -142,6 +143,7 @@ def test_reach_is_the_least_radius_that_serves_a_corner(grid: Grid, data: st.Dat
 
 def test_chunks_change_no_law(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "_CHUNK", 300)
+    monkeypatch.setattr(memory, "BLOCK", 100)
     centres = scatter_centres((6, 7), 50, _rng())
     for centre, field in zip(centres, neighbourhood((6, 7), centres, 11, _rng()), strict=True):
         assert is_field((6, 7), int(centre), field.tolist(), 11)
@@ -202,7 +204,7 @@ def test_random_draws_exactly_count_distinct_sources(
 ) -> None:
     count = data.draw(st.integers(0, sources), label="count")
     drawn = sample(sources, targets, count, _rng(seed))
-    assert drawn.shape == (targets, count) and drawn.dtype == np.int64
+    assert drawn.shape == (targets, count) and drawn.dtype == np.int32
     for row in drawn.tolist():
         assert len(set(row)) == count
         assert row == sorted(row) and all(0 <= source < sources for source in row)
@@ -315,18 +317,48 @@ def test_no_two_purposes_share_a_stream_of_random_numbers() -> None:
 
 def _rules(rng: np.random.Generator) -> list[NDArray]:
     centres = scatter_centres((6, 5), 8, rng)
+    near = neighbourhood((6, 5), centres, 7, rng)
     return [
         centres,
-        neighbourhood((6, 5), centres, 7, rng),
+        near,
+        neighbourhood((6, 5), centres, 0, rng),
         gather_centres((6, 5), centres, 4, rng),
+        gather_centres((6, 5), centres, 67, rng),
         sample(30, 8, 5, rng),
+        sample(30, 8, 12, rng),  # by a table
         sample(30, 8, 5, rng, replace=True),
         *pool(30, 8, 5, rng),
         *pool(30, 8, 5, rng, replace=True),
+        spread_channels(near, 3),
     ]
 
 
 def test_one_seed_gives_one_wiring_and_another_seed_another() -> None:
     one, again, other = _rules(_rng(1)), _rules(_rng(1)), _rules(_rng(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
-    assert not any(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(one, other, strict=True) if a.size)
+
+
+@pytest.mark.parametrize("block", [1, 7, 50])
+def test_blocks_change_no_bit(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, table = _rules(_rng(1)), sample(900, 40, 31, _rng())
+    monkeypatch.setattr(memory, "BLOCK", block)
+    assert all(np.array_equal(a, b) for a, b in zip(one, _rules(_rng(1)), strict=True))
+    assert np.array_equal(table, sample(900, 40, 31, _rng()))
+
+
+def test_indices_are_as_narrow_as_their_group_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (index_type(0), index_type(2**31 - 1), index_type(2**31)) == (np.int32, np.int32, np.int64)
+    narrow = _rules(_rng(1))
+    assert {part.dtype for part in narrow} == {np.dtype(np.int32)}
+    monkeypatch.setattr(wiring, "_NARROW", 0)
+    wide = _rules(_rng(1))
+    assert {part.dtype for part in wide} == {np.dtype(np.int64)}
+    assert all(np.array_equal(a, b) for a, b in zip(narrow, wide, strict=True))
+
+
+def test_channels_that_int32_cannot_number_are_int64() -> None:
+    last = np.array([[2**30 - 1]], dtype=np.int32)
+    units = spread_channels(last, 3)
+    assert units.dtype == np.int64
+    assert units.tolist() == [[3 * (2**30 - 1) + channel for channel in range(3)]]

@@ -3,8 +3,8 @@
 A kernel is one file, a module with these names:
 
     NAME, HOW                          what the plan prints
-    reasons_against(projection)        why it cannot run the projection; an empty tuple says that it can
-    prepare(projection)                index tensors, made once and moved with the network
+    reasons_against(projection, device) why it cannot run the projection there; an empty tuple says that it can
+    prepare(projection)                indices (tensors or `Edges`), made once; they have a method `to(device)`
     apply(weight, x, targets, *index)  (edges,), (sources, batch) -> (targets, batch); differentiable twice
 
 Values are kept units first, (units, batch). The order of `KERNELS` is the order in which the plan tries them; what
@@ -13,12 +13,12 @@ stands behind it is measured in benchmarks/.
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from torch import Tensor
 
 from dendrograph.graph import Projection
-from dendrograph.kernels import dense, fused, reference, scatter, tree
+from dendrograph.kernels import compiled, dense, fused, reference, scatter, tree
 
 
 class Kernel(Protocol):
@@ -27,14 +27,14 @@ class Kernel(Protocol):
     NAME: str
     HOW: str
 
-    def reasons_against(self, projection: Projection) -> tuple[str, ...]:
-        """Why the kernel cannot run the projection; empty where it can."""
+    def reasons_against(self, projection: Projection, device: str = "cpu") -> tuple[str, ...]:
+        """Why the kernel cannot run the projection there; empty where it can."""
 
-    def prepare(self, projection: Projection) -> tuple[Tensor, ...]:
-        """Index tensors that `apply` takes."""
+    def prepare(self, projection: Projection) -> tuple[Any, ...]:
+        """Indices that `apply` takes."""
 
-    def apply(self, weight: Tensor, x: Tensor, targets: int, *index: Tensor) -> Tensor:
+    def apply(self, weight: Tensor, x: Tensor, targets: int, *index: Any) -> Tensor:
         """Run the projection: (edges,), (sources, batch) -> (targets, batch)."""
 
 
-KERNELS: tuple[Kernel, ...] = cast("tuple[Kernel, ...]", (tree, dense, fused, scatter, reference))
+KERNELS: tuple[Kernel, ...] = cast("tuple[Kernel, ...]", (tree, dense, compiled, fused, scatter, reference))

@@ -11,7 +11,7 @@ NAME = "dense"
 HOW = "matrix product"
 
 
-def reasons_against(projection: Projection) -> tuple[str, ...]:
+def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, ...]:
     """Serves every linear projection."""
     return ()
 
@@ -30,3 +30,8 @@ def apply(weight: Tensor, x: Tensor, targets: int, *index: Tensor) -> Tensor:
         block = weight.new_zeros(targets * x.shape[0])
         weight = torch.index_add(block, 0, index[0], weight)  # adds: a pair may have several synapses
     return weight.view(targets, x.shape[0]) @ x
+
+
+def apply_biased(weight: Tensor, x: Tensor, targets: int, bias: Tensor, *index: Tensor) -> Tensor:
+    """u = W x + b in one call, for all-to-all wiring."""
+    return torch.addmm(bias.unsqueeze(1), weight.view(targets, x.shape[0]), x)

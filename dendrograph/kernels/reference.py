@@ -11,7 +11,7 @@ NAME = "reference"
 HOW = "a plain loop over edges"
 
 
-def reasons_against(projection: Projection) -> tuple[str, ...]:
+def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, ...]:
     """Serves everything."""
     return ()
 

@@ -21,7 +21,7 @@ else:
     HOW = "torch-scatter over the edge index"
 
 
-def reasons_against(projection: Projection) -> tuple[str, ...]:
+def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, ...]:
     """Serves everything."""
     return ()
 

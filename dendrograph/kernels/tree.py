@@ -12,7 +12,7 @@ NAME = "tree"
 HOW = "batched product over parents, no index"
 
 
-def reasons_against(projection: Projection) -> tuple[str, ...]:
+def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, ...]:
     """Serves projections in which target t has the sources t n, …, t n + n - 1, the same n for all."""
     if projection.all_to_all and projection.targets > 1:
         return ("the children of a parent are not contiguous: the wiring is all-to-all",)

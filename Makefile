@@ -2,6 +2,7 @@
 #
 #   make train    trains a dendritic network and says where the results lie
 #   make test     checks everything that CI checks
+#   make bench    measures everything that the documentation claims of speed and memory: half an hour
 #
 # Settings: PYTHON (the interpreter to build .venv from), WORKERS (test processes), ARGS (more arguments for `make train`).
 
@@ -13,18 +14,20 @@ VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check
 
-# The tests of the engine, which must also hold where torch-scatter is not installed.
-ENGINE_TESTS := tests/test_kernels.py tests/test_laws.py tests/test_network.py
+# The tests of the engine, which must also hold where neither optional part is there: no torch-scatter, no compiled kernel.
+ENGINE_TESTS := tests/test_kernels.py tests/test_laws.py tests/test_network.py tests/test_plan.py
+WITHOUT      := --without-torch-scatter --without-compiled
 
 say = @printf '==> [%s] %s\n' "$$(date +%H:%M:%S)" "$(1)"
 
-.PHONY: help setup train test lint clean FORCE
+.PHONY: help setup train test lint bench clean FORCE
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make train   train dann-lrf on the digits data set'
 	@echo 'make test    lint, types and tests: all that CI checks'
 	@echo 'make lint    the first part of it: ruff and mypy'
+	@echo 'make bench   speed and memory against the other ways; half an hour on a quiet machine'
 	@echo 'make setup   only set up .venv'
 	@echo 'make clean   remove .venv and caches; keeps runs/'
 
@@ -35,8 +38,8 @@ train: setup
 test: lint
 	$(call say,pytest)
 	$(BIN)/pytest -n $(WORKERS)
-	$(call say,pytest of the engine without torch-scatter)
-	$(BIN)/pytest -n $(WORKERS) --without-torch-scatter $(ENGINE_TESTS)
+	$(call say,pytest of the engine as where neither optional part is there)
+	$(BIN)/pytest -n $(WORKERS) $(WITHOUT) $(ENGINE_TESTS)
 	$(call say,all checks passed)
 
 lint: setup
@@ -47,7 +50,12 @@ lint: setup
 	$(call say,mypy)
 	$(BIN)/mypy
 
+bench: setup
+	$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,bench]'
+	$(BIN)/python benchmarks/suite.py
+
 clean:
+	rm -f dendrograph/kernels/_native*.so
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

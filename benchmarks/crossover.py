@@ -1,29 +1,34 @@
-"""At which density does a matrix product overtake the sparse kernel? What stands behind `dendrograph.plan.CROSSOVER`.
+"""At which density does a matrix product overtake the sparse kernels? What stands behind `dendrograph.plan.CROSSOVER`.
 
     python benchmarks/crossover.py
 
-Both kernels run the same projection, forward and backward, in turn within one process; the table gives medians in
-milliseconds, the quartiles of the ratio, and the machine. It takes about a minute.
+The same projection by `dense`, `compiled` and `fused`, forward and backward with gradients of weights and inputs, in
+turn within one process; at several widths and batch sizes. The tables give medians in milliseconds, the machine, and
+the densities at which the order changes. It takes about five minutes.
 """
 
 from __future__ import annotations
 
-import platform
+import math
 import statistics
-import time
+from collections.abc import Callable
+from itertools import pairwise
 
+import machine
 import numpy as np
 import torch
+from timing import interleaved
 
 from dendrograph.graph import Projection
-from dendrograph.kernels import Kernel, dense, fused
+from dendrograph.kernels import Kernel, compiled, dense, fused
 from dendrograph.morphology import Init
 from dendrograph.wiring import sample
 
-BATCH = 128
-ROUNDS = 15
-SHAPES = ((784, 512), (784, 4096), (512, 512))  # sources, targets
-DENSITIES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8)
+ROUNDS, TURN = 7, 0.01
+SHAPES = ((784, 64), (784, 512), (784, 4096), (512, 512), (4096, 512))  # sources, targets
+BATCHES = (1, 16, 128, 1024)
+DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8)
+SPARSE = tuple(kernel for kernel in (compiled, fused) if not (kernel is compiled and compiled.native is None))
 
 
 def projection(sources: int, targets: int, count: int) -> Projection:
@@ -33,43 +38,57 @@ def projection(sources: int, targets: int, count: int) -> Projection:
     return Projection("x->y", "synapse", "x", "y", sources, targets, Init(), pairs)
 
 
-def once(kernel: Kernel, weight: torch.Tensor, x: torch.Tensor, targets: int, index: tuple[torch.Tensor, ...]) -> float:
-    """Seconds of one forward and backward pass, gradients of weights and inputs."""
-    start = time.perf_counter()
-    kernel.apply(weight, x, targets, *index).sum().backward()
-    seconds = time.perf_counter() - start
-    weight.grad = x.grad = None
-    return seconds
+def action(kernel: Kernel, one: Projection, batch: int) -> Callable[[], object]:
+    """One forward and backward pass."""
+    weight = torch.randn(one.edges, requires_grad=True)
+    x = torch.randn(one.sources, batch, requires_grad=True)
+    g = torch.randn(one.targets, batch)
+    index = kernel.prepare(one)
+    return lambda: torch.autograd.grad(kernel.apply(weight, x, one.targets, *index), (weight, x), g)
+
+
+def crossing(densities: list[float], ratios: list[float]) -> float | None:
+    """The density at which the ratio sparse / dense passes 1, by straight lines on logarithmic scales."""
+    pairs = list(zip(densities, ratios, strict=True))
+    for (d0, r0), (d1, r1) in pairwise(pairs):
+        if r0 < 1 <= r1:
+            return math.exp(math.log(d0) + math.log(d1 / d0) * -math.log(r0) / math.log(r1 / r0))
+    return None
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     torch.manual_seed(0)
-    print(
-        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}"
-    )
-    print(f"forward and backward, batch {BATCH}, float32, medians of {ROUNDS} interleaved rounds, ms\n")
-    print("| sources | targets | density | dense | fused | fused / dense (quartiles) |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    for label, text in machine.describe().items():
+        print(f"{label}: {text}")
+    names = [kernel.NAME for kernel in (dense, *SPARSE)]
+    print(f"\nforward and backward, float32, medians of {ROUNDS} interleaved rounds, ms\n")
+    print(f"| sources | targets | batch | density | {' | '.join(names)} |")
+    print("| --- " * (4 + len(names)) + "|")
+    crossings: dict[tuple[int, int, int], list[float | None]] = {}
     for sources, targets in SHAPES:
-        for density in DENSITIES:
-            one = projection(sources, targets, max(1, round(density * sources)))
-            weight = torch.randn(one.edges, requires_grad=True)
-            x = torch.randn(sources, BATCH, requires_grad=True)
-            indices = [kernel.prepare(one) for kernel in (dense, fused)]
-            times: list[list[float]] = [[], []]
-            for round_number in range(ROUNDS + 2):
-                for position, kernel in enumerate((dense, fused)):
-                    seconds = once(kernel, weight, x, targets, indices[position])
-                    if round_number >= 2:  # the first two warm up
-                        times[position].append(1000 * seconds)
-            ratios = [slow / quick for quick, slow in zip(*times, strict=True)]
-            low, middle, high = statistics.quantiles(ratios, n=4)
-            medians = [statistics.median(values) for values in times]
-            print(
-                f"| {sources} | {targets} | {one.density:.2f} | {medians[0]:.2f} | {medians[1]:.2f} "
-                f"| {middle:.2f} ({low:.2f} to {high:.2f}) |"
-            )
+        for batch in BATCHES:
+            ratios: dict[str, list[float]] = {name: [] for name in names}
+            done: list[float] = []
+            for density in DENSITIES:
+                one = projection(sources, targets, max(1, round(density * sources)))
+                actions = {kernel.NAME: action(kernel, one, batch) for kernel in (dense, *SPARSE)}
+                times = interleaved(actions, ROUNDS, TURN)
+                done.append(one.density)
+                for name in names:
+                    pairs = zip(times[name], times["dense"], strict=True)
+                    ratios[name].append(statistics.median(a / b for a, b in pairs))
+                shown = " | ".join(f"{1000 * statistics.median(times[name]):.3f}" for name in names)
+                print(f"| {sources} | {targets} | {batch} | {one.density:.3f} | {shown} |", flush=True)
+                if all(ratios[name][-1] > 2 for name in names[1:]):
+                    break  # dense has won, and only wins more
+            crossings[sources, targets, batch] = [crossing(done, ratios[name]) for name in names[1:]]
+    print("\ndensity at which dense overtakes\n")
+    print(f"| sources | targets | batch | {' | '.join(names[1:])} |")
+    print("| --- " * (3 + len(names) - 1) + "|")
+    for case, found in crossings.items():
+        texts = ["never" if density is None else f"{density:.3f}" for density in found]
+        print(f"| {' | '.join(map(str, (*case, *texts)))} |")
 
 
 if __name__ == "__main__":

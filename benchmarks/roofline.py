@@ -8,6 +8,10 @@ The least that a projection with E edges from S sources onto T targets takes for
                E B multiply-adds. Where x itself needs a gradient, it also reads weights and sources (4 E and the index)
                and writes the gradient of x (4 S B): another E B.
 
+Dendrites that run in one pass with their cables store no u, so their least is smaller: P parents take the place of T
+targets (the pass reads and writes 4 P B), a weight and a bias a dendrite are read, their gradients written, and the
+cables add T B multiply-adds each way.
+
 Row pointers, intermediate values and the reads of memory about to be overwritten are left out, all of which a real
 program has; cables of a full tree and all-to-all need no index. The limit is the longer of bytes / copy bandwidth and
 multiply-adds / multiply-add rate, both measured here: bandwidth by copying arrays far larger than the caches (what is
@@ -27,8 +31,9 @@ import torch
 from cases import BATCH, LARGE, SMALL
 from timing import QUICK_TURN, TURN, interleaved, ratios, spread
 
-from dendrograph.graph import Projection
-from dendrograph.plan import Choice, plan
+from dendrograph import DendriticNetwork
+from dendrograph.graph import Graph, Projection
+from dendrograph.plan import Choice, Pass
 
 FLOAT = 4  # bytes
 PASSES = ("forward", "forward and backward")
@@ -78,24 +83,62 @@ def projection_actions(projection: Projection, choice: Choice, of_x: bool) -> di
     return dict(zip(PASSES, (forward, both), strict=True))
 
 
+def pass_needs(graph: Graph, one: Pass, size: int = BATCH) -> dict[str, Need]:
+    """The same for a pass over dendrites whose sources are an input stream."""
+    synapses = next(projection for projection in graph.projections if projection.name == one.synapses)
+    edges, dendrites, parents = synapses.edges, synapses.targets, graph.by_name[one.parent].size
+    x, total = FLOAT * synapses.sources * size, FLOAT * parents * size
+    parameters = FLOAT * (edges + 2 * dendrites)
+    index = edges * np.min_scalar_type(synapses.sources - 1).itemsize
+    forward = Need(x + parameters + index + total, (edges + dendrites) * size)
+    both = forward.bytes + total + x + index + 2 * parameters
+    return {"forward": forward, "forward and backward": Need(both, 2 * forward.multiply_adds)}
+
+
+def pass_actions(network: DendriticNetwork, one: Pass) -> dict[str, Callable[[], object]]:
+    """A pass as the network runs it."""
+    graph = network.graph
+    (run,) = (link for step in network._steps for link in step.links if getattr(link, "group", None) == one.group)
+    synapses = next(projection for projection in graph.projections if projection.name == one.synapses)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn((synapses.sources, BATCH), generator=generator)
+    gradient = torch.randn((graph.by_name[one.parent].size, BATCH), generator=generator)
+    wanted = (network.weights[one.synapses], network.biases[one.group], network.weights[one.cables])
+
+    def forward() -> object:
+        with torch.no_grad():
+            return run.run(network, {run.source: x})
+
+    def both() -> object:
+        return torch.autograd.grad(run.run(network, {run.source: x}), wanted, gradient)
+
+    return dict(zip(PASSES, (forward, both), strict=True))
+
+
 def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Projection -> pass -> seconds, limit and their ratio; and the machine's two rates."""
     case = SMALL if quick else LARGE
     rounds, turn = (3, QUICK_TURN) if quick else (25, TURN)
     megabytes, tries = (64, 2) if quick else (256, 9)
     bandwidth, rate = copy_bandwidth(megabytes, tries), multiply_add_rate(tries)
-    graph = case.graph()
-    chosen = list(zip(graph.projections, plan(graph).choices, strict=True))
-    projections = {}
-    for number, (projection, choice) in enumerate(chosen):
+    network = DendriticNetwork(case.graph())
+    graph, chosen = network.graph, network.plan
+    timed = []
+    for one in chosen.passes:
+        label = f"{one.synapses} and {one.cables}, in one pass"
+        timed.append((label, "compiled", pass_needs(graph, one), pass_actions(network, one)))
+    for projection, choice in zip(graph.projections, chosen.choices, strict=True):
         of_x = graph.by_name[projection.source].role != "input"
         indexed = projection.kind == "synapse" and not projection.all_to_all
-        least = needs(projection, indexed, of_x)
-        times = interleaved(projection_actions(projection, choice, of_x), rounds, turn)
-        projections[projection.name] = {
-            "edges": projection.edges,
-            "kernel": choice.kernel.NAME,
-            "synapses_from_input": number == 0,
+        actions = projection_actions(projection, choice, of_x)
+        timed.append((f"{projection.name}, by itself", choice.kernel.NAME, needs(projection, indexed, of_x), actions))
+    projections = {}
+    for name, kernel, least, actions in timed:
+        times = interleaved(actions, rounds, turn)
+        projections[name] = {
+            "kernel": kernel,
+            "synapses_from_input": name.startswith(f"{graph.projections[0].name},"),
+            "in_one_pass": name.endswith("in one pass"),
             "times": times,
             "needs": {name: {"bytes": need.bytes, "multiply_adds": need.multiply_adds} for name, need in least.items()},
         }

@@ -105,7 +105,8 @@ def _fail(text: str, code: int) -> NoReturn:
 
 def _rank() -> int:
     """The number of this process among those that `torchrun` started: the first speaks for all; 0 without it."""
-    return int(os.environ.get("RANK", "0")) if "MASTER_ADDR" in os.environ else 0
+    rank = os.environ.get("RANK", "0") if "MASTER_ADDR" in os.environ else "0"
+    return int(rank) if rank.isdecimal() else 0
 
 
 def _usage(error: Any) -> str:

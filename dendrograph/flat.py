@@ -10,7 +10,8 @@ class FlatParameters:
     """One vector that a network's parameters are views of, with their gradients in the same order.
 
     Args:
-        network: whose parameters become views, until `release`. All are of one type and on one device.
+        network: whose trainable parameters become views, until `release`. All are of one type and on one device.
+            Gradients that they bring are forgotten.
         more: numbers after the gradients in `message`, for what is summed over processes along with them.
 
     Attributes:
@@ -19,7 +20,7 @@ class FlatParameters:
     """
 
     def __init__(self, network: nn.Module, more: int = 0) -> None:
-        self.parameters = list(network.parameters())
+        self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.vector = nn.Parameter(torch.cat([parameter.detach().reshape(-1) for parameter in self.parameters]))
         self.message = torch.zeros(len(self.vector) + more, dtype=self.vector.dtype, device=self.vector.device)
         self._gradient = self.message[: len(self.vector)]
@@ -27,6 +28,7 @@ class FlatParameters:
         sizes = [parameter.numel() for parameter in self.parameters]
         for parameter, part in zip(self.parameters, self.vector.detach().split(sizes), strict=True):
             parameter.data = part.view_as(parameter)
+            parameter.grad = None
 
     def collect(self) -> Tensor:
         """Gather the gradients of a backward pass in the vector's and forget them; a missing one counts as zero."""

@@ -9,10 +9,11 @@ import psutil
 
 BLOCK = 1 << 16  # elements of a scratch array: half a megabyte of numbers, which a processor's cache holds
 
-# While training in float32: weight, gradient and Adam's two moments are 16 bytes; the edge index (16), its transposed
-# copy (16) and the kernel's indices (16) are kept for sampled wiring only, since all-to-all wiring needs no index.
-BYTES_PER_SAMPLED_SYNAPSE = 64
-BYTES_PER_DENSE_SYNAPSE = 16
+# While training in float32: weight, gradient, its place in the vector of all gradients, and Adam's two moments are 20
+# bytes. Sampled wiring is kept as source and target (8), and, where its sources are compartments, once more sorted by
+# source (12, and 8 while it is sorted). benchmarks/scale.py measures what is really taken.
+BYTES_PER_SAMPLED_SYNAPSE = 48
+BYTES_PER_DENSE_SYNAPSE = 20
 BYTES_PER_COMPARTMENT = 4 * 128 * 4  # a batch of 128: input, output and their gradients
 
 

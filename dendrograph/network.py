@@ -151,7 +151,7 @@ class DendriticNetwork(nn.Module):
             synapses.source,
             one.synapses,
             one.cables,
-            branch.Branch(edges, parents, group.size // parents, function, slope),
+            branch.Branch(edges, parents, function, slope),
         )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> DendriticNetwork:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dendrograph.errors import DendrographError, did_you_mean
@@ -52,13 +52,16 @@ class Plan:
         return self
 
     def __str__(self) -> str:
-        within = {name: one for one in self.passes for name in (one.synapses, one.cables)}
+        passes = {one.synapses: one for one in self.passes}
         lines = []
         for choice in self.choices:
             lines.append(f"{choice.projection}: {choice.kernel.NAME} ({choice.reason})")
-            if choice.projection in within:
-                lines.append(f"    in one pass: synapses, bias and nonlinearity of {within[choice.projection].group}")
-            lines += [f"    not {name}: {reason}" for name, reason in choice.refusals]
+            if one := passes.get(choice.projection):
+                lines.append(f"    in one pass with bias and nonlinearity of {one.group} and its cables, {one.cables}")
+            together: dict[str, list[str]] = {}
+            for name, reason in choice.refusals:
+                together.setdefault(reason, []).append(name)
+            lines += [f"    not {', '.join(names)}: {reason}" for reason, names in together.items()]
         lines += [f"{group}: not in one pass with its cables: {reason}" for group, reason in self.not_in_one_pass]
         return "\n".join(lines)
 
@@ -78,17 +81,16 @@ def plan(graph: Graph, kernel: str = "auto", device: str = "cpu") -> Plan:
     if kernel != "auto" and kernel not in names:
         raise DendrographError(f"unknown kernel '{kernel}'\n  {did_you_mean(kernel, ['auto', *names], 'kernels')}")
     choices = {projection.name: _choose(projection, kernel, device) for projection in graph.projections}
-    passes, refused = [], []
+    passes: list[Pass] = []
+    refused: list[tuple[str, str]] = []
     for group in graph.groups:
         if group.role != "dendrite":
             continue
-        found = _in_one_pass(graph, group, choices, kernel)
+        found = _in_one_pass(graph, group, choices, kernel, {one.cables for one in passes})
         if isinstance(found, Pass):
             passes.append(found)
-            # The cables are summed where the dendrites are: no kernel of their own runs.
-            choices[found.cables] = replace(
-                choices[found.cables], kernel=compiled, reason=f"within the pass over {group.name}"
-            )
+            others = tuple((name, "the pass sums them on its way") for name in names if name != compiled.NAME)
+            choices[found.cables] = Choice(found.cables, compiled, f"within the pass over {group.name}", others)
         else:
             refused.append((group.name, found))
     return Plan(tuple(choices.values()), tuple(passes), tuple(refused))
@@ -113,14 +115,18 @@ def _choose(projection: Projection, wanted: str, device: str) -> Choice:
     return Choice(projection.name, chosen[0], chosen[1], tuple(refusals))
 
 
-def _in_one_pass(graph: Graph, group: Group, choices: Mapping[str, Choice], wanted: str) -> Pass | str:
-    """The pass over a group of dendrites, or why there is none."""
+def _in_one_pass(
+    graph: Graph, group: Group, choices: Mapping[str, Choice], wanted: str, taken: Collection[str]
+) -> Pass | str:
+    """The pass over a group of dendrites, or why there is none; `taken` are the cables that other passes sum."""
     onto, (cables,) = graph.onto(group), (one for one in graph.projections if one.source == group.name)
     if wanted not in ("auto", "compiled"):
         return f"{wanted} was asked for"
     if len(onto) != 1:
         return f"{len(onto)} projections reach it, and the pass serves one"
     (synapses,) = onto
+    if synapses.name in taken:
+        return "what reaches it is summed in another pass"
     if choices[synapses.name].kernel is not compiled:
         return f"its synapses run by {choices[synapses.name].kernel.NAME}"
     if slope_below_zero(group.nonlinearity) is None:

@@ -7,6 +7,7 @@ that is received is ever executed.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -39,19 +40,21 @@ class Ranks:
     def sum(self, tensor: Tensor) -> None:
         """Sum a tensor over all processes, in place."""
         if self.size > 1:
-            dist.all_reduce(tensor)
+            with _others_there():
+                dist.all_reduce(tensor)
 
     def send(self, content: bytes | None) -> bytes:
         """The first process's bytes, in every process."""
         if self.size == 1:
             return content or b""
         length = torch.tensor([len(content or b"")])
-        dist.broadcast(length, 0)
-        sent = torch.zeros(int(length), dtype=torch.uint8)
-        if content:
-            sent[:] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-        if len(sent):
-            dist.broadcast(sent, 0)
+        with _others_there():
+            dist.broadcast(length, 0)
+            sent = torch.zeros(int(length), dtype=torch.uint8)
+            if content:
+                sent[:] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+            if len(sent):
+                dist.broadcast(sent, 0)
         return sent.numpy().tobytes()
 
     def agree(self, facts: Mapping[str, str]) -> None:
@@ -65,7 +68,8 @@ class Ranks:
         digests = b"".join(hashlib.sha256(fact.encode()).digest() for fact in facts.values())
         own = torch.frombuffer(bytearray(digests), dtype=torch.uint8)
         every = [torch.empty_like(own) for _ in range(self.size)]
-        dist.all_gather(every, own)
+        with _others_there():
+            dist.all_gather(every, own)
         rows = torch.stack(every).view(self.size, len(facts), -1)
         different = (rows != rows[0]).any(2)
         if bool(different.any()):
@@ -84,40 +88,62 @@ ALONE = Ranks()
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Ranks]:
+def _others_there() -> Iterator[None]:
+    """What a lost process looks like to the others, in words.
+
+    Raises:
+        RunError: another process has ended.
+    """
+    try:
+        yield
+    except RuntimeError:  # all that torch.distributed says of a connection that was closed
+        raise RunError(
+            "another process of this training has ended before this one\n"
+            "  its own message says why; a run that had begun goes on by --resume"
+        ) from None
+
+
+def join(device: str) -> Ranks:
     """This process among those that train together: those of `torchrun`, or those that already have joined.
 
+    It stays joined until it ends, so that a script may train several times.
+
     Args:
-        device: where the network is; on GPUs each process takes the one of its number on its machine.
+        device: where the network is.
 
     Raises:
         RunError: the others cannot be reached.
     """
-    if dist.is_available() and dist.is_initialized():
-        yield Ranks(dist.get_rank(), dist.get_world_size())
-        return
-    if _started() <= 1:
-        yield ALONE
-        return
-    # Bytes travel between CPUs, whatever the network is on.
-    backend = "cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo"
-    try:
-        dist.init_process_group(backend)
-    except (RuntimeError, ValueError) as error:  # both are what it raises where a variable or a process is missing
-        raise RunError(f"the processes of this training cannot reach each other: {error}") from None
-    try:
-        yield Ranks(dist.get_rank(), dist.get_world_size())
-    finally:
+    if started() <= 1:
+        return ALONE
+    if not dist.is_initialized():
+        # Bytes travel between CPUs, whatever the network is on.
+        backend = "cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo"
+        try:
+            dist.init_process_group(backend)
+        except (RuntimeError, ValueError) as error:  # both are what it raises where a variable or a process is missing
+            raise RunError(f"the processes of this training cannot reach each other: {error}") from None
+        atexit.register(_leave)
+    return Ranks(dist.get_rank(), dist.get_world_size())
+
+
+def _leave() -> None:
+    if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def _started() -> int:
-    """How many processes `torchrun` started; 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1")) if "MASTER_ADDR" in os.environ else 1
+def started() -> int:
+    """How many processes train together: those that `torchrun` started, or that have joined; 1 alone."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_world_size()
+    given = os.environ.get("WORLD_SIZE", "1") if "MASTER_ADDR" in os.environ else "1"
+    if not given.isdecimal():
+        raise RunError(f"the environment variable WORLD_SIZE is '{given}', but must be a whole number\n  unset it")
+    return int(given)
 
 
 def own_device(device: str) -> str:
     """`cuda` as the GPU of this process: the one of its number on its machine."""
-    if device == "cuda" and _started() > 1:
+    if device == "cuda" and started() > 1:
         return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     return device

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from dendrograph.network import DendriticNetwork
 from dendrograph.run import Run
 
 
-def make(network: DendriticNetwork, data: Dataset, config: TrainConfig) -> dict[str, dict[str, Any]]:
+def make(network: DendriticNetwork, data: Dataset, config: TrainConfig, processes: int) -> dict[str, dict[str, Any]]:
     """The record of a training that is about to begin."""
     graph = network.graph
     if graph.morphology is None:
@@ -55,7 +54,7 @@ def make(network: DendriticNetwork, data: Dataset, config: TrainConfig) -> dict[
             "python": platform.python_version(),
             **{library: metadata.version(library) for library in ("torch", "numpy", "scikit-learn")},
             "threads": torch.get_num_threads(),
-            "processes": int(os.environ.get("WORLD_SIZE", "1")),
+            "processes": processes,
             "machine": f"{platform.system()} {platform.machine()}",
         },
     }

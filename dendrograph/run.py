@@ -37,6 +37,7 @@ from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
 
 FORMAT = 1
+CHECKPOINT_FORMAT = 2  # 2: the optimizer's state is one vector
 SECTIONS = {  # of run.json, with what else is read from them
     "config": (),
     "data": ("name", "source", "digest", "origin"),
@@ -219,7 +220,7 @@ class Run:
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write what resuming needs; only tensors, numbers, text, lists and mappings may be in it."""
         stream = io.BytesIO()
-        torch.save({"run": self.identity, **state}, stream)
+        torch.save({"run": self.identity, "checkpoint_format": CHECKPOINT_FORMAT, **state}, stream)
         atomic.write(self.folder / "checkpoint.pt", stream.getvalue())
         self.save_history(state["history"])
 
@@ -250,6 +251,11 @@ class Run:
             raise RunError(f"{path}: damaged, or no checkpoint\n  without it the run can only begin anew: delete it")
         if state.get("run") != self.identity:
             raise RunError(f"{path}: not this run's checkpoint\n  was it copied from another run, or run.json changed?")
+        if state.get("checkpoint_format") != CHECKPOINT_FORMAT:
+            remedy = "go on with that version, or delete the file: the run then begins anew"
+            raise RunError(
+                f"{path}: written by another version of dendrograph, which keeps it in another form\n  {remedy}"
+            )
         return state
 
     def save_history(self, history: History) -> None:

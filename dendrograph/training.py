@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from dendrograph.evaluation import evaluate
 from dendrograph.flat import FlatParameters
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import Reporter, reporter
-from dendrograph.ranks import Ranks, joined, own_device
+from dendrograph.ranks import Ranks, join, own_device
 from dendrograph.run import FORMAT, History, Run, free_folder, is_run
 
 __all__ = ["Interrupted", "TrainConfig", "derived_seed", "noisy_test", "train"]
@@ -68,33 +69,38 @@ def train(
     splits = _splits(data, config)
     device = own_device(config.device)
     network.to(device)
-    asked = record.make(network, data, config)
-    with joined(device) as ranks:
-        ranks.agree(
-            {
-                "settings": repr(asked["config"]),
-                "data": asked["data"]["digest"],
-                "wiring": asked["graph"]["connectivity_hash"],
-                "initial weights": asked["network"]["initial_weights"],
-            }
-        )
-        folder = Path(out) if out is not None else free_folder(f"{network.graph.name}-{data.name}-seed{config.seed}")
-        show = reporter(progress and ranks.first)
-        run, checkpoint = _begin_or_go_on(folder, network, asked, resume, ranks, show)
-        if checkpoint is None:
-            show.note(f"{run.folder}: the run has ended; nothing to do")
-            return run
-        try:
-            # Dropout draws from PyTorch's global random numbers: the caller finds them as they were.
-            with torch.random.fork_rng([device] if "cuda" in device else []):
-                _fit(network, splits, data.scale, config, run, checkpoint, show, ranks)
-        except KeyboardInterrupt:
-            history = run.history if ranks.first else []
-            raise Interrupted(f"{run.folder}: interrupted; {_kept(len(history))}\n  {run.how_to_go_on}") from None
-        finally:
-            show.stop()
-            network.eval()
+    ranks = join(device)
+    asked = record.make(network, data, config, ranks.size)
+    ranks.agree(
+        {
+            "settings": repr(asked["config"]),
+            "data": asked["data"]["digest"],
+            "wiring": asked["graph"]["connectivity_hash"],
+            "initial weights": asked["network"]["initial_weights"],
+            "kernels": repr(asked["network"]["kernels"]),
+        }
+    )
+    folder = Path(out) if out is not None else free_folder(f"{network.graph.name}-{data.name}-seed{config.seed}")
+    show = reporter(progress and ranks.first)
+    run, checkpoint = _begin_or_go_on(folder, network, asked, resume, ranks, show)
+    if checkpoint is None:
+        network.eval()
+        show.note(f"{run.folder}: the run has ended; nothing to do")
         return run
+    parameters = FlatParameters(network, more=2)  # the loss of a batch, and how many answers were right
+    optimizer = _optimizer(parameters.vector, config)
+    try:
+        # Dropout draws from PyTorch's global random numbers: the caller finds them as they were.
+        with torch.random.fork_rng([device] if "cuda" in device else []):
+            _fit(_Loop(network, splits, data.scale, config, run, show, ranks, parameters, optimizer), checkpoint)
+    except KeyboardInterrupt:
+        kept = f"; {_kept(len(run.history))}\n  {run.how_to_go_on}" if ranks.first else ""
+        raise Interrupted(f"{run.folder}: interrupted{kept}") from None
+    finally:
+        parameters.release()
+        show.stop()
+        network.eval()
+    return run
 
 
 def _begin_or_go_on(
@@ -122,7 +128,6 @@ def _begin_or_go_on(
             show.note(change)
         if run.finished:
             network.load_state_dict(run.network().state_dict())
-            network.eval()
             state = save_safetensors({name: tensor.cpu() for name, tensor in network.state_dict().items()})
     else:
         assert network.graph.morphology is not None
@@ -132,40 +137,74 @@ def _begin_or_go_on(
     return run, None if state else checkpoint
 
 
-def _fit(
-    network: DendriticNetwork,
-    splits: tuple[Split, Split, Split],
-    scale: float,
-    config: TrainConfig,
-    run: Run,
-    checkpoint: Mapping[str, Any],
-    show: Reporter,
-    ranks: Ranks,
-) -> None:
+@dataclass(frozen=True)
+class _Loop:
+    """What every step of a training needs."""
+
+    network: DendriticNetwork
+    splits: tuple[Split, Split, Split]
+    scale: float
+    config: TrainConfig
+    run: Run
+    show: Reporter
+    ranks: Ranks
+    parameters: FlatParameters
+    optimizer: torch.optim.Optimizer
+
+
+@dataclass
+class _State:
+    """What changes from epoch to epoch, beside weights and optimizer; `best` holds the weights of the best epoch."""
+
+    history: History = field(default_factory=list)
+    best_epoch: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def _fit(loop: _Loop, checkpoint: Mapping[str, Any]) -> None:
     """Train to the end, from the beginning (an empty checkpoint) or from a checkpoint."""
-    training, validation, test = splits
-    parameters = FlatParameters(network, more=2)  # the loss of a batch, and how many answers were right
-    optimizer = _optimizer(parameters.vector, config)
-    history: History = []
-    best_epoch, best, seconds = 0, {}, 0.0
+    network, run, ranks = loop.network, loop.run, loop.ranks
+    _, validation, test = loop.splits
+    state, began = _State(), time.monotonic()
     if checkpoint:
         network.load_state_dict(checkpoint["network"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
-        history, seconds = checkpoint["history"], checkpoint["seconds"]
-        best_epoch, best = checkpoint["best_epoch"], checkpoint["best"]
+        loop.optimizer.load_state_dict(checkpoint["optimizer"])
+        state = _State(**{item.name: checkpoint[item.name] for item in fields(_State)})
+        began -= state.seconds
+    _epochs(loop, state, began)
+    loop.parameters.release()
+    if loop.config.early_stop:
+        network.load_state_dict(state.best)
+    metrics = {
+        "test": evaluate(network, test, loop.scale, ranks).record(),
+        "validation": evaluate(network, validation, loop.scale, ranks).record(),
+        "epochs": len(state.history),
+        "weights_of_epoch": state.best_epoch or len(state.history),
+        "parameters": network.graph.parameters,
+        "seconds": round(time.monotonic() - began, 3),
+    }
+    if ranks.first:
+        run.finish(network.state_dict(), state.history, state.best_epoch or None, metrics)
+    ranks.send(b"")  # all find the run ended
 
-    began = time.monotonic() - seconds
+
+def _epochs(loop: _Loop, state: _State, began: float) -> None:
+    """All epochs that are left, with a checkpoint after each."""
+    network, config, show = loop.network, loop.config, loop.show
+    training, validation, _ = loop.splits
     assert config.epochs is not None
-    show.start(config.epochs, len(history), len(training))
-    for epoch in range(len(history) + 1, config.epochs + 1):
-        if config.early_stop and epoch - 1 - best_epoch >= config.patience:
+    show.start(config.epochs, len(state.history), len(training))
+    for epoch in range(len(state.history) + 1, config.epochs + 1):
+        if config.early_stop and epoch - 1 - state.best_epoch >= config.patience:
             break
-        loss, accuracy = _epoch(network, training, scale, config, epoch, parameters, optimizer, show, ranks)
-        outcome = evaluate(network, validation, scale, ranks)
+        loss, accuracy = _epoch(loop, epoch)
+        outcome = evaluate(network, validation, loop.scale, loop.ranks)
         if not math.isfinite(outcome.loss):
             raise TrainingError(f"epoch {epoch}: the validation loss is {outcome.loss}\n  {_advice(config, epoch)}")
-        if config.early_stop and all(outcome.loss < past["validation_loss"] for past in history):
-            best_epoch, best = epoch, {name: value.clone() for name, value in network.state_dict().items()}
+        if config.early_stop and all(outcome.loss < past["validation_loss"] for past in state.history):
+            state.best_epoch = epoch
+            state.best = {name: value.clone() for name, value in network.state_dict().items()}
         row = {
             "epoch": epoch,
             "train_loss": loss,
@@ -173,47 +212,18 @@ def _fit(
             "validation_loss": outcome.loss,
             "validation_accuracy": outcome.accuracy,
         }
-        history.append(row)
-        if ranks.first:
-            run.save_checkpoint(
-                {
-                    "network": network.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "history": history,
-                    "best_epoch": best_epoch,
-                    "best": best,
-                    "seconds": time.monotonic() - began,
-                }
-            )
+        state.history.append(row)
+        state.seconds = time.monotonic() - began
+        if loop.ranks.first:
+            weights = {"network": network.state_dict(), "optimizer": loop.optimizer.state_dict()}
+            loop.run.save_checkpoint({**weights, **vars(state)})
         show.epoch(row)
 
-    parameters.release()
-    if config.early_stop:
-        network.load_state_dict(best)
-    metrics = {
-        "test": evaluate(network, test, scale, ranks).record(),
-        "validation": evaluate(network, validation, scale, ranks).record(),
-        "epochs": len(history),
-        "weights_of_epoch": best_epoch or len(history),
-        "parameters": network.graph.parameters,
-        "seconds": round(time.monotonic() - began, 3),
-    }
-    if ranks.first:
-        run.finish(network.state_dict(), history, best_epoch or None, metrics)
 
-
-def _epoch(
-    network: DendriticNetwork,
-    training: Split,
-    scale: float,
-    config: TrainConfig,
-    epoch: int,
-    parameters: FlatParameters,
-    optimizer: torch.optim.Optimizer,
-    show: Reporter,
-    ranks: Ranks,
-) -> tuple[float, float]:
+def _epoch(loop: _Loop, epoch: int) -> tuple[float, float]:
     """Each training sample once. Gives the mean loss and accuracy over the epoch, as they were at each step."""
+    network, config, ranks = loop.network, loop.config, loop.ranks
+    training = loop.splits[0]
     # Each epoch has random numbers of its own, so that resuming needs no generator's state.
     torch.manual_seed(derived_seed(config.seed, "dropout" if ranks.first else f"dropout {ranks.rank}", epoch))
     order = _order(training, config, epoch)
@@ -222,8 +232,8 @@ def _epoch(
     network.train()
     for rows in order.split(config.batch_size):
         number = len(rows)
-        inputs, labels = batch_of(training, scale, rows[ranks.share(number)], device)
-        value, correct = step(network, inputs, labels, number, parameters, optimizer, ranks)
+        inputs, labels = batch_of(training, loop.scale, rows[ranks.share(number)], device)
+        value, correct = _step(loop, inputs, labels, number)
         if not math.isfinite(value):
             place = _first_not_finite(network, inputs)
             raise TrainingError(
@@ -232,33 +242,18 @@ def _epoch(
         seen += number
         loss_sum += value * number
         right += correct
-        show.batch(epoch, seen, loss_sum / seen, right / seen)
+        loop.show.batch(epoch, seen, loss_sum / seen, right / seen)
     return loss_sum / seen, right / seen
 
 
-def step(
-    network: DendriticNetwork,
-    inputs: Mapping[str, Tensor],
-    labels: Tensor,
-    number: int,
-    parameters: FlatParameters,
-    optimizer: torch.optim.Optimizer,
-    ranks: Ranks,
-) -> tuple[float, int]:
-    """One step on a batch; gives the mean loss and the number of right answers before it.
+def _step(loop: _Loop, inputs: Mapping[str, Tensor], labels: Tensor, number: int) -> tuple[float, int]:
+    """One step on this process's share of a batch of so many samples.
 
-    No step is made where the loss is not finite.
-
-    Args:
-        network: to train.
-        inputs: of this process's share of the batch.
-        labels: shape (share,).
-        number: samples of the whole batch.
-        parameters: the network's.
-        optimizer: over their vector.
-        ranks: the processes that hold the other shares.
+    Gives the mean loss of the whole batch and how many answers were right, before the step. No step is made where the
+    loss is not finite.
     """
-    logits = network(inputs)
+    parameters, ranks = loop.parameters, loop.ranks
+    logits = loop.network(inputs)
     correct = (logits.detach().contiguous().argmax(1) == labels).sum()
     loss = cross_entropy(logits, labels) if ranks.size == 1 else cross_entropy(logits, labels, reduction="sum") / number
     loss.backward()
@@ -270,7 +265,7 @@ def step(
         ranks.sum(parameters.message)
         value, right = parameters.message[-2].item(), int(parameters.message[-1])
     if math.isfinite(value):
-        optimizer.step()
+        loop.optimizer.step()
     return value, right
 
 

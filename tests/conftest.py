@@ -25,23 +25,35 @@ settings.register_profile("explore", max_examples=1000, deadline=None, suppress_
 settings.load_profile("fixed")
 
 
+# Optional parts of an installation, each with the module that is hidden to run as where it is missing.
+OPTIONAL = {"torch-scatter": "torch_scatter", "compiled": "dendrograph.kernels._native"}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--without-torch-scatter",
-        action="store_true",
-        help="run as on a machine where torch-scatter is not installed",
-    )
+    for part in OPTIONAL:
+        parser.addoption(f"--without-{part}", action="store_true", help=f"run as where {part} is not installed")
+
+
+def _hidden(config: pytest.Config) -> list[str]:
+    return [part for part in OPTIONAL if config.getoption(f"--without-{part}")]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--without-torch-scatter"):
+    for part in _hidden(config):
         if "dendrograph" in sys.modules:
-            raise pytest.UsageError("--without-torch-scatter comes too late: dendrograph is already imported")
-        sys.modules["torch_scatter"] = None  # type: ignore[assignment]  # `import torch_scatter` now fails
+            raise pytest.UsageError(f"--without-{part} comes too late: dendrograph is already imported")
+        sys.modules[OPTIONAL[part]] = None  # type: ignore[assignment]  # to import it now fails
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"torch-scatter: {'hidden' if config.getoption('--without-torch-scatter') else 'as installed'}"
+    return ", ".join(f"{part}: {'hidden' if part in _hidden(config) else 'as installed'}" for part in OPTIONAL)
+
+
+@pytest.fixture(scope="session")
+def hiding(request: pytest.FixtureRequest) -> str:
+    """A line of Python that hides in a fresh process what is hidden in this one."""
+    modules = [OPTIONAL[part] for part in _hidden(request.config)]
+    return f"import sys; sys.modules.update(dict.fromkeys({modules!r}))"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

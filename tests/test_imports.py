@@ -18,9 +18,10 @@ PACKAGE = Path(dendrograph.__file__).resolve().parent
 ORDER = (
     *("errors", "expressions", "nonlinearities", "reading", "document", "library", "cursor", "neuron", "layers"),
     *("morphology", "tree", "memory", "wiring", "graph", "verify", "compiler"),
-    *("kernels.reference", "kernels.scatter", "kernels.fused", "kernels.dense", "kernels.tree", "kernels"),
-    *("plan", "initialisation", "network"),
-    *("datafiles", "dataset", "data", "atomic", "curves", "progress", "config", "evaluation", "run", "record"),
+    *("kernels.edges", "kernels.product", "kernels.reference", "kernels.scatter", "kernels.fused", "kernels.compiled"),
+    *("kernels.dense", "kernels.tree", "kernels.branch", "kernels", "plan", "initialisation", "network"),
+    *("datafiles", "dataset", "data", "atomic", "curves", "progress", "config", "ranks", "evaluation"),
+    *("run", "record", "flat"),
     *("training", "experiment", "analyse", "draw", "describe", "cli", "__main__"),
 )
 

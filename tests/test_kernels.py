@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dendrograph.graph import Projection
-from dendrograph.kernels import KERNELS, Kernel, dense, fused, reference, scatter, tree
+from dendrograph.kernels import KERNELS, Kernel, compiled, dense, fused, reference, scatter, tree
+from dendrograph.kernels.edges import Edges
 from dendrograph.neuron import Init
 
 ARITHMETIC_IS_KNOWN = platform.machine() in ("x86_64", "AMD64")
@@ -47,7 +48,8 @@ PROJECTIONS = {
 }
 
 every_projection = pytest.mark.parametrize("projection", PROJECTIONS.values(), ids=PROJECTIONS)
-every_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.NAME)
+USABLE = [kernel for kernel in KERNELS if kernel is not compiled or compiled.native]
+every_kernel = pytest.mark.parametrize("kernel", USABLE, ids=lambda kernel: kernel.NAME)
 
 
 def _usable(kernel: Kernel, projection: Projection) -> bool:
@@ -83,8 +85,8 @@ def _block(projection: Projection, weight: Tensor) -> NDArray:
 
 
 def test_each_kernel_is_one_file_that_fulfils_the_contract() -> None:
-    assert [kernel.NAME for kernel in KERNELS] == ["tree", "dense", "fused", "scatter", "reference"]
-    for kernel, module in zip(KERNELS, (tree, dense, fused, scatter, reference), strict=True):
+    assert [kernel.NAME for kernel in KERNELS] == ["tree", "dense", "compiled", "fused", "scatter", "reference"]
+    for kernel, module in zip(KERNELS, (tree, dense, compiled, fused, scatter, reference), strict=True):
         assert kernel is module
         assert isinstance(module, ModuleType) and module.__name__ == f"dendrograph.kernels.{kernel.NAME}"
         assert module.__doc__
@@ -94,7 +96,8 @@ def test_each_kernel_is_one_file_that_fulfils_the_contract() -> None:
 @every_projection
 def test_every_projection_has_kernels_and_the_last_serves_everything(projection: Projection) -> None:
     usable = [kernel.NAME for kernel in KERNELS if _usable(kernel, projection)]
-    assert usable[-4:] == ["dense", "fused", "scatter", "reference"]
+    sparse = ["compiled"] if compiled.native else []
+    assert [name for name in usable if name != "tree"] == ["dense", *sparse, "fused", "scatter", "reference"]
 
 
 def test_tree_serves_full_trees_only() -> None:
@@ -227,7 +230,7 @@ def test_the_batch_order_changes_nothing(kernel: Kernel, projection: Projection)
         u = _run(kernel, projection, weight, x)
         shuffled = _run(kernel, projection, weight, x[:, order].contiguous())
         alone = torch.cat([_run(kernel, projection, weight, x[:, [column]]) for column in range(37)], dim=1)
-        if kernel in (scatter, reference) or (kernel is fused and ARITHMETIC_IS_KNOWN):
+        if kernel in (scatter, reference, compiled) or (kernel is fused and ARITHMETIC_IS_KNOWN):
             assert torch.equal(shuffled, u[:, order])
             assert torch.equal(alone, u)
         tolerance = 1e-5 if dtype == torch.float32 else 1e-14
@@ -271,7 +274,7 @@ def test_two_runs_are_equal_bit_for_bit(kernel: Kernel) -> None:
     assert all(torch.equal(mine, its) for mine, its in zip(everything(), everything(), strict=True))
 
 
-@pytest.mark.parametrize("kernel", [tree, dense, fused], ids=lambda kernel: kernel.NAME)
+@pytest.mark.parametrize("kernel", [one for one in USABLE if one not in (scatter, reference)], ids=lambda one: one.NAME)
 def test_no_message_is_kept_for_the_backward_pass(kernel: Kernel) -> None:
     """Messages are edges × batch numbers; what these kernels keep is never larger than their operands."""
     many = (np.tile(np.arange(20), 30), np.repeat(np.arange(30), 20))
@@ -326,12 +329,16 @@ def test_scatter_gives_the_same_with_and_without_torch_scatter(monkeypatch: pyte
             torch.testing.assert_close(mine, its, rtol=0, atol=1e-13)
 
 
-def test_indices_are_tensors_that_can_move_with_the_network() -> None:
+def test_indices_can_move_with_the_network() -> None:
     for kernel in KERNELS:
         for projection in PROJECTIONS.values():
             if _usable(kernel, projection):
                 index = kernel.prepare(projection)
                 assert isinstance(index, tuple)
-                assert all(isinstance(tensor, Tensor) and tensor.dtype == torch.int64 for tensor in index)
+                for part in index:
+                    assert isinstance(part, Edges) or (isinstance(part, Tensor) and part.dtype == torch.int64)
+                    moved = part.to("meta")
+                    arrays = (moved.pointers, moved.columns, moved.rows) if isinstance(part, Edges) else (moved,)
+                    assert all(array.device.type == "meta" for array in arrays)
     assert tree.prepare(PROJECTIONS["a full tree"]) == ()
     assert dense.prepare(PROJECTIONS["all-to-all"]) == (), "no index where none is needed"

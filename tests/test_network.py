@@ -6,14 +6,16 @@ import copy
 import io
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from trees import CORNERS, KERNELS, Case, assert_same, gradients, inputs_of, random_case
+from trees import BUILT, CORNERS, KERNELS, SPARSE, Case, assert_same, gradients, inputs_of, random_case
 
 from dendrograph import DendriticNetwork, DendrographError, build, compile, load
+from dendrograph.kernels.edges import Edges
 from dendrograph.nonlinearities import bind
 
 CASES = (*CORNERS[:14], *(random_case(seed) for seed in range(12)))
@@ -227,6 +229,14 @@ def test_a_foreign_state_dict_is_refused() -> None:
         small.load_state_dict(build("vann", (8, 8), set={"somata": 5}).state_dict())
 
 
+def _indices(network: DendriticNetwork) -> Iterator[Tensor]:
+    """Every array of whole numbers that its kernels run over."""
+    links = [link for step in (*network._steps, *network._every_group) for link in step.links]
+    for link in links:
+        for part in link.index if hasattr(link, "index") else (link.branch.edges,):
+            yield from (part.pointers, part.columns, part.rows) if isinstance(part, Edges) else (part,)
+
+
 @every_kernel
 def test_it_moves_between_types(kernel: str) -> None:
     network = DendriticNetwork(RICH.compile(), kernel).eval()
@@ -237,16 +247,25 @@ def test_it_moves_between_types(kernel: str) -> None:
     assert double.dtype == torch.float64
     torch.testing.assert_close(single.double(), double, rtol=0, atol=1e-5)
     assert all(parameter.dtype == torch.float64 for parameter in network.parameters())
-    assert all(buffer.dtype == torch.int64 for buffer in network.buffers()), "indices stay whole numbers"
+    kinds = {index.dtype for index in _indices(network)}
+    assert kinds <= {torch.int32, torch.int64}, "indices stay whole numbers"
     assert network.float()({name: tensor.float() for name, tensor in x.items()}).dtype == torch.float32
 
 
 @every_kernel
 def test_indices_move_with_the_network(kernel: str) -> None:
-    """A tensor that is no buffer would stay behind: on the meta device that cannot pass unseen."""
-    network = DendriticNetwork(RICH.compile(), kernel).to("meta")
-    assert all(tensor.device.type == "meta" for tensor in (*network.parameters(), *network.buffers()))
-    assert kernel == "tree" or any(True for _ in network.buffers())
+    """On another device runs another plan: on the meta device nothing that stayed behind can pass unseen."""
+    network = DendriticNetwork(RICH.compile(), kernel)
+    assert not [*network.buffers()], "the wiring belongs to the graph, not to the weights"
+    network.to(torch.device("meta"))
+    found = [*network.parameters(), *_indices(network)]
+    assert len(found) > len([*network.parameters()])
+    assert all(tensor.device.type == "meta" for tensor in found)
+    assert "compiled" not in {choice.kernel.NAME for choice in network.plan.choices}
+    assert network.plan.passes == ()
+    for choice in network.plan.choices:
+        because = {True: "it runs on CPUs, and the network is on meta", False: "it was not built"}[BUILT]
+        assert dict(choice.refusals)["compiled"].startswith(because)
 
 
 @every_kernel
@@ -426,6 +445,7 @@ def test_torch_compile_agrees_with_eager(kernel: str) -> None:
     # The plain loop over edges is Python: it runs, slowly, but not as one graph.
     case, whole = (_dann(count=2, dendrites=2, synapses=2), False) if kernel == "reference" else (RICH, True)
     network = case.build(kernel)
+    assert bool(network.plan.passes) == (BUILT and kernel in ("auto", "compiled"))
     _hold_compiled_to_eager(network, torch.compile(network, backend="aot_eager", fullgraph=whole), 1e-12)
 
 
@@ -435,7 +455,7 @@ def test_torch_compile_agrees_with_eager(kernel: str) -> None:
 def test_torch_compile_by_inductor_agrees_with_eager() -> None:
     torch.compiler.reset()
     network = _dann(count=5, dendrites=3, synapses=4).build()
-    assert [choice.kernel.NAME for choice in network.plan.choices] == ["fused", "tree", "dense"]
+    assert [choice.kernel.NAME for choice in network.plan.choices] == [SPARSE, "compiled" if BUILT else "tree", "dense"]
     _hold_compiled_to_eager(network, torch.compile(network, fullgraph=True), 1e-12)
 
 

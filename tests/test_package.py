@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -15,31 +18,54 @@ import dendrograph
 ROOT = Path(__file__).resolve().parent.parent
 
 
+NATIVE = re.compile(r"dendrograph/kernels/_native\b.*\.(so|pyd)")
+A_COMPILER = any(map(shutil.which, ("c++", "g++", "clang++", "cl")))
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """Built from a copy of the tree: a build leaves files beside its sources."""
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree as a clone has it: a build leaves files beside its sources."""
     pytest.importorskip("setuptools")
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
+    source = tmp_path_factory.mktemp("package") / "source"
     for path in (*ROOT.glob("*.*"), ROOT / "LICENSE", *ROOT.glob("dendrograph/**/*"), *ROOT.glob("morphologies/*"),
                  *ROOT.glob("tests/*.py")):  # fmt: skip
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts and not NATIVE.search(path.as_posix()):
             target = source / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(path.read_bytes())
+    return source
+
+
+def _wheel(source: Path, folder: Path, **environment: str) -> zipfile.ZipFile:
+    own = folder / "source"
+    shutil.copytree(source, own)
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", "--no-build-isolation"]
-    done = subprocess.run([*command, "-w", folder, source], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, "-w", folder, own], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     (built,) = folder.glob("*.whl")
     return zipfile.ZipFile(built)
 
 
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    return _wheel(source, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def wheel_without_compiler(source: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    return _wheel(source, tmp_path_factory.mktemp("plain"), CC="/bin/false", CXX="/bin/false")
+
+
 def test_it_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     name = f"dendrograph-{dendrograph.__version__}.dist-info/"
     held = {entry for entry in wheel.namelist() if not entry.startswith(name)}
+    native = {entry for entry in held if NATIVE.fullmatch(entry)}
+    assert len(native) == A_COMPILER
     modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("dendrograph/**/*.py")}
     models = {f"dendrograph/morphologies/{path.name}" for path in ROOT.glob("morphologies/*.yaml")}
-    assert held == {*modules, *models, "dendrograph/py.typed"}
+    assert held - native == {*modules, *models, "dendrograph/py.typed"}
     assert len(models) == 12
     assert "dendrograph/cli.py" in modules and "dendrograph/kernels/fused.py" in modules
     for path in ROOT.glob("morphologies/*.yaml"):
@@ -68,17 +94,68 @@ def test_its_metadata(wheel: zipfile.ZipFile) -> None:
     assert {distributions.get(name, name) for name in third_party} == required
 
 
-def test_it_works_where_it_is_installed(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
-    """Unpacked, away from the checkout: the shipped morphologies are found by name, from any folder."""
-    wheel.extractall(tmp_path / "site")
-    program = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
-        "import dendrograph; print(dendrograph.__file__)\n"
-        "from dendrograph.cli import main; main(['list'])"
+def _run_installed(wheel: zipfile.ZipFile, folder: Path, program: str) -> list[str]:
+    """What a program prints that has the unpacked wheel before all else, away from the checkout."""
+    wheel.extractall(folder / "site")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); import dendrograph; print(dendrograph.__file__)\n" + program
     )
-    command = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run([*command, tmp_path / "site"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, folder / "site"],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    first, header, *rows = done.stdout.splitlines()
-    assert first == str(tmp_path / "site" / "dendrograph" / "__init__.py")
+    first, *lines = done.stdout.splitlines()
+    assert first == str(folder / "site" / "dendrograph" / "__init__.py")
+    return lines
+
+
+def test_it_works_where_it_is_installed(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """The shipped morphologies are found by name, from any folder."""
+    header, *rows = _run_installed(wheel, tmp_path, "from dendrograph.cli import main; main(['list'])")
     assert header.startswith("name") and len(rows) == 12
+
+
+OF_A_NETWORK = """
+import torch
+from dendrograph import build
+from dendrograph.kernels import compiled
+network = build("dann-lrf", (28, 28))
+network(torch.zeros(2, 28, 28)).sum().backward()
+print(compiled.native and compiled.native.__file__)
+print(*(choice.kernel.NAME for choice in network.plan.choices))
+"""
+
+
+@pytest.mark.skipif(not A_COMPILER, reason="no C++ compiler")
+def test_its_compiled_kernel_runs(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    file, kernels = _run_installed(wheel, tmp_path, OF_A_NETWORK)
+    assert Path(file).parent == tmp_path / "site" / "dendrograph" / "kernels"
+    assert kernels == "compiled compiled dense"
+
+
+def test_where_no_compiler_works_it_is_built_and_runs_without_the_compiled_kernel(
+    wheel: zipfile.ZipFile, wheel_without_compiler: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    native = {entry for entry in wheel.namelist() if NATIVE.fullmatch(entry)}
+    assert set(wheel_without_compiler.namelist()) == set(wheel.namelist()) - native
+    file, kernels = _run_installed(wheel_without_compiler, tmp_path, OF_A_NETWORK)
+    assert (file, kernels) == ("None", "fused tree dense")
+
+
+def test_the_source_distribution_holds_what_the_compiled_kernel_is_built_from(source: Path, tmp_path: Path) -> None:
+    code = "import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])"
+    own = tmp_path / "source"
+    shutil.copytree(source, own)
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=own, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (built,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    assert {f"dendrograph/kernels/native.{ending}" for ending in ("cpp", "h")} <= held
+    assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("dendrograph/**/*.py")} <= held
+    assert not any(NATIVE.fullmatch(name) for name in held)

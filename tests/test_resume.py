@@ -392,6 +392,19 @@ def test_the_checkpoint_of_another_run_is_refused(begun: Path, morphology: Path,
     assert text.startswith(f"{begun / 'checkpoint.pt'}: not this run's checkpoint\n")
 
 
+def test_a_checkpoint_whose_optimizer_is_that_of_another_version_is_refused(begun: Path) -> None:
+    """Its state once stood for each parameter by itself."""
+    run = Run.open(begun)
+    content = run.read_checkpoint()
+    assert content is not None
+    checkpoint = run.parse_checkpoint(content)
+    parameters = [torch.nn.Parameter(tensor) for tensor in checkpoint["network"].values()]
+    checkpoint["optimizer"] = torch.optim.Adam(parameters).state_dict()
+    run.save_checkpoint({key: value for key, value in checkpoint.items() if key != "run"} | {"checkpoint_format": 1})
+    text = refused(lambda: train_by_name(str(begun), resume=True, progress=False))
+    assert text.startswith(f"{begun / 'checkpoint.pt'}: written by another version of dendrograph"), text
+
+
 def test_without_its_checkpoint_a_run_begins_anew(begun: Path, morphology: Path, tmp_path: Path) -> None:
     (begun / "checkpoint.pt").unlink()
     run = train_by_name(str(begun), resume=True, progress=False)

@@ -103,6 +103,7 @@ def test_its_record_is_all_that_a_result_follows_from(run: Run) -> None:
             "numpy": metadata.version("numpy"),
             "scikit-learn": metadata.version("scikit-learn"),
             "threads": torch.get_num_threads(),
+            "processes": 1,
             "machine": f"{platform.system()} {platform.machine()}",
         },
     }
@@ -159,7 +160,16 @@ def test_its_metrics(run: Run) -> None:
 
 def test_its_checkpoint_holds_data_only(run: Run) -> None:
     state = torch.load(run.folder / "checkpoint.pt", weights_only=True)
-    assert set(state) == {"run", "network", "optimizer", "history", "best_epoch", "best", "seconds"}
+    assert set(state) == {
+        "run",
+        "checkpoint_format",
+        "network",
+        "optimizer",
+        "history",
+        "best_epoch",
+        "best",
+        "seconds",
+    }
 
 
 def test_its_curves_can_be_opened(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -20,7 +21,7 @@ from torch.nn.functional import cross_entropy, softmax
 from dendrograph import DendriticNetwork, Morphology, TrainConfig, build, compile, datasets, train
 from dendrograph.cli import main
 from dendrograph.config import OPTIMIZERS
-from dendrograph.data import batches, split_validation
+from dendrograph.data import batch_of, split_validation
 from dendrograph.dataset import Dataset, Split
 from dendrograph.errors import DataError, DendrographError, RunError, TrainingError
 from dendrograph.evaluation import evaluate
@@ -52,11 +53,11 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.Tens
     kept: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def watched(*arguments: Any) -> Any:
-        for inputs, labels in batches(*arguments):
-            kept.append((inputs["image"].clone(), labels.clone()))
-            yield inputs, labels
+        inputs, labels = batch_of(*arguments)
+        kept.append((inputs["image"].clone(), labels.clone()))
+        return inputs, labels
 
-    monkeypatch.setattr("dendrograph.training.batches", watched)
+    monkeypatch.setattr("dendrograph.training.batch_of", watched)
     return kept
 
 
@@ -264,9 +265,9 @@ def test_noise_is_on_training_validation_and_test(
     """On grey images the noise is all that there is to see."""
     evaluated: list[torch.Tensor] = []
 
-    def watched(network: DendriticNetwork, split: Split, scale: float) -> Any:
+    def watched(network: DendriticNetwork, split: Split, *more: Any) -> Any:
         evaluated.append(split.inputs["image"])
-        return evaluate(network, split, scale)
+        return evaluate(network, split, *more)
 
     monkeypatch.setattr("dendrograph.training.evaluate", watched)
     grey, labels = torch.full((400, 8, 8), 0.5), torch.arange(400) % 10
@@ -342,8 +343,8 @@ def test_when_it_stops(
 ) -> None:
     coming, data = iter(losses), small.digits()
 
-    def scripted(network: DendriticNetwork, split: Split, scale: float) -> Any:
-        result = evaluate(network, split, scale)
+    def scripted(network: DendriticNetwork, split: Split, *more: Any) -> Any:
+        result = evaluate(network, split, *more)
         return dataclasses.replace(result, loss=next(coming, result.loss)) if len(split) == 40 else result
 
     monkeypatch.setattr("dendrograph.training.evaluate", scripted)
@@ -673,6 +674,47 @@ def test_it_does_not_matter_in_which_mode_the_network_comes(tmp_path: Path) -> N
         trained(data, tmp_path / str(mode), DendriticNetwork(graph).train(mode), epochs=1) for mode in (True, False)
     ]
     assert files(runs[0].folder) == files(runs[1].folder)
+
+
+def test_gradients_that_the_network_brings_count_for_nothing(tmp_path: Path) -> None:
+    """Neither those of the caller nor those of a training that was interrupted between two lines."""
+    data = small.digits()
+    clean, brought = network_for(data), network_for(data)
+    brought(data.train.inputs["image"][:50]).sum().backward()
+    runs = [trained(data, tmp_path / str(number), network) for number, network in enumerate((clean, brought))]
+    assert files(runs[0].folder) == files(runs[1].folder)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_parameter_that_takes_no_gradient_stays_as_it_is(optimizer: str, tmp_path: Path) -> None:
+    data = small.digits()
+    network = network_for(data)
+    name, frozen = next(iter(network.named_parameters()))
+    frozen.requires_grad_(False)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    trained(data, tmp_path / "run", network, optimizer=optimizer)
+    changed = {key for key, tensor in network.state_dict().items() if not torch.equal(tensor, before[key])}
+    assert changed == before.keys() - {name}
+
+
+@pytest.mark.parametrize("ended", ["at its end", "interrupted", "not finite"])
+def test_each_parameter_has_memory_of_its_own_however_it_ends(
+    ended: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = small.digits()
+    network = network_for(data)
+
+    class Stopped(Silent):
+        def batch(self, epoch: int, seen: int, loss: float, accuracy: float) -> None:
+            if ended == "interrupted":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("dendrograph.training.reporter", lambda progress: Stopped())
+    stopped: Any = {"interrupted": KeyboardInterrupt, "not finite": TrainingError}
+    with pytest.raises(stopped[ended]) if ended in stopped else contextlib.nullcontext():
+        trained(data, tmp_path / "run", network, lr=1e20 if ended == "not finite" else 1e-3)
+    parameters = list(network.parameters())
+    assert len({parameter.untyped_storage().data_ptr() for parameter in parameters}) == len(parameters)
 
 
 def test_the_network_is_left_ready_for_use(tmp_path: Path) -> None:

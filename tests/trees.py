@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 from dendrograph import DendriticNetwork, Graph, Morphology, compile
+from dendrograph.kernels import compiled
 from dendrograph.nonlinearities import NONLINEARITIES
 
 Shape = tuple[int, ...]
 
-KERNELS = ("auto", "tree", "dense", "fused", "scatter", "reference")
+BUILT = compiled.native is not None  # the compiled kernel is an optional part of the build
+SPARSE = "compiled" if BUILT else "fused"  # what `auto` takes for sampled wiring
+KERNELS = ("auto", "tree", "dense", *(("compiled",) if BUILT else ()), "fused", "scatter", "reference")
 
 
 @dataclass(frozen=True, eq=False)
@@ -384,6 +387,15 @@ CORNERS = tuple(
                 {"image": (4, 4)},
             )
             for name in NONLINEARITIES
+        ),
+        # Sampled so thinly that no matrix product pays: `auto` takes a sparse kernel, and one pass where there is one.
+        ("few synapses of many units", _with_dendrites({"count": 3, "synapses": _FOUR}), {"image": (15, 15)}),
+        (
+            "few synapses of many units, three branches deep",
+            _with_dendrites(
+                {"count": 2, "dendrites": [{"count": 3, "dendrites": [{"count": 2, "synapses": _FOUR}]}]},
+            ),
+            {"image": (15, 15)},
         ),
     )
 )

@@ -51,7 +51,14 @@ def apply(weight: Tensor, x: Tensor, targets: int, *index: Edges) -> Tensor:
         return fused.apply(weight, x, targets, *index)
     if weight.dtype in NARROW:
         return apply(weight.float(), x.float(), targets, *index).to(weight.dtype)
-    return product(cast("Primitives", sys.modules[__name__]), index[0], weight, x.to(weight.dtype))
+    x = like(weight, x)
+    index[0].check(weight, x)
+    return product(cast("Primitives", sys.modules[__name__]), index[0], weight, x)
+
+
+def like(weight: Tensor, x: Tensor) -> Tensor:
+    """The values in the weights' type where autocast has made them narrower; else as they are."""
+    return x.to(weight.dtype) if torch.is_autocast_enabled("cpu") else x
 
 
 def can_run(weight: Tensor) -> bool:

@@ -63,6 +63,21 @@ class Edges:
         numbers = None if self.numbers is None else self.numbers.to(device)
         return Edges(self.sources, pointers, columns, rows, numbers)
 
+    def check(self, weight: Tensor, x: Tensor, *of_rows: Tensor | None) -> None:
+        """Refuse operands that do not fit, as a kernel must that takes addresses; `of_rows` hold one number a row.
+
+        Raises:
+            ValueError: naming shape, type or device of what does not fit.
+        """
+        rows = len(self.pointers) - 1
+        wanted = ((weight, self.columns.shape), (x, (self.sources, *x.shape[1:])), *((one, (rows,)) for one in of_rows))
+        for tensor, shape in wanted:
+            if tensor is None:
+                continue
+            if tensor.shape != torch.Size(shape) or tensor.dtype != weight.dtype or not tensor.is_cpu or x.dim() != 2:
+                found = f"{tuple(tensor.shape)} of {tensor.dtype} on {tensor.device}"
+                raise ValueError(f"expected {tuple(shape)} of {weight.dtype} on cpu, found {found}")
+
     @property
     def addresses(self) -> tuple[int, ...]:
         """What the native passes take: rows, sources, and where the arrays lie (0: there is none)."""

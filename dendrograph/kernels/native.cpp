@@ -42,10 +42,12 @@ struct Edges {
     const int32_t *pointers, *columns, *numbers;
 };
 
-// Dendrites with the same number of children a parent; bias may be missing.
+// Dendrites of full trees, `children` to a parent; bias may be missing. They are worked on in `order`, if there is one,
+// which permutes them only within blocks of `block`, a whole number of parents.
 template <class T> struct Branch {
     const T *weights, *bias, *cables;
-    int64_t children;
+    const int32_t* order;
+    int64_t block, children;
     T slope;
     uint64_t reciprocal = (uint64_t(1) << 63) / children + 1;
     // row / children for 0 <= row < 2^31, by a multiplication
@@ -251,15 +253,16 @@ PyObject* py_dots(PyObject*, PyObject* args) {
 }
 
 struct BranchGiven {
-    Address weights, bias, cables;
-    long long children;
+    Address weights, bias, cables, order;
+    long long block, children;
     double slope;
     template <class T> Branch<T> branch() const {
-        return {at<const T*>(weights), at<const T*>(bias), at<const T*>(cables), children, T(slope)};
+        return {at<const T*>(weights), at<const T*>(bias), at<const T*>(cables), at<const int32_t*>(order), block, children,
+                T(slope)};
     }
 };
-#define BRANCH_FORMAT "(KKKLd)"
-#define BRANCH_OF(b) &b.weights, &b.bias, &b.cables, &b.children, &b.slope
+#define BRANCH_FORMAT "(KKKKLLd)"
+#define BRANCH_OF(b) &b.weights, &b.bias, &b.cables, &b.order, &b.block, &b.children, &b.slope
 
 PyObject* py_branch_forward(PyObject*, PyObject* args) {
     int wide, threads;
@@ -274,7 +277,7 @@ PyObject* py_branch_forward(PyObject*, PyObject* args) {
         using T = decltype(number);
         const Edges edges = e.edges();
         const auto branch = b.branch<T>();
-        over_rows(edges, branch.children, batch, threads, [&](int64_t begin, int64_t end) {
+        over_rows(edges, branch.block, batch, threads, [&](int64_t begin, int64_t end) {
             CALL(branch_forward, edges, branch, batch, at<const T*>(x), at<T*>(total), at<uint16_t*>(bits), begin, end);
         });
     });
@@ -294,7 +297,7 @@ PyObject* py_branch_backward(PyObject*, PyObject* args) {
         const Edges edges = e.edges();
         const auto branch = b.branch<T>();
         const Gradients<T> gradients{at<T*>(weights), at<T*>(bias), at<T*>(cables)};
-        over_rows(edges, branch.children, batch, threads, [&](int64_t begin, int64_t end) {
+        over_rows(edges, branch.block, batch, threads, [&](int64_t begin, int64_t end) {
             CALL(branch_backward, edges, branch, batch, at<const T*>(x), at<const T*>(g), at<const uint16_t*>(bits),
                  gradients, begin, end);
         });

@@ -14,7 +14,7 @@ template <class T> struct Simd {
 };
 
 constexpr int NV = 8;     // vectors of a full tile, each of which has an accumulator in a register
-constexpr int AHEAD = 24;  // rows by which weights and indices are fetched before they are used
+constexpr int AHEAD = 16;  // rows by which weights and indices are fetched before they are used
 
 template <class T> using Vector = typename Simd<T>::V;
 
@@ -238,15 +238,17 @@ template <class T> inline void store_some(T* at, int count, Vector<T> value) {
     else std::memcpy(at, &value, count * sizeof(T));
 }
 
-// Calls work(row) for the rows from `begin` to `end`, while what lies ahead in `streams`, numbers in the order of the
-// edges, is fetched: one pass over many edges is bound by how soon they come.
+// Calls work(row) for the rows from `begin` to `end`, in `order` if there is one, while what lies ahead in `streams`,
+// numbers in the order of the edges, is fetched: a pass over many edges is bound by how soon they come.
 template <class T, class Work, class... Stream>
-inline void each_row(const Edges& edges, int64_t begin, int64_t end, Work work, const Stream*... streams) {
-    for (int64_t row = begin; row < end; row++) {
-        const int32_t ahead = edges.pointers[std::min(row + AHEAD, end)];
+inline void each_row(const Edges& edges, const int32_t* order, int64_t begin, int64_t end, Work work,
+                     const Stream*... streams) {
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t next = std::min(i + AHEAD, end - 1);
+        const int32_t ahead = edges.pointers[order ? order[next] : next];
         __builtin_prefetch(edges.columns + ahead);
         (__builtin_prefetch(streams + ahead), ...);
-        work(int32_t(row));
+        work(order ? order[i] : int32_t(i));
     }
 }
 
@@ -265,7 +267,7 @@ void product(const Edges& edges, int64_t batch, const T* w, const T* x, T* u, in
                 gather<T, N>(edges, row, w, from, acc);
                 write_row<T, N>(u + row * batch + t.first, t.samples, acc);
             };
-            each_row<T>(edges, begin, end, one, w);
+            each_row<T>(edges, nullptr, begin, end, one, w);
         });
     }
 }
@@ -285,7 +287,7 @@ void edge_dots(const Edges& edges, int64_t batch, const T* g, const T* x, T* d, 
                     store_some(d + j, count, k ? load_some(d + j, count) + found : found);
                 });
             };
-            each_row<T>(edges, begin, end, one, d);
+            each_row<T>(edges, nullptr, begin, end, one, d);
         });
     }
 }
@@ -327,7 +329,7 @@ void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, 
                 }
                 write_row<T, N>(of_parent, t.samples, sum);
             };
-            each_row<T>(edges, begin, end, one, branch.weights);
+            each_row<T>(edges, branch.order, begin, end, one, branch.weights);
         });
     }
 }
@@ -352,7 +354,8 @@ void branch_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
                 const Bits* of_row = bits + row * row_bits + t.first / L;
                 UNROLL
                 for (int v = 0; v < N; v++) {
-                    slopes[v] = chosen<T>(of_row[v], all(branch.slope) * slopes[v], slopes[v]);
+                    const Vector<T> below = branch.slope == 0 ? Vector<T>{} : all(branch.slope) * slopes[v];
+                    slopes[v] = chosen<T>(of_row[v], below, slopes[v]);
                     over_batch += slopes[v];
                 }
                 const T cable = branch.cables[row], of_bias = sum<T>(over_batch);
@@ -367,7 +370,7 @@ void branch_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
                 gradients.cables[row] = k ? gradients.cables[row] + of_cable : of_cable;
                 gradients.bias[row] = k ? gradients.bias[row] + cable * of_bias : cable * of_bias;
             };
-            each_row<T>(edges, begin, end, one, branch.weights, gradients.weights);
+            each_row<T>(edges, branch.order, begin, end, one, branch.weights, gradients.weights);
         });
     }
 }
@@ -388,7 +391,7 @@ void branch_sources(const Edges& edges, const Branch<T>& branch, int64_t batch, 
                 for (int32_t j = edges.pointers[row]; j < edges.pointers[row + 1]; j++) {
                     const int32_t dendrite = edges.columns[j];
                     const T strength = branch.weights[edges.numbers[j]] * branch.cables[dendrite];
-                    const Vector<T> above = all(strength), below = all(branch.slope * strength);
+                    const Vector<T> above = all(strength), below = all(branch.slope == 0 ? T(0) : branch.slope * strength);
                     const Bits* of_dendrite = bits + dendrite * row_bits + t.first / L;
                     const T* of_parent = from + branch.parent(dendrite) * (N * L);
                     UNROLL

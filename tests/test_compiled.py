@@ -1,0 +1,590 @@
+"""The compiled passes against the same in plain PyTorch: every type, batch size, layout and instruction set."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from trees import Case, assert_same, gradients, inputs_of
+
+from dendrograph import DendriticNetwork
+from dendrograph.graph import Projection
+from dendrograph.kernels import branch, compiled, fused, reference
+from dendrograph.kernels.branch import Branch
+from dendrograph.kernels.edges import Edges
+from dendrograph.morphology import Nonlinearity
+from dendrograph.neuron import Init
+from dendrograph.nonlinearities import bind
+
+ROOT = Path(__file__).resolve().parent.parent
+
+native = compiled.native
+built_only = pytest.mark.skipif(native is None, reason="the compiled kernel is not built")
+
+BATCHES = (*range(1, 41), 63, 64, 65, 127, 128, 129, 130, 200, 300)
+FEW_BATCHES = (1, 5, 16, 33, 65, 130)
+INSTRUCTION_SETS = ("128-bit vectors", "AVX2", "AVX-512")
+TOLERANCE = {torch.float64: 1e-13, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 4e-3}
+FUNCTIONS = {
+    "identity": Nonlinearity("identity", ()),
+    "relu": Nonlinearity("relu", ()),
+    **{f"leaky_relu {slope}": Nonlinearity("leaky_relu", (("slope", slope),)) for slope in (0.1, 0.0, -0.5, 2.0)},
+}
+
+every_function = pytest.mark.parametrize("function", FUNCTIONS)
+every_dtype = pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+
+
+@pytest.fixture(params=INSTRUCTION_SETS)
+def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each that the processor has, the one that was in use restored."""
+    if native is None:
+        pytest.skip("the compiled kernel is not built")
+    before = native.instruction_set()
+    try:
+        native.use(request.param)
+    except ValueError:
+        pytest.skip(f"the processor does not have {request.param}")
+    yield request.param
+    native.use(before)
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Dendrites with edges anywhere, some pairs twice, and the operands of a pass in float64."""
+
+    projection: Projection
+    branch: Branch
+    operands: tuple[Tensor, Tensor, Tensor | None, Tensor]  # weight, x, bias, cable
+
+    def to(self, dtype: torch.dtype) -> list[Tensor | None]:
+        """The operands as leaves of a type."""
+        return [None if one is None else one.to(dtype).requires_grad_() for one in self.operands]
+
+
+def _projection(sources: int, fan_in: np.ndarray, rng: np.random.Generator) -> Projection:
+    target = np.repeat(np.arange(len(fan_in)), fan_in)
+    source = rng.integers(0, sources, len(target))
+    order = np.lexsort((source, target))
+    return Projection("a->b", "synapse", "a", "b", sources, len(fan_in), Init(), (source[order], target[order]))
+
+
+def _drawn(
+    parents: int = 3,
+    children: int = 4,
+    batch: int = 5,
+    function: str = "leaky_relu 0.1",
+    bias: bool = True,
+    most: int = 40,
+    sources: int = 11,
+    seed: int = 0,
+) -> Drawn:
+    """Rows with 0 to `most` edges each."""
+    rng = np.random.default_rng([7, seed])
+    dendrites = parents * children
+    projection = _projection(sources, rng.integers(0, most + 1, dendrites), rng)
+    nonlinearity = FUNCTIONS[function]
+    slope = branch.slope_below_zero(nonlinearity)
+    bound = bind(nonlinearity.name, dict(nonlinearity.parameters))
+    shapes = ((projection.edges,), (sources, batch), (dendrites,), (dendrites,))
+    weight, x, of_bias, cable = (torch.from_numpy(rng.standard_normal(shape)) for shape in shapes)
+    made = Branch(Edges.of(projection), parents, bound, slope)
+    return Drawn(projection, made, (weight, x, of_bias if bias else None, cable))
+
+
+def _plainly(drawn: Drawn, weight: Tensor, x: Tensor, bias: Tensor | None, cable: Tensor) -> Tensor:
+    """The cable sum by index_add: of nothing that is under test."""
+    source, target = (torch.from_numpy(one) for one in drawn.projection.endpoints())
+    u = x.new_zeros(len(cable), x.shape[1]).index_add(0, target, weight.unsqueeze(1) * x.index_select(0, source))
+    y = drawn.branch.function(u if bias is None else u + bias.unsqueeze(1))
+    return (cable.unsqueeze(1) * y).view(drawn.branch.parents, -1, x.shape[1]).sum(1)
+
+
+def _pass(drawn: Drawn, *operands: Tensor | None) -> Tensor:
+    return branch.apply(drawn.branch, *operands)
+
+
+def _step_by_step(drawn: Drawn, *operands: Tensor | None) -> Tensor:
+    return branch._step_by_step(drawn.branch, *operands)
+
+
+def _with_gradients(run: Callable[..., Tensor], drawn: Drawn, operands: list[Tensor | None]) -> list[Tensor]:
+    """The result, and the gradients of a random linear function of it."""
+    total = run(drawn, *operands)
+    g = torch.randn(total.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    wanted = [one for one in operands if one is not None and one.requires_grad]
+    return [total.detach(), *(torch.autograd.grad(total, wanted, g.to(total.dtype)) if wanted else ())]
+
+
+def _hold(found: list[Tensor], expected: list[Tensor], tolerance: float) -> None:
+    for mine, its in zip(found, expected, strict=True):
+        assert mine.shape == its.shape
+        scale = max(1.0, float(its.abs().max())) if its.numel() else 1.0
+        torch.testing.assert_close(mine.to(its.dtype), its, rtol=0, atol=tolerance * scale)
+
+
+# --- whether it is there ----------------------------------------------------------------------------------------------
+
+
+def test_it_is_built_where_it_must_be(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--without-compiled"):
+        assert native is None
+    elif os.environ.get("CI") == "true":
+        assert native is not None, "CI needs the compiled kernel: its build failed"
+    reasons = compiled.reasons_against(_drawn().projection)
+    if native is None:
+        assert reasons == ("it was not built: the package was installed without a C++ compiler",)
+        assert compiled.HOW == "not built"
+    else:
+        assert reasons == ()
+        assert native.instruction_set() in compiled.HOW
+
+
+@built_only
+def test_an_instruction_set_that_is_not_there_is_refused() -> None:
+    before = native.instruction_set()
+    with pytest.raises(ValueError, match="this processor does not have 'AVX-1024'"):
+        native.use("AVX-1024")
+    assert native.instruction_set() == before
+
+
+# --- values and gradients ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_every_batch_size(instruction_set: str, dtype: torch.dtype) -> None:
+    for batch in BATCHES:
+        drawn = _drawn(batch=batch, seed=batch)
+        operands = drawn.to(dtype)
+        expected = _with_gradients(_plainly, drawn, drawn.to(torch.float64))
+        _hold(_with_gradients(_pass, drawn, operands), expected, TOLERANCE[dtype])
+
+        alone = [*operands[:2], None, None]
+        _hold(_with_gradients(_product, drawn, alone), _with_gradients(_looped, drawn, alone), TOLERANCE[dtype])
+
+
+def _product(drawn: Drawn, weight: Tensor, x: Tensor, *_: None) -> Tensor:
+    return compiled.apply(weight, x, drawn.projection.targets, drawn.branch.edges)
+
+
+def _looped(drawn: Drawn, weight: Tensor, x: Tensor, *_: None) -> Tensor:
+    source, target = (torch.from_numpy(one) for one in drawn.projection.endpoints())
+    return x.new_zeros(drawn.projection.targets, x.shape[1]).index_add(0, target, weight.unsqueeze(1) * x[source])
+
+
+@every_dtype
+@every_function
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+def test_every_function_and_type(instruction_set: str, function: str, bias: bool, dtype: torch.dtype) -> None:
+    for batch in FEW_BATCHES:
+        drawn = _drawn(function=function, bias=bias, batch=batch, seed=batch)
+        operands = drawn.to(dtype)
+        exact = [None if one is None else one.detach().double().requires_grad_() for one in operands]
+        found = _with_gradients(_pass, drawn, operands)
+        assert all(tensor.dtype == dtype for tensor in found)
+        expected = _with_gradients(_plainly, drawn, exact)
+        _hold(found, expected, TOLERANCE[dtype])
+        _hold(_with_gradients(_step_by_step, drawn, exact), expected, 1e-13)
+
+
+@built_only
+@pytest.mark.parametrize("parents", [1, 2, 5])
+def test_any_number_of_children(parents: int) -> None:
+    for children in range(1, 71):
+        drawn = _drawn(parents, children, batch=7, most=6, seed=children)
+        operands = drawn.to(torch.float64)
+        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+
+
+@built_only
+def test_dendrites_of_every_number_of_edges(instruction_set: str) -> None:
+    """Rows of 0 to 40 edges, one of each, in both orders: groups of dot products begin and end everywhere."""
+    for fan_in in (np.arange(41), np.arange(40, -1, -1), np.zeros(41, dtype=int)):
+        drawn = _drawn(parents=41, children=1, batch=19)
+        projection = _projection(11, fan_in, np.random.default_rng(3))
+        own = Branch(Edges.of(projection), 41, drawn.branch.function, drawn.branch.slope)
+        weight = torch.randn(projection.edges, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+        drawn = Drawn(projection, own, (weight, *drawn.operands[1:]))
+        operands = drawn.to(torch.float64)
+        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+
+
+@built_only
+@settings(max_examples=100)
+@given(
+    parents=st.integers(1, 6),
+    children=st.integers(1, 9),
+    batch=st.integers(1, 150),
+    function=st.sampled_from([*FUNCTIONS]),
+    bias=st.booleans(),
+    most=st.integers(0, 40),
+    sources=st.integers(1, 40),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    seed=st.integers(0, 1000),
+)
+def test_random_dendrites(dtype: torch.dtype, **drawing: Any) -> None:
+    drawn = _drawn(**drawing)
+    found = _with_gradients(_pass, drawn, drawn.to(dtype))
+    _hold(found, _with_gradients(_plainly, drawn, drawn.to(torch.float64)), TOLERANCE[dtype])
+
+
+@built_only
+@pytest.mark.parametrize("function", ["leaky_relu 0.1", "relu"])
+def test_local_fields_of_many_dendrites(function: str) -> None:
+    """Sources close together, as in local receptive fields, more dendrites than one block holds."""
+    rng = np.random.default_rng(1)
+    dendrites, sources = 2100, 500
+    target = np.repeat(np.arange(dendrites), 5)
+    source = np.sort(rng.integers(0, sources - 9, (dendrites, 1)) + np.arange(0, 10, 2), axis=1).ravel()
+    projection = Projection("a->b", "synapse", "a", "b", sources, dendrites, Init(), (source, target))
+    model = _drawn(function=function)
+    for parents in (1, 3, 700, 2100):
+        own = Branch(Edges.of(projection), parents, model.branch.function, model.branch.slope)
+        shapes = ((projection.edges,), (sources, 33), (dendrites,), (dendrites,))
+        drawn = Drawn(projection, own, tuple(torch.from_numpy(rng.standard_normal(shape)) for shape in shapes))
+        operands = drawn.to(torch.float64)
+        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-12)
+
+
+# --- layouts ----------------------------------------------------------------------------------------------------------
+
+
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "batch first": lambda x: x.t().contiguous().t(),
+    "every other unit": lambda x: torch.stack([x, -x], 1).reshape(-1, x.shape[1])[::2],
+    "every other sample": lambda x: torch.stack([x, -x], 2).reshape(x.shape[0], -1)[:, ::2],
+    "a part of wider rows": lambda x: torch.cat([x, x, x], 1)[:, x.shape[1] : 2 * x.shape[1]],
+    "a part of wider batch-first rows": lambda x: (
+        torch.cat([x, x, x]).t().contiguous().t()[x.shape[0] : 2 * x.shape[0]]
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("sources", [1, 7, 16, 37])
+def test_layout_of_sources_does_not_matter(instruction_set: str, layout: str, sources: int) -> None:
+    for batch in (1, 5, 16, 131):
+        drawn = _drawn(batch=batch, sources=sources)
+        operands = drawn.to(torch.float32)
+        expected = _with_gradients(_pass, drawn, operands)
+        x = LAYOUTS[layout](operands[1].detach())
+        assert torch.equal(x, operands[1])
+        found = _with_gradients(_pass, drawn, [operands[0], x.requires_grad_(), *operands[2:]])
+        assert all(torch.equal(mine, its) for mine, its in zip(found, expected, strict=True))
+
+
+@built_only
+@pytest.mark.parametrize("along", [0, 1], ids=["one unit for all", "one sample for all"])
+def test_expanded_operands_and_gradients(along: int) -> None:
+    drawn = _drawn(batch=21)
+    weight, x, bias, cable = drawn.operands
+    expanded = x.narrow(along, 0, 1).expand_as(x)
+    operands = [one.requires_grad_() for one in (weight, expanded.contiguous(), bias, cable)]
+    expected = _plainly(drawn, *operands)
+    spread = [torch.stack([one, one], 1)[:, 0] for one in (weight, bias, cable)]  # every other number
+    found = _pass(drawn, spread[0], expanded, *spread[1:])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    gradients_found = torch.autograd.grad(_pass(drawn, *operands).sum(), operands)  # sent back with strides of 0
+    _hold([*gradients_found], [*torch.autograd.grad(expected.sum(), operands)], 1e-13)
+
+
+@built_only
+def test_what_is_given_is_left_as_it_was() -> None:
+    drawn = _drawn(batch=37)
+    operands = drawn.to(torch.float64)
+    before = [one.detach().clone() for one in operands]
+    _with_gradients(_pass, drawn, operands)
+    assert all(torch.equal(one, was) for one, was in zip(operands, before, strict=True))
+
+
+@built_only
+def test_the_result_of_a_gradient_is_no_borrowed_memory() -> None:
+    """Gradients stay what they are while others are made: small arrays, whose memory is soon used again."""
+    drawn = _drawn(parents=1, children=1, batch=1, sources=2, most=2, seed=3)
+    expected = _with_gradients(_plainly, drawn, drawn.to(torch.float32))
+    found = [_with_gradients(_pass, drawn, drawn.to(torch.float32)) for _ in range(50)]
+    for each in found:
+        _hold(each, expected, 1e-5)
+
+
+# --- derivatives ------------------------------------------------------------------------------------------------------
+
+
+@built_only
+@every_function
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+def test_derivatives_hold_against_finite_differences(function: str, bias: bool) -> None:
+    drawn = _drawn(parents=2, children=2, batch=3, most=3, sources=4, function=function, bias=bias)
+    operands = [one for one in drawn.to(torch.float64) if one is not None]
+
+    def run(weight: Tensor, x: Tensor, *rest: Tensor) -> Tensor:
+        return _pass(drawn, weight, x, rest[0] if bias else None, rest[-1])
+
+    assert torch.autograd.gradcheck(run, operands)
+    assert torch.autograd.gradgradcheck(run, operands)
+    assert torch.autograd.gradgradcheck(lambda *given: torch.tanh(run(*given)), operands)
+    product = operands[:2]
+    assert torch.autograd.gradcheck(lambda *given: _product(drawn, *given), product)
+    assert torch.autograd.gradgradcheck(lambda *given: torch.tanh(_product(drawn, *given)), product)
+
+
+@built_only
+@pytest.mark.parametrize("needed", range(16))
+def test_any_gradients_alone_and_together(needed: int) -> None:
+    drawn = _drawn(batch=18)
+    operands = drawn.to(torch.float64)
+    every = _with_gradients(_plainly, drawn, operands)
+    wanted = [number for number in range(4) if needed >> number & 1]
+    some = [one.detach().requires_grad_(number in wanted) for number, one in enumerate(operands)]
+    _hold(_with_gradients(_pass, drawn, some), [every[0], *(every[1 + number] for number in wanted)], 1e-13)
+    assert _pass(drawn, *some).requires_grad == bool(wanted)
+    if wanted:
+        total = _pass(drawn, *some)
+        made = torch.autograd.grad(total.square().sum(), [some[number] for number in wanted], create_graph=True)
+        plain = torch.autograd.grad(_plainly(drawn, *operands).square().sum(), operands)
+        _hold([one.detach() for one in made], [plain[number] for number in wanted], 1e-12)
+
+
+@built_only
+@pytest.mark.parametrize("create_graph", [False, True], ids=["first", "second"])
+def test_operands_that_follow_from_each_other(create_graph: bool) -> None:
+    """Weights that also make x, as shared weights do: each path counts once, whatever graph is made of it."""
+    drawn = _drawn(batch=6)
+
+    def found(run: Callable[..., Tensor]) -> list[Tensor]:
+        weight, x, bias, cable = drawn.to(torch.float64)
+        made = x * torch.tanh(weight.sum()) + torch.sin(bias.sum()) * cable.mean()
+        total = run(drawn, weight, made, bias, cable)
+        leaves = (weight, x, bias, cable)
+        first = torch.autograd.grad(total.square().sum(), leaves, create_graph=create_graph)
+        if not create_graph:
+            return [*first]
+        return [*first, *torch.autograd.grad(sum(one.square().sum() for one in first), leaves)]
+
+    _hold([one.detach() for one in found(_pass)], [one.detach() for one in found(_plainly)], 1e-11)
+
+
+@built_only
+@every_function
+@pytest.mark.parametrize("at", [0.0, -0.0])
+def test_at_exactly_zero_the_slope_is_the_one_below(instruction_set: str, function: str, at: float) -> None:
+    drawn = _drawn(function=function, batch=17)
+    weight, x, bias, cable = drawn.to(torch.float64)
+    operands = [weight, torch.full_like(x, at).requires_grad_(), torch.full_like(bias, at).requires_grad_(), cable]
+    found = _with_gradients(_pass, drawn, operands)
+    _hold(found, _with_gradients(_plainly, drawn, operands), 1e-13)
+    assert found[3].abs().max() > 0 or drawn.branch.slope == 0
+
+
+# --- numbers that are not finite --------------------------------------------------------------------------------------
+
+
+def _pattern(tensor: Tensor) -> Tensor:
+    """Of each number: finite, infinite with its sign, or none."""
+    return torch.where(tensor.isnan(), 2.0, torch.where(tensor.isinf(), tensor.sign(), 0.0))
+
+
+@pytest.mark.parametrize("function", ["identity", "relu", "leaky_relu 0.1", "leaky_relu -0.5"])
+@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
+@pytest.mark.parametrize("operand", range(4), ids=["weight", "x", "bias", "cable"])
+def test_numbers_that_are_not_finite(instruction_set: str, operand: int, value: float, function: str) -> None:
+    """They reach what they reach step by step, and no sample, row or padded lane beside it."""
+    for batch in (1, 15, 131):
+        drawn = _drawn(batch=batch, function=function, most=9, seed=batch)
+        operands = drawn.to(torch.float32)
+        with torch.no_grad():
+            operands[operand].view(-1)[operands[operand].numel() // 2] = value
+        found, expected = (run(drawn, *operands) for run in (_pass, _plainly))
+        assert torch.equal(_pattern(found), _pattern(expected))
+        finite = expected.isfinite()
+        torch.testing.assert_close(found[finite], expected[finite], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [torch.inf, torch.nan])
+def test_gradients_of_weights_and_sources_where_a_source_is_not_finite(instruction_set: str, value: float) -> None:
+    """An unused sample, source or row keeps finite gradients; the rest is not finite where it is not step by step."""
+    for batch in (3, 17, 131):
+        drawn = _drawn(batch=batch, most=9, seed=batch)
+        operands = drawn.to(torch.float32)
+        with torch.no_grad():
+            operands[1][3, batch // 2] = value
+        found, expected = (_with_gradients(run, drawn, operands) for run in (_pass, _plainly))
+        for mine, its in zip(found, expected, strict=True):
+            assert torch.equal(mine.isfinite(), its.isfinite())
+        # A pass alone, with an edge to each source in turn.
+        alone = [*operands[:2], None, None]
+        found, expected = (_with_gradients(run, drawn, alone) for run in (_product, _looped))
+        for mine, its in zip(found, expected, strict=True):
+            assert torch.equal(_pattern(mine), _pattern(its))
+
+
+# --- bits -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_threads_change_no_bit(instruction_set: str, dtype: torch.dtype, threads: Callable[[int], None]) -> None:
+    """More than two million multiply-adds in each pass, so that four threads share it."""
+    drawn = _drawn(parents=150, children=7, batch=130, most=40, sources=200)
+    assert drawn.projection.edges * 130 > 2_000_000
+    operands = drawn.to(dtype)
+    found = []
+    for number in (1, 2, 4, 3, 4):
+        threads(number)
+        found.append([*_with_gradients(_pass, drawn, operands), *_with_gradients(_product, drawn, operands[:2])])
+    for other in found[1:]:
+        assert all(torch.equal(mine, its) for mine, its in zip(found[0], other, strict=True))
+
+
+@built_only
+def test_a_samples_result_is_its_own_bit_for_bit(instruction_set: str) -> None:
+    """Whatever stands beside it in the batch, and wherever it stands."""
+    drawn = _drawn(batch=150)
+    weight, x, bias, cable = (one.float() for one in drawn.operands)
+    total = _pass(drawn, weight, x, bias, cable)
+    for first, last in ((0, 1), (149, 150), (20, 37), (1, 150), (60, 130)):
+        assert torch.equal(_pass(drawn, weight, x[:, first:last], bias, cable), total[:, first:last])
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_one_bit_a_sample_is_kept_of_a_dendrite(instruction_set: str, dtype: torch.dtype) -> None:
+    """What the pass keeps: its operands, x once more in tiles, and 2 bytes a dendrite and vector of samples."""
+    batch, dendrites, sources = 150, 160, 11
+    drawn = _drawn(parents=2, children=80, batch=batch, sources=sources, most=3)
+    total = _pass(drawn, *drawn.to(dtype))
+    node = total.grad_fn
+    kept = [*node.saved_tensors, *(one for one in node.given if isinstance(one, Tensor))]
+    vectors = -(-batch // native.lanes(dtype == torch.float64))
+    (bits,) = (one for one in kept if not one.is_floating_point())
+    assert (bits.dtype, bits.shape) == (torch.int16, (dendrites, vectors))
+    padded = sources * vectors * native.lanes(dtype == torch.float64)
+    assert max(one.numel() for one in kept if one.is_floating_point()) <= max(padded, drawn.projection.edges)
+    assert padded < dendrites * batch / 4
+
+
+# --- in a network -----------------------------------------------------------------------------------------------------
+
+
+def _network(kernel: str = "auto", **dendrite: Any) -> DendriticNetwork:
+    """Dendrites that sample so few of many units that they run in one pass."""
+    cell = {"dendrites": [{"name": "d", "count": 3, "synapses": {"count": 4, "from": "image"}, **dendrite}]}
+    layers = [{"name": "here", "neuron": "cell", "count": 5}]
+    case = Case("one", {"name": "one", "neurons": {"cell": cell}, "layers": layers}, {"image": (12, 12)})
+    return DendriticNetwork(case.compile(), kernel).eval()
+
+
+@built_only
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+def test_a_network_of_any_type_runs_its_passes(dtype: torch.dtype) -> None:
+    network, other = _network().to(dtype), _network("reference").double()
+    assert len(network.plan.passes) == 1
+    other.load_state_dict(network.state_dict())
+    x = inputs_of(network.graph, 9, dtype)
+    found = gradients(network, x)
+    assert found[0].dtype == dtype
+    weigh = torch.randn(found[0].shape, dtype=torch.float64, generator=torch.Generator().manual_seed(5)).to(dtype)
+    expected = gradients(other, {name: one.double() for name, one in x.items()}, weigh.double())
+    as_double = (found[0].double(), {name: one.double() for name, one in found[1].items()})
+    assert_same(as_double, expected, 3 * TOLERANCE[dtype])
+
+
+@built_only
+def test_activations_are_those_of_the_pass() -> None:
+    network = _network().double()
+    x = inputs_of(network.graph, 9)
+    values = network.activations(x)
+    assert values["here/d"].shape == (9, 15), "what the pass does not store is told all the same"
+    torch.testing.assert_close(values["readout"], network(x), rtol=0, atol=1e-14)
+
+
+@built_only
+def test_dropout_on_dendrites_stands_against_a_pass() -> None:
+    network = _network(dropout=0.5)
+    assert network.plan.passes == ()
+    assert "here/d: not in one pass with its cables: dropout acts on it" in str(network.plan)
+    x = inputs_of(network.graph, 50, torch.float32)
+    silent = (network.train().activations(x)["here/d"] == 0).double().mean()
+    assert 0.4 < float(silent) < 0.6
+
+
+@built_only
+def test_copies_share_edges_and_no_parameters() -> None:
+    network = _network()
+    other = copy.deepcopy(network)
+    mine, its = (one._steps[0].links[0].branch for one in (network, other))
+    assert mine.edges is its.edges
+    assert other.weights["image->here/d"].data_ptr() != network.weights["image->here/d"].data_ptr()
+    x = inputs_of(network.graph, 4, torch.float32)
+    assert torch.equal(other(x), network(x))
+
+
+MISFITS = """
+import torch
+from test_compiled import _network
+
+def refused(network, x, **changed):
+    try:
+        torch.func.functional_call(network, changed, (x,))
+    except (RuntimeError, NotImplementedError, ValueError, IndexError, TypeError):
+        return True
+
+x = torch.zeros(3, 12, 12)
+for kernel in ("auto", "compiled"):
+    network = _network(kernel)
+    for name, parameter in network.named_parameters():
+        if name == "biases.readout":  # PyTorch's own addition, after the passes
+            continue
+        for other in (parameter[:-1], torch.cat([parameter, parameter]), parameter.double(), parameter.to("meta")):
+            if not refused(network, x, **{name: other.detach()}):
+                print(f"{kernel}: {name} as {other.dtype} {tuple(other.shape)} on {other.device}", flush=True)
+    for other in (x.double(), x.to("meta")):
+        if not refused(network, other):
+            print(f"{kernel}: x as {other.dtype} on {other.device}", flush=True)
+"""
+
+
+@built_only
+def test_operands_that_do_not_fit_are_refused() -> None:
+    """Passes take addresses: what PyTorch's own operations refuse must not reach them. In a process: it may crash."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    fresh = subprocess.run(
+        [sys.executable, "-c", MISFITS],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (fresh.stdout, fresh.returncode) == ("", 0), fresh.stderr
+
+
+@built_only
+def test_agreement_with_the_other_kernels_on_one_projection(instruction_set: str) -> None:
+    for batch in FEW_BATCHES:
+        drawn = _drawn(batch=batch)
+        weight, x, *_ = drawn.operands
+        targets = drawn.projection.targets
+        found = _product(drawn, weight, x)
+        torch.testing.assert_close(found, fused.apply(weight, x, targets, drawn.branch.edges), rtol=0, atol=1e-12)
+        plain = reference.apply(weight, x, targets, *reference.prepare(drawn.projection))
+        torch.testing.assert_close(found, plain, rtol=0, atol=1e-12)

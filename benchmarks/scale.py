@@ -1,4 +1,4 @@
-"""How dendrograph grows: step, compilation and memory from half a million synapses to eight million."""
+"""How dendrograph grows: step, compilation and memory from half a million synapses to ten million."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fresh import Unmeasurable, in_fresh_process
 from sides import OURS, Dendrograph
 from timing import interleaved, spread
 
-DENDRITES, SOMATA, MULTIPLES = 64, 512, (1, 2, 4, 8, 16)  # 64 x 512 dendrites of 16 synapses are half a million
+DENDRITES, SOMATA, MULTIPLES = 64, 512, (1, 2, 4, 8, 16, 20)  # 64 x 512 dendrites of 16 synapses are half a million
 
 
 def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:

@@ -23,8 +23,6 @@ from dendrograph.kernels.compiled import native
 from dendrograph.kernels.edges import Edges
 from dendrograph.morphology import Nonlinearity
 
-ROWS_A_BLOCK = 1024  # whose weights, indices and gradients stay in the second cache
-
 
 class Branch:
     """What a pass needs to know of its dendrites.
@@ -38,29 +36,11 @@ class Branch:
 
     def __init__(self, edges: Edges, parents: int, function: Callable[[Tensor], Tensor], slope: float) -> None:
         self.edges, self.parents, self.function, self.slope = edges, parents, function, slope
-        dendrites = len(edges.pointers) - 1
-        self.children = dendrites // parents
-        self.block = max(1, min(ROWS_A_BLOCK, dendrites // 4) // self.children) * self.children
-        self.order = _order(edges, self.block) if edges.pointers.is_cpu else None
+        self.children = (len(edges.pointers) - 1) // parents
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Branch:
         """Itself, since nothing in it changes: copies of a network share it."""
         return self
-
-
-def _order(edges: Edges, block: int) -> Tensor | None:
-    """Dendrites of a block sorted by where their sources lie: one finds in the first cache what another has read.
-
-    Only where the sources of a dendrite lie close together, as in local receptive fields: else no order helps.
-    """
-    if not len(edges.columns):
-        return None
-    first, count, last = edges.pointers[:-1].long(), edges.pointers.diff().long(), len(edges.columns) - 1
-    low, middle, high = (edges.columns[(first + count * part // 4).clamp(max=last)].long() for part in (1, 2, 3))
-    if (high - low).abs().double().mean() > edges.sources / 8:
-        return None
-    key = (torch.arange(len(count)) // block) * edges.sources + middle
-    return torch.argsort(key, stable=True).int()
 
 
 def slope_below_zero(nonlinearity: Nonlinearity) -> float | None:
@@ -135,7 +115,6 @@ def _run(
 ) -> tuple[Any, ...]:
     """What every pass takes first: type, threads, edges, parameters, batch."""
     parameters = (weight.data_ptr(), 0 if bias is None else bias.data_ptr(), cable.data_ptr())
-    how = (0 if branch.order is None else branch.order.data_ptr(), branch.block, branch.children, branch.slope)
     addresses = (edges or branch.edges).addresses
     wide = x.dtype == torch.float64
-    return wide, torch.get_num_threads(), addresses, (*parameters, *how), x.shape[1]
+    return wide, torch.get_num_threads(), addresses, (*parameters, branch.children, branch.slope), x.shape[1]

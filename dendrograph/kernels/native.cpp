@@ -7,6 +7,7 @@
 #include <Python.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <thread>
@@ -42,12 +43,10 @@ struct Edges {
     const int32_t *pointers, *columns, *numbers;
 };
 
-// Dendrites of full trees, `children` to a parent; bias may be missing. They are worked on in `order`, if there is one,
-// which permutes them only within blocks of `block`, a whole number of parents.
+// Dendrites of full trees, `children` to a parent; bias may be missing.
 template <class T> struct Branch {
     const T *weights, *bias, *cables;
-    const int32_t* order;
-    int64_t block, children;
+    int64_t children;
     T slope;
     uint64_t reciprocal = (uint64_t(1) << 63) / children + 1;
     // row / children for 0 <= row < 2^31, by a multiplication
@@ -157,15 +156,18 @@ template <class Work> void in_parallel(int parts, Work& work) {
 // Work below this many multiply-adds is done before a second thread has woken up.
 constexpr int64_t WORTH_A_THREAD = 500000;
 
-// Calls pass(begin, end) for ranges of rows that hold about equally many edges and begin at whole blocks of rows.
+// Calls pass(begin, end) for ranges of rows that hold about equally many edges and begin at whole blocks of rows. A thread
+// that is done takes the next range, so that one which the machine holds up does not hold up the others. Each row is
+// still summed by one thread in one order: who takes which changes no bit.
 template <class Pass> void over_rows(const Edges& edges, int64_t block, int64_t batch, int threads, Pass pass) {
     const int64_t all = edges.pointers[edges.rows] + edges.rows, work = all * batch;
-    const int parts = int(std::clamp<int64_t>(work / WORTH_A_THREAD, 1, threads));
-    const auto border = [&](int part) -> int64_t {
-        if (part == 0) return 0;
-        if (part == parts) return edges.rows;
+    const int workers = int(std::clamp<int64_t>(work / WORTH_A_THREAD, 1, threads));
+    const int ranges = workers == 1 ? 1 : int(std::clamp<int64_t>(work / WORTH_A_THREAD, workers, 16 * workers));
+    const auto border = [&](int range) -> int64_t {
+        if (range == 0) return 0;
+        if (range == ranges) return edges.rows;
         int64_t low = 0, high = edges.rows / block;
-        const int64_t wanted = all * part / parts;
+        const int64_t wanted = all * range / ranges;
         while (low < high) {
             const int64_t middle = (low + high) / 2, row = middle * block;
             if (edges.pointers[row] + row < wanted) low = middle + 1;
@@ -173,11 +175,14 @@ template <class Pass> void over_rows(const Edges& edges, int64_t block, int64_t 
         }
         return low * block;
     };
-    auto work_on = [&](int part) {
-        const int64_t begin = border(part), end = border(part + 1);
-        if (begin < end) pass(begin, end);
+    std::atomic<int> next{0};
+    auto work_on = [&](int) {
+        for (int range = next++; range < ranges; range = next++) {
+            const int64_t begin = border(range), end = border(range + 1);
+            if (begin < end) pass(begin, end);
+        }
     };
-    in_parallel(parts, work_on);
+    in_parallel(workers, work_on);
 }
 
 // --- what Python calls ----------------------------------------------------------------------------------------------
@@ -253,16 +258,15 @@ PyObject* py_dots(PyObject*, PyObject* args) {
 }
 
 struct BranchGiven {
-    Address weights, bias, cables, order;
-    long long block, children;
+    Address weights, bias, cables;
+    long long children;
     double slope;
     template <class T> Branch<T> branch() const {
-        return {at<const T*>(weights), at<const T*>(bias), at<const T*>(cables), at<const int32_t*>(order), block, children,
-                T(slope)};
+        return {at<const T*>(weights), at<const T*>(bias), at<const T*>(cables), children, T(slope)};
     }
 };
-#define BRANCH_FORMAT "(KKKKLLd)"
-#define BRANCH_OF(b) &b.weights, &b.bias, &b.cables, &b.order, &b.block, &b.children, &b.slope
+#define BRANCH_FORMAT "(KKKLd)"
+#define BRANCH_OF(b) &b.weights, &b.bias, &b.cables, &b.children, &b.slope
 
 PyObject* py_branch_forward(PyObject*, PyObject* args) {
     int wide, threads;
@@ -277,7 +281,7 @@ PyObject* py_branch_forward(PyObject*, PyObject* args) {
         using T = decltype(number);
         const Edges edges = e.edges();
         const auto branch = b.branch<T>();
-        over_rows(edges, branch.block, batch, threads, [&](int64_t begin, int64_t end) {
+        over_rows(edges, branch.children, batch, threads, [&](int64_t begin, int64_t end) {
             CALL(branch_forward, edges, branch, batch, at<const T*>(x), at<T*>(total), at<uint16_t*>(bits), begin, end);
         });
     });
@@ -297,7 +301,7 @@ PyObject* py_branch_backward(PyObject*, PyObject* args) {
         const Edges edges = e.edges();
         const auto branch = b.branch<T>();
         const Gradients<T> gradients{at<T*>(weights), at<T*>(bias), at<T*>(cables)};
-        over_rows(edges, branch.block, batch, threads, [&](int64_t begin, int64_t end) {
+        over_rows(edges, branch.children, batch, threads, [&](int64_t begin, int64_t end) {
             CALL(branch_backward, edges, branch, batch, at<const T*>(x), at<const T*>(g), at<const uint16_t*>(bits),
                  gradients, begin, end);
         });

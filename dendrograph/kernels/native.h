@@ -238,17 +238,15 @@ template <class T> inline void store_some(T* at, int count, Vector<T> value) {
     else std::memcpy(at, &value, count * sizeof(T));
 }
 
-// Calls work(row) for the rows from `begin` to `end`, in `order` if there is one, while what lies ahead in `streams`,
-// numbers in the order of the edges, is fetched: a pass over many edges is bound by how soon they come.
+// Calls work(row) for the rows from `begin` to `end`, while what lies ahead in `streams`, numbers in the order of the
+// edges, is fetched: a pass over many edges is bound by how soon they come.
 template <class T, class Work, class... Stream>
-inline void each_row(const Edges& edges, const int32_t* order, int64_t begin, int64_t end, Work work,
-                     const Stream*... streams) {
-    for (int64_t i = begin; i < end; i++) {
-        const int64_t next = std::min(i + AHEAD, end - 1);
-        const int32_t ahead = edges.pointers[order ? order[next] : next];
+inline void each_row(const Edges& edges, int64_t begin, int64_t end, Work work, const Stream*... streams) {
+    for (int64_t row = begin; row < end; row++) {
+        const int32_t ahead = edges.pointers[std::min(row + AHEAD, end - 1)];
         __builtin_prefetch(edges.columns + ahead);
         (__builtin_prefetch(streams + ahead), ...);
-        work(order ? order[i] : int32_t(i));
+        work(int32_t(row));
     }
 }
 
@@ -267,7 +265,7 @@ void product(const Edges& edges, int64_t batch, const T* w, const T* x, T* u, in
                 gather<T, N>(edges, row, w, from, acc);
                 write_row<T, N>(u + row * batch + t.first, t.samples, acc);
             };
-            each_row<T>(edges, nullptr, begin, end, one, w);
+            each_row<T>(edges, begin, end, one, w);
         });
     }
 }
@@ -287,7 +285,7 @@ void edge_dots(const Edges& edges, int64_t batch, const T* g, const T* x, T* d, 
                     store_some(d + j, count, k ? load_some(d + j, count) + found : found);
                 });
             };
-            each_row<T>(edges, nullptr, begin, end, one, d);
+            each_row<T>(edges, begin, end, one, d);
         });
     }
 }
@@ -329,7 +327,7 @@ void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, 
                 }
                 write_row<T, N>(of_parent, t.samples, sum);
             };
-            each_row<T>(edges, branch.order, begin, end, one, branch.weights);
+            each_row<T>(edges, begin, end, one, branch.weights);
         });
     }
 }
@@ -370,7 +368,7 @@ void branch_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
                 gradients.cables[row] = k ? gradients.cables[row] + of_cable : of_cable;
                 gradients.bias[row] = k ? gradients.bias[row] + cable * of_bias : cable * of_bias;
             };
-            each_row<T>(edges, branch.order, begin, end, one, branch.weights, gradients.weights);
+            each_row<T>(edges, begin, end, one, branch.weights, gradients.weights);
         });
     }
 }

@@ -82,7 +82,7 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
         return {"skipped": why}
     if quick:
         dataset = replace(dataset, train=dataset.train.take(torch.arange(QUICK_SAMPLES)))
-    rounds = 1 if quick else 5
+    rounds = 1 if quick else 15
     graph = MIDDLE.graph()
     train, _ = data.split_validation(dataset, CONFIG.validation, CONFIG.seed)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))

@@ -85,7 +85,7 @@ def _steps(result: Result) -> list[str]:
     parts = [
         "The same network from the same edges and initial weights on every side; before anything is timed, logits, all "
         "gradients, and the losses of three steps are held to dendrograph's. `forward` records what backward needs; a "
-        "`step` is zero_grad, forward, cross-entropy, backward and the optimizer. Sizes are dendrites × somata.",
+        "`step` is forward, cross-entropy, backward and the optimizer. Sizes are dendrites × somata.",
         "`masked dense` multiplies full matrices with a 0/1 mask in forward and masks the gradients once more after "
         "backward, as users' scripts do; `masked gradient` masks the gradients only, the leanest form; `torch-scatter` "
         'gathers, multiplies and scatters, batch first; `PyTorch Geometric` is `MessagePassing(aggr="add")` with units '

@@ -81,7 +81,9 @@ def _times_as_long(case: Case, side: type[Side]) -> Callable[[Results], float]:
 def _roofline(passed: str, which: str) -> Callable[[Results], float]:
     def value(results: Results) -> float:
         projections = _in(results, "roofline")["projections"].values()
-        (synapses,) = (row for row in projections if row[which])
+        synapses = next((row for row in projections if row[which]), None)
+        if synapses is None:
+            raise NotMeasured
         return synapses["passes"][passed]["ratio"]["median"]
 
     return value

@@ -105,8 +105,9 @@ def _fail(text: str, code: int) -> NoReturn:
 
 def _rank() -> int:
     """The number of this process among those that `torchrun` started: the first speaks for all; 0 without it."""
-    rank = os.environ.get("RANK", "0") if "MASTER_ADDR" in os.environ else "0"
-    return int(rank) if rank.isdecimal() else 0
+    rank, size = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
+    several = "MASTER_ADDR" in os.environ and size.isdecimal() and int(size) > 1
+    return int(rank) if several and rank.isdecimal() else 0
 
 
 def _usage(error: Any) -> str:

@@ -45,17 +45,18 @@ def evaluate(network: DendriticNetwork, split: Split, scale: float, ranks: Ranks
     """
     device = next(network.parameters()).device
     classes = network.graph.classes
-    confusion = torch.zeros(classes * classes, dtype=torch.float64, device=device)
-    total = torch.zeros(1, dtype=torch.float64, device=device)
+    sums = device if device.type == "cuda" else torch.device("cpu")  # where there is float64, and processes can add
+    confusion = torch.zeros(classes * classes, dtype=torch.float64, device=sums)
+    total = torch.zeros(1, dtype=torch.float64, device=sums)
     rows = torch.arange(len(split))[ranks.share(len(split))]
     training = network.training
     network.eval()
     with torch.inference_mode():
         for inputs, labels in batches(split, scale, BATCH, rows, device):
             logits = network(inputs)
-            total += cross_entropy(logits, labels, reduction="sum")
+            total += cross_entropy(logits, labels, reduction="sum").to(sums)
             cells = labels * classes + logits.argmax(1)
-            confusion += torch.bincount(cells, minlength=classes * classes)
+            confusion += torch.bincount(cells, minlength=classes * classes).to(sums)
     network.train(training)
     found = torch.cat([confusion, total])
     ranks.sum(found)

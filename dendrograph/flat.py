@@ -21,23 +21,33 @@ class FlatParameters:
 
     def __init__(self, network: nn.Module, more: int = 0) -> None:
         self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        if not self.parameters:
+            raise ValueError("no parameter of the network is trainable")
         self.vector = nn.Parameter(torch.cat([parameter.detach().reshape(-1) for parameter in self.parameters]))
         self.message = torch.zeros(len(self.vector) + more, dtype=self.vector.dtype, device=self.vector.device)
         self._gradient = self.message[: len(self.vector)]
-        self.vector.grad = self._gradient
         sizes = [parameter.numel() for parameter in self.parameters]
+        self._places = [
+            place.view_as(parameter)
+            for parameter, place in zip(self.parameters, self._gradient.split(sizes), strict=True)
+        ]
         for parameter, part in zip(self.parameters, self.vector.detach().split(sizes), strict=True):
             parameter.data = part.view_as(parameter)
             parameter.grad = None
 
     def collect(self) -> Tensor:
         """Gather the gradients of a backward pass in the vector's and forget them; a missing one counts as zero."""
-        found = [
-            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad for parameter in self.parameters
-        ]
-        torch.cat([gradient.reshape(-1) for gradient in found], out=self._gradient)
-        for parameter in self.parameters:
-            parameter.grad = None
+        places, gradients = [], []
+        for parameter, place in zip(self.parameters, self._places, strict=True):
+            if parameter.grad is None:
+                place.zero_()
+            else:
+                places.append(place)
+                gradients.append(parameter.grad)
+                parameter.grad = None
+        if gradients:
+            torch._foreach_copy_(places, gradients)
+        self.vector.grad = self._gradient  # an optimizer's zero_grad may have taken it away
         return self._gradient
 
     def release(self) -> None:

@@ -96,9 +96,9 @@ def _others_there() -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError:  # all that torch.distributed says of a connection that was closed
+    except RuntimeError as error:  # all that torch.distributed says of a connection that was closed
         raise RunError(
-            "another process of this training has ended before this one\n"
+            f"another process of this training has ended before this one ({str(error).splitlines()[0]})\n"
             "  its own message says why; a run that had begun goes on by --resume"
         ) from None
 

@@ -15,6 +15,7 @@ from dendrograph import __version__
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
 from dendrograph.errors import DendrographError, RunError
+from dendrograph.kernels import compiled
 from dendrograph.network import DendriticNetwork
 from dendrograph.run import Run
 
@@ -55,6 +56,7 @@ def make(network: DendriticNetwork, data: Dataset, config: TrainConfig, processe
             **{library: metadata.version(library) for library in ("torch", "numpy", "scikit-learn")},
             "threads": torch.get_num_threads(),
             "processes": processes,
+            "instruction set": compiled.native.instruction_set() if compiled.native else "PyTorch's",
             "machine": f"{platform.system()} {platform.machine()}",
         },
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterable, Mapping
@@ -19,13 +20,13 @@ from torch.nn.functional import cross_entropy
 from dendrograph import record
 from dendrograph.config import TrainConfig
 from dendrograph.data import Dataset, Split, add_noise, batch_of, class_by_class, split_validation
-from dendrograph.errors import DataError, RunError, TrainingError
+from dendrograph.errors import DataError, DendrographError, RunError, TrainingError
 from dendrograph.evaluation import evaluate
 from dendrograph.flat import FlatParameters
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import Reporter, reporter
 from dendrograph.ranks import Ranks, join, own_device
-from dendrograph.run import FORMAT, History, Run, free_folder, is_run
+from dendrograph.run import History, Run, free_folder, is_run
 
 __all__ = ["Interrupted", "TrainConfig", "derived_seed", "noisy_test", "train"]
 
@@ -108,17 +109,36 @@ def _begin_or_go_on(
 ) -> tuple[Run, Mapping[str, Any] | None]:
     """The run, and what it goes on from: a checkpoint, an empty mapping where it begins, None where it has ended.
 
-    The first process reads and writes; the others are sent what they need, and never look at a disk.
+    The first process reads and writes; the others are sent what they need.
     """
     if not ranks.first:
-        run = Run(Path(ranks.send(None).decode()), {"format": FORMAT, **asked})
-        if ended := ranks.send(None):
+        if problem := ranks.send(None):
+            raise RunError(problem.decode())
+        place, kept, ended, sent = (ranks.send(None) for _ in range(4))
+        run = Run(Path(place.decode()), json.loads(kept))
+        if ended:
             network.load_state_dict(load_safetensors(ended))
             return run, None
-        sent = ranks.send(None)
         return run, run.parse_checkpoint(sent) if sent else {}
-    content: bytes | None = None
+    try:
+        run, content, checkpoint = _on_disk(folder, network, asked, resume, show)
+    except DendrographError as error:
+        ranks.send(f"refused by process 0: {error}".encode())
+        raise
     state = b""
+    if checkpoint is None:
+        network.load_state_dict(run.network().state_dict())
+        state = save_safetensors({name: tensor.cpu() for name, tensor in network.state_dict().items()})
+    for part in (b"", str(run.folder).encode(), json.dumps(run.record).encode(), state, content or b""):
+        ranks.send(part)
+    return run, checkpoint
+
+
+def _on_disk(
+    folder: Path, network: DendriticNetwork, asked: Mapping[str, Any], resume: bool, show: Reporter
+) -> tuple[Run, bytes | None, Mapping[str, Any] | None]:
+    """The run, its checkpoint's file, and what that holds: empty where the run begins, None where it has ended."""
+    content: bytes | None = None
     if resume and is_run(folder):
         run = Run.open(folder)
         content = None if run.finished else run.read_checkpoint()
@@ -126,15 +146,9 @@ def _begin_or_go_on(
         record.refuse_another(run, asked, begun=run.finished or content is not None)
         for change in record.changed_surroundings(run, asked):
             show.note(change)
-        if run.finished:
-            network.load_state_dict(run.network().state_dict())
-            state = save_safetensors({name: tensor.cpu() for name, tensor in network.state_dict().items()})
-    else:
-        assert network.graph.morphology is not None
-        run, checkpoint = Run.begin(folder, network.graph.morphology, asked), {}
-    for part in (str(run.folder).encode(), state, *(() if state else (content or b"",))):
-        ranks.send(part)
-    return run, None if state else checkpoint
+        return run, content, None if run.finished else checkpoint
+    assert network.graph.morphology is not None
+    return Run.begin(folder, network.graph.morphology, asked), None, {}
 
 
 @dataclass(frozen=True)
@@ -173,7 +187,6 @@ def _fit(loop: _Loop, checkpoint: Mapping[str, Any]) -> None:
         state = _State(**{item.name: checkpoint[item.name] for item in fields(_State)})
         began -= state.seconds
     _epochs(loop, state, began)
-    loop.parameters.release()
     if loop.config.early_stop:
         network.load_state_dict(state.best)
     metrics = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
@@ -80,7 +81,6 @@ def test_links_lead_somewhere() -> None:
 
 def test_results_of_the_readme_come_from_recorded_runs() -> None:
     """Each row of the table is worked out again from the records in docs/results."""
-    import json
     import statistics
 
     table = re.search(
@@ -97,3 +97,27 @@ def test_results_of_the_readme_come_from_recorded_runs() -> None:
         assert {f"{one['parameters']:,}" for one in metrics} == {parameters}
         values = [100 * one["test"]["accuracy"] for one in metrics]
         assert accuracy == f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+
+
+def _speed() -> str:
+    """README's three figures, from what the benchmark suite measured."""
+    sections = json.loads((ROOT / "docs" / "benchmarks.json").read_text())["sections"]
+    steps = sections["steps"]["result"]["cases"]["64x512"]["measures"]["step"]
+    memory = sections["memory"]["result"]["sides"]
+    ours, theirs = "dendrograph", "masked dense, Adam"
+    largest = sections["scale"]["result"]["rows"][-1]
+    ms = {side: 1000 * steps[side]["seconds"]["median"] for side in (ours, theirs)}
+    mb = {side: memory[side]["bytes"]["median"] / 1e6 for side in (ours, theirs)}
+    faster, smaller = steps[theirs]["ratio"]["median"], memory[theirs]["ratio"]["median"]
+    compiled, gigabytes = largest["compile_seconds"]["median"], largest["bytes"]["median"] / 1e9
+    rows = (
+        f"| a training step | {ms[ours]:.1f} ms | {ms[theirs]:.0f} ms | {faster:.0f} times faster |",
+        f"| peak memory | {mb[ours]:.0f} MB | {mb[theirs]:,.0f} MB | 1/{smaller:.0f} |",
+        f"| {largest['synapses'] / 1e6:.1f} million synapses | {compiled:.1f} s to compile, {gigabytes:.2f} GB, "
+        f"{largest['seconds']['median']:.2f} s a step | | |",
+    )
+    return "\n".join(rows)
+
+
+def test_the_readmes_speed_is_what_the_suite_measured() -> None:
+    assert _speed() in (ROOT / "README.md").read_text()

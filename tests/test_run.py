@@ -24,6 +24,7 @@ import dendrograph
 from dendrograph import Morphology, Run, TrainConfig, atomic, build, compile, datasets, load, train
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.experiment import evaluate_run, graph_of, train_by_name
+from dendrograph.kernels import compiled
 from dendrograph.run import free_folder, is_run
 
 
@@ -104,6 +105,7 @@ def test_its_record_is_all_that_a_result_follows_from(run: Run) -> None:
             "scikit-learn": metadata.version("scikit-learn"),
             "threads": torch.get_num_threads(),
             "processes": 1,
+            "instruction set": compiled.native.instruction_set() if compiled.native else "PyTorch's",
             "machine": f"{platform.system()} {platform.machine()}",
         },
     }

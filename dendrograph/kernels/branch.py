@@ -4,9 +4,9 @@ For the dendrites d of a parent p, each with its edges e = (s, d),
 
     total[p] = sum over d of cable[d] f(u[d]),    u[d] = bias[d] + sum over e of w[e] x[s].
 
-f has one slope above zero and another below. So nothing of a dendrite is stored but one bit a sample, which of the two
-it had: memory grows with parents, and the gradients of weights, biases and cables all come from the same dot products,
-since f(u) = f'(u) u.
+f has one slope above zero and another below. So nothing of a dendrite is stored but a few bits a sample, which of the
+two it had: memory grows with parents, and the gradients of weights, biases and cables all come from the same dot
+products, since f(u) = f'(u) u.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch.autograd import Function
 from dendrograph.kernels import compiled, tree
 from dendrograph.kernels.compiled import native
 from dendrograph.kernels.edges import Edges
+from dendrograph.kernels.product import like
 from dendrograph.morphology import Nonlinearity
 
 
@@ -52,12 +53,12 @@ def slope_below_zero(nonlinearity: Nonlinearity) -> float | None:
 
 def apply(branch: Branch, weight: Tensor, x: Tensor, bias: Tensor | None, cable: Tensor) -> Tensor:
     """The cable sum. Shapes (edges,), (sources, batch), (dendrites,), (dendrites,) -> (parents, batch)."""
+    x = like(weight, x)
     if not compiled.can_run(weight) or not x.shape[1]:
         return _step_by_step(branch, weight, x, bias, cable)
     if weight.dtype in compiled.NARROW:
         wide = (weight.float(), x.float(), None if bias is None else bias.float(), cable.float())
         return apply(branch, *wide).to(weight.dtype)
-    x = compiled.like(weight, x)
     branch.edges.check(weight, x, bias, cable)
     return _Branch.apply(branch, weight, x, bias, cable)
 
@@ -104,8 +105,9 @@ class _Branch(Function):
             native.branch_backward(*_run(branch, x, *given), *addresses)
         if needs[1]:
             of_x = torch.empty_like(x, memory_format=torch.contiguous_format)
-            packed_g = compiled.tiles(g)  # a name of its own: memory whose address is taken must live
-            by_source = _run(branch, x, *given, branch.edges.transposed())
+            packed_g = compiled.tiles(g)  # names of their own: memory whose address is taken must live
+            transposed = branch.edges.transposed()
+            by_source = _run(branch, x, *given, transposed)
             native.branch_sources(*by_source, packed_g.data_ptr(), bits.data_ptr(), of_x.data_ptr())
         return None, of_weight, of_x, of_bias if needs[2] else None, of_cable
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from dendrograph.graph import Projection
 from dendrograph.kernels import fused
 from dendrograph.kernels.edges import Edges
-from dendrograph.kernels.product import Primitives, product
+from dendrograph.kernels.product import Primitives, like, product
 
 try:
     native: Any = import_module("dendrograph.kernels._native")
@@ -35,7 +35,7 @@ def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, .
         return ("it was not built: the package was installed without a C++ compiler",)
     if torch.device(device).type != "cpu":
         return (f"it runs on CPUs, and the network is on {device}",)
-    if max(projection.edges, projection.sources, projection.targets) >= 2**31:
+    if max(projection.edges, projection.sources, projection.targets) >= 2**31 - 64:
         return ("more than 2^31 edges",)
     return ()
 
@@ -47,18 +47,13 @@ def prepare(projection: Projection) -> tuple[Edges, ...]:
 
 def apply(weight: Tensor, x: Tensor, targets: int, *index: Edges) -> Tensor:
     """u[t] = sum of w[e] x[s] over the edges of t."""
+    x = like(weight, x)
     if not can_run(weight):
         return fused.apply(weight, x, targets, *index)
     if weight.dtype in NARROW:
         return apply(weight.float(), x.float(), targets, *index).to(weight.dtype)
-    x = like(weight, x)
     index[0].check(weight, x)
     return product(cast("Primitives", sys.modules[__name__]), index[0], weight, x)
-
-
-def like(weight: Tensor, x: Tensor) -> Tensor:
-    """The values in the weights' type where autocast has made them narrower; else as they are."""
-    return x.to(weight.dtype) if torch.is_autocast_enabled("cpu") else x
 
 
 def can_run(weight: Tensor) -> bool:

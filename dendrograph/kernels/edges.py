@@ -38,6 +38,8 @@ class Edges:
         source, target = (
             torch.from_numpy(column).to(torch.int32 if small else torch.int64) for column in projection.endpoints()
         )
+        if projection.edges and not 0 <= int(source.min()) <= int(source.max()) < projection.sources:
+            raise ValueError(f"{projection.name}: an edge comes from a unit that is not there")
         return cls(projection.sources, _pointers(target, projection.targets), source, target)
 
     def transposed(self) -> Edges:

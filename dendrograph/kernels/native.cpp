@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -148,8 +149,13 @@ template <class Work> void in_parallel(int parts, Work& work) {
     }
 #endif
     std::vector<std::thread> threads;
-    for (int part = 1; part < parts; part++) threads.emplace_back([&work, part] { work(part); });
+    int part = 1;
+    try {
+        for (; part < parts; part++) threads.emplace_back([&work, part] { work(part); });
+    } catch (const std::system_error&) {  // no more threads: this one does the rest
+    }
     work(0);
+    for (; part < parts; part++) work(part);
     for (auto& thread : threads) thread.join();
 }
 
@@ -218,7 +224,7 @@ PyObject* py_pack(PyObject*, PyObject* args) {
     return for_type(wide, [&](auto number) {
         using T = decltype(number);
         const Values<T> values{at<const T*>(x), units, batch, unit_stride, batch_stride};
-        const int parts = int(std::clamp<int64_t>(units * batch / WORTH_A_THREAD, 1, threads));
+        const int parts = int(std::clamp<int64_t>(units * batch / (WORTH_A_THREAD / 16), 1, threads));
         auto work = [&](int part) {
             const int64_t begin = units * part / parts, end = units * (part + 1) / parts;
             CALL(pack, values, at<T*>(to), begin, end);

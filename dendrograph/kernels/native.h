@@ -293,7 +293,7 @@ void edge_dots(const Edges& edges, int64_t batch, const T* g, const T* x, T* d, 
 // --- dendrites of full trees in one pass ----------------------------------------------------------------------------
 //
 // Row d is a dendrite, its parent is d / children. With u = bias + sum of w x, f(u) = u above zero and slope u elsewhere,
-// the parent integrates cable f(u). Only one bit a dendrite and sample is kept for the way back: which slope it had.
+// the parent integrates cable f(u). Only which slope it had is kept for the way back, a bit a lane.
 
 // `parents` rows of the cable sum, (parents, batch); begin and end count dendrites.
 template <class T>
@@ -301,21 +301,18 @@ void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, 
                     int64_t begin, int64_t end) {
     constexpr int L = Simd<T>::L;
     const int64_t row_bits = vectors<T>(batch);
-    const int64_t first_parent = begin / branch.children, last_parent = end / branch.children;
     for (int64_t k = 0; k < tiles<T>(batch); k++) {
         const Tile t = tile<T>(batch, k);
         const T* from = x + t.first * edges.sources;
-        for (int64_t parent = first_parent; parent < last_parent; parent++)
-            std::memset(total + parent * batch + t.first, 0, t.samples * sizeof(T));
         with_vectors(t.vectors, [&](auto n) {
             constexpr int N = decltype(n)::value;
+            Vector<T> sum[N] = {};
+            int64_t parent = begin / branch.children, last = begin + branch.children - 1;  // its last dendrite
             const auto one = [&](int32_t row) {
-                Vector<T> u[N], sum[N];
+                Vector<T> u[N];
                 UNROLL
                 for (int v = 0; v < N; v++) u[v] = all(branch.bias ? branch.bias[row] : T(0));
                 gather<T, N>(edges, row, branch.weights, from, u);
-                T* of_parent = total + branch.parent(row) * batch + t.first;
-                read_row<T, N>(of_parent, t.samples, sum);
                 const Vector<T> cable = all(branch.cables[row]);
                 Bits* of_row = bits + row * row_bits + t.first / L;
                 UNROLL
@@ -325,7 +322,11 @@ void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, 
                     const Vector<T> below = branch.slope == 0 ? Vector<T>{} : all(branch.slope) * u[v];
                     sum[v] += cable * chosen<T>(of_row[v], below, u[v]);
                 }
-                write_row<T, N>(of_parent, t.samples, sum);
+                if (row != last) return;
+                write_row<T, N>(total + parent * batch + t.first, t.samples, sum);
+                UNROLL
+                for (int v = 0; v < N; v++) sum[v] = Vector<T>{};
+                parent++, last += branch.children;
             };
             each_row<T>(edges, begin, end, one, branch.weights);
         });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 from torch.autograd import Function
 
@@ -30,11 +31,17 @@ def product(primitives: Primitives, edges: Edges, weight: Tensor, x: Tensor) -> 
         gx = A(w)^T g         the same over edges sorted by source
         gw = <g[t], x[s]>     one dot product over the batch an edge
     """
+    x = like(weight, x)
     if x.shape[1] == 0 or weight.shape[0] == 0:
         # Zeros that keep their place in the graph of gradients.
         nothing = (weight.unsqueeze(1) * x.index_select(0, edges.columns)).sum(0)
         return x.new_zeros((len(edges.pointers) - 1, x.shape[1])) + nothing
     return _Product.apply(primitives, edges, False, weight, x)
+
+
+def like(weight: Tensor, x: Tensor) -> Tensor:
+    """The values in the weights' type where autocast has made them narrower; else as they are."""
+    return x.to(weight.dtype) if torch.is_autocast_enabled(x.device.type) else x
 
 
 class _Product(Function):

@@ -48,7 +48,11 @@ def _case(case: Case, kinds: list[type[Side]], rounds: int, turn: float, say: Ca
     x, y = batch()
     result: dict[str, Any] = {"synapses": graph.synapses, "parameters": graph.parameters, "measures": {}}
     for measure_name, action in MEASURES.items():
+        before = [_first_weights(side) for side in sides]
         times = interleaved({side.name: partial(action, side, x, y) for side in sides}, rounds, turn)
+        for side, weights in zip(sides, before, strict=True):
+            if (_first_weights(side) != weights) != (measure_name == "step"):
+                raise SystemExit(f"{case.name}: {side.name}: weights must move in a step, and in nothing else")
         result["measures"][measure_name] = summary(times)
         text = ", ".join(f"{name} {1e3 * spread(values)['median']:.3g}" for name, values in times.items())
         say(f"{case.name}: {measure_name}, ms: {text}")
@@ -57,6 +61,11 @@ def _case(case: Case, kinds: list[type[Side]], rounds: int, turn: float, say: Ca
     del sides
     gc.collect()
     return result
+
+
+def _first_weights(side: Side) -> float:
+    """The first parameter in one number: an optimizer that makes no step must not pass for a quick one."""
+    return float(next(side.module.parameters()).detach().abs().double().sum())
 
 
 def summary(times: Times) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dendrograph.kernels.branch import slope_below_zero
 
 # Densities above which a matrix product overtakes the sparse kernels; benchmarks/crossover.py measures them, and
 # docs/choosing-a-kernel.md holds the table.
-CROSSOVER = {"compiled": 0.06, "fused": 0.06}
+CROSSOVER = {"compiled": 0.4, "fused": 0.2}
 
 
 @dataclass(frozen=True)

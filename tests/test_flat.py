@@ -141,3 +141,17 @@ def test_the_steps_are_those_over_the_list_of_parameters(name: str) -> None:
         many.step()
     for parameter, wanted in zip(ours.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(parameter, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_an_optimizers_zero_grad_takes_nothing_away() -> None:
+    """It drops the vector's gradient; without one, an optimizer makes no step and says nothing."""
+    network = torch.nn.Linear(3, 2)
+    parameters = FlatParameters(network)
+    optimizer = torch.optim.Adam([parameters.vector], fused=True)
+    for _ in range(2):
+        optimizer.zero_grad(set_to_none=True)
+        before = parameters.vector.detach().clone()
+        network(torch.ones(4, 3)).sum().backward()
+        parameters.collect()
+        optimizer.step()
+        assert not torch.equal(parameters.vector, before)

@@ -78,7 +78,9 @@ def test_activations_hold_every_group_and_agree_with_forward(case: Case) -> None
     assert list(found) == [group.name for group in network.graph.groups]
     for group in network.graph.groups:
         assert found[group.name].shape == (5, group.size)
-    assert torch.equal(found["readout"], network(x))
+    # A pass sums what `activations` stores in between, which may round otherwise in the last digit.
+    torch.testing.assert_close(found["readout"], network(x), rtol=0, atol=1e-12)
+    assert network.plan.passes or torch.equal(found["readout"], network(x))
     for name, tensor in x.items():
         assert torch.equal(found[name], tensor.reshape(5, -1))
     # Every group follows from the groups before it: here by hand, compartment by compartment.

@@ -118,5 +118,4 @@ def _run(
     """What every pass takes first: type, threads, edges, parameters, batch."""
     parameters = (weight.data_ptr(), 0 if bias is None else bias.data_ptr(), cable.data_ptr())
     addresses = (edges or branch.edges).addresses
-    wide = x.dtype == torch.float64
-    return wide, torch.get_num_threads(), addresses, (*parameters, branch.children, branch.slope), x.shape[1]
+    return *compiled.how(x), addresses, (*parameters, branch.children, branch.slope), x.shape[1]

@@ -64,21 +64,18 @@ def can_run(weight: Tensor) -> bool:
 def tiles(x: Tensor) -> Tensor:
     """The values (units, batch), of any strides, as the passes read them, the batch padded with zeros."""
     units, batch = x.shape
-    wide = x.dtype == torch.float64
+    wide, threads = how(x)
     lanes = native.lanes(wide)
     packed = torch.empty(units * -(-batch // lanes) * lanes, dtype=x.dtype)
-    native.pack(wide, torch.get_num_threads(), x.data_ptr(), units, batch, *x.stride(), packed.data_ptr())
+    native.pack(wide, threads, x.data_ptr(), units, batch, *x.stride(), packed.data_ptr())
     return packed
 
 
 def multiply(edges: Edges, weight: Tensor, x: Tensor) -> Tensor:
     """u[r] = sum of w[e] x[c] over the edges e = (r, c)."""
-    batch = x.shape[1]
-    result = x.new_empty((len(edges.pointers) - 1, batch))
+    result = x.new_empty((len(edges.pointers) - 1, x.shape[1]))
     packed, weight = tiles(x), weight.contiguous()
-    native.product(
-        *_run(x), edges.addresses, batch, weight.data_ptr(), packed.data_ptr(), result.data_ptr()
-    )  # fmt: skip
+    native.product(*how(x), edges.addresses, x.shape[1], weight.data_ptr(), packed.data_ptr(), result.data_ptr())
     return result
 
 
@@ -86,10 +83,10 @@ def dots(edges: Edges, g: Tensor, x: Tensor) -> Tensor:
     """d[e] = sum of g[r] x[c] over the batch."""
     result = x.new_empty(edges.columns.shape)
     packed, g = tiles(x), g.contiguous()
-    native.dots(*_run(x), edges.addresses, x.shape[1], g.data_ptr(), packed.data_ptr(), result.data_ptr())
+    native.dots(*how(x), edges.addresses, x.shape[1], g.data_ptr(), packed.data_ptr(), result.data_ptr())
     return result
 
 
-def _run(x: Tensor) -> tuple[bool, int]:
+def how(x: Tensor) -> tuple[bool, int]:
     """The type of the numbers and how many threads share the work: what every pass takes first."""
     return x.dtype == torch.float64, torch.get_num_threads()

@@ -233,33 +233,33 @@ PyObject* py_pack(PyObject*, PyObject* args) {
     });
 }
 
-PyObject* py_product(PyObject*, PyObject* args) {
+// A pass over a projection by itself, of two arrays into a third: pass(number, edges, batch, arrays, begin, end).
+template <class Pass> PyObject* alone(PyObject* args, Pass pass) {
     int wide, threads;
     long long batch;
     EdgesGiven e;
-    Address w, x, u;
-    if (!PyArg_ParseTuple(args, "pi" EDGES_FORMAT "LKKK", &wide, &threads, EDGES_OF(e), &batch, &w, &x, &u)) return nullptr;
+    Address arrays[3];
+    if (!PyArg_ParseTuple(args, "pi" EDGES_FORMAT "LKKK", &wide, &threads, EDGES_OF(e), &batch, &arrays[0], &arrays[1],
+                          &arrays[2]))
+        return nullptr;
     return for_type(wide, [&](auto number) {
-        using T = decltype(number);
         const Edges edges = e.edges();
-        over_rows(edges, 1, batch, threads, [&](int64_t begin, int64_t end) {
-            CALL(product, edges, batch, at<const T*>(w), at<const T*>(x), at<T*>(u), begin, end);
-        });
+        over_rows(edges, 1, batch, threads,
+                  [&](int64_t begin, int64_t end) { pass(number, edges, batch, arrays, begin, end); });
+    });
+}
+
+PyObject* py_product(PyObject*, PyObject* args) {
+    return alone(args, [](auto number, const Edges& edges, int64_t batch, const Address* a, int64_t begin, int64_t end) {
+        using T = decltype(number);
+        CALL(product, edges, batch, at<const T*>(a[0]), at<const T*>(a[1]), at<T*>(a[2]), begin, end);
     });
 }
 
 PyObject* py_dots(PyObject*, PyObject* args) {
-    int wide, threads;
-    long long batch;
-    EdgesGiven e;
-    Address g, x, d;
-    if (!PyArg_ParseTuple(args, "pi" EDGES_FORMAT "LKKK", &wide, &threads, EDGES_OF(e), &batch, &g, &x, &d)) return nullptr;
-    return for_type(wide, [&](auto number) {
+    return alone(args, [](auto number, const Edges& edges, int64_t batch, const Address* a, int64_t begin, int64_t end) {
         using T = decltype(number);
-        const Edges edges = e.edges();
-        over_rows(edges, 1, batch, threads, [&](int64_t begin, int64_t end) {
-            CALL(edge_dots, edges, batch, at<const T*>(g), at<const T*>(x), at<T*>(d), begin, end);
-        });
+        CALL(edge_dots, edges, batch, at<const T*>(a[0]), at<const T*>(a[1]), at<T*>(a[2]), begin, end);
     });
 }
 

@@ -139,6 +139,14 @@ template <class Work> inline void with_vectors(int count, Work work) {
     }
 }
 
+// Calls work(n, t, from) for every tile of a batch: n is its number of vectors as a constant, `from` where it begins.
+template <class T, class Work> inline void each_tile(const T* values, int64_t batch, int64_t units, Work work) {
+    for (int64_t k = 0; k < tiles<T>(batch); k++) {
+        const Tile t = tile<T>(batch, k);
+        with_vectors(t.vectors, [&](auto n) { work(n, t, values + t.first * units); });
+    }
+}
+
 // `samples` numbers of a row of a plain array, padded with zeros.
 template <class T, int N> inline void read_row(const T* row, int64_t samples, Vector<T>* into) {
     if (samples == N * Simd<T>::L) {
@@ -255,39 +263,31 @@ inline void each_row(const Edges& edges, int64_t begin, int64_t end, Work work, 
 // u[t] = sum of w[e] x[s]: tiles of x -> (rows, batch).
 template <class T>
 void product(const Edges& edges, int64_t batch, const T* w, const T* x, T* u, int64_t begin, int64_t end) {
-    for (int64_t k = 0; k < tiles<T>(batch); k++) {
-        const Tile t = tile<T>(batch, k);
-        const T* from = x + t.first * edges.sources;
-        with_vectors(t.vectors, [&](auto n) {
-            constexpr int N = decltype(n)::value;
-            const auto one = [&](int32_t row) {
-                Vector<T> acc[N] = {};
-                gather<T, N>(edges, row, w, from, acc);
-                write_row<T, N>(u + row * batch + t.first, t.samples, acc);
-            };
-            each_row<T>(edges, begin, end, one, w);
-        });
-    }
+    each_tile(x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
+        constexpr int N = decltype(n)::value;
+        const auto one = [&](int32_t row) {
+            Vector<T> acc[N] = {};
+            gather<T, N>(edges, row, w, from, acc);
+            write_row<T, N>(u + row * batch + t.first, t.samples, acc);
+        };
+        each_row<T>(edges, begin, end, one, w);
+    });
 }
 
 // d[e] = sum of g[t] x[s] over the batch: (rows, batch) and tiles of x -> (edges,).
 template <class T>
 void edge_dots(const Edges& edges, int64_t batch, const T* g, const T* x, T* d, int64_t begin, int64_t end) {
-    for (int64_t k = 0; k < tiles<T>(batch); k++) {
-        const Tile t = tile<T>(batch, k);
-        const T* from = x + t.first * edges.sources;
-        with_vectors(t.vectors, [&](auto n) {
-            constexpr int N = decltype(n)::value;
-            const auto one = [&](int32_t row) {
-                Vector<T> of_row[N];
-                read_row<T, N>(g + row * batch + t.first, t.samples, of_row);
-                dots<T, N>(edges, row, from, of_row, [&](int32_t j, int count, Vector<T> found) {
-                    store_some(d + j, count, k ? load_some(d + j, count) + found : found);
-                });
-            };
-            each_row<T>(edges, begin, end, one, d);
-        });
-    }
+    each_tile(x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
+        constexpr int N = decltype(n)::value;
+        const auto one = [&](int32_t row) {
+            Vector<T> of_row[N];
+            read_row<T, N>(g + row * batch + t.first, t.samples, of_row);
+            dots<T, N>(edges, row, from, of_row, [&](int32_t j, int count, Vector<T> found) {
+                store_some(d + j, count, t.first ? load_some(d + j, count) + found : found);
+            });
+        };
+        each_row<T>(edges, begin, end, one, d);
+    });
 }
 
 // --- dendrites of full trees in one pass ----------------------------------------------------------------------------
@@ -301,36 +301,32 @@ void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, 
                     int64_t begin, int64_t end) {
     constexpr int L = Simd<T>::L;
     const int64_t row_bits = vectors<T>(batch);
-    for (int64_t k = 0; k < tiles<T>(batch); k++) {
-        const Tile t = tile<T>(batch, k);
-        const T* from = x + t.first * edges.sources;
-        with_vectors(t.vectors, [&](auto n) {
-            constexpr int N = decltype(n)::value;
-            Vector<T> sum[N] = {};
-            int64_t parent = begin / branch.children, last = begin + branch.children - 1;  // its last dendrite
-            const auto one = [&](int32_t row) {
-                Vector<T> u[N];
-                UNROLL
-                for (int v = 0; v < N; v++) u[v] = all(branch.bias ? branch.bias[row] : T(0));
-                gather<T, N>(edges, row, branch.weights, from, u);
-                const Vector<T> cable = all(branch.cables[row]);
-                Bits* of_row = bits + row * row_bits + t.first / L;
-                UNROLL
-                for (int v = 0; v < N; v++) {
-                    of_row[v] = not_above_zero<T>(u[v]);
-                    // A slope of zero is a choice, not a product: 0 times infinity is no number.
-                    const Vector<T> below = branch.slope == 0 ? Vector<T>{} : all(branch.slope) * u[v];
-                    sum[v] += cable * chosen<T>(of_row[v], below, u[v]);
-                }
-                if (row != last) return;
-                write_row<T, N>(total + parent * batch + t.first, t.samples, sum);
-                UNROLL
-                for (int v = 0; v < N; v++) sum[v] = Vector<T>{};
-                parent++, last += branch.children;
-            };
-            each_row<T>(edges, begin, end, one, branch.weights);
-        });
-    }
+    each_tile(x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
+        constexpr int N = decltype(n)::value;
+        Vector<T> sum[N] = {};
+        int64_t parent = begin / branch.children, last = begin + branch.children - 1;  // its last dendrite
+        const auto one = [&](int32_t row) {
+            Vector<T> u[N];
+            UNROLL
+            for (int v = 0; v < N; v++) u[v] = all(branch.bias ? branch.bias[row] : T(0));
+            gather<T, N>(edges, row, branch.weights, from, u);
+            const Vector<T> cable = all(branch.cables[row]);
+            Bits* of_row = bits + row * row_bits + t.first / L;
+            UNROLL
+            for (int v = 0; v < N; v++) {
+                of_row[v] = not_above_zero<T>(u[v]);
+                // A slope of zero is a choice, not a product: 0 times infinity is no number.
+                const Vector<T> below = branch.slope == 0 ? Vector<T>{} : all(branch.slope) * u[v];
+                sum[v] += cable * chosen<T>(of_row[v], below, u[v]);
+            }
+            if (row != last) return;
+            write_row<T, N>(total + parent * batch + t.first, t.samples, sum);
+            UNROLL
+            for (int v = 0; v < N; v++) sum[v] = Vector<T>{};
+            parent++, last += branch.children;
+        };
+        each_row<T>(edges, begin, end, one, branch.weights);
+    });
 }
 
 // Gradients of weights, biases and cables from that of the cable sum, (parents, batch).
@@ -342,36 +338,32 @@ void branch_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
                      const Bits* bits, const Gradients<T>& gradients, int64_t begin, int64_t end) {
     constexpr int L = Simd<T>::L;
     const int64_t row_bits = vectors<T>(batch);
-    for (int64_t k = 0; k < tiles<T>(batch); k++) {
-        const Tile t = tile<T>(batch, k);
-        const T* from = x + t.first * edges.sources;
-        with_vectors(t.vectors, [&](auto n) {
-            constexpr int N = decltype(n)::value;
-            const auto one = [&](int32_t row) {
-                Vector<T> slopes[N], over_batch{};
-                read_row<T, N>(g + branch.parent(row) * batch + t.first, t.samples, slopes);
-                const Bits* of_row = bits + row * row_bits + t.first / L;
-                UNROLL
-                for (int v = 0; v < N; v++) {
-                    const Vector<T> below = branch.slope == 0 ? Vector<T>{} : all(branch.slope) * slopes[v];
-                    slopes[v] = chosen<T>(of_row[v], below, slopes[v]);
-                    over_batch += slopes[v];
-                }
-                const T cable = branch.cables[row], of_bias = sum<T>(over_batch);
-                Vector<T> by_weight{};
-                dots<T, N>(edges, row, from, slopes, [&](int32_t j, int count, Vector<T> found) {
-                    const Vector<T> of_weights = all(cable) * found;
-                    T* into = gradients.weights + j;
-                    store_some(into, count, k ? load_some(into, count) + of_weights : of_weights);
-                    by_weight += load_some(branch.weights + j, count) * found;
-                });
-                const T of_cable = sum<T>(by_weight) + (branch.bias ? branch.bias[row] * of_bias : T(0));
-                gradients.cables[row] = k ? gradients.cables[row] + of_cable : of_cable;
-                gradients.bias[row] = k ? gradients.bias[row] + cable * of_bias : cable * of_bias;
-            };
-            each_row<T>(edges, begin, end, one, branch.weights, gradients.weights);
-        });
-    }
+    each_tile(x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
+        constexpr int N = decltype(n)::value;
+        const auto one = [&](int32_t row) {
+            Vector<T> slopes[N], over_batch{};
+            read_row<T, N>(g + branch.parent(row) * batch + t.first, t.samples, slopes);
+            const Bits* of_row = bits + row * row_bits + t.first / L;
+            UNROLL
+            for (int v = 0; v < N; v++) {
+                const Vector<T> below = branch.slope == 0 ? Vector<T>{} : all(branch.slope) * slopes[v];
+                slopes[v] = chosen<T>(of_row[v], below, slopes[v]);
+                over_batch += slopes[v];
+            }
+            const T cable = branch.cables[row], of_bias = sum<T>(over_batch);
+            Vector<T> by_weight{};
+            dots<T, N>(edges, row, from, slopes, [&](int32_t j, int count, Vector<T> found) {
+                const Vector<T> of_weights = all(cable) * found;
+                T* into = gradients.weights + j;
+                store_some(into, count, t.first ? load_some(into, count) + of_weights : of_weights);
+                by_weight += load_some(branch.weights + j, count) * found;
+            });
+            const T of_cable = sum<T>(by_weight) + (branch.bias ? branch.bias[row] * of_bias : T(0));
+            gradients.cables[row] = t.first ? gradients.cables[row] + of_cable : of_cable;
+            gradients.bias[row] = t.first ? gradients.bias[row] + cable * of_bias : cable * of_bias;
+        };
+        each_row<T>(edges, begin, end, one, branch.weights, gradients.weights);
+    });
 }
 
 // Gradient of x: edges sorted by source, their columns being dendrites; tiles of g -> (sources, batch).
@@ -380,25 +372,21 @@ void branch_sources(const Edges& edges, const Branch<T>& branch, int64_t batch, 
                     T* gradient, int64_t begin, int64_t end) {
     constexpr int L = Simd<T>::L;
     const int64_t row_bits = vectors<T>(batch), parents = edges.sources / branch.children;
-    for (int64_t k = 0; k < tiles<T>(batch); k++) {
-        const Tile t = tile<T>(batch, k);
-        const T* from = g + t.first * parents;
-        with_vectors(t.vectors, [&](auto n) {
-            constexpr int N = decltype(n)::value;
-            for (int64_t row = begin; row < end; row++) {
-                Vector<T> acc[N] = {};
-                for (int32_t j = edges.pointers[row]; j < edges.pointers[row + 1]; j++) {
-                    const int32_t dendrite = edges.columns[j];
-                    const T strength = branch.weights[edges.numbers[j]] * branch.cables[dendrite];
-                    const Vector<T> above = all(strength), below = all(branch.slope == 0 ? T(0) : branch.slope * strength);
-                    const Bits* of_dendrite = bits + dendrite * row_bits + t.first / L;
-                    const T* of_parent = from + branch.parent(dendrite) * (N * L);
-                    UNROLL
-                    for (int v = 0; v < N; v++)
-                        acc[v] += chosen<T>(of_dendrite[v], below, above) * load(of_parent + v * L);
-                }
-                write_row<T, N>(gradient + row * batch + t.first, t.samples, acc);
+    each_tile(g, batch, parents, [&](auto n, const Tile& t, const T* from) {
+        constexpr int N = decltype(n)::value;
+        for (int64_t row = begin; row < end; row++) {
+            Vector<T> acc[N] = {};
+            for (int32_t j = edges.pointers[row]; j < edges.pointers[row + 1]; j++) {
+                const int32_t dendrite = edges.columns[j];
+                const T strength = branch.weights[edges.numbers[j]] * branch.cables[dendrite];
+                const Vector<T> above = all(strength), below = all(branch.slope == 0 ? T(0) : branch.slope * strength);
+                const Bits* of_dendrite = bits + dendrite * row_bits + t.first / L;
+                const T* of_parent = from + branch.parent(dendrite) * (N * L);
+                UNROLL
+                for (int v = 0; v < N; v++)
+                    acc[v] += chosen<T>(of_dendrite[v], below, above) * load(of_parent + v * L);
             }
-        });
-    }
+            write_row<T, N>(gradient + row * batch + t.first, t.samples, acc);
+        }
+    });
 }

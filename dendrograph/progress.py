@@ -15,7 +15,7 @@ class Reporter(Protocol):
         """Training begins: `epochs` in all, `done` of them before, `samples` in each."""
 
     def batch(self, epoch: int, seen: int, loss: float, accuracy: float) -> None:
-        """So many samples of this epoch are done; loss and accuracy are their means."""
+        """So many samples of this epoch are done; the loss is their mean, the accuracy may be some batches older."""
 
     def epoch(self, row: Mapping[str, float]) -> None:
         """An epoch is done: its row of the history."""

@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 
 from dendrograph import record
 from dendrograph.config import TrainConfig
-from dendrograph.data import Dataset, Split, add_noise, batch_of, class_by_class, split_validation
+from dendrograph.data import Dataset, Split, add_noise, batches_at, class_by_class, split_validation
 from dendrograph.errors import DataError, DendrographError, RunError, TrainingError
 from dendrograph.evaluation import evaluate
 from dendrograph.flat import FlatParameters
@@ -88,7 +88,7 @@ def train(
         network.eval()
         show.note(f"{run.folder}: the run has ended; nothing to do")
         return run
-    parameters = FlatParameters(network, more=2)  # the loss of a batch, and how many answers were right
+    parameters = FlatParameters(network, more=1)  # the loss of a batch
     optimizer = _optimizer(parameters.vector, config)
     try:
         # Dropout draws from PyTorch's global random numbers: the caller finds them as they were.
@@ -241,12 +241,14 @@ def _epoch(loop: _Loop, epoch: int) -> tuple[float, float]:
     torch.manual_seed(derived_seed(config.seed, "dropout" if ranks.first else f"dropout {ranks.rank}", epoch))
     order = _order(training, config, epoch)
     device = next(network.parameters()).device
-    seen, loss_sum, right = 0, 0.0, 0
+    parts = order.split(config.batch_size)
+    shares = [rows[ranks.share(len(rows))] for rows in parts]
+    seen, loss_sum = 0, 0.0
+    score = _Score(ranks)
     network.train()
-    for rows in order.split(config.batch_size):
+    for rows, (inputs, labels) in zip(parts, batches_at(training, loop.scale, shares, device), strict=True):
         number = len(rows)
-        inputs, labels = batch_of(training, loop.scale, rows[ranks.share(number)], device)
-        value, correct = _step(loop, inputs, labels, number)
+        value = _step(loop, inputs, labels, number, score)
         if not math.isfinite(value):
             place = _first_not_finite(network, inputs)
             raise TrainingError(
@@ -254,32 +256,58 @@ def _epoch(loop: _Loop, epoch: int) -> tuple[float, float]:
             )
         seen += number
         loss_sum += value * number
-        right += correct
-        loop.show.batch(epoch, seen, loss_sum / seen, right / seen)
-    return loss_sum / seen, right / seen
+        loop.show.batch(epoch, seen, loss_sum / seen, score.accuracy(last=seen == len(order)))
+    return loss_sum / seen, score.accuracy(last=True)
 
 
-def _step(loop: _Loop, inputs: Mapping[str, Tensor], labels: Tensor, number: int) -> tuple[float, int]:
+def _step(loop: _Loop, inputs: Mapping[str, Tensor], labels: Tensor, number: int, score: _Score) -> float:
     """One step on this process's share of a batch of so many samples.
 
-    Gives the mean loss of the whole batch and how many answers were right, before the step. No step is made where the
-    loss is not finite.
+    Gives the mean loss of the whole batch, before the step. No step is made where the loss is not finite.
     """
     parameters, ranks = loop.parameters, loop.ranks
     logits = loop.network(inputs)
-    correct = (logits.detach().contiguous().argmax(1) == labels).sum()
+    score.add(logits.detach(), labels, number)
     loss = cross_entropy(logits, labels) if ranks.size == 1 else cross_entropy(logits, labels, reduction="sum") / number
     loss.backward()
     parameters.collect()
     if ranks.size == 1:
-        value, right = loss.item(), int(correct)
+        value = loss.item()
     else:
-        parameters.message[-2:] = torch.stack([loss.detach(), correct.to(loss.dtype)])
+        parameters.message[-1] = loss.detach()
         ranks.sum(parameters.message)
-        value, right = parameters.message[-2].item(), int(parameters.message[-1])
+        value = parameters.message[-1].item()
     if math.isfinite(value):
         loop.optimizer.step()
-    return value, right
+    return value
+
+
+class _Score:
+    """How many answers of an epoch were right, counted for some batches at a time: it costs calls, not arithmetic."""
+
+    BATCHES = 32
+
+    def __init__(self, ranks: Ranks) -> None:
+        self._ranks = ranks
+        self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._samples = 0  # with those that wait
+        self._right = self._counted = 0
+
+    def add(self, logits: Tensor, labels: Tensor, number: int) -> None:
+        """This process's share of a batch of so many samples."""
+        self._waiting.append((logits, labels))
+        self._samples += number
+
+    def accuracy(self, last: bool) -> float:
+        """Of the batches that have been counted; of all of them at the `last`."""
+        if self._waiting and (last or not self._counted or len(self._waiting) == self.BATCHES):
+            logits, labels = (torch.cat(parts) for parts in zip(*self._waiting, strict=True))
+            right = (logits.argmax(1) == labels).sum()
+            self._ranks.sum(right)
+            self._right += int(right)
+            self._counted = self._samples
+            self._waiting.clear()
+        return self._right / max(1, self._counted)
 
 
 def _splits(data: Dataset, config: TrainConfig) -> tuple[Split, Split, Split]:

@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy, softmax
 from dendrograph import DendriticNetwork, Morphology, TrainConfig, build, compile, datasets, train
 from dendrograph.cli import main
 from dendrograph.config import OPTIMIZERS
-from dendrograph.data import batch_of, split_validation
+from dendrograph.data import batches_at, split_validation
 from dendrograph.dataset import Dataset, Split
 from dendrograph.errors import DataError, DendrographError, RunError, TrainingError
 from dendrograph.evaluation import evaluate
@@ -53,11 +53,11 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.Tens
     kept: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def watched(*arguments: Any) -> Any:
-        inputs, labels = batch_of(*arguments)
-        kept.append((inputs["image"].clone(), labels.clone()))
-        return inputs, labels
+        for inputs, labels in batches_at(*arguments):
+            kept.append((inputs["image"].clone(), labels.clone()))
+            yield inputs, labels
 
-    monkeypatch.setattr("dendrograph.training.batch_of", watched)
+    monkeypatch.setattr("dendrograph.training.batches_at", watched)
     return kept
 
 

@@ -18,6 +18,7 @@ import torch
 from dendrograph.datafiles import KNOWN, data_folder, load_known, read_npz
 from dendrograph.dataset import Dataset, Split, assemble
 from dendrograph.errors import DataError, did_you_mean
+from dendrograph.kernels import compiled
 
 __all__ = [
     "NAMES",
@@ -188,19 +189,26 @@ def batches_at(
     together = max(1, BLOCK // max(1, numbers * max((len(part) for part in parts), default=1)))
     for start in range(0, len(parts), together):
         block = parts[start : start + together]
-        taken = split.take(torch.cat(list(block)).to(split.labels.device))
-        if device is not None:
-            taken = taken.to(device)
+        rows = torch.cat(list(block)).to(split.labels.device)
         sizes = [len(part) for part in block]
-        streams = [_scaled(tensor, scale).split(sizes) for tensor in taken.inputs.values()]
-        for labels, *inputs in zip(taken.labels.split(sizes), *streams, strict=True):
-            yield dict(zip(taken.inputs, inputs, strict=True)), labels
+        labels = split.labels.index_select(0, rows).to(device).split(sizes)
+        streams = [_floats(tensor, rows, scale, device).split(sizes) for tensor in split.inputs.values()]
+        for of_batch, *inputs in zip(labels, *streams, strict=True):
+            yield dict(zip(split.inputs, inputs, strict=True)), of_batch
 
 
 def class_by_class(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """An order for sequential learning: all samples of class 0, then of class 1, and so on, shuffled within each."""
     shuffled = torch.randperm(len(labels), generator=generator)
     return shuffled[labels[shuffled].argsort(stable=True)]
+
+
+def _floats(samples: torch.Tensor, rows: torch.Tensor, scale: float, device: torch.device | str | None) -> torch.Tensor:
+    """The samples at `rows`, scaled, on a device; what crosses to it is the bytes."""
+    there = samples.device if device is None else torch.device(device)
+    if compiled.native is not None and samples.dtype == torch.uint8 and samples.device.type == there.type == "cpu":
+        return compiled.rows(samples, rows, scale)
+    return _scaled(samples.index_select(0, rows).to(there), scale)
 
 
 def _scaled(tensor: torch.Tensor, scale: float) -> torch.Tensor:

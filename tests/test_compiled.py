@@ -588,3 +588,22 @@ def test_agreement_with_the_other_kernels_on_one_projection(instruction_set: str
         torch.testing.assert_close(found, fused.apply(weight, x, targets, drawn.branch.edges), rtol=0, atol=1e-12)
         plain = reference.apply(weight, x, targets, *reference.prepare(drawn.projection))
         torch.testing.assert_close(found, plain, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (3,), (1,), (32, 32, 3)], ids=str)
+def test_samples_of_bytes_become_floats_as_by_pytorch(shape: tuple[int, ...], instruction_set: str) -> None:
+    generator = torch.Generator().manual_seed(1)
+    samples = torch.randint(256, (50, *shape), generator=generator, dtype=torch.uint8)
+    for numbers in ([], [49], [0, 0, 7], list(range(49, -1, -1)) * 20):
+        rows = torch.tensor(numbers, dtype=torch.int64)
+        for scale in (255.0, 16.0, 1.0):
+            assert torch.equal(compiled.rows(samples, rows, scale), samples[rows].float() / scale)
+    strided = samples.flip(0)
+    assert torch.equal(compiled.rows(strided, torch.arange(50), 255.0), strided.float() / 255.0)
+
+
+@built_only
+@pytest.mark.parametrize("number", [-1, 5, 2**40])
+def test_a_sample_that_is_not_there_is_refused(number: int) -> None:
+    with pytest.raises(IndexError, match=f"sample {number} of 5"):
+        compiled.rows(torch.zeros((5, 4), dtype=torch.uint8), torch.tensor([0, number]), 1.0)

@@ -87,6 +87,23 @@ def dots(edges: Edges, g: Tensor, x: Tensor) -> Tensor:
     return result
 
 
+def rows(samples: Tensor, numbers: Tensor, scale: float) -> Tensor:
+    """Samples of bytes as a batch of floats, each divided by `scale`: what a training step reads first.
+
+    One pass instead of three: gathered, converted and divided one after the other, a batch of images costs a tenth of a
+    small network's step. Shapes (samples, *shape), (batch,) -> (batch, *shape), float32.
+
+    Raises:
+        IndexError: there is no sample of such a number.
+    """
+    samples, numbers = samples.contiguous(), numbers.to(torch.int64).contiguous()
+    result = torch.empty((len(numbers), *samples.shape[1:]), dtype=torch.float32)
+    size = samples[:1].numel()
+    addresses = (tensor.data_ptr() for tensor in (samples, numbers, result))
+    native.rows(torch.get_num_threads(), *addresses, len(samples), len(numbers), size, scale)
+    return result
+
+
 def how(x: Tensor) -> tuple[bool, int]:
     """The type of the numbers and how many threads share the work: what every pass takes first."""
     return x.dtype == torch.float64, torch.get_num_threads()

@@ -233,6 +233,29 @@ PyObject* py_pack(PyObject*, PyObject* args) {
     });
 }
 
+PyObject* py_rows(PyObject*, PyObject* args) {
+    int threads;
+    Address from, numbers, to;
+    long long samples, count, size;
+    double scale;
+    if (!PyArg_ParseTuple(args, "iKKKLLLd", &threads, &from, &numbers, &to, &samples, &count, &size, &scale))
+        return nullptr;
+    const int64_t* wanted = at<const int64_t*>(numbers);
+    for (int64_t i = 0; i < count; i++)
+        if (wanted[i] < 0 || wanted[i] >= samples)
+            return PyErr_Format(PyExc_IndexError, "sample %lld of %lld", (long long)wanted[i], samples);
+    Py_BEGIN_ALLOW_THREADS
+    using T = float;
+    const int parts = int(std::clamp<int64_t>(count * size / (WORTH_A_THREAD / 16), 1, threads));
+    auto work = [&](int part) {
+        const int64_t begin = count * part / parts, end = count * (part + 1) / parts;
+        CALL(rows, at<const uint8_t*>(from), wanted, size, T(scale), at<T*>(to), begin, end);
+    };
+    in_parallel(parts, work);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 // A pass over a projection by itself, of two arrays into a third: pass(number, edges, batch, arrays, begin, end).
 template <class Pass> PyObject* alone(PyObject* args, Pass pass) {
     int wide, threads;
@@ -356,6 +379,7 @@ PyObject* py_use(PyObject*, PyObject* args) {
 
 PyMethodDef METHODS[] = {
     {"pack", py_pack, METH_VARARGS, "Values (units, batch) of any strides into tiles."},
+    {"rows", py_rows, METH_VARARGS, "Samples of bytes, gathered and scaled."},
     {"product", py_product, METH_VARARGS, "u[t] = sum of w[e] x[s]."},
     {"dots", py_dots, METH_VARARGS, "d[e] = sum of g[t] x[s] over the batch."},
     {"branch_forward", py_branch_forward, METH_VARARGS, "Synapses, bias, nonlinearity and cable sum."},

@@ -194,6 +194,20 @@ template <class T> void pack(const Values<T>& x, T* to, int64_t unit0, int64_t u
     }
 }
 
+// --- samples of bytes -----------------------------------------------------------------------------------------------
+
+// to = bytes / scale for the samples `numbers`, of so many bytes each, one after the other.
+template <class T>
+void rows(const uint8_t* from, const int64_t* numbers, int64_t size, T scale, T* to, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+        const uint8_t* next = from + numbers[std::min(row + 2, end - 1)] * size;
+        for (int64_t i = 0; i < size; i += 64) __builtin_prefetch(next + i);
+        const uint8_t* sample = from + numbers[row] * size;
+        T* into = to + row * size;
+        for (int64_t i = 0; i < size; i++) into[i] = T(sample[i]) / scale;
+    }
+}
+
 // --- one compartment ------------------------------------------------------------------------------------------------
 
 // acc += sum of w x over the edges of a row.

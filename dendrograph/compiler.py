@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from dendrograph import memory, wiring
-from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean
+from dendrograph import fields, memory, wiring
+from dendrograph.declared import FREE, SHUNTING
+from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, WiringError, clip, did_you_mean
 from dendrograph.graph import Field, Graph, Group, Projection, Role
+from dendrograph.layers import sign_from
 from dendrograph.morphology import Compartment, Morphology, Shape, Synapses
 from dendrograph.reading import flow
 from dendrograph.tree import Branching, branchings
@@ -35,6 +37,7 @@ class Population:
     neuron: Compartment
     count: int
     scope: Mapping[str, str]
+    sign: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Source:
 
     group: str
     shape: tuple[int, ...]
+    sign: str = FREE  # of all synapses that draw from it
 
     @property
     def size(self) -> int:
@@ -63,7 +67,7 @@ class Source:
 def compile(
     morphology: Morphology,
     inputs: Shape | int | Mapping[str, Shape | int] | None = None,
-    classes: int = 10,
+    classes: int | None = 10,
     seed: int = 0,
     memory_limit: int | None = None,
 ) -> Graph:
@@ -73,7 +77,7 @@ def compile(
         morphology: what `load` gives.
         inputs: shape of one sample, such as `(28, 28)`, `(32, 32, 3)` or `784`; a mapping of stream to shape where the
             morphology declares several streams. Streams whose shape the morphology declares may be left out.
-        classes: units of the readout.
+        classes: units of the readout; None for a network without one, whose output is the last layer's somata.
         seed: of the wiring (and, by default, of the initial weights).
         memory_limit: bytes that training may take; by default what this machine has available.
 
@@ -82,7 +86,7 @@ def compile(
         DendrographError: a network that does not fit in memory; nothing has been allocated by then.
         WiringError: the wiring is not what the morphology declares (never, unless a rule is broken).
     """
-    classes, seed = _whole("classes", classes, 1), _whole("the seed", seed, 0)
+    classes, seed = None if classes is None else _whole("classes", classes, 1), _whole("the seed", seed, 0)
     morphology = morphology.checked()
     shapes = _bind_inputs(morphology, inputs)
     populations = tuple(_populations(morphology))
@@ -128,21 +132,25 @@ def compile(
                     compartment.integration,
                     compartment.bias,
                     compartment.dropout,
+                    compartment.normalisation,
                 )
             )
             if place.parent is not None:
                 parent = f"{population.name}/{places[place.parent].name}"
-                project(_cable_projection(name, parent, size, compartment))
+                reduce = _reduction(places[place.parent].compartment)
+                project(_cable_projection(name, parent, size, compartment, reduce))
         sources[population.name] = _soma_of(population)
     last = sources[populations[-1].name]
-    readout = morphology.readout
-    project(
-        Projection(f"{last.group}->readout", "synapse", last.group, "readout", last.size, classes, readout.init, None)
-    )
-    add(Group("readout", "readout", "readout", classes, 0, 0, classes, bias=readout.bias))
+    if classes is not None:
+        name, readout = f"{last.group}->readout", morphology.readout
+        project(
+            Projection(name, "synapse", last.group, "readout", last.size, classes, readout.init, None, sign=last.sign)
+        )
+        add(Group("readout", "readout", "readout", classes, 0, 0, classes, bias=readout.bias))
     order = {name: position for position, name in enumerate(groups)}
     projections.sort(key=lambda projection: order[projection.target])
-    graph = Graph(morphology.name, tuple(groups.values()), tuple(projections), shapes, classes, seed, morphology)
+    outputs = last.size if classes is None else classes
+    graph = Graph(morphology.name, tuple(groups.values()), tuple(projections), shapes, outputs, seed, morphology)
     verify(graph)
     return graph
 
@@ -159,7 +167,7 @@ def _whole(what: str, value: int, minimum: int) -> int:
 
 
 def _soma_of(population: Population) -> Source:
-    return Source(f"{population.name}/{population.neuron.name}", (population.count,))
+    return Source(f"{population.name}/{population.neuron.name}", (population.count,), population.sign)
 
 
 def _bind_inputs(
@@ -220,20 +228,21 @@ def _as_shape(found: Any) -> Shape | None:
 def _populations(morphology: Morphology) -> Iterator[Population]:
     """The layers, stacks and repeats unfolded."""
     for copy in morphology.copies():
-        yield Population(copy.name, morphology.neurons[copy.layer.neuron], copy.layer.count, copy.scope)
+        layer = copy.layer
+        yield Population(copy.name, morphology.neurons[layer.neuron], layer.count, copy.scope, layer.sign)
 
 
 def _refuse_what_does_not_fit(
     morphology: Morphology,
     shapes: Mapping[str, tuple[int, ...]],
     populations: tuple[Population, ...],
-    classes: int,
+    classes: int | None,
     limit: int | None,
 ) -> None:
     """Count synapses and compartments and compare with memory; check that each field has enough sources."""
     units = {stream: Source(stream, shape) for stream, shape in shapes.items()}
     inputs = sum(source.size for source in units.values())
-    sampled = dense = compartments = groups = 0
+    sampled = dense = messages = compartments = groups = 0
     faults: dict[int, Fault] = {}  # one for an entry of synapses, in however many layers it stands
     for population in populations:
         for place in branchings(population.neuron):
@@ -241,15 +250,24 @@ def _refuse_what_does_not_fit(
             groups += 1 + len(place.compartment.synapses)
             compartments += size
             sampled += size if place.parent is not None else 0
+            stored = _reduction(place.compartment) != "sum"
+            messages += stored * size * sum(dendrite.count for dendrite in place.compartment.dendrites)
+            if place.compartment.normalisation != "none" and size == 1:
+                problem = f"there is one such compartment in layer '{population.name}', which has no spread"
+                fault = place.compartment.where.fault(problem, "leave normalisation out", "normalisation")
+                faults.setdefault(id(place.compartment), fault)
             for synapses in place.compartment.synapses:
                 found = _presynaptic(synapses, population, units)
                 total = sum(source.size for source in found)
+                each = total if synapses.count == "all" else synapses.count
+                each *= found[0].channels if _takes_positions(synapses.field) else 1
+                messages += size * each * (stored or synapses.nonlinearity is not None)
                 if synapses.count == "all":
                     dense += size * total
                     continue
-                sampled += size * synapses.count * (found[0].channels if synapses.field in ("local", "global") else 1)
-                if fault := _too_few(synapses, found, population.name):
-                    faults.setdefault(id(synapses), fault)
+                sampled += size * each
+                if (wrong := _too_few(synapses, found, population.name)) is not None:
+                    faults.setdefault(id(synapses), wrong)
         units[population.name] = _soma_of(population)
         if groups > MOST_GROUPS:
             raise DendrographError(
@@ -257,8 +275,8 @@ def _refuse_what_does_not_fit(
                 "  compartments that are alike are written once, with a count"
             )
     Faults(faults.values()).raise_if_any()
-    dense += populations[-1].count * classes
-    needed = memory.needed(sampled, dense, inputs + compartments + classes)
+    dense += populations[-1].count * (classes or 0)
+    needed = memory.needed(sampled, dense, inputs + compartments + (classes or 0), messages)
     there = memory.available() if limit is None else limit
     if needed > there:
         asked = f"{_counted(sampled + dense)} synapses and cables, {_counted(compartments)} compartments and "
@@ -267,6 +285,11 @@ def _refuse_what_does_not_fit(
             f"{memory.shown(needed)} to train; {memory.shown(there)} of memory is available\n"
             "  ask for fewer somata, dendrites or synapses"
         )
+
+
+def _takes_positions(field: str) -> bool:
+    """Whether a field draws positions of one grid, each of which brings all of its channels."""
+    return field in ("local", "global") or (field in fields.OWN and fields.OWN[field].positions)
 
 
 def _counted(number: int) -> str:
@@ -282,7 +305,7 @@ def _too_few(synapses: Synapses, sources: list[Source], layer: str) -> Fault | N
     count = synapses.count
     assert isinstance(count, int)
     drawn_from = " and ".join(f"'{source.group.split('/')[0]}'" for source in sources)
-    if synapses.field in ("local", "global"):
+    if _takes_positions(synapses.field):
         if len(sources) > 1:
             problem = f"field '{synapses.field}' lies on one grid, but there are {len(sources)} sources"
             return synapses.where.fault(problem, "write an entry of synapses for each source", "from")
@@ -299,11 +322,27 @@ def _too_few(synapses: Synapses, sources: list[Source], layer: str) -> Fault | N
     return None
 
 
-def _cable_projection(child: str, parent: str, size: int, compartment: Compartment) -> Projection:
+def _reduction(target: Compartment) -> str:
+    """How messages onto a compartment are combined, projection by projection: a mean is a sum, divided in the end."""
+    return "sum" if target.integration == "mean" else target.integration
+
+
+def _cable_projection(child: str, parent: str, size: int, compartment: Compartment, reduce: str) -> Projection:
     children = np.arange(size, dtype=wiring.index_type(size))
-    pairs = (children, children // compartment.count)
+    cable = compartment.cable
     return Projection(
-        f"{child}->{parent}", "cable", child, parent, size, size // compartment.count, compartment.cable, pairs
+        f"{child}->{parent}",
+        "cable",
+        child,
+        parent,
+        size,
+        size // compartment.count,
+        cable.start,
+        (children, children // compartment.count),
+        reduce=reduce,
+        sign=cable.sign,
+        factor=cable.factor,
+        trainable=cable.trainable,
     )
 
 
@@ -337,7 +376,22 @@ def _synapse_projections(
             offset += source.size
             number = taken[source.group] = taken.get(source.group, 0) + 1
             name = f"{source.group}->{target}" + (f"#{number}" if number > 1 else "")
-            yield Projection(name, "synapse", source.group, target, source.size, size, synapses.init, pairs, field)
+            sign = sign_from(synapses, source.sign)
+            assert sign is not None, "the morphology was checked"
+            yield Projection(
+                name,
+                "synapse",
+                source.group,
+                target,
+                source.size,
+                size,
+                synapses.init,
+                pairs,
+                field,
+                reduce="sum" if sign == SHUNTING else _reduction(place.compartment),
+                nonlinearity=synapses.nonlinearity,
+                sign=sign,
+            )
 
 
 def _from_one(drawn: tuple[Indices, Indices], offset: int, size: int) -> tuple[Indices, Indices]:
@@ -367,7 +421,16 @@ def _draw(
         drawn = wiring.sample(total, targets, count, rng, synapses.replace)
         field = Field("random", count, count * targets, not synapses.replace)
         return field, (drawn.ravel(), _each(targets, count))
+    if synapses.field == "tiled":
+        field = Field("tiled", count, count * targets, count <= total, members=per_neuron)
+        return field, (wiring.tile(total, neurons, per_neuron, count).ravel(), _each(targets, count))
     grid, channels = sources[0].grid, sources[0].channels
+    if own := fields.OWN.get(synapses.field):
+        there = total // channels if own.positions else total
+        drawn = _own(own, fields.Request(count, neurons, per_neuron, there, grid, channels, rng))
+        fan_in = count * (channels if own.positions else 1)
+        units = wiring.spread_channels(drawn, channels if own.positions else 1)
+        return Field(own.name, fan_in, fan_in * targets), (units.ravel(), _each(targets, fan_in))
     neuron_centres, members = None, 0
     if synapses.field == "local":
         centres = wiring.scatter_centres(grid, targets, rng)
@@ -385,6 +448,31 @@ def _draw(
         synapses.field, fan_in, fan_in * targets, True, grid, channels, count, centres, neuron_centres, members
     )
     return field, (units.ravel(), _each(targets, fan_in))
+
+
+def _own(field: fields.OwnField, request: fields.Request) -> Indices:
+    """What a registered field draws, held to what it must be. Shape (compartments, count), each row sorted.
+
+    Raises:
+        WiringError: it is something else.
+    """
+    found = np.asarray(field.draw(request))
+    shape = (request.compartments, request.count)
+    named = f"field '{field.name}'"
+    if found.shape != shape or (found.size and found.dtype.kind not in "iu"):
+        raise WiringError(
+            f"{named} gave an array of shape {found.shape} that holds {found.dtype}\n"
+            f"  it was asked for whole numbers of shape {shape}, a row for each compartment"
+        )
+    if found.size and (found.min() < 0 or found.max() >= request.sources):
+        raise WiringError(
+            f"{named} drew sources {found.min()} to {found.max()}\n"
+            f"  there are {request.sources}, numbered from 0 to {request.sources - 1}"
+        )
+    drawn = np.sort(found, axis=1).astype(wiring.index_type(request.sources))
+    if (np.diff(drawn, axis=1) == 0).any():
+        raise WiringError(f"{named} drew a source twice for one compartment\n  each row holds a source once")
+    return drawn
 
 
 def _each(targets: int, fan_in: int) -> Indices:

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dendrograph.document import Document
 from dendrograph.errors import Faults, clip, did_you_mean
 from dendrograph.expressions import LARGEST
+from dendrograph.names import NAME_RULE, is_name
 from dendrograph.reading import Path, describe, flow
 
 PLACEHOLDER = ""  # what `slug` and `choice` return for a fault; checks that compare names pass over it
 SMALLEST, GREATEST = 1e-30, 1e30  # float32 holds these, and their products with weights of a usual size
-
-_SLUG = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
-_SLUG_RULE = "a name is a letter, then letters, digits, '-' and '_', 64 characters at most"
 
 
 class Cursor:
@@ -98,8 +95,8 @@ class Cursor:
             self.expected(f"a mapping of {what}", "begin each with its name and ':'" * isinstance(self.value, list))
             return {}
         for key in self.value:
-            if not _SLUG.match(key):
-                self.fault(f"'{clip(key)}' is no name", _SLUG_RULE, key, key=True)
+            if not is_name(key):
+                self.fault(f"'{clip(key)}' is no name", NAME_RULE, key, key=True)
             elif key in reserved:
                 self.fault(f"'{key}' is a word of the language", "choose another name", key, key=True)
         return {key: Cursor(self.document, self.faults, item, (*self.path, key)) for key, item in self.value.items()}
@@ -144,10 +141,10 @@ class Cursor:
     def slug(self) -> str:
         """A name: a letter, then letters, digits, `-` and `_`."""
         if not isinstance(self.value, str):
-            self.expected("a name", _SLUG_RULE)
+            self.expected("a name", NAME_RULE)
             return PLACEHOLDER
-        if not _SLUG.match(self.value):
-            self.fault(f"'{clip(self.value)}' is no name", _SLUG_RULE)
+        if not is_name(self.value):
+            self.fault(f"'{clip(self.value)}' is no name", NAME_RULE)
             return PLACEHOLDER
         return self.value
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dendrograph import memory
+from dendrograph.declared import FREE
 from dendrograph.library import shipped
 from dendrograph.morphology import load
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:  # `list` answers at once: it needs neither of them
     import numpy as np
     from numpy.typing import NDArray
 
-    from dendrograph.graph import Graph
+    from dendrograph.graph import Graph, Group, Projection
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -38,9 +39,8 @@ def describe(graph: Graph) -> str:
             group.role,
             f"{group.size:,}",
             str(group.stage),
-            " ".join([group.nonlinearity.name, *(f"{key}={value:g}" for key, value in group.nonlinearity.parameters)])
-            if group.role in ("soma", "dendrite")
-            else "-",
+            _integration(group) if group.role in ("soma", "dendrite") else "-",
+            group.nonlinearity.shown if group.role in ("soma", "dendrite") else "-",
             f"{group.size if group.bias else 0:,}",
         )
         for group in graph.groups
@@ -52,7 +52,7 @@ def describe(graph: Graph) -> str:
             projection.field.rule if projection.field else "all" if projection.all_to_all else "tree",
             f"{projection.edges:,}",
             _fan_in(projection.fan_in()),
-            projection.init.name,
+            _weights(projection),
         )
         for projection in graph.projections
     ]
@@ -63,9 +63,9 @@ def describe(graph: Graph) -> str:
         [
             f"{graph.name}: inputs {shapes}; {graph.classes} classes; seed {graph.seed}",
             "",
-            table(("group", "role", "units", "stage", "nonlinearity", "biases"), groups),
+            table(("group", "role", "units", "stage", "integration", "nonlinearity", "biases"), groups),
             "",
-            table(("projection", "kind", "field", "edges", "fan-in", "init"), projections),
+            table(("projection", "kind", "field", "edges", "fan-in", "weights"), projections),
             "",
             f"compartments  {graph.compartments:,}",
             f"synapses      {graph.synapses:,} (the readout's {to_readout:,} included) and {cables:,} cables",
@@ -74,6 +74,20 @@ def describe(graph: Graph) -> str:
             f"connectivity  {graph.connectivity_hash}",
         ]
     )
+
+
+def _integration(group: Group) -> str:
+    return group.integration + (f", {group.normalisation} normalisation" if group.normalisation != "none" else "")
+
+
+def _weights(projection: Projection) -> str:
+    """How they start, and what else is said of them."""
+    init = projection.init
+    said = [f"{init.name} {init.value:.3g}" if init.name == "constant" else init.name]
+    said += [projection.sign] if projection.sign != FREE else []
+    said += [f"x {projection.factor:.3g}"] if projection.factor != 1 else []
+    said += [projection.nonlinearity.shown] if projection.nonlinearity else []
+    return ", ".join(said + ([] if projection.trainable else ["fixed"]))
 
 
 def _fan_in(counts: NDArray[np.int64]) -> str:
@@ -85,7 +99,8 @@ def _fan_in(counts: NDArray[np.int64]) -> str:
 
 def _training(graph: Graph) -> int:
     dense = sum(projection.edges for projection in graph.projections if projection.all_to_all)
-    return memory.needed(graph.edges - dense, dense, graph.nodes)
+    messages = sum(projection.edges for projection in graph.projections if projection.nonlinear)
+    return memory.needed(graph.edges - dense, dense, graph.nodes, messages)
 
 
 def morphologies() -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dendrograph import memory
+from dendrograph.declared import FREE
 from dendrograph.morphology import Init, Morphology, Nonlinearity
 from dendrograph.wiring import Indices, index_type
 
@@ -45,6 +46,13 @@ class Group:
     integration: str = "sum"
     bias: bool = False
     dropout: float = 0.0
+    normalisation: str = "none"
+
+    @property
+    def trained(self) -> int:
+        """Trainable numbers of its own: biases, and parameters of its nonlinearity that are learnt."""
+        learnt = sum(self.size if shared == "compartment" else 1 for _, shared in self.nonlinearity.trainable)
+        return learnt + (self.size if self.bias else 0)
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,15 @@ class Projection:
     for all-to-all, whose index is made only if somebody asks for it. The indices are int32 where both groups have fewer
     than 2^31 units: products of them may overflow, so reckon with `edge_index`, which is int64. `field` tells how
     synapses were drawn; a list of sources makes several projections that share one.
+
+    What an edge carries is the message g(w y), with w the weight as it acts and y its source's activity:
+
+    reduce: how the target combines the messages: `sum`, `max`, `min` or `product` (a mean is a sum, divided later)
+    nonlinearity: g, of each synapse; none where the message is w y
+    sign: `free`: w is the parameter; `excitatory`: its absolute value; `inhibitory`: that, negative; `shunting`: its
+        absolute value, times max(0, y), and the target is divided by 1 + the sum
+    factor: what the parameter is multiplied with: a cable's attenuation
+    trainable: whether the weights are learnt
     """
 
     name: str
@@ -88,6 +105,18 @@ class Projection:
     init: Init
     pairs: tuple[Indices, Indices] | None
     field: Field | None = None
+    reduce: str = "sum"
+    nonlinearity: Nonlinearity | None = None
+    sign: str = FREE
+    factor: float = 1.0
+    trainable: bool = True
+
+    @property
+    def nonlinear(self) -> str:
+        """Why it is no matrix product, in words; empty where it is one."""
+        if self.reduce != "sum":
+            return f"its target takes the {self.reduce} of the messages, not their sum"
+        return f"each synapse has a nonlinearity ({self.nonlinearity.name})" if self.nonlinearity else ""
 
     @property
     def edges(self) -> int:
@@ -146,7 +175,7 @@ class Graph:
     groups: tuple[Group, ...]
     projections: tuple[Projection, ...]
     inputs: Mapping[str, tuple[int, ...]]
-    classes: int
+    classes: int  # units of the output
     seed: int
     morphology: Morphology | None = None  # what it was compiled from
 
@@ -181,8 +210,14 @@ class Graph:
 
     @property
     def parameters(self) -> int:
-        """Trainable parameters: one weight an edge, one bias a compartment that has one."""
-        return self.edges + sum(group.size for group in self.groups if group.bias)
+        """Trainable numbers: one weight an edge, one bias a compartment that has one, and learnt excitability."""
+        weights = sum(projection.edges for projection in self.projections if projection.trainable)
+        return weights + sum(group.trained for group in self.groups)
+
+    @property
+    def output(self) -> Group:
+        """What a network gives: the readout, or, where it was compiled without one, the last layer's somata."""
+        return self.groups[-1]
 
     def onto(self, group: Group | str) -> tuple[Projection, ...]:
         """The projections that reach a group."""

@@ -9,29 +9,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from dendrograph.cursor import PLACEHOLDER, Cursor
+from dendrograph.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING, Where, where
 from dendrograph.errors import Fault, did_you_mean
-from dendrograph.neuron import PREVIOUS, Compartment, Synapses, Where, where
+from dendrograph.neuron import Compartment
+from dendrograph.synapses import PREVIOUS, Synapses
 
 RESERVED = (PREVIOUS, "readout", "auto", "all")  # words that no layer and no stream may be named
 MOST_LAYERS = 1000  # once repeats are unfolded
 SOME_LAYER = "{neuron: NAME, count: 64}"
+DALE = (FREE, EXCITATORY, INHIBITORY)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A population of `count` neurons of one morphology, stacked `repeat` times."""
+    """A population of `count` neurons of one morphology, stacked `repeat` times.
+
+    `sign` is that of every synapse which draws from its somata: Dale's principle, where it is not `free`.
+    """
 
     name: str
     neuron: str
     count: int
     repeat: int = 1
+    sign: str = FREE
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
     @classmethod
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Layer:
         """One mapping of the layer keys."""
         required = {"neuron": did_you_mean("", neurons, "declared under neurons"), "count": "how many neurons it has"}
-        if not cursor.keys(("name", "neuron", "count", "repeat"), required, such_as=SOME_LAYER):
+        if not cursor.keys(("name", "neuron", "count", "repeat", "sign"), required, such_as=SOME_LAYER):
             return cls(PLACEHOLDER, PLACEHOLDER, 1)
         name_at, neuron_at = cursor.child("name"), cursor.child("neuron")
         count_at, repeat_at = cursor.child("count"), cursor.child("repeat")
@@ -42,7 +49,9 @@ class Layer:
         if neuron_at and neuron and neurons and neuron not in neurons:
             neuron_at.fault(f"unknown neuron '{neuron}'", did_you_mean(neuron, neurons, "declared under neurons"))
         count, repeat = count_at.whole(1) if count_at else 1, repeat_at.whole(1) if repeat_at else 1
-        return cls(name, neuron, count, repeat, where(cursor))
+        sign_at = cursor.child("sign")
+        sign = sign_at.choice("sign of a layer", DALE) if sign_at else FREE
+        return cls(name, neuron, count, repeat, sign or FREE, where(cursor))
 
     def copy_name(self, number: int) -> str:
         """Name of a copy where the layer is repeated: `hidden` gives `hidden1`, `V1` gives `V1_1`."""
@@ -51,7 +60,8 @@ class Layer:
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
         repeat = {"repeat": self.repeat} if self.repeat > 1 else {}
-        return {"name": self.name, "neuron": self.neuron, "count": self.count, **repeat}
+        sign = {"sign": self.sign} if self.sign != FREE else {}
+        return {"name": self.name, "neuron": self.neuron, "count": self.count, **repeat, **sign}
 
 
 @dataclass(frozen=True)
@@ -191,6 +201,31 @@ def misnamed(
             remedy = did_you_mean(source, (*owners, PREVIOUS), "sources")
             for place in _drawing(neurons[neuron], source):
                 yield place.fault(f"unknown source '{source}'", remedy, "from")
+
+
+def sign_from(synapses: Synapses, presynaptic: str) -> str | None:
+    """The sign of synapses from a layer (or stream) of some sign; None where the two contradict each other."""
+    if FREE in (synapses.sign, presynaptic):
+        return presynaptic if synapses.sign == FREE else synapses.sign
+    if synapses.sign == SHUNTING and presynaptic == INHIBITORY:
+        return SHUNTING
+    return synapses.sign if synapses.sign == presynaptic else None
+
+
+def contradicting(
+    layers: tuple[Layer | Stack, ...], streams: Iterable[str], neurons: Mapping[str, Compartment]
+) -> Iterator[Fault]:
+    """Synapses of another sign than that of the layer which they draw from."""
+    signs: dict[str, str] = {}
+    for copy in unfold(layers, streams, neurons):
+        for synapses in all_synapses(neurons[copy.layer.neuron]):
+            for source in synapses.sources:
+                origin = copy.scope[source]
+                sign = signs.get(origin, FREE)
+                if sign_from(synapses, sign) is None:
+                    problem = f"'{synapses.sign}' contradicts the layer '{origin}', whose synapses are {sign}"
+                    yield synapses.where.fault(problem, "leave sign out: it is the layer's", "sign")
+        signs[copy.name] = copy.layer.sign
 
 
 def _drawing(neuron: Compartment, source: str) -> Iterator[Where]:

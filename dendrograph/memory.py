@@ -15,6 +15,7 @@ BLOCK = 1 << 16  # elements of a scratch array: half a megabyte of numbers, whic
 BYTES_PER_SAMPLED_SYNAPSE = 48
 BYTES_PER_DENSE_SYNAPSE = 20
 BYTES_PER_COMPARTMENT = 4 * 128 * 4  # a batch of 128: input, output and their gradients
+BYTES_PER_MESSAGE = 4 * 128 * 4  # where messages are no products that can be summed as they come: the same an edge
 
 
 def blocks(rows: int, width: int = 1) -> Iterator[slice]:
@@ -36,9 +37,13 @@ def available() -> int:
     return min(free, max(0, limit - used))
 
 
-def needed(sampled: int, dense: int, compartments: int) -> int:
-    """Bytes that training takes, for so many sampled synapses and cables, all-to-all synapses, and compartments."""
-    return sampled * BYTES_PER_SAMPLED_SYNAPSE + dense * BYTES_PER_DENSE_SYNAPSE + compartments * BYTES_PER_COMPARTMENT
+def needed(sampled: int, dense: int, compartments: int, messages: int = 0) -> int:
+    """Bytes that training takes, for so many sampled synapses and cables, all-to-all synapses, and compartments.
+
+    `messages` counts the edges whose messages are stored: a nonlinearity of the synapse, or a maximum, say.
+    """
+    weights = sampled * BYTES_PER_SAMPLED_SYNAPSE + dense * BYTES_PER_DENSE_SYNAPSE
+    return weights + compartments * BYTES_PER_COMPARTMENT + messages * BYTES_PER_MESSAGE
 
 
 def shown(size: float) -> str:

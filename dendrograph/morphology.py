@@ -16,13 +16,25 @@ from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean
 from dendrograph.expressions import LARGEST, names
-from dendrograph.layers import RESERVED, SOME_LAYER, Copy, Layer, Stack, is_stack, misnamed, sources, unfold
+from dendrograph.layers import (
+    RESERVED,
+    SOME_LAYER,
+    Copy,
+    Layer,
+    Stack,
+    contradicting,
+    is_stack,
+    misnamed,
+    sources,
+    unfold,
+)
 from dendrograph.library import shipped
-from dendrograph.neuron import Compartment, Declared, Init, Nonlinearity, Synapses
+from dendrograph.neuron import Cable, Compartment, Declared, Init, Nonlinearity, Synapses
 from dendrograph.reading import LARGEST_FILE, Path, decoded, show_path
 
 # The classes of which a morphology is built, those of its neurons included.
 __all__ = [
+    "Cable",
     "Compartment",
     "Init",
     "Layer",
@@ -108,7 +120,10 @@ class Morphology:
         morphology = cls._read(Cursor(document, faults))
         faults.raise_if_any()
         object.__setattr__(morphology, "document", document)
-        for fault in _unused(morphology):
+        for fault in (
+            *_unused(morphology),
+            *contradicting(morphology.layers, morphology.inputs, morphology.neurons),
+        ):
             faults.add(fault)
         faults.raise_if_any()
         return morphology
@@ -219,7 +234,9 @@ def _defaults(cursor: Cursor) -> Cursor | None:
     defaults = cursor.child("defaults")
     if defaults is None or not defaults.keys((*Compartment.SHARED, "cable", "synapses")):
         return None
-    Compartment.read_settings(Declared(None, defaults))
+    declared = Declared(None, defaults)
+    Compartment.read_settings(declared)
+    Cable.read(declared.section("cable"))
     synapses = defaults.child("synapses")
     if synapses and synapses.keys(Synapses.KEYS):
         Synapses.read_settings(Declared(None, synapses))

@@ -5,39 +5,62 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dendrograph.compiler import compile
-from dendrograph.graph import Graph
+from dendrograph.declared import FREE, INHIBITORY, SHUNTING
+from dendrograph.graph import Graph, Group
 from dendrograph.initialisation import initial_weights
 from dendrograph.kernels import branch, dense
-from dendrograph.kernels.edges import Edges
-from dendrograph.morphology import Shape, load
-from dendrograph.nonlinearities import Function, bind
+from dendrograph.morphology import Nonlinearity, Shape, load
+from dendrograph.nonlinearities import NONLINEARITIES, Function, Parameter, bind
 from dendrograph.plan import Pass, Plan, plan
+
+EPSILON = 1e-5  # of a normalisation: what is added to the variance
+
+
+@dataclass(frozen=True)
+class _Weight:
+    """The weights of one projection as they act: their sign kept by construction, a cable's attenuation seen to."""
+
+    name: str
+    sign: str
+    factor: float
+
+    def of(self, network: DendriticNetwork) -> Tensor:
+        weight: Tensor = network.weights[self.name]
+        if self.sign != FREE:
+            weight = weight.abs()
+        factor = -self.factor if self.sign == INHIBITORY else self.factor
+        return weight if factor == 1.0 else weight * factor
 
 
 @dataclass(frozen=True)
 class _Link:
     """One projection, ready to run by its kernel."""
 
-    name: str
+    weight: _Weight
     source: str
     targets: int
     apply: Callable[..., Tensor]
     index: tuple[Any, ...]
 
     def run(self, network: DendriticNetwork, values: Mapping[str, Tensor]) -> Tensor:
-        return self.apply(network.weights[self.name], values[self.source], self.targets, *self.index)
+        x = values[self.source]
+        if self.weight.sign == SHUNTING:
+            x = x.relu()  # a conductance is not negative
+        return self.apply(self.weight.of(network), x, self.targets, *self.index)
 
     def run_biased(self, network: DendriticNetwork, values: Mapping[str, Tensor], bias: Tensor) -> Tensor:
         """The same plus a bias a target; a matrix product adds it on the way."""
         if self.apply is dense.apply and not self.index:
-            return dense.apply_biased(network.weights[self.name], values[self.source], self.targets, bias)
+            return dense.apply_biased(self.weight.of(network), values[self.source], self.targets, bias)
         return self.run(network, values) + bias.unsqueeze(1)
 
 
@@ -47,26 +70,112 @@ class _Pass:
 
     group: str
     source: str
-    synapses: str
-    cables: str
+    synapses: _Weight
+    cables: _Weight
     branch: branch.Branch
 
     def run(self, network: DendriticNetwork, values: Mapping[str, Tensor]) -> Tensor:
-        weights, biases = network.weights, network.biases
-        bias = biases.get(self.group)
-        return branch.apply(self.branch, weights[self.synapses], values[self.source], bias, weights[self.cables])
+        weights = self.synapses.of(network), self.cables.of(network)
+        bias = network.biases.get(self.group)
+        return branch.apply(self.branch, weights[0], values[self.source], bias, weights[1])
+
+
+@dataclass(frozen=True)
+class _Activity:
+    """The nonlinearity of a group: a function, or how to make one from the parameters that are learnt."""
+
+    function: Function
+    nonlinearity: Nonlinearity
+    keys: tuple[tuple[str, str, bool], ...]  # parameter, its key in `excitability`, whether it is kept positive
+
+    @classmethod
+    def of(cls, group: Group) -> _Activity:
+        nonlinearity = group.nonlinearity
+        positive = NONLINEARITIES[nonlinearity.name].positive
+        keys = tuple((name, f"{group.name}:{name}", name in positive) for name, _ in nonlinearity.trainable)
+        return cls(bind(nonlinearity.name, dict(nonlinearity.parameters)), nonlinearity, keys)
+
+    def run(self, network: DendriticNetwork, u: Tensor) -> Tensor:
+        if not self.keys:
+            return self.function(u)
+        values: dict[str, Parameter] = dict(self.nonlinearity.parameters)
+        for name, key, positive in self.keys:
+            learnt: Tensor = network.excitability[key]
+            learnt = learnt.exp() if positive else learnt
+            values[name] = learnt.unsqueeze(1) if learnt.dim() else learnt
+        return bind(self.nonlinearity.name, values)(u)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One group, ready to run."""
+    """One group, ready to run.
+
+    share: of a mean: what the sum is multiplied with, one number for all compartments or one for each
+    empty: which compartments nothing reaches, where that must be seen to; None elsewhere
+    """
 
     name: str
     size: int
     links: tuple[_Link | _Pass, ...]
+    shunts: tuple[_Link, ...]
     bias: bool
-    function: Function
+    rule: str
+    share: float | Tensor
+    empty: Tensor | None
+    normalised: bool
+    activity: _Activity
     dropout: float
+
+    def integrate(self, network: DendriticNetwork, values: Mapping[str, Tensor], drive: Tensor | None) -> Tensor:
+        """What the nonlinearity acts on. Shape (size, batch)."""
+        bias = network.biases[self.name] if self.bias else None
+        if bias is not None and drive is None and self.plain:
+            return self.links[0].run_biased(network, values, bias)  # type: ignore[union-attr]
+        total = self._combined(network, values)
+        if drive is not None:
+            total = total + drive
+        if bias is not None:
+            total = total + bias.unsqueeze(1)
+        if self.normalised:
+            total = total - total.mean(0, keepdim=True)
+            total = total * torch.rsqrt(total.square().mean(0, keepdim=True) + EPSILON)
+        if self.shunts:
+            conductance = self.shunts[0].run(network, values)
+            for shunt in self.shunts[1:]:
+                conductance = conductance + shunt.run(network, values)
+            total = total / (1 + conductance)
+        return total
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether it is the sum over one projection, and nothing else."""
+        one = len(self.links) == 1 and isinstance(self.links[0], _Link) and not self.shunts
+        return one and self.rule == "sum" and not self.normalised
+
+    def _combined(self, network: DendriticNetwork, values: Mapping[str, Tensor]) -> Tensor:
+        """The messages of all projections. Shape (size, batch)."""
+        parts = [link.run(network, values) for link in self.links]
+        if not parts:
+            first = next(iter(values.values()))
+            return first.new_zeros((self.size, first.shape[1]))
+        join, total = _JOIN[self.rule], parts[0]
+        for part in parts[1:]:
+            total = join(total, part)
+        if self.empty is not None:
+            total = total.masked_fill(self.empty, 0.0)
+        if isinstance(self.share, Tensor):
+            return total * self.share.to(total.dtype)
+        return total if self.share == 1.0 else total * self.share
+
+
+# The messages of one more projection join those of the ones before it; of equals, the first gets the gradient.
+_JOIN: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "sum": torch.add,
+    "mean": torch.add,
+    "max": lambda before, more: torch.where(more > before, more, before),
+    "min": lambda before, more: torch.where(more < before, more, before),
+    "product": torch.mul,
+}
 
 
 class DendriticNetwork(nn.Module):
@@ -74,10 +183,13 @@ class DendriticNetwork(nn.Module):
 
     For each compartment i of a group, stage by stage,
 
-        u_i = b_i + sum over edges e = (s, i) of w_e y_s,    y_i = f(u_i),
+        m_e = g(w_e y_s)                                       for each edge e = (s, i)
+        u_i = norm(b_i + integral of m_e) / (1 + sum of w_e max(0, y_s) over shunting synapses)
+        y_i = f(u_i),
 
-    where y_s is a presynaptic unit (synapse) or a child compartment (cable), f the group's nonlinearity, and dropout
-    acts on y. The readout is linear.
+    where y_s is a presynaptic unit (synapse) or a child compartment (cable); the integral is the sum of the messages,
+    or what else the group's integration says, 0 where nothing arrives; g and norm do nothing unless they are declared;
+    f is the group's nonlinearity, and dropout acts on y. The readout is linear.
 
     Args:
         graph: what `compile` gives.
@@ -85,8 +197,11 @@ class DendriticNetwork(nn.Module):
         seed: of the initial weights; the graph's own by default.
 
     Attributes:
-        weights: a parameter (edges,) for each projection, in the order of its edge index.
+        weights: a parameter (edges,) for each projection, in the order of its edge index; `weight` gives them as they
+            act, which is another number where a sign is declared or a cable attenuates.
         biases: a parameter (size,) for each group that has biases; they start at zero.
+        excitability: a parameter for each number of a nonlinearity that is learnt, `GROUP:NAME`, of shape () or
+            (size,); of those that stay positive, the logarithm.
         kernel: what was asked for.
         plan: the kernel of each projection, with the reasons.
     """
@@ -99,10 +214,19 @@ class DendriticNetwork(nn.Module):
         self.biases = nn.ParameterDict()
         for number, projection in enumerate(graph.projections):
             weights = initial_weights(projection, graph.seed if seed is None else seed, number)
-            self.weights[projection.name] = nn.Parameter(torch.from_numpy(weights).to(torch.float32))
+            self.weights[projection.name] = nn.Parameter(
+                torch.from_numpy(weights).to(torch.float32), requires_grad=projection.trainable
+            )
+        self.excitability = nn.ParameterDict()
         for group in graph.groups:
             if group.bias:
                 self.biases[group.name] = nn.Parameter(torch.zeros(group.size))
+            start = dict(group.nonlinearity.parameters)
+            for (name, shared), (_, key, positive) in zip(
+                group.nonlinearity.trainable, _Activity.of(group).keys, strict=True
+            ):
+                value = math.log(start[name]) if positive else start[name]
+                self.excitability[key] = nn.Parameter(torch.full(() if shared == "group" else (group.size,), value))
         self._bind(torch.device("cpu"))
 
     def _bind(self, device: torch.device) -> None:
@@ -116,22 +240,14 @@ class DendriticNetwork(nn.Module):
         links: dict[str, _Link] = {}
         for projection, choice in zip(graph.projections, self.plan.choices, strict=True):
             index = tuple(part.to(device) for part in choice.kernel.prepare(projection))
-            links[projection.name] = _Link(
-                projection.name, projection.source, projection.targets, choice.kernel.apply, index
-            )
-        passes = {one.cables: self._pass(one, links[one.synapses].index[0]) for one in self.plan.passes}
+            weight = _Weight(projection.name, projection.sign, projection.factor)
+            links[projection.name] = _Link(weight, projection.source, projection.targets, choice.kernel.apply, index)
+        passes = {one.cables: self._pass(one, links) for one in self.plan.passes}
         inside = {one.group for one in passes.values()}
 
         def steps(found: Mapping[str, _Link | _Pass], left_out: Collection[str]) -> tuple[_Step, ...]:
             return tuple(
-                _Step(
-                    group.name,
-                    group.size,
-                    tuple(found[projection.name] for projection in graph.onto(group)),
-                    group.bias,
-                    bind(group.nonlinearity.name, dict(group.nonlinearity.parameters)),
-                    group.dropout,
-                )
+                self._step(group, found)
                 for group in graph.groups
                 if group.role != "input" and group.name not in left_out
             )
@@ -139,19 +255,47 @@ class DendriticNetwork(nn.Module):
         self._steps = steps({**links, **passes}, inside)
         self._every_group = steps(links, ()) if passes else self._steps
 
-    def _pass(self, one: Pass, edges: Edges) -> _Pass:
+    def _pass(self, one: Pass, links: Mapping[str, _Link]) -> _Pass:
         group = self.graph.by_name[one.group]
         parents = self.graph.by_name[one.parent].size
         slope = branch.slope_below_zero(group.nonlinearity)
         assert slope is not None
         function = bind(group.nonlinearity.name, dict(group.nonlinearity.parameters))
-        (synapses,) = self.graph.onto(group)
+        synapses = links[one.synapses]
         return _Pass(
             group.name,
             synapses.source,
-            one.synapses,
-            one.cables,
-            branch.Branch(edges, parents, function, slope),
+            synapses.weight,
+            links[one.cables].weight,
+            branch.Branch(synapses.index[0], parents, function, slope),
+        )
+
+    def _step(self, group: Group, found: Mapping[str, _Link | _Pass]) -> _Step:
+        onto = self.graph.onto(group)
+        shunting = tuple(projection for projection in onto if projection.sign == SHUNTING)
+        adding = tuple(projection for projection in onto if projection.sign != SHUNTING)
+        counts = sum((projection.fan_in() for projection in adding), np.zeros(group.size, dtype=np.int64))
+        share: float | Tensor = 1.0
+        if group.integration == "mean":
+            shares = 1.0 / np.maximum(counts, 1)
+            even = bool((shares == shares[0]).all())
+            share = float(shares[0]) if even else torch.from_numpy(shares).unsqueeze(1).to(self._device)
+        empty = None
+        if group.integration in ("max", "min", "product") and not counts.all():
+            empty = torch.from_numpy(counts == 0).unsqueeze(1).to(self._device)
+        shunts = [found[projection.name] for projection in shunting]
+        return _Step(
+            group.name,
+            group.size,
+            tuple(found[projection.name] for projection in adding),
+            tuple(shunt for shunt in shunts if isinstance(shunt, _Link)),
+            group.bias,
+            group.integration,
+            share,
+            empty,
+            group.normalisation == "layer",
+            _Activity.of(group),
+            group.dropout,
         )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> DendriticNetwork:
@@ -169,35 +313,55 @@ class DendriticNetwork(nn.Module):
             x: shape (batch, *shape), floating point; a mapping of stream to tensor for several input streams.
 
         Returns:
-            Shape (batch, classes).
+            Shape (batch, classes); without a readout the activity of the last layer's somata, (batch, somata).
         """
-        return self._run(x, self._steps)["readout"].t()
+        return self._run(self._inputs(x), self._steps)[self.graph.output.name].t()
 
     def activations(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Activity of every group, input streams and readout included: name -> (batch, units)."""
-        return {name: values.t() for name, values in self._run(x, self._every_group).items()}
+        return {name: values.t() for name, values in self._run(self._inputs(x), self._every_group).items()}
 
-    def _run(self, x: Tensor | Mapping[str, Tensor], steps: tuple[_Step, ...]) -> dict[str, Tensor]:
-        values = self._inputs(x)  # units first: (units, batch)
-        batch = next(iter(values.values())).shape[1]
+    def weight(self, projection: str) -> Tensor:
+        """The weights of a projection as they act, sign and attenuation included. Shape (edges,)."""
+        (found,) = (one for one in self.graph.projections if one.name == projection)
+        return _Weight(found.name, found.sign, found.factor).of(self)
+
+    def respond(self, drive: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Activity of every group when current is injected into compartments and all inputs are silent.
+
+        Args:
+            drive: group name -> shape (batch, units): what is added to the compartments' integrals.
+
+        Returns:
+            As `activations`.
+
+        Raises:
+            ValueError: there is no such group of compartments, or a shape does not fit.
+        """
+        batches = {len(current) for current in drive.values()}
+        for name, current in drive.items():
+            group = self.graph.by_name.get(name)
+            if group is None or group.role == "input":
+                raise ValueError(f"there is no group of compartments '{name}'")
+            if current.dim() != 2 or current.shape[1] != group.size or len(batches) != 1:
+                raise ValueError(f"'{name}' has shape {tuple(current.shape)}, expected (batch, {group.size})")
+        (batch,) = batches or {1}
+        first = next(self.parameters())
+        values = {name: first.new_zeros((math.prod(shape), batch)) for name, shape in self.graph.inputs.items()}
+        currents = {name: current.to(first).t() for name, current in drive.items()}
+        return {name: found.t() for name, found in self._run(values, self._every_group, currents).items()}
+
+    def _run(
+        self, values: dict[str, Tensor], steps: tuple[_Step, ...], drive: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Stage by stage from the inputs; all values are units first, (units, batch)."""
         for step in steps:
-            total = self._integrate(step, values, batch)
-            activity = step.function(total)
+            total = step.integrate(self, values, drive.get(step.name) if drive else None)
+            activity = step.activity.run(self, total)
             if step.dropout and self.training:
                 activity = nn.functional.dropout(activity, step.dropout)
             values[step.name] = activity
         return values
-
-    def _integrate(self, step: _Step, values: Mapping[str, Tensor], batch: int) -> Tensor:
-        """The sum of a group's synapses, cables and biases. Shape (size, batch)."""
-        bias = self.biases[step.name] if step.bias else None
-        if bias is not None and len(step.links) == 1 and isinstance(step.links[0], _Link):
-            return step.links[0].run_biased(self, values, bias)
-        parts = [link.run(self, values) for link in step.links]
-        total = parts[0] if parts else next(iter(values.values())).new_zeros((step.size, batch))
-        for part in parts[1:]:
-            total = total + part
-        return total if bias is None else total + bias.unsqueeze(1)
 
     def _inputs(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         shapes = self.graph.inputs
@@ -243,7 +407,7 @@ def _fits(given: Shape, shape: Shape) -> bool:
 def build(
     path_or_name: str | Path,
     inputs: Shape | int | Mapping[str, Shape | int] | None = None,
-    classes: int = 10,
+    classes: int | None = 10,
     seed: int = 0,
     set: Mapping[str, Any] | None = None,
     kernel: str = "auto",

@@ -6,19 +6,30 @@ bound, so that a morphology can be read and checked without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, Union
+
+from dendrograph.errors import DendrographError
+from dendrograph.names import NAME_RULE, is_name
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Function = Callable[["Tensor"], "Tensor"]
+Parameter = Union[float, "Tensor"]
+
+_Own = TypeVar("_Own", bound=Callable[..., "Tensor"])
 
 
 @dataclass(frozen=True)
 class Nonlinearity:
-    """One entry of the registry: `bind(**parameters)` returns the function of u."""
+    """One entry of the registry: `bind(**parameters)` returns the function of u.
+
+    A parameter is a number, or, where it is learnt, a tensor that broadcasts with u (units, batch).
+    """
 
     name: str
     equation: str
@@ -38,16 +49,23 @@ def _relu() -> Function:
     return torch.relu
 
 
-def _leaky_relu(slope: float) -> Function:
+def _leaky_relu(slope: Parameter) -> Function:
+    import torch
     import torch.nn.functional as F
 
-    return lambda u: F.leaky_relu(u, slope)
+    if isinstance(slope, float):
+        return lambda u: F.leaky_relu(u, slope)
+    return lambda u: torch.where(u > 0, u, slope * u)
 
 
-def _elu(alpha: float) -> Function:
+def _elu(alpha: Parameter) -> Function:
+    import torch
     import torch.nn.functional as F
 
-    return lambda u: F.elu(u, alpha)
+    if isinstance(alpha, float):
+        return lambda u: F.elu(u, alpha)
+    # exp of what is not positive only: a branch that is not taken must not overflow, or its gradient is no number.
+    return lambda u: torch.where(u > 0, u, alpha * torch.expm1(u.clamp(max=0)))
 
 
 def _gelu() -> Function:
@@ -74,20 +92,26 @@ def _softplus() -> Function:
     return F.softplus
 
 
-def _sublinear(saturation: float) -> Function:
+def _sublinear(saturation: Parameter) -> Function:
     return lambda u: u * saturation / (saturation + u.abs())
 
 
-def _nmda(threshold: float, gain: float, plateau: float) -> Function:
+def _nmda(threshold: Parameter, gain: Parameter, plateau: Parameter) -> Function:
     import torch
 
     return lambda u: plateau * torch.sigmoid(gain * (u - threshold))
 
 
-def _dcaap(threshold: float, gain: float, decay: float) -> Function:
+def _dcaap(threshold: Parameter, gain: Parameter, decay: Parameter) -> Function:
     import torch
 
     return lambda u: torch.sigmoid(gain * (u - threshold)) * torch.exp(-torch.relu(u - threshold) / decay)
+
+
+def _leaky_ada(leak: Parameter, alpha: Parameter, c: Parameter) -> Function:
+    import torch
+
+    return lambda u: leak * u.clamp(max=0) + torch.relu(u) * torch.exp(c - alpha * torch.relu(u))
 
 
 _GIDON = "Gidon et al., Science 367 (2020): dendritic calcium action potentials of human layer 2/3 neurons"
@@ -140,11 +164,74 @@ NONLINEARITIES: dict[str, Nonlinearity] = {
             _dcaap,
             frozenset({"gain", "decay"}),
         ),
+        Nonlinearity(
+            "leaky_ada",
+            "f(u) = leak min(0, u) + max(0, u) exp(c - alpha u)",
+            "leaky apical dendrite activation: Georgescu et al., arXiv 2003.03229 (2020), after Gidon et al. 2020",
+            {"leak": 0.01, "alpha": 1.0, "c": 1.0},
+            _leaky_ada,
+            frozenset({"alpha"}),
+        ),
     )
 }
 
 
-def bind(name: str, parameters: Mapping[str, float]) -> Function:
+def register_nonlinearity(
+    name: str,
+    *,
+    equation: str,
+    source: str = "",
+    parameters: Mapping[str, float] | None = None,
+    positive: Iterable[str] = (),
+) -> Callable[[_Own], _Own]:
+    """Decorate a function f(u, **parameters) of tensors, to make it a nonlinearity of the language.
+
+        @register_nonlinearity("cube", equation="f(u) = strength u^3", parameters={"strength": 1.0})
+        def cube(u, strength):
+            return strength * u**3
+
+    u has shape (units, batch). A parameter is a float, or, where a morphology trains it, a tensor that broadcasts with
+    u; a function of PyTorch's element-wise operations serves both.
+
+    Args:
+        name: what `nonlinearity:` calls it.
+        equation: as `docs/language.md` writes equations.
+        source: where it comes from.
+        parameters: their names, with what they are where a morphology does not say.
+        positive: those that must be greater than 0; they stay so in training.
+
+    Raises:
+        DendrographError: the name is no name or is taken, or the function does not take these parameters.
+    """
+    defaults = {key: float(value) for key, value in (parameters or {}).items()}
+    if not is_name(name):
+        raise DendrographError(f"'{name}' cannot name a nonlinearity\n  {NAME_RULE}")
+    if name in NONLINEARITIES:
+        raise DendrographError(f"there is a nonlinearity '{name}' already\n  choose another name")
+    if reserved := sorted({"name"} & defaults.keys()):
+        raise DendrographError(f"nonlinearity '{name}': a parameter cannot be called '{reserved[0]}'")
+    if unknown := sorted(set(positive) - defaults.keys()):
+        raise DendrographError(f"nonlinearity '{name}' has no parameter '{unknown[0]}', which shall be positive")
+    if wrong := sorted(key for key, value in defaults.items() if not math.isfinite(value)):
+        raise DendrographError(f"nonlinearity '{name}': '{wrong[0]}' is no finite number")
+    if wrong := sorted(key for key in positive if defaults[key] <= 0):
+        raise DendrographError(f"nonlinearity '{name}': '{wrong[0]}' shall be positive, and is {defaults[wrong[0]]:g}")
+
+    def register(function: _Own) -> _Own:
+        try:
+            inspect.signature(function).bind(None, **defaults)
+        except TypeError as error:
+            wanted = ", ".join(["u", *defaults])
+            raise DendrographError(f"nonlinearity '{name}': {error}\n  it is called as f({wanted})") from None
+        NONLINEARITIES[name] = Nonlinearity(
+            name, equation, source, defaults, lambda **values: lambda u: function(u, **values), frozenset(positive)
+        )
+        return function
+
+    return register
+
+
+def bind(name: str, parameters: Mapping[str, Parameter]) -> Function:
     """The function of u for a nonlinearity of the registry, parameters that are not given at their defaults."""
     entry = NONLINEARITIES[name]
     return entry.bind(**{**entry.defaults, **parameters})

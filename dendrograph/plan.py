@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dendrograph.declared import SHUNTING
 from dendrograph.errors import DendrographError, did_you_mean
 from dendrograph.graph import Graph, Group, Projection
 from dendrograph.kernels import KERNELS, Kernel, compiled, tree
@@ -133,6 +134,12 @@ def _in_one_pass(
         return f"the pass serves identity, relu and leaky_relu, and it has {group.nonlinearity.name}"
     if group.dropout:
         return "dropout acts on it"
+    if group.integration != "sum" or group.normalisation != "none":
+        return f"it takes the {group.integration} of its synapses" if group.integration != "sum" else "it is normalised"
+    if synapses.sign == SHUNTING:
+        return "its synapses shunt"
+    if cables.nonlinear:
+        return cables.nonlinear
     if reasons := tree.reasons_against(cables):
         return "; ".join(reasons)
     return Pass(group.name, cables.target, synapses.name, cables.name)

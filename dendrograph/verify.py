@@ -118,7 +118,21 @@ def _check_field(parts: list[Projection], field: Field, fan_in: Counts) -> list[
         wrong.append(f"{name}: a compartment draws a unit twice")
     if field.centres is not None and field.positions:
         wrong += _check_local(parts[0], field, field.centres)
+    if field.rule == "tiled" and field.total:
+        wrong += _check_tiled(parts, field)
     return wrong
+
+
+def _check_tiled(parts: list[Projection], field: Field) -> list[str]:
+    """The compartments of a neuron use every source equally often, up to one, and all neurons the same ones."""
+    sizes = [part.sources for part in parts]
+    used = np.zeros((parts[0].targets // field.members, sum(sizes)), dtype=np.int64)
+    for part, offset in zip(parts, np.cumsum([0, *sizes]), strict=False):
+        source, target = (end.astype(np.int64) for end in part.endpoints())
+        np.add.at(used, (target // field.members, source + offset), 1)
+    if used.max() - used.min() > 1 or (used != used[0]).any():
+        return [f"{parts[0].name}: the compartments of a neuron do not share the sources out evenly"]
+    return []
 
 
 def _repeats(sources: Indices, targets: Indices) -> bool:

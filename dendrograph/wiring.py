@@ -98,6 +98,16 @@ def pool(
     return source, target
 
 
+def tile(sources: int, neurons: int, per_neuron: int, count: int) -> Indices:
+    """`tiled`: the compartments of a neuron take `count` sources each, one after the other, beginning anew at the end.
+
+    Nothing is drawn at random. Shape (neurons × per_neuron, count), each row sorted.
+    """
+    units = np.arange(per_neuron * count, dtype=np.int64) % max(1, sources)
+    rows = np.sort(units.reshape(per_neuron, count), axis=1).astype(index_type(sources), copy=False)
+    return np.tile(rows, (neurons, 1))
+
+
 def neighbourhood(grid: Grid, centres: Indices, count: int, rng: np.random.Generator) -> Indices:
     """The `count` positions nearest to each centre: itself, the 3×3 neighbourhood, then rings outward.
 

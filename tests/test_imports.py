@@ -16,9 +16,18 @@ PACKAGE = Path(dendrograph.__file__).resolve().parent
 
 # Each module imports only what stands above it. A new module gets its place here.
 ORDER = (
-    *("errors", "expressions", "nonlinearities", "reading", "document", "library", "cursor", "neuron", "layers"),
+    *("errors", "names", "expressions", "nonlinearities", "fields", "reading", "document", "library", "cursor"),
+    *("declared", "transfer", "cable", "synapses", "neuron", "layers"),
     *("morphology", "tree", "memory", "wiring", "graph", "verify", "compiler"),
-    *("kernels.edges", "kernels.product", "kernels.reference", "kernels.scatter", "kernels.fused", "kernels.compiled"),
+    *(
+        "kernels.edges",
+        "kernels.product",
+        "kernels.messages",
+        "kernels.reference",
+        "kernels.scatter",
+        "kernels.fused",
+        "kernels.compiled",
+    ),
     *("kernels.dense", "kernels.tree", "kernels.branch", "kernels", "plan", "initialisation", "network"),
     *("datafiles", "dataset", "data", "atomic", "curves", "progress", "config", "ranks", "evaluation"),
     *("run", "record", "flat"),

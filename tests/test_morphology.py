@@ -18,6 +18,7 @@ from dendrograph.compiler import compile
 from dendrograph.errors import DendrographError, MorphologyError
 from dendrograph.library import shipped
 from dendrograph.morphology import (
+    Cable,
     Compartment,
     Init,
     Layer,
@@ -81,7 +82,7 @@ class TestDefaults:
             integration="sum",
             bias=True,
             dropout=0.0,
-            cable=Init("glorot"),
+            cable=Cable(Init("glorot")),
             synapses=(Synapses(2, ("previous",), "random", Init("glorot"), False, 1),),
             dendrites=(),
         )
@@ -130,7 +131,7 @@ class TestKeys:
         ("keys", "expected"),
         [
             ("{name: basal, count: 3}", Compartment("basal", 3, synapses=(Synapses(2),))),
-            ("{cable: {init: he}}", Compartment("dendrite", cable=Init("he"), synapses=(Synapses(2),))),
+            ("{cable: {init: he}}", Compartment("dendrite", cable=Cable(Init("he")), synapses=(Synapses(2),))),
             ("{cable: {}}", Compartment("dendrite", synapses=(Synapses(2),))),
             ("{cable: }", Compartment("dendrite", synapses=(Synapses(2),))),
         ],
@@ -216,8 +217,8 @@ class TestDefaultsOfTheFile:
         for compartment in (found, branch, twig):
             assert compartment.nonlinearity.name == "tanh"
             assert (compartment.bias, compartment.dropout) == (False, 0.5)
-        assert branch.cable == twig.cable == Init("he")
-        assert found.cable == Init(), "a soma has no cable"
+        assert branch.cable == twig.cable == Cable(Init("he"))
+        assert found.cable == Cable(), "a soma has no cable"
         assert branch.synapses == (Synapses(2, field="local", init=Init("he")),)
         assert twig.synapses == (Synapses(3, field="local", init=Init("he")),)
 
@@ -430,7 +431,7 @@ def compartments(draw: st.DrawFn, level: int = 0) -> Compartment:
         nonlinearity=draw(nonlinearities),
         bias=draw(st.booleans()),
         dropout=draw(st.sampled_from([0.0, 0.25])),
-        cable=draw(inits) if level else Init(),
+        cable=Cable(draw(inits)) if level else Cable(),
         synapses=tuple(synapses),
         dendrites=named,
     )

@@ -16,6 +16,7 @@ from dendrograph.nonlinearities import NONLINEARITIES
 
 Shape = tuple[int, ...]
 
+BUILT_IN = tuple(NONLINEARITIES)  # tests may register others
 BUILT = compiled.native is not None  # the compiled kernel is an optional part of the build
 SPARSE = "compiled" if BUILT else "fused"  # what `auto` takes for sampled wiring
 KERNELS = ("auto", "tree", "dense", *(("compiled",) if BUILT else ()), "fused", "scatter", "reference")
@@ -61,9 +62,18 @@ class Case:
             found |= {key for key in ("replace", "group") if synapses.get(key)}
             found |= {"several sources"} if isinstance(synapses.get("from"), list) else set()
             found |= {"silent"} if synapses.get("count") == 0 else set()
-            found |= {f"init {_name(synapses.get('init', 'glorot'))}"}
+            found |= {f"init {_name(synapses.get('init', 'glorot'))}", f"sign {synapses.get('sign', 'free')}"}
+            found |= {"nonlinear synapse"} if synapses.get("nonlinearity") else set()
         for compartment in self.compartments():
             found |= {f"nonlinearity {_name(compartment.get('nonlinearity', 'leaky_relu'))}"}
+            found |= {f"integration {compartment.get('integration', 'sum')}"}
+            found |= {"normalisation"} if compartment.get("normalisation") == "layer" else set()
+            cable = compartment.get("cable", {})
+            found |= {f"attenuation {cable.get('attenuation', 'factor')}"} if "length_um" in cable else set()
+            found |= {"fixed cable"} if cable.get("trainable") is False else set()
+            found |= {"excitatory cable"} if cable.get("sign") == "excitatory" else set()
+            for value in _parameters(compartment.get("nonlinearity", {})):
+                found |= {f"one parameter a {value['trainable']}"} if isinstance(value, Mapping) else set()
             found |= {"no bias"} if compartment.get("bias") is False else set()
             found |= {"dropout"} if compartment.get("dropout") else set()
             siblings = compartment.get("dendrites", ())
@@ -75,6 +85,7 @@ class Case:
         layers = self.morphology["layers"]
         found |= {"stack" for layer in layers if "layers" in layer}
         found |= {"repeat" for layer in layers if layer.get("repeat", 1) > 1 and "layers" not in layer}
+        found |= {f"layer {layer['sign']}" for layer in layers if "sign" in layer}
         found |= {"several layers"} if len(layers) > 1 else set()
         found |= {"several streams"} if len(self.inputs) > 1 else set()
         found |= {"channels" for shape in self.inputs.values() if len(shape) == 3}
@@ -111,7 +122,8 @@ def gradients(
     if weigh is None:
         generator = torch.Generator().manual_seed(5)
         weigh = torch.randn(logits.shape, generator=generator, dtype=torch.float64).to(logits)
-    wanted = {**dict(network.named_parameters()), **{f"input {name}": tensor for name, tensor in x.items()}}
+    trained = {name: tensor for name, tensor in network.named_parameters() if tensor.requires_grad}
+    wanted = {**trained, **{f"input {name}": tensor for name, tensor in x.items()}}
     found = torch.autograd.grad((logits * weigh).sum(), list(wanted.values()), allow_unused=True)
     return logits.detach(), {
         name: torch.zeros_like(tensor) if gradient is None else gradient
@@ -144,6 +156,7 @@ class _Draw:
         self.rng = rng
         self.units: dict[str, int] = {}
         self.positions: dict[str, int] = {}  # of the grid: units without channels
+        self.signs: dict[str, str] = {}  # of layers that have one
 
     def chance(self, probability: float) -> bool:
         return bool(self.rng.random() < probability)
@@ -179,7 +192,10 @@ class _Draw:
                 known["previous"] = min((own | self.units)[source] for source in both)
                 self.positions["previous"] = min((own | self.positions)[source] for source in both)
                 feeding.append("previous")
-            neurons[layer["neuron"]] = self.compartment(known, feeding, deepest=self.whole(0, 3))
+            self.signs["previous"] = self.signs.get(previous or "", "free")
+            neurons[layer["neuron"]] = self.compartment(known, feeding, self.whole(0, 3), layer["count"])
+            if repeat == 1 and self.chance(0.25):
+                layer["sign"] = self.signs[layer["name"]] = self.one_of(["excitatory", "inhibitory"])
             self.units[layer["name"]] = self.positions[layer["name"]] = layer["count"]
             previous = layer["name"]
             if repeat > 1 and self.chance(0.5):
@@ -197,9 +213,13 @@ class _Draw:
         grid = (self.whole(1, 5), self.whole(1, 5))
         return grid if kind == 1 else (*grid, 3)
 
-    def compartment(self, known: dict[str, int], feeding: list[str], deepest: int) -> dict[str, Any]:
-        """A compartment and all below it; `feeding` are the sources that it must draw from."""
+    def compartment(self, known: dict[str, int], feeding: list[str], deepest: int, size: int) -> dict[str, Any]:
+        """A compartment and all below it, of which there are `size`; `feeding` are sources that it must draw from."""
         made: dict[str, Any] = {"nonlinearity": self.nonlinearity()}
+        if self.chance(0.3):
+            made["integration"] = self.one_of(["mean", "max", "min", "product"])
+        if size > 1 and self.chance(0.15):
+            made["normalisation"] = "layer"
         if self.chance(0.2):
             made["bias"] = False
         if self.chance(0.1):
@@ -211,19 +231,29 @@ class _Draw:
         if entries:
             made["synapses"] = entries[0] if len(entries) == 1 else entries
         if children:
-            made["dendrites"] = [
-                {
-                    "name": f"branch{number}",
-                    "count": self.whole(1, 3),
-                    "cable": {"init": self.init()},
-                    **self.compartment(known, [], self.whole(0, deepest - 1)),
-                }
-                for number in range(children)
-            ]
+            made["dendrites"] = [self.branch(f"branch{number}", known, deepest - 1, size) for number in range(children)]
+        return made
+
+    def branch(self, name: str, known: dict[str, int], deepest: int, parents: int) -> dict[str, Any]:
+        count = self.whole(1, 3)
+        below = self.compartment(known, [], self.whole(0, deepest), parents * count)
+        return {"name": name, "count": count, "cable": self.cable(), **below}
+
+    def cable(self) -> dict[str, Any]:
+        made: dict[str, Any] = {"init": self.init()}
+        if self.chance(0.3):
+            made |= {"length_um": float(self.rng.uniform(10, 300)), "diameter_um": float(self.rng.uniform(0.5, 3))}
+            if self.chance(0.5):
+                made["attenuation"] = "initial"
+                del made["init"]
+        if self.chance(0.2):
+            made["trainable"] = False
+        if self.chance(0.2):
+            made["sign"] = "excitatory"
         return made
 
     def synapses(self, known: dict[str, int], sources: list[str]) -> dict[str, Any]:
-        field = self.one_of(["random", "pooled", "local", "global", "all"])
+        field = self.one_of(["random", "pooled", "local", "global", "tiled", "all"])
         if not sources:
             sources = [self.one_of(known)]
             others = [source for source in known if source not in (*sources, "previous")]
@@ -234,20 +264,29 @@ class _Draw:
             most = sum(known[source] for source in sources)
             if field in ("local", "global"):
                 most = self.positions[sources[0]]
-            elif self.chance(0.3):
+            elif field != "tiled" and self.chance(0.3):
                 made["replace"] = True
                 most *= 2
             made["count"] = 0 if self.chance(0.07) else self.whole(1, min(most, 8))
         if field == "global" and self.chance(0.3):
             made["group"] = self.whole(2, 3)
+        if self.chance(0.4):
+            free = all(self.signs.get(source, "free") == "free" for source in sources)
+            made["sign"] = self.one_of(["excitatory", "inhibitory", "shunting"]) if free else "free"
+        if made.get("sign") != "shunting" and self.chance(0.15):
+            made["nonlinearity"] = self.nonlinearity(learnable=False)
         return {**made, "init": self.init()}
 
     def init(self) -> Any:
         return self.one_of(["glorot", "glorot_dense", "he", {"name": "constant", "value": 0.2}])
 
-    def nonlinearity(self) -> dict[str, Any]:
-        entry = NONLINEARITIES[self.one_of(NONLINEARITIES)]
-        changed = {key: value * float(self.rng.uniform(0.5, 1.5)) for key, value in entry.defaults.items()}
+    def nonlinearity(self, learnable: bool = True) -> dict[str, Any]:
+        entry = NONLINEARITIES[self.one_of(BUILT_IN)]
+        changed: dict[str, Any] = {}
+        for key, value in entry.defaults.items():
+            changed[key] = value * float(self.rng.uniform(0.5, 1.5))
+            if learnable and self.chance(0.3):
+                changed[key] = {"value": changed[key], "trainable": self.one_of(["group", "compartment"])}
         return {"name": entry.name, **changed}
 
 
@@ -257,6 +296,10 @@ def _listed(value: Any) -> list[Any]:
 
 def _name(value: Any) -> str:
     return str(value["name"]) if isinstance(value, Mapping) else str(value)
+
+
+def _parameters(nonlinearity: Any) -> list[Any]:
+    return list(nonlinearity.values()) if isinstance(nonlinearity, Mapping) else []
 
 
 def _depth(compartment: Mapping[str, Any]) -> int:
@@ -386,7 +429,54 @@ CORNERS = tuple(
                 _with_dendrites({"count": 2, "nonlinearity": name, "synapses": _FOUR}, nonlinearity=name),
                 {"image": (4, 4)},
             )
-            for name in NONLINEARITIES
+            for name in BUILT_IN
+        ),
+        *(
+            (
+                f"synapses and dendrites that combine by {rule}",
+                _with_dendrites(
+                    {"count": 3, "integration": rule, "synapses": _FOUR},
+                    {"count": 1, "synapses": {"count": 0}},
+                    integration=rule,
+                    synapses=[_FOUR, {**_FOUR, "field": "pooled", "sign": "excitatory"}],
+                ),
+                {"image": (4, 4)},
+            )
+            for rule in ("mean", "max", "min", "product")
+        ),
+        *(
+            (
+                f"thrown over many compartments that combine by {rule}",
+                _with_dendrites({"count": 6, "integration": rule, "synapses": {"count": 1, "field": "pooled"}}),
+                {"image": (3, 3)},
+            )
+            for rule in ("mean", "max", "min", "product")
+        ),
+        (
+            "shunting, and signs kept",
+            _with_dendrites(
+                {"count": 2, "synapses": [{**_FOUR, "sign": "excitatory"}, {**_FOUR, "sign": "shunting"}]},
+                {"count": 2, "cable": {"sign": "excitatory"}, "synapses": {**_FOUR, "sign": "inhibitory"}},
+                synapses={"field": "all", "sign": "shunting"},
+            ),
+            {"image": (4, 4)},
+        ),
+        (
+            "excitability that is learnt",
+            _with_dendrites(
+                {
+                    "count": 2,
+                    "nonlinearity": {
+                        "name": "nmda",
+                        "threshold": {"value": 0.3, "trainable": "compartment"},
+                        "gain": {"trainable": "group"},
+                        "plateau": {"value": 2.0, "trainable": "compartment"},
+                    },
+                    "synapses": _FOUR,
+                },
+                nonlinearity={"name": "leaky_relu", "slope": {"trainable": "group"}},
+            ),
+            {"image": (4, 4)},
         ),
         # Sampled so thinly that no matrix product pays: `auto` takes a sparse kernel, and one pass where there is one.
         ("few synapses of many units", _with_dendrites({"count": 3, "synapses": _FOUR}), {"image": (15, 15)}),

@@ -1,5 +1,8 @@
 """Kernels: ways to run one projection, u[t] = sum of w[e] x[s] over the edges e = (s, t).
 
+Where the projection says so, the message of an edge is g(w[e] x[s]), and a maximum, a minimum or a product takes the
+place of the sum (kernels/messages.py); most kernels refuse that, and say so.
+
 A kernel is one file, a module with these names:
 
     NAME, HOW                          what the plan prints

@@ -31,6 +31,8 @@ NARROW = (torch.bfloat16, torch.float16)
 
 def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, ...]:
     """Serves every linear projection on a CPU, where it was built."""
+    if projection.nonlinear:
+        return (projection.nonlinear,)
     if native is None:
         return ("it was not built: the package was installed without a C++ compiler",)
     if torch.device(device).type != "cpu":

@@ -13,6 +13,8 @@ HOW = "matrix product"
 
 def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, ...]:
     """Serves every linear projection."""
+    if projection.nonlinear:
+        return (projection.nonlinear,)
     return ()
 
 

@@ -18,6 +18,8 @@ HOW = "gather, multiply and sum in one pass"
 
 def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, ...]:
     """Serves every linear projection."""
+    if projection.nonlinear:
+        return (projection.nonlinear,)
     return ()
 
 

@@ -1,22 +1,28 @@
-"""Message passing as in graph networks: messages are gathered, stored, and summed over `edge_index`.
+"""Message passing as in graph networks: messages are gathered, stored, and reduced over `edge_index`.
 
-By torch-scatter, or by the native PyTorch equivalent where torch-scatter is not installed; both give the same sums.
+By torch-scatter, or by the native PyTorch equivalent where torch-scatter is not installed; both give the same results.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from dendrograph.graph import Projection
+from dendrograph.kernels.messages import Reduction, greatest, multiplied, summed
 
 NAME = "scatter"
 
 try:
     from torch_scatter import scatter as torch_scatter
+    from torch_scatter import scatter_max as torch_scatter_max
 except ImportError:
-    torch_scatter, HOW = None, "index_add over the edge index (torch-scatter is not installed)"
+    torch_scatter = torch_scatter_max = None
+    HOW = "index_add over the edge index (torch-scatter is not installed)"
 except OSError as error:  # built for another PyTorch
-    torch_scatter, HOW = None, f"index_add over the edge index (torch-scatter cannot be loaded: {error})"
+    torch_scatter = torch_scatter_max = None
+    HOW = f"index_add over the edge index (torch-scatter cannot be loaded: {error})"
 else:
     HOW = "torch-scatter over the edge index"
 
@@ -26,16 +32,22 @@ def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, .
     return ()
 
 
-def prepare(projection: Projection) -> tuple[Tensor, ...]:
-    """The edge index."""
+def prepare(projection: Projection) -> tuple[Any, ...]:
+    """The edge index, and how messages are made and reduced."""
     source, target = projection.edge_index
-    return source, target
+    return source, target, Reduction.of(projection)
 
 
-def apply(weight: Tensor, x: Tensor, targets: int, *index: Tensor) -> Tensor:
-    """u[t] = sum of the messages w[e] x[s] of its edges."""
-    source, target = index
-    messages = weight.unsqueeze(1) * x.index_select(0, source)
-    if torch_scatter is not None:
-        return torch_scatter(messages, target, dim=0, dim_size=targets, reduce="sum")
-    return x.new_zeros((targets, x.shape[1])).index_add(0, target, messages)
+def apply(weight: Tensor, x: Tensor, targets: int, *index: Any) -> Tensor:
+    """u[t] = what the messages g(w[e] x[s]) of its edges reduce to."""
+    source, target, how = index
+    messages = how.messages(weight, x.index_select(0, source))
+    match how.rule:
+        case "max":
+            return greatest(messages, target, targets, torch_scatter_max)
+        case "min":
+            return -greatest(-messages, target, targets, torch_scatter_max)
+        case "product":
+            return multiplied(messages, target, targets, how.widest)
+        case _:
+            return summed(messages, target, targets, torch_scatter)

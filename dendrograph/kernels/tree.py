@@ -14,6 +14,8 @@ HOW = "batched product over parents, no index"
 
 def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, ...]:
     """Serves projections in which target t has the sources t n, …, t n + n - 1, the same n for all."""
+    if projection.nonlinear:
+        return (projection.nonlinear,)
     if projection.all_to_all and projection.targets > 1:
         return ("the children of a parent are not contiguous: the wiring is all-to-all",)
     if not projection.targets or projection.sources % projection.targets:

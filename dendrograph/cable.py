@@ -1,0 +1,121 @@
+"""The cable from a dendrite to its parent compartment: how its weight starts, and what is lost on the way."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from dendrograph.declared import EXCITATORY, FREE, Declared, Init
+
+ATTENUATIONS = ("factor", "initial")
+UM_PER_CM = 1e4
+
+
+@dataclass(frozen=True)
+class Cable:
+    """The edge from a dendrite to its parent; all copies of a dendrite have cables of one length and diameter.
+
+    A passive cable of length L and diameter d loses, in the steady state of an infinite cable,
+
+        a = exp(-L / lambda),    lambda = sqrt(d Rm / (4 Ra))
+
+    (Rall, Experimental Neurology 1 (1959); Koch, Biophysics of Computation, 1999). With `attenuation` `factor` the
+    parent gets a w y, with a fixed and w from `init`; with `initial` the weight w starts at a, and is trained from
+    there. Without a length a is 1.
+
+    init: how the weight starts
+    sign: `free`, or `excitatory` for a weight that stays positive
+    trainable: whether the weight is learnt
+    length_um, diameter_um: L and d, in µm; both or none (0)
+    rm_ohm_cm2: Rm, the specific membrane resistance, in Ω cm²
+    ra_ohm_cm: Ra, the axial resistivity, in Ω cm
+    attenuation: `factor` or `initial`
+    """
+
+    init: Init = Init()
+    sign: str = FREE
+    trainable: bool = True
+    length_um: float = 0.0
+    diameter_um: float = 0.0
+    rm_ohm_cm2: float = 20_000.0
+    ra_ohm_cm: float = 150.0
+    attenuation: str = "factor"
+
+    LENGTHS = ("length_um", "diameter_um", "rm_ohm_cm2", "ra_ohm_cm")
+    KEYS = ("init", "sign", "trainable", *LENGTHS, "attenuation")
+
+    @property
+    def lambda_um(self) -> float:
+        """The length constant, in µm."""
+        diameter_cm = self.diameter_um / UM_PER_CM
+        return UM_PER_CM * math.sqrt(diameter_cm * self.rm_ohm_cm2 / (4 * self.ra_ohm_cm))
+
+    @property
+    def loss(self) -> float:
+        """What is left at the parent's end of what enters: exp(-L / lambda), 1 without a length."""
+        return math.exp(-self.length_um / self.lambda_um) if self.diameter_um else 1.0
+
+    @property
+    def factor(self) -> float:
+        """What the weight is multiplied with."""
+        return self.loss if self.attenuation == "factor" else 1.0
+
+    @property
+    def start(self) -> Init:
+        """How the weight starts, the attenuation seen to."""
+        return Init("constant", self.loss) if self.attenuation == "initial" else self.init
+
+    @classmethod
+    def read(cls, declared: Declared) -> Cable:
+        """The mapping of a dendrite, together with the file's defaults for it."""
+        for cursor in (declared.own, declared.defaults):
+            if cursor:
+                cursor.keys(cls.KEYS, such_as="{init: he}")
+        settings: dict[str, Any] = {}
+        if init_at := declared.get("init"):
+            settings["init"] = Init.read(init_at)
+        if sign_at := declared.get("sign"):
+            settings["sign"] = sign_at.choice("sign of a cable", (FREE, EXCITATORY)) or FREE
+        if trainable_at := declared.get("trainable"):
+            settings["trainable"] = trainable_at.flag()
+        for key in cls.LENGTHS:
+            if length_at := declared.get(key):
+                settings[key] = length_at.number(above=0.0)
+        if attenuation_at := declared.get("attenuation"):
+            settings["attenuation"] = attenuation_at.choice("attenuation", ATTENUATIONS) or ATTENUATIONS[0]
+        return cls(**settings)
+
+    @classmethod
+    def read_whole(cls, declared: Declared) -> Cable:
+        """The same, held together: what the settings mean with each other is seen here, and not in defaults alone."""
+        cable = cls.read(declared)
+        at = declared.own or declared.defaults
+        if at is None:
+            return cable
+        given = {key for key in cls.KEYS if declared.get(key)}
+        both = {"length_um", "diameter_um"}
+        if len(given & both) == 1:
+            (missing,) = both - given
+            at.fault(f"missing key '{missing}'", "a cable that attenuates has length_um and diameter_um", missing)
+        elif not given & both:
+            for key in ("rm_ohm_cm2", "ra_ohm_cm", "attenuation"):
+                if declared.is_own(key):
+                    at.fault(f"'{key}' says nothing without a length", "give length_um and diameter_um", key)
+        elif cable.attenuation == "initial" and declared.is_own("init"):
+            at.fault("the weight starts at the attenuation", "leave init out, or write attenuation: factor", "init")
+        if cable.diameter_um and cable.loss < 1e-30:
+            lost = (
+                f"a cable of {cable.length_um:g} µm with a length constant of {cable.lambda_um:.3g} µm passes nothing"
+            )
+            at.fault(lost, "is the length right? it is meant in µm")
+        return cable
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `read` takes."""
+        plain = Cable()
+        keys = {
+            key: getattr(self, key) for key in self.KEYS if key != "init" and getattr(self, key) != getattr(plain, key)
+        }
+        own_init = {} if self.attenuation == "initial" else {"init": self.init.to_dict()}
+        return {**own_init, **keys}

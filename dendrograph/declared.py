@@ -1,0 +1,99 @@
+"""What neurons, synapses and cables share: where a mapping stands in its file, its defaults, and how weights start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dendrograph.cursor import PLACEHOLDER, Cursor
+from dendrograph.document import Document
+from dendrograph.errors import Fault, did_you_mean
+from dendrograph.reading import Path
+
+INITS = ("glorot", "glorot_dense", "he", "constant")
+FREE, EXCITATORY, INHIBITORY, SHUNTING = "free", "excitatory", "inhibitory", "shunting"
+SIGNS = (FREE, EXCITATORY, INHIBITORY, SHUNTING)
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a mapping stands in its file, and where the defaults stand on which it falls back.
+
+    What is built in Python stands in no file: then messages tell of it without a place.
+    """
+
+    document: Document | None = None
+    path: Path = ()
+    defaults: Path = ()
+
+    def fault(self, problem: str, remedy: str = "", key: str = "") -> Fault:
+        """A fault of this mapping, or of the value at one of its keys."""
+        path = (*self.path, key) if key else self.path
+        if self.document is None:
+            return Fault("", "", problem, remedy)
+        if key and self.defaults and not self.document.holds(path) and self.document.holds((*self.defaults, key)):
+            path = (*self.defaults, key)
+        return self.document.fault(path, problem, remedy)
+
+
+def where(cursor: Cursor, defaults: Cursor | None = None) -> Where:
+    """Where the mapping of a cursor stands."""
+    return Where(cursor.document, cursor.path, defaults.path if defaults else ())
+
+
+class Declared:
+    """A mapping of the file together with the file's defaults for it: the most local setting wins."""
+
+    def __init__(self, own: Cursor | None, defaults: Cursor | None) -> None:
+        self.own = own
+        self.defaults = defaults
+
+    def get(self, key: str) -> Cursor | None:
+        """The value at a key, from the mapping itself or else from the defaults."""
+        return (self.own and self.own.child(key)) or (self.defaults and self.defaults.child(key))
+
+    def section(self, key: str) -> Declared:
+        """The mapping at a key, together with its defaults, which hold key by key."""
+        return Declared(self.own and self.own.child(key), self.defaults and self.defaults.child(key))
+
+    def more_local(self, key: str, than: str) -> bool:
+        """Whether the mapping itself sets a key while another comes from the defaults, which it thereby overrides."""
+        return self.is_own(key) and not self.is_own(than)
+
+    def is_own(self, key: str) -> bool:
+        """Whether the mapping itself sets a key."""
+        return self.own is not None and self.own.child(key) is not None
+
+
+@dataclass(frozen=True)
+class Init:
+    """How weights start: `glorot`, `glorot_dense`, `he`, or `constant` with its value."""
+
+    name: str = "glorot"
+    value: float = 0.0
+
+    @classmethod
+    def read(cls, cursor: Cursor) -> Init:
+        """A name, or a mapping of `name` and, for `constant`, `value`."""
+        if isinstance(cursor.value, str):
+            name = cursor.choice("init", INITS)
+            if name == "constant":
+                cursor.fault("init 'constant' needs a value", "write init: {name: constant, value: 0.1}")
+            return cls(name or "glorot")
+        if not isinstance(cursor.value, dict):
+            cursor.expected("the name of an init, or a mapping of its name and value", did_you_mean("", INITS))
+            return cls()
+        name_at, value_at = cursor.child("name"), cursor.child("value")
+        name = name_at.choice("init", INITS) if name_at else PLACEHOLDER
+        required = {"name": did_you_mean("", INITS)}
+        if name == "constant":
+            required["value"] = "write {name: constant, value: 0.1}"
+        cursor.keys(("name", "value"), required)
+        value = value_at.number() if value_at else 0.0
+        if value_at and name not in ("constant", PLACEHOLDER):
+            cursor.fault(f"init '{name}' takes no value", "leave it out, or write name: constant", "value", key=True)
+        return cls(name or "glorot", value if name == "constant" else 0.0)
+
+    def to_dict(self) -> Any:
+        """What `read` takes."""
+        return {"name": self.name, "value": self.value} if self.name == "constant" else self.name

@@ -1,0 +1,133 @@
+"""Synapses onto a group of compartments as a user declares them: how many, from where, of which sign."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dendrograph.cursor import PLACEHOLDER, Cursor
+from dendrograph.declared import FREE, SHUNTING, SIGNS, Declared, Init, Where, where
+from dendrograph.fields import known as known_fields
+from dendrograph.transfer import Nonlinearity
+
+PREVIOUS = "previous"
+
+All = Literal["all"]
+
+
+@dataclass(frozen=True)
+class Synapses:
+    """Synapses onto each compartment of a group: how many, from where, and which receptive field draws them.
+
+    count: a number a compartment (for the fields `local` and `global`: of grid positions), or `"all"`
+    sign: what a weight may be: `free`, or of one sign through all training; `shunting` divides what the rest sums to
+    nonlinearity: of each synapse by itself, before the compartment integrates
+    """
+
+    count: int | All
+    sources: tuple[str, ...] = (PREVIOUS,)
+    field: str = "random"
+    init: Init = Init()
+    replace: bool = False
+    group: int = 1
+    sign: str = FREE
+    nonlinearity: Nonlinearity | None = None
+    where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
+
+    KEYS = ("count", "from", "field", "group", "nonlinearity", "sign", "init", "replace")
+    # Key, the value of it that goes with any field, and the fields that it may be turned for.
+    ONLY_WITH = (("replace", False, ("random", "pooled")), ("group", 1, ("global",)))
+
+    @classmethod
+    def read(cls, cursor: Cursor, defaults: Cursor | None) -> Synapses:
+        """One mapping of the synapse keys."""
+        if not cursor.keys(cls.KEYS, such_as="{count: 16, from: previous, field: random}"):
+            return cls("all")
+        declared = Declared(cursor, defaults)
+        place = where(cursor, defaults)
+
+        def fault(problem: str, remedy: str, key: str) -> None:
+            cursor.faults.add(place.fault(problem, remedy, key))
+
+        settings = cls.read_settings(declared)
+        field = settings.pop("field", None)
+        count = settings.pop("count", None)
+        if count == "all" and field not in (None, "all", PLACEHOLDER):
+            if declared.more_local("count", than="field"):
+                field = "all"
+            elif declared.more_local("field", than="count"):
+                count = None
+            else:
+                fault(f"count 'all' contradicts field '{field}'", "write field: all, or a number as count", "field")
+        elif field == "all" and isinstance(count, int) and not declared.more_local("field", than="count"):
+            fault("field 'all' takes no count", "leave count out, or name a field that samples", "count")
+        if "all" in (count, field):
+            count = field = "all"
+        elif count is None and set(cursor.value) <= set(cls.KEYS):
+            cursor.fault("missing key 'count'", "give the synapses of one compartment, or all", "count")
+        field = field or "random"
+        for key, rule, fields in cls.ONLY_WITH:
+            if settings.get(key, rule) != rule and field not in fields:
+                if not declared.more_local("field", than=key):
+                    allowed = " and ".join(f"'{name}'" for name in fields)
+                    fault(f"'{key}' does not go with field '{field}'", f"it goes with {allowed} only", key)
+                del settings[key]
+        if settings.get("sign") == SHUNTING and settings.get("nonlinearity"):
+            if declared.more_local("sign", than="nonlinearity"):
+                del settings["nonlinearity"]
+            else:
+                fault("a shunting synapse has no nonlinearity: it is a conductance", "leave it out", "nonlinearity")
+        return cls(count="all" if count is None else count, field=field, where=place, **settings)
+
+    @classmethod
+    def read_settings(cls, declared: Declared) -> dict[str, Any]:
+        """What is set, key by key; what the settings mean together is for `read` to see."""
+        settings: dict[str, Any] = {}
+        if count_at := declared.get("count"):
+            settings["count"] = "all" if count_at.value == "all" else count_at.whole(0, ", or all")
+        if from_at := declared.get("from"):
+            settings["sources"] = _sources(from_at)
+        if field_at := declared.get("field"):
+            settings["field"] = field_at.choice("field", known_fields())
+        if init_at := declared.get("init"):
+            settings["init"] = Init.read(init_at)
+        if replace_at := declared.get("replace"):
+            settings["replace"] = replace_at.flag()
+        if group_at := declared.get("group"):
+            settings["group"] = group_at.whole(1)
+        if sign_at := declared.get("sign"):
+            settings["sign"] = sign_at.choice("sign", SIGNS) or FREE
+        if (nonlinearity_at := declared.get("nonlinearity")) and nonlinearity_at.value is not None:
+            settings["nonlinearity"] = Nonlinearity.read(nonlinearity_at, learnable=False)
+        return settings
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `read` takes."""
+        return {
+            **({} if self.field == "all" else {"count": self.count}),
+            "from": self.sources[0] if len(self.sources) == 1 else list(self.sources),
+            "field": self.field,
+            "init": self.init.to_dict(),
+            **({"replace": True} if self.replace else {}),
+            **({"group": self.group} if self.group > 1 else {}),
+            **({"sign": self.sign} if self.sign != FREE else {}),
+            **({"nonlinearity": self.nonlinearity.to_dict()} if self.nonlinearity else {}),
+        }
+
+
+def _sources(cursor: Cursor) -> tuple[str, ...]:
+    if isinstance(cursor.value, str):
+        return (cursor.slug(),)
+    if not isinstance(cursor.value, list):
+        cursor.expected(
+            "a source, or a list of sources", "a source is an input stream, an earlier layer, or 'previous'"
+        )
+        return ()
+    names: list[str] = []
+    for entry in cursor.entries("sources"):
+        name = entry.slug()
+        if name and name in names:
+            entry.fault(f"the source '{name}' stands twice", "name each source once")
+        names.append(name)
+    return tuple(names)

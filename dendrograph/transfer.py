@@ -1,0 +1,84 @@
+"""The nonlinearity of a compartment, or of a single synapse, as a user declares it: a name and its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dendrograph.cursor import Cursor
+from dendrograph.errors import did_you_mean
+from dendrograph.nonlinearities import NONLINEARITIES
+
+Shared = Literal["group", "compartment"]
+SHARED: tuple[Shared, ...] = ("group", "compartment")
+
+
+@dataclass(frozen=True)
+class Nonlinearity:
+    """Name and parameters of a transfer function (see `dendrograph.nonlinearities`).
+
+    `trainable` holds (parameter, how many there are) for those that are learnt: one for the whole `group`, or one for
+    each `compartment`. `parameters` then holds where they start.
+    """
+
+    name: str = "leaky_relu"
+    parameters: tuple[tuple[str, float], ...] = (("slope", 0.1),)
+    trainable: tuple[tuple[str, Shared], ...] = ()
+
+    @classmethod
+    def read(cls, cursor: Cursor, learnable: bool = True) -> Nonlinearity:
+        """A name, or a mapping of `name` and the nonlinearity's own parameters."""
+        named = isinstance(cursor.value, dict)
+        if not named and not isinstance(cursor.value, str):
+            cursor.expected("a nonlinearity's name, or a mapping of its name and parameters")
+            return cls()
+        name_at = cursor.child("name") if named else cursor
+        if name_at is None:
+            cursor.fault("missing key 'name'", did_you_mean("", NONLINEARITIES, "nonlinearities"), at="name")
+            return cls()
+        entry = NONLINEARITIES.get(name_at.choice("nonlinearity", NONLINEARITIES))
+        if entry is None:
+            return cls()
+        values = dict(entry.defaults)
+        trainable: list[tuple[str, Shared]] = []
+        if named:
+            kind = f"parameters of {entry.name}"
+            hints = {key: did_you_mean(key, entry.defaults, kind) for key in cursor.value if key not in entry.defaults}
+            cursor.keys(("name", *entry.defaults), hints=hints)
+            for key in entry.defaults:
+                if parameter := cursor.child(key):
+                    value_at, shared = _parameter(parameter, learnable)
+                    if value_at:
+                        values[key] = value_at.number(above=0.0) if key in entry.positive else value_at.number()
+                    if shared:
+                        trainable.append((key, shared))
+        return cls(entry.name, tuple(values.items()), tuple(trainable))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `read` takes."""
+        learnt = {key: {"value": dict(self.parameters)[key], "trainable": shared} for key, shared in self.trainable}
+        return {"name": self.name, **dict(self.parameters), **learnt}
+
+    @property
+    def shown(self) -> str:
+        """On one line, as `show` prints it: `nmda threshold=1 gain=4 (one a compartment) plateau=1`."""
+        notes = {key: f" (trained, one a {shared})" for key, shared in self.trainable}
+        return " ".join([self.name, *(f"{key}={value:g}{notes.get(key, '')}" for key, value in self.parameters)])
+
+
+def _parameter(cursor: Cursor, learnable: bool) -> tuple[Cursor | None, Shared | None]:
+    """Where a parameter's value stands, if it does, and how it is learnt, if it is."""
+    if not isinstance(cursor.value, dict):
+        return cursor, None
+    cursor.keys(("value", "trainable"), such_as="{value: 1.0, trainable: group}")
+    trainable_at = cursor.child("trainable")
+    if trainable_at is None or trainable_at.value is False:
+        return cursor.child("value"), None
+    if not learnable:
+        trainable_at.fault("parameters of a single synapse's nonlinearity are fixed", "give the number alone")
+        return cursor.child("value"), None
+    if isinstance(trainable_at.value, bool):
+        trainable_at.expected("group or compartment", "group: one number for all of them; compartment: one for each")
+        return cursor.child("value"), None
+    word = trainable_at.choice("way to share a parameter", (*SHARED, "false"))
+    return cursor.child("value"), next((shared for shared in SHARED if shared == word), None)

@@ -11,39 +11,75 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dendrograph import data as datasets
     from dendrograph.compiler import compile
+    from dendrograph.dendritic_layer import DendriticLayer
     from dendrograph.errors import DendrographError
+    from dendrograph.fields import register_field
     from dendrograph.graph import Graph
-    from dendrograph.morphology import Morphology, load
+    from dendrograph.morphology import (
+        Cable,
+        Compartment,
+        Init,
+        Layer,
+        Morphology,
+        Nonlinearity,
+        Readout,
+        Stack,
+        Synapses,
+        load,
+    )
     from dendrograph.network import DendriticNetwork, build
+    from dendrograph.nonlinearities import register_nonlinearity
     from dendrograph.run import Run
     from dendrograph.training import TrainConfig, train
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Cable": "morphology",
+    "Compartment": "morphology",
+    "DendriticLayer": "dendritic_layer",
     "DendriticNetwork": "network",
     "DendrographError": "errors",
     "Graph": "graph",
+    "Init": "morphology",
+    "Layer": "morphology",
     "Morphology": "morphology",
+    "Nonlinearity": "morphology",
+    "Readout": "morphology",
     "Run": "run",
+    "Stack": "morphology",
+    "Synapses": "morphology",
     "TrainConfig": "training",
     "build": "network",
     "compile": "compiler",
     "load": "morphology",
+    "register_field": "fields",
+    "register_nonlinearity": "nonlinearities",
     "train": "training",
 }
 
 __all__ = [
+    "Cable",
+    "Compartment",
+    "DendriticLayer",
     "DendriticNetwork",
     "DendrographError",
     "Graph",
+    "Init",
+    "Layer",
     "Morphology",
+    "Nonlinearity",
+    "Readout",
     "Run",
+    "Stack",
+    "Synapses",
     "TrainConfig",
     "build",
     "compile",
     "datasets",
     "load",
+    "register_field",
+    "register_nonlinearity",
     "train",
 ]
 

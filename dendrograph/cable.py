@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dendrograph.declared import EXCITATORY, FREE, Declared, Init
+from dendrograph.declared import EXCITATORY, FREE, Declared, Init, where
 
 ATTENUATIONS = ("factor", "initial")
 UM_PER_CM = 1e4
+LEAST = 1e-30  # of an attenuation: less is nothing, in float32
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Cable:
             settings["trainable"] = trainable_at.flag()
         for key in cls.LENGTHS:
             if length_at := declared.get(key):
-                settings[key] = length_at.number(above=0.0)
+                settings[key] = length_at.number(above=0.0) or getattr(cls, key)  # 0 stands for what cannot be read
         if attenuation_at := declared.get("attenuation"):
             settings["attenuation"] = attenuation_at.choice("attenuation", ATTENUATIONS) or ATTENUATIONS[0]
         return cls(**settings)
@@ -93,22 +94,32 @@ class Cable:
         at = declared.own or declared.defaults
         if at is None:
             return cable
+        place = where(at, declared.defaults)
+
+        def fault(problem: str, remedy: str, key: str) -> None:
+            at.faults.add(place.fault(problem, remedy, key))
+
         given = {key for key in cls.KEYS if declared.get(key)}
         both = {"length_um", "diameter_um"}
-        if len(given & both) == 1:
-            (missing,) = both - given
-            at.fault(f"missing key '{missing}'", "a cable that attenuates has length_um and diameter_um", missing)
-        elif not given & both:
-            for key in ("rm_ohm_cm2", "ra_ohm_cm", "attenuation"):
+        if not given & both:
+            of_lengths = ("rm_ohm_cm2", "ra_ohm_cm", "attenuation")
+            for key in of_lengths:
                 if declared.is_own(key):
-                    at.fault(f"'{key}' says nothing without a length", "give length_um and diameter_um", key)
-        elif cable.attenuation == "initial" and declared.is_own("init"):
-            at.fault("the weight starts at the attenuation", "leave init out, or write attenuation: factor", "init")
-        if cable.diameter_um and cable.loss < 1e-30:
-            lost = (
-                f"a cable of {cable.length_um:g} µm with a length constant of {cable.lambda_um:.3g} µm passes nothing"
-            )
-            at.fault(lost, "is the length right? it is meant in µm")
+                    fault(f"'{key}' says nothing without a length", "give length_um and diameter_um", key)
+            # What defaults say of lengths is for the cables that have one.
+            cable = replace(cable, **{key: getattr(cls, key) for key in of_lengths})
+        elif missing := both - given:
+            at.keys(cls.KEYS, dict.fromkeys(missing, "a cable that attenuates has length_um and diameter_um"))
+        elif cable.loss < LEAST:
+            length, constant = f"{cable.length_um:g} µm", f"{cable.lambda_um:.3g} µm"
+            problem = f"a cable of {length} passes nothing: its length constant is {constant}"
+            fault(problem, "lengths are in µm, rm_ohm_cm2 in Ω cm² and ra_ohm_cm in Ω cm", "length_um")
+        if cable.attenuation == "initial":
+            if "init" in given and not declared.more_local("attenuation", than="init"):
+                fault("the weight starts at the attenuation", "leave init out, or write attenuation: factor", "init")
+            cable = replace(cable, init=Init())
+        elif wrong := cable.init.contradicts(cable.sign):
+            fault(*wrong, "init")
         return cable
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,5 +128,5 @@ class Cable:
         keys = {
             key: getattr(self, key) for key in self.KEYS if key != "init" and getattr(self, key) != getattr(plain, key)
         }
-        own_init = {} if self.attenuation == "initial" else {"init": self.init.to_dict()}
+        own_init = {} if self.attenuation == "initial" and self.init == plain.init else {"init": self.init.to_dict()}
         return {**own_init, **keys}

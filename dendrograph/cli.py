@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import sys
@@ -35,6 +36,16 @@ Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="PATH=VALUE", help="Turn a knob: dendrites=64, layers.0.count=512. May stand several times."
+    ),
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="MODULE|FILE",
+        help="Python that adds nonlinearities and fields: an installed plugin, my_package.mine, ./mine.py. "
+        "May stand several times.",
+        show_default=False,
     ),
 ]
 Inputs = Annotated[
@@ -156,6 +167,7 @@ def train_command(
         bool | None, typer.Option("--sequential", help="Present the classes one after the other.")
     ] = None,
     settings: Settings = None,
+    plugins: Plugins = None,
     out: Annotated[Path | None, typer.Option(help="The run folder.", show_default="runs/NAME-DATA-seedN")] = None,
     resume: Annotated[
         bool,
@@ -184,8 +196,8 @@ def train_command(
     }
     given = {key: value for key, value in chosen.items() if value is not None}
     turned = _assignments(settings)
-    _tell_idle(morphology, turned)
-    run = train_by_name(morphology, data, data_dir, kernel, given, turned, out, resume)
+    _tell_idle(morphology, turned, plugins)
+    run = train_by_name(morphology, data, data_dir, kernel, given, turned, out, resume, plugins=plugins or ())
     if _rank():
         return
     test = run.metrics["test"]
@@ -197,6 +209,7 @@ def train_command(
 def evaluate_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
     data_dir: DataDir = None,
+    plugins: Plugins = None,
 ) -> None:
     """Test a finished run again, from its folder alone.
 
@@ -205,7 +218,7 @@ def evaluate_command(
     from dendrograph.describe import confusion
     from dendrograph.experiment import evaluate_run
 
-    result = evaluate_run(run, data_dir)
+    result = evaluate_run(run, data_dir, plugins or ())
     print(f"test accuracy {result.accuracy:.2%}, loss {result.loss:.4f}, {result.samples:,} samples")
     print("\nconfusion: rows are true classes, columns answers")
     print(confusion(result.confusion))
@@ -220,6 +233,7 @@ def show_command(
     inputs: Inputs = None,
     classes: Classes = None,
     settings: Settings = None,
+    plugins: Plugins = None,
     seed: Seed = None,
     kernel: Kernel = None,
 ) -> None:
@@ -233,8 +247,8 @@ def show_command(
     if kernel and not plan:
         raise DendrographError("--kernel says nothing without --plan\n  add --plan, or leave --kernel out")
     turned = _assignments(settings)
-    graph = graph_of(morphology, turned, _shapes(inputs), classes, seed)
-    _tell_idle(morphology, turned)
+    graph = graph_of(morphology, turned, _shapes(inputs), classes, seed, plugins or ())
+    _tell_idle(morphology, turned, plugins)
     text = describe(graph)
     if plan:
         text += f"\n\nplan\n{plan_of(morphology, graph, kernel)}"
@@ -247,6 +261,7 @@ def check_command(
     inputs: Inputs = None,
     classes: Classes = None,
     settings: Settings = None,
+    plugins: Plugins = None,
     seed: Seed = None,
 ) -> None:
     """Validate a morphology, compile it, verify its wiring."""
@@ -254,11 +269,146 @@ def check_command(
     from dendrograph.verify import verify
 
     turned = _assignments(settings)
-    graph = graph_of(morphology, turned, _shapes(inputs), classes, seed)
-    _tell_idle(morphology, turned)
+    graph = graph_of(morphology, turned, _shapes(inputs), classes, seed, plugins or ())
+    _tell_idle(morphology, turned, plugins)
     for line in verify(graph):
         print(line)
     print(f"{morphology}: the language is right and the wiring is as declared")
+
+
+@app.command("stimulate")
+def stimulate_command(
+    morphology: MorphologyOrRun,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--at",
+            metavar="SITE[+SITE]",
+            help="Where input goes: basal[0], basal[0]+basal[1], basal[0]+basal[0]. May stand several times.",
+            show_default="the first of each terminal dendrite",
+        ),
+    ] = None,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SITE", help="Whose activity is measured. May stand several times.", show_default="soma"),
+    ] = None,
+    amplitudes: Annotated[
+        str | None,
+        typer.Option(metavar="FROM:TO:NUMBER", help="Input on each compartment.", show_default="0:4:41"),
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="The neuron's layer.", show_default="the first")] = None,
+    neuron: Annotated[
+        str | None, typer.Option(help="The kind of neuron; its first layer is taken.", show_default=False)
+    ] = None,
+    index: Annotated[int | None, typer.Option(help="The neuron's number in its layer.", show_default="0")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Of a morphology's cables: unit, or initial as in a training.", show_default="unit"),
+    ] = None,
+    settings: Settings = None,
+    plugins: Plugins = None,
+    inputs: Inputs = None,
+    seed: Annotated[int | None, typer.Option(help="Of wiring and initial weights.", show_default="0")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The figure: FILE.pdf, .svg or .png.", show_default=False)
+    ] = None,
+    table: Annotated[Path | None, typer.Option(help="The table: FILE.csv.", show_default=False)] = None,
+) -> None:
+    """Put input on a neuron's compartments and record its answer.
+
+    Alone, and in pairs against the arithmetic sum. Files that are there already are replaced.
+    """
+    from dendrograph import atomic
+    from dendrograph.curves import as_bytes, form_of
+    from dendrograph.describe import listed, stimulation
+    from dendrograph.draw.stimulation import stimulation_figure
+    from dendrograph.stimulation import stimulate_by_name
+
+    form = form_of(out) if out else ""
+    if table and table.suffix.lower() != ".csv":
+        raise DendrographError(f"{table}: a table is written as FILE.csv\n  a figure is written by --out")
+    turned = _assignments(settings)
+    _tell_idle(morphology, turned, plugins)
+    given: dict[str, Any] = {"layer": layer, "neuron": neuron, "index": index or 0, "weights": weights, "seed": seed}
+    if amplitudes is not None:
+        given["amplitudes"] = _amplitudes(amplitudes)
+    result = stimulate_by_name(
+        morphology, at, record, set=turned, inputs=_shapes(inputs), plugins=plugins or (), **given
+    )
+    figure = as_bytes(stimulation_figure(result.table), form) if out else b""
+    print(stimulation(result))
+    if result.left_out:
+        print(f"note: not stimulated: {listed(result.left_out)}; name them by --at", file=sys.stderr)
+    if table:
+        atomic.write(table, result.to_csv())
+        print(f"table: {table}")
+    if out:
+        atomic.write(out, figure)
+        print(f"figure: {out}")
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An SWC file.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="The file to make.", show_default="NAME.yaml")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the morphology.", show_default="the file's name")] = None,
+    reduce: Annotated[
+        str | None, typer.Option(help="A dendrite a section, a branch order, or bins.", show_default="section")
+    ] = None,
+    bin_um: Annotated[
+        float | None, typer.Option("--bin-um", help="Length of a bin at most, in µm.", show_default="50")
+    ] = None,
+    orders: Annotated[
+        int | None, typer.Option(help="Leave out branches of a higher order.", show_default="all")
+    ] = None,
+    scale: Annotated[float | None, typer.Option(help="µm to one unit of the file.", show_default="1")] = None,
+    join_trees: Annotated[
+        bool, typer.Option("--join-trees", help="Hang trees that nothing joins to the soma on it.")
+    ] = False,
+    synapses: Annotated[int | None, typer.Option(help="Synapses of each dendrite.", show_default="16")] = None,
+    synapses_per_um: Annotated[
+        float | None,
+        typer.Option("--synapses-per-um", help="Instead: synapses to each µm of dendrite.", show_default=False),
+    ] = None,
+    field: Annotated[str | None, typer.Option(help="Receptive field.", show_default="local")] = None,
+    neurons: Annotated[int | None, typer.Option(help="Neurons of the layer.", show_default="64")] = None,
+    soma: Annotated[str | None, typer.Option(help="Nonlinearity of the soma.", show_default="leaky_relu")] = None,
+    basal: Annotated[
+        str | None, typer.Option(help="Nonlinearity of basal dendrites.", show_default="leaky_relu")
+    ] = None,
+    apical: Annotated[
+        str | None, typer.Option(help="Nonlinearity of apical dendrites.", show_default="leaky_relu")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+) -> None:
+    """Make a morphology of a neuron's reconstruction (SWC).
+
+    Lengths, diameters and the types basal and apical are taken over; the axon is left out.
+    """
+    from dendrograph.importing import Choices, import_swc
+
+    given = {
+        "name": name,
+        "reduce": reduce,
+        "bin_um": bin_um,
+        "orders": orders,
+        "scale": scale,
+        "synapses": synapses,
+        "synapses_per_um": synapses_per_um,
+        "field": field,
+        "neurons": neurons,
+    }
+    nonlinearities = {"soma": soma, "basal": basal, "apical": apical}
+    choices = Choices(
+        join_trees=join_trees,
+        nonlinearities={kind: chosen for kind, chosen in nonlinearities.items() if chosen is not None},
+        **{key: value for key, value in given.items() if value is not None},
+    )
+    imported = import_swc(file, out, force, choices)
+    for note in imported.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for line in imported.summary:
+        print(line)
 
 
 @app.command("list")
@@ -283,13 +433,30 @@ def _shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _tell_idle(morphology: str, turned: dict[str, str]) -> None:
+def _amplitudes(text: str) -> list[float]:
+    """`0:4:41`: so many amplitudes, evenly spaced, both ends included."""
+    parts = text.split(":")
+    try:
+        low, high = (float(part) for part in parts[:2])
+        whole = len(parts) == 3 and re.fullmatch("[0-9]{1,5}", parts[2].strip()) and math.isfinite(high - low)
+    except ValueError:
+        whole = None
+    if not whole or not low < high or int(parts[2]) < 2:
+        raise DendrographError(
+            f"--amplitudes {text}: no FROM:TO:NUMBER, FROM below TO and NUMBER at least 2\n"
+            "  write 0:4:41 for 0, 0.1, 0.2 and so on to 4"
+        )
+    steps = int(parts[2]) - 1
+    return [low + (high - low) * step / steps for step in range(steps + 1)]
+
+
+def _tell_idle(morphology: str, turned: dict[str, str], plugins: list[str] | None = None) -> None:
     """Turning a knob that changes nothing is allowed, since a sweep turns the same for all models, but is told."""
     from dendrograph.morphology import load
     from dendrograph.run import is_run
 
     if turned and not _rank() and not is_run(morphology):  # a run has no knobs: it is refused, in its own words
-        for name in sorted(set(load(morphology, turned).idle_parameters) & set(turned)):
+        for name in sorted(set(load(morphology, turned, plugins or ()).idle_parameters) & set(turned)):
             print(
                 f"note: nothing in {morphology} uses the parameter '{name}', so --set {name} changes nothing",
                 file=sys.stderr,

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from dendrograph import fields, memory, wiring
+from dendrograph import fields, memory, trial, wiring
 from dendrograph.declared import FREE, SHUNTING
-from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, WiringError, clip, did_you_mean
+from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean
 from dendrograph.graph import Field, Graph, Group, Projection, Role
 from dendrograph.layers import sign_from
 from dendrograph.morphology import Compartment, Morphology, Shape, Synapses
@@ -90,6 +90,7 @@ def compile(
     morphology = morphology.checked()
     shapes = _bind_inputs(morphology, inputs)
     populations = tuple(_populations(morphology))
+    trial.try_nonlinearities(morphology.neurons.values())
     _refuse_what_does_not_fit(morphology, shapes, populations, classes, memory_limit)
 
     groups: dict[str, Group] = {}
@@ -250,18 +251,20 @@ def _refuse_what_does_not_fit(
             groups += 1 + len(place.compartment.synapses)
             compartments += size
             sampled += size if place.parent is not None else 0
-            stored = _reduction(place.compartment) != "sum"
-            messages += stored * size * sum(dendrite.count for dendrite in place.compartment.dendrites)
+            alone = _reduction(place.compartment) != "sum"  # messages that are not summed as they come
+            messages += alone * size * sum(dendrite.count for dendrite in place.compartment.dendrites)
             if place.compartment.normalisation != "none" and size == 1:
-                problem = f"there is one such compartment in layer '{population.name}', which has no spread"
-                fault = place.compartment.where.fault(problem, "leave normalisation out", "normalisation")
+                problem = f"there is one such compartment in layer '{population.name}': nothing to normalise over"
+                remedy = "write normalisation: none, or ask for more of them"
+                fault = place.compartment.where.fault(problem, remedy, "normalisation")
                 faults.setdefault(id(place.compartment), fault)
             for synapses in place.compartment.synapses:
                 found = _presynaptic(synapses, population, units)
                 total = sum(source.size for source in found)
                 each = total if synapses.count == "all" else synapses.count
                 each *= found[0].channels if _takes_positions(synapses.field) else 1
-                messages += size * each * (stored or synapses.nonlinearity is not None)
+                summed = synapses.sign == SHUNTING or not (alone or synapses.nonlinearity)
+                messages += 0 if summed else size * each
                 if synapses.count == "all":
                     dense += size * total
                     continue
@@ -279,11 +282,12 @@ def _refuse_what_does_not_fit(
     needed = memory.needed(sampled, dense, inputs + compartments + (classes or 0), messages)
     there = memory.available() if limit is None else limit
     if needed > there:
+        stored = f"; {_counted(messages)} messages are stored: max, min, product and a synapse's nonlinearity need them"
         asked = f"{_counted(sampled + dense)} synapses and cables, {_counted(compartments)} compartments and "
         raise DendrographError(
             f"{morphology.file}: {asked}{_counted(inputs)} input units were asked for, which takes about "
             f"{memory.shown(needed)} to train; {memory.shown(there)} of memory is available\n"
-            "  ask for fewer somata, dendrites or synapses"
+            f"  ask for fewer somata, dendrites or synapses{stored * bool(messages)}"
         )
 
 
@@ -318,7 +322,8 @@ def _too_few(synapses: Synapses, sources: list[Source], layer: str) -> Fault | N
     if count > total and not synapses.replace:
         have = "have" if len(sources) > 1 else "has"
         problem = f"{count} synapses a compartment asked for in layer '{layer}', but {drawn_from} {have} {total} units"
-        return synapses.where.fault(problem, f"at most {total}, or replace: true", "count")
+        twice = ", or replace: true" if synapses.field in ("random", "pooled") else ""
+        return synapses.where.fault(problem, f"at most {total}{twice}", "count")
     return None
 
 
@@ -427,7 +432,7 @@ def _draw(
     grid, channels = sources[0].grid, sources[0].channels
     if own := fields.OWN.get(synapses.field):
         there = total // channels if own.positions else total
-        drawn = _own(own, fields.Request(count, neurons, per_neuron, there, grid, channels, rng))
+        drawn = trial.draw(own, fields.Request(count, neurons, per_neuron, there, grid, channels, rng))
         fan_in = count * (channels if own.positions else 1)
         units = wiring.spread_channels(drawn, channels if own.positions else 1)
         return Field(own.name, fan_in, fan_in * targets), (units.ravel(), _each(targets, fan_in))
@@ -448,31 +453,6 @@ def _draw(
         synapses.field, fan_in, fan_in * targets, True, grid, channels, count, centres, neuron_centres, members
     )
     return field, (units.ravel(), _each(targets, fan_in))
-
-
-def _own(field: fields.OwnField, request: fields.Request) -> Indices:
-    """What a registered field draws, held to what it must be. Shape (compartments, count), each row sorted.
-
-    Raises:
-        WiringError: it is something else.
-    """
-    found = np.asarray(field.draw(request))
-    shape = (request.compartments, request.count)
-    named = f"field '{field.name}'"
-    if found.shape != shape or (found.size and found.dtype.kind not in "iu"):
-        raise WiringError(
-            f"{named} gave an array of shape {found.shape} that holds {found.dtype}\n"
-            f"  it was asked for whole numbers of shape {shape}, a row for each compartment"
-        )
-    if found.size and (found.min() < 0 or found.max() >= request.sources):
-        raise WiringError(
-            f"{named} drew sources {found.min()} to {found.max()}\n"
-            f"  there are {request.sources}, numbered from 0 to {request.sources - 1}"
-        )
-    drawn = np.sort(found, axis=1).astype(wiring.index_type(request.sources))
-    if (np.diff(drawn, axis=1) == 0).any():
-        raise WiringError(f"{named} drew a source twice for one compartment\n  each row holds a source once")
-    return drawn
 
 
 def _each(targets: int, fan_in: int) -> Indices:

@@ -13,12 +13,11 @@ from typing import Any
 
 from dendrograph.document import Document
 from dendrograph.errors import Faults, clip, did_you_mean
-from dendrograph.expressions import LARGEST
+from dendrograph.expressions import GREATEST, LARGEST, SMALLEST
 from dendrograph.names import NAME_RULE, is_name
 from dendrograph.reading import Path, describe, flow
 
 PLACEHOLDER = ""  # what `slug` and `choice` return for a fault; checks that compare names pass over it
-SMALLEST, GREATEST = 1e-30, 1e30  # float32 holds these, and their products with weights of a usual size
 
 
 class Cursor:

@@ -94,6 +94,15 @@ class Init:
             cursor.fault(f"init '{name}' takes no value", "leave it out, or write name: constant", "value", key=True)
         return cls(name or "glorot", value if name == "constant" else 0.0)
 
+    def contradicts(self, sign: str, whose: str = "weights") -> tuple[str, str] | None:
+        """Problem and remedy where weights of a sign cannot start so; `whose` names them.
+
+        What is trained of a signed weight is its size, |theta|: a weight that is 0 would never move.
+        """
+        if sign == FREE or self.name != "constant" or self.value > 0:
+            return None
+        return f"{whose} are {sign}, but start at {self.value:g}", "give their size, greater than 0: the sign is kept"
+
     def to_dict(self) -> Any:
         """What `read` takes."""
         return {"name": self.name, "value": self.value} if self.name == "constant" else self.name

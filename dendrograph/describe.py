@@ -1,9 +1,9 @@
-"""What `show`, `list` and `evaluate` print: plain text from a graph or a table."""
+"""What `show`, `list`, `evaluate` and `stimulate` print: plain text from a graph or a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from dendrograph import memory
 from dendrograph.declared import FREE
@@ -15,11 +15,14 @@ if TYPE_CHECKING:  # `list` answers at once: it needs neither of them
     from numpy.typing import NDArray
 
     from dendrograph.graph import Graph, Group, Projection
+    from dendrograph.stimulation import Stimulation
+
+MOST_SHOWN = 9  # amplitudes of one curve
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns aligned; those of numbers to the right."""
-    numeric = [all(row[i].replace(",", "").replace(".", "").isdecimal() for row in rows) for i in range(len(header))]
+    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = []
     for row in (header, *rows):
@@ -29,6 +32,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def _is_number(cell: str) -> bool:
+    return cell == "-" or cell.removeprefix("-").replace(",", "").replace(".", "").isdecimal()
 
 
 def describe(graph: Graph) -> str:
@@ -116,3 +123,31 @@ def confusion(counts: NDArray[np.int64]) -> str:
     classes = range(len(counts))
     rows = [[f"{true}", *(f"{counts[true, answer]}" for answer in classes)] for true in classes]
     return table(["", *map(str, classes)], rows)
+
+
+def stimulation(result: Stimulation) -> str:
+    """What a neuron answered: for each recorded compartment and stimulus a few of the amplitudes."""
+    curves: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in result.table:
+        curves.setdefault((row["recorded"], row["sites"]), []).append(row)
+    rest = ", ".join(f"{site} {value:.4g}" for site, value in result.rest.items())
+    header = ("recorded", "sites", "kind", "amplitude", "arithmetic sum", "measured", "supralinearity")
+    rows = []
+    for curve in curves.values():
+        last = len(curve) - 1
+        for number in sorted({round(last * part / (MOST_SHOWN - 1)) for part in range(MOST_SHOWN)}):
+            row = curve[number]
+            numbers = (_number(row[key]) for key in ("arithmetic_sum", "measured", "supralinearity"))
+            rows.append((row["recorded"], row["sites"], row["kind"], f"{row['amplitude']:.3f}", *numbers))
+    about = f"neuron {result.index} of layer {result.layer}, {result.weights} weights; at rest {rest}"
+    return f"{about}\n\n{table(header, rows)}"
+
+
+def listed(words: Sequence[str], most: int = 5) -> str:
+    """Words one after the other; of many the first."""
+    more = f" and {len(words) - most:,} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value + 0.0:.4f}".replace("-0.0000", "0.0000")

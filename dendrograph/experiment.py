@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dendrograph import data as datasets
+from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
@@ -33,6 +34,7 @@ def train_by_name(
     out: Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    plugins: Iterable[str | Path] = (),
 ) -> Run:
     """Train what the names say and leave a run folder.
 
@@ -46,9 +48,11 @@ def train_by_name(
         out: the run folder.
         resume: go on with the run in `out`, or begin it if it has not begun.
         progress: show it on standard output.
+        plugins: what the morphology needs, as `load` takes them.
     """
     settings = settings or {}
     if is_run(morphology):
+        plugin.use(plugins)
         run = _run_to_go_on(Path(morphology), set, out, resume)
         # What is given and differs from the run, `train` refuses.
         config = replace(TrainConfig.from_record(run.record["config"]), **settings)
@@ -59,7 +63,7 @@ def train_by_name(
         Run.open(morphology)  # says why it is none
     if resume and out is None:
         raise RunError("--resume needs to know the run\n  give its folder by --out, or in the place of the morphology")
-    tree, config = load(morphology, set), TrainConfig(**settings)
+    tree, config = load(morphology, set, plugins), TrainConfig(**settings)
     dataset = _load(data or DEFAULT_DATA, data_dir)
     graph = compile(tree, dataset.shapes, dataset.classes, config.seed)
     return train(DendriticNetwork(graph, kernel or "auto"), dataset, config, out, resume, progress)
@@ -85,13 +89,16 @@ def _load(data: str, data_dir: Path | None) -> Dataset:
     return dataset
 
 
-def evaluate_run(folder: str | Path, data_dir: Path | None = None) -> Evaluation:
+def evaluate_run(folder: str | Path, data_dir: Path | None = None, plugins: Iterable[str | Path] = ()) -> Evaluation:
     """Loss, accuracy and confusion of a finished run on its test split, from the folder alone.
+
+    Plugins that were named by the user then, and are not installed, are named again.
 
     Raises:
         RunError: the run has not ended, is damaged, or was trained on data that only Python held.
         DataError: the data set is no longer what the run was trained on.
     """
+    plugin.use(plugins)
     run = Run.open(folder)
     network, config = run.network(), TrainConfig.from_record(run.record["config"])
     dataset = run.dataset(data_dir)
@@ -108,6 +115,7 @@ def graph_of(
     inputs: Mapping[str, tuple[int, ...]] | None = None,
     classes: int | None = None,
     seed: int | None = None,
+    plugins: Iterable[str | Path] = (),
 ) -> Graph:
     """The graph of a run, or of a morphology for the given shapes (10 classes and seed 0 by default).
 
@@ -118,8 +126,9 @@ def graph_of(
         if set or inputs or classes is not None or seed is not None:
             fixed = "a run's morphology, inputs, classes and seed are fixed"
             raise DendrographError(f"{morphology}: {fixed}\n  leave the options out")
+        plugin.use(plugins)
         return Run.open(morphology).graph()
-    tree = load(morphology, set)
+    tree = load(morphology, set, plugins)
     unknown = [name for name in inputs if name not in tree.inputs and name != "image"]
     if unknown:
         raise DendrographError(f"--inputs {unknown[0]}=…: no such stream\n  streams: {', '.join(tree.inputs)}")

@@ -15,6 +15,7 @@ from dendrograph.errors import clip, did_you_mean
 
 LONGEST = 200  # characters
 LARGEST = 10**15  # a count beyond this is a slip, and products of such numbers would grow without bound
+SMALLEST, GREATEST = 1e-30, 1e30  # of numbers with a fraction: float32 holds these, and their products with weights
 
 _NAME = re.compile(r"\$([A-Za-z][A-Za-z0-9_]*)")
 _FOREIGN = re.compile(r"\d*[^\s\d+\-*/()]+[^\s+\-*/()]*", re.ASCII)

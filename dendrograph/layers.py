@@ -34,11 +34,13 @@ class Layer:
     sign: str = FREE
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
+    KEYS = ("name", "neuron", "count", "repeat", "sign")
+
     @classmethod
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Layer:
         """One mapping of the layer keys."""
         required = {"neuron": did_you_mean("", neurons, "declared under neurons"), "count": "how many neurons it has"}
-        if not cursor.keys(("name", "neuron", "count", "repeat", "sign"), required, such_as=SOME_LAYER):
+        if not cursor.keys(cls.KEYS, required, such_as=SOME_LAYER):
             return cls(PLACEHOLDER, PLACEHOLDER, 1)
         name_at, neuron_at = cursor.child("name"), cursor.child("neuron")
         count_at, repeat_at = cursor.child("count"), cursor.child("repeat")
@@ -50,7 +52,11 @@ class Layer:
             neuron_at.fault(f"unknown neuron '{neuron}'", did_you_mean(neuron, neurons, "declared under neurons"))
         count, repeat = count_at.whole(1) if count_at else 1, repeat_at.whole(1) if repeat_at else 1
         sign_at = cursor.child("sign")
-        sign = sign_at.choice("sign of a layer", DALE) if sign_at else FREE
+        sign = FREE
+        if sign_at and sign_at.value == SHUNTING:
+            sign_at.fault("a layer is not shunting", "its synapses are: write sign: shunting there, inhibitory here")
+        elif sign_at:
+            sign = sign_at.choice("sign of a layer", DALE)
         return cls(name, neuron, count, repeat, sign or FREE, where(cursor))
 
     def copy_name(self, number: int) -> str:
@@ -76,7 +82,7 @@ class Stack:
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Stack:
         """A mapping of `repeat` and `layers`."""
         own = "an entry with 'layers' is a stack: this key belongs to each of its layers"
-        hints = dict.fromkeys(("name", "neuron", "count"), own)
+        hints = dict.fromkeys(("name", "neuron", "count", "sign"), own)
         cursor.keys(
             ("repeat", "layers"), {"repeat": "how many times its layers stand one after the other"}, hints=hints
         )
@@ -215,16 +221,20 @@ def sign_from(synapses: Synapses, presynaptic: str) -> str | None:
 def contradicting(
     layers: tuple[Layer | Stack, ...], streams: Iterable[str], neurons: Mapping[str, Compartment]
 ) -> Iterator[Fault]:
-    """Synapses of another sign than that of the layer which they draw from."""
+    """Synapses of another sign than that of the layer which they draw from, or that start with another."""
     signs: dict[str, str] = {}
     for copy in unfold(layers, streams, neurons):
         for synapses in all_synapses(neurons[copy.layer.neuron]):
             for source in synapses.sources:
                 origin = copy.scope[source]
-                sign = signs.get(origin, FREE)
-                if sign_from(synapses, sign) is None:
-                    problem = f"'{synapses.sign}' contradicts the layer '{origin}', whose synapses are {sign}"
-                    yield synapses.where.fault(problem, "leave sign out: it is the layer's", "sign")
+                layer_sign = signs.get(origin, FREE)
+                sign = sign_from(synapses, layer_sign)
+                if sign is None:
+                    problem = f"'{synapses.sign}' contradicts the layer '{origin}', whose synapses are {layer_sign}"
+                    remedy = f"write sign: {layer_sign}, or leave it out: it is the layer's"
+                    yield synapses.where.fault(problem, remedy, "sign")
+                elif wrong := synapses.init.contradicts(sign, f"weights from layer '{origin}'"):
+                    yield synapses.where.fault(*wrong, "init")
         signs[copy.name] = copy.layer.sign
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import dataclasses
 import io
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dendrograph import plugins as plugin
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean
@@ -94,10 +95,11 @@ class Morphology:
     parameters: Mapping[str, int] = dataclasses.field(default_factory=dict, compare=False)
     inputs: Mapping[str, Shape | None] = dataclasses.field(default_factory=lambda: {"image": None})
     readout: Readout = Readout()
+    plugins: tuple[str, ...] = ()  # by the names that files give them
     # What it was read from. A morphology that is built in Python, or changed by `replace`, has none: it is unchecked.
     document: Document | None = dataclasses.field(default=None, init=False, compare=False, repr=False)
 
-    KEYS = ("name", "about", "citation", "parameters", "inputs", "defaults", "neurons", "layers", "readout")
+    KEYS = ("name", "about", "citation", "plugins", "parameters", "inputs", "defaults", "neurons", "layers", "readout")
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], name: str = "morphology") -> Morphology:
@@ -109,27 +111,28 @@ class Morphology:
         return cls.from_document(Document.from_plain(data, name))
 
     @classmethod
-    def from_document(cls, document: Document) -> Morphology:
-        """A morphology from a document.
+    def from_document(cls, document: Document, plugins: tuple[str, ...] = ()) -> Morphology:
+        """A morphology from a document, together with plugins that it need not name.
 
         Raises:
             MorphologyError: with every fault found.
         """
         document = document.resolved()
         faults = Faults(document.faults)
-        morphology = cls._read(Cursor(document, faults))
+        morphology = cls._read(Cursor(document, faults), plugins)
         faults.raise_if_any()
         object.__setattr__(morphology, "document", document)
         for fault in (
             *_unused(morphology),
             *contradicting(morphology.layers, morphology.inputs, morphology.neurons),
+            *_readout_of_another_sign(morphology),
         ):
             faults.add(fault)
         faults.raise_if_any()
         return morphology
 
     @classmethod
-    def _read(cls, cursor: Cursor) -> Morphology:
+    def _read(cls, cursor: Cursor, plugins: tuple[str, ...]) -> Morphology:
         required = {
             "name": "a name for the morphology, such as dann-lrf",
             "neurons": "a mapping: the name of each kind of neuron, and under it the keys of its soma",
@@ -140,6 +143,8 @@ class Morphology:
         name_at, about_at, citation_at = cursor.child("name"), cursor.child("about"), cursor.child("citation")
         parameters_at, inputs_at = cursor.child("parameters"), cursor.child("inputs")
         neurons_at, layers_at, readout_at = cursor.child("neurons"), cursor.child("layers"), cursor.child("readout")
+        if plugins_at := cursor.child("plugins"):  # before anything is looked up that a plugin may bring
+            plugins = tuple(dict.fromkeys((*plugin.read(plugins_at), *plugins)))
         defaults = _defaults(cursor)
         settings: dict[str, Any] = {}
         if inputs_at:
@@ -167,6 +172,7 @@ class Morphology:
             citation=citation_at.text() if citation_at else "",
             parameters=_parameters(parameters_at) if parameters_at else {},
             readout=Readout.read(readout_at) if readout_at else Readout(),
+            plugins=plugins,
             **settings,
         )
         for fault in misnamed(morphology.layers, morphology.inputs, neurons) if morphology.inputs else ():
@@ -190,7 +196,10 @@ class Morphology:
         Raises:
             MorphologyError: with every fault found.
         """
-        return self if self.document else Morphology.from_dict(self.to_dict(), self.name)
+        if self.document is None:
+            return Morphology.from_dict(self.to_dict(), self.name)
+        plugin.need(self.plugins)  # another process may have read it
+        return self
 
     def fault(self, path: Path, problem: str, remedy: str = "", key: bool = False) -> Fault:
         """A fault of the value (or of the key) at a path."""
@@ -208,6 +217,7 @@ class Morphology:
             "name": self.name,
             **({"about": self.about} if self.about else {}),
             **({"citation": self.citation} if self.citation else {}),
+            **({"plugins": list(self.plugins)} if self.plugins else {}),
             "inputs": {
                 name: "auto" if shape is None else shape[0] if len(shape) == 1 else list(shape)
                 for name, shape in self.inputs.items()
@@ -220,19 +230,23 @@ class Morphology:
     def to_yaml(self) -> str:
         """The morphology as the text of a file; reading it gives an equal morphology."""
         from ruamel.yaml import YAML
+        from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
         yaml = YAML()
         yaml.default_flow_style = None
         yaml.width = 120
+        # Written plainly, this character would be read as a blank: as the end of a line, by YAML 1.1.
+        texts = {"about": self.about, "citation": self.citation}
+        quoted = {key: DoubleQuotedScalarString(text) for key, text in texts.items() if "\x85" in text}
         stream = io.StringIO()
-        yaml.dump(self.to_dict(), stream)
+        yaml.dump({**self.to_dict(), **quoted}, stream)
         return stream.getvalue()
 
 
 def _defaults(cursor: Cursor) -> Cursor | None:
     """The file's defaults, each checked on its own; what they mean together shows where they are used."""
     defaults = cursor.child("defaults")
-    if defaults is None or not defaults.keys((*Compartment.SHARED, "cable", "synapses")):
+    if defaults is None or not defaults.keys((*Compartment.SHARED, "cable", "synapses"), hints=Compartment.OF_PARTS):
         return None
     declared = Declared(None, defaults)
     Compartment.read_settings(declared)
@@ -272,18 +286,32 @@ def _unused(morphology: Morphology) -> Iterator[Fault]:
             yield copy.layer.where.fault(f"layer '{copy.name}' feeds nothing", remedy)
 
 
-def load(path_or_name: str | pathlib.Path, set: Mapping[str, Any] | None = None) -> Morphology:
+def _readout_of_another_sign(morphology: Morphology) -> Iterator[Fault]:
+    """A readout whose weights start with another sign than that of the last layer."""
+    last = list(morphology.copies())[-1].layer
+    if wrong := morphology.readout.init.contradicts(last.sign, f"weights from layer '{last.name}'"):
+        yield morphology.fault(("readout", "init"), *wrong)
+
+
+def load(
+    path_or_name: str | pathlib.Path,
+    set: Mapping[str, Any] | None = None,
+    plugins: Iterable[str | pathlib.Path] = (),
+) -> Morphology:
     """Read a morphology file, or one that ships with the package by its name, or that of a run folder.
 
     Args:
         path_or_name: a path to a YAML file, a shipped name such as `dann-lrf`, or a run folder.
         set: knobs to turn before validation, such as `{"dendrites": 64, "layers.0.count": 512}`. Text is read as YAML,
             as `--set` on the command line does.
+        plugins: installed plugins, modules or files of Python that add nonlinearities and fields, such as
+            `my_package.dendrites` or `./mine.py`. The morphology then names them as if its file did. The file's own
+            line of plugins may name those that are installed, and those that were given here.
 
     Raises:
         MorphologyError: the file is not a valid morphology, or a path of `set` leads nowhere; every fault stands in the
             message.
-        DendrographError: there is no such file or name, or it cannot be read.
+        DendrographError: there is no such file, name or plugin, or it cannot be read or imported.
     """
     path = _find(path_or_name)
     try:
@@ -292,7 +320,7 @@ def load(path_or_name: str | pathlib.Path, set: Mapping[str, Any] | None = None)
     except OSError as error:
         raise DendrographError(f"{path}: cannot be read: {error.strerror}") from None
     document = Document.from_text(decoded(data, str(path)), str(path))
-    return Morphology.from_document(document.with_values(set or {}, Morphology.KEYS))
+    return Morphology.from_document(document.with_values(set or {}, Morphology.KEYS), plugin.use(plugins))
 
 
 def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -411,6 +411,7 @@ def build(
     seed: int = 0,
     set: Mapping[str, Any] | None = None,
     kernel: str = "auto",
+    plugins: Iterable[str | Path] = (),
 ) -> DendriticNetwork:
     """Load, compile and build in one call; see `load`, `compile` and `DendriticNetwork` for the arguments."""
-    return DendriticNetwork(compile(load(path_or_name, set), inputs, classes, seed), kernel)
+    return DendriticNetwork(compile(load(path_or_name, set, plugins), inputs, classes, seed), kernel)

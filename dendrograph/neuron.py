@@ -6,7 +6,6 @@ Each class is one mapping of the grammar (docs/language.md), and its `read` is t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -47,8 +46,14 @@ class Compartment:
 
     SHARED = ("nonlinearity", "integration", "bias", "dropout", "normalisation")  # keys that `defaults` may set too
     KEYS = ("name", "count", *SHARED, "cable", "synapses", "dendrites")
+    # Keys that a user may look for here, and where they stand.
+    OF_PARTS: ClassVar[dict[str, str]] = {
+        **{key: f"it is a key of synapses: write synapses: {{{key}: ...}}" for key in Synapses.KEYS},
+        **{key: f"it is a key of the cable: write cable: {{{key}: ...}}" for key in Cable.KEYS},
+        **dict.fromkeys(("sign", "init"), "it is a key of synapses and of the cable"),
+    }
     # The soma is the root: what to do about the keys that it lacks.
-    NOT_OF_SOMA: ClassVar[Mapping[str, str]] = {
+    NOT_OF_SOMA: ClassVar[dict[str, str]] = {
         "count": "a neuron has one soma; the number of neurons is the layer's count",
         "cable": "a cable joins a dendrite to its parent: it is a key of dendrites",
     }
@@ -59,7 +64,7 @@ class Compartment:
         soma = fallback_name == SOMA
         kind = "soma" if soma else "dendrite"
         keys = [key for key in cls.KEYS if not soma or key not in cls.NOT_OF_SOMA]
-        if not cursor.keys(keys, hints=cls.NOT_OF_SOMA if soma else {}):
+        if not cursor.keys(keys, hints=cls.OF_PARTS | cls.NOT_OF_SOMA if soma else cls.OF_PARTS):
             return cls()
         name_at, count_at = cursor.child("name"), cursor.child("count")
         synapses_at, dendrites_at = cursor.child("synapses"), cursor.child("dendrites")

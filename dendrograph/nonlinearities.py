@@ -6,14 +6,17 @@ bound, so that a morphology can be read and checked without it.
 
 from __future__ import annotations
 
-import inspect
+import keyword
 import math
+import numbers
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, Union
 
-from dendrograph.errors import DendrographError
-from dendrograph.names import NAME_RULE, is_name
+from dendrograph.errors import DendrographError, clip
+from dendrograph.expressions import GREATEST, SMALLEST
+from dendrograph.names import is_name
+from dendrograph.registering import hold_free, hold_function, hold_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +31,8 @@ _Own = TypeVar("_Own", bound=Callable[..., "Tensor"])
 class Nonlinearity:
     """One entry of the registry: `bind(**parameters)` returns the function of u.
 
-    A parameter is a number, or, where it is learnt, a tensor that broadcasts with u (units, batch).
+    A parameter is a number, or, where it is learnt, a tensor that broadcasts with u (units, batch). `own` is the
+    function that a user registered; the language's own entries have none.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Nonlinearity:
     defaults: Mapping[str, float]
     bind: Callable[..., Function]
     positive: frozenset[str] = frozenset()  # parameters that must be greater than 0
+    own: Callable[..., Tensor] | None = None
 
 
 def _identity() -> Function:
@@ -191,47 +196,71 @@ def register_nonlinearity(
             return strength * u**3
 
     u has shape (units, batch). A parameter is a float, or, where a morphology trains it, a tensor that broadcasts with
-    u; a function of PyTorch's element-wise operations serves both.
+    u; a function of PyTorch's element-wise operations serves both. `compile` tries the function before a network is
+    built of it (see `dendrograph.trial`).
 
     Args:
-        name: what `nonlinearity:` calls it.
-        equation: as `docs/language.md` writes equations.
+        name: what `nonlinearity:` calls it. The same function may be registered again, as when a notebook's cell runs
+            twice: the later definition holds for networks that are built from then on.
+        equation: as `docs/dendrites.md` writes equations.
         source: where it comes from.
         parameters: their names, with what they are where a morphology does not say.
         positive: those that must be greater than 0; they stay so in training.
 
     Raises:
-        DendrographError: the name is no name or is taken, or the function does not take these parameters.
+        DendrographError: the name is no name or is another's, a parameter is none, or the function does not take them.
     """
-    defaults = {key: float(value) for key, value in (parameters or {}).items()}
-    if not is_name(name):
-        raise DendrographError(f"'{name}' cannot name a nonlinearity\n  {NAME_RULE}")
-    if name in NONLINEARITIES:
-        raise DendrographError(f"there is a nonlinearity '{name}' already\n  choose another name")
-    if reserved := sorted({"name"} & defaults.keys()):
-        raise DendrographError(f"nonlinearity '{name}': a parameter cannot be called '{reserved[0]}'")
-    if unknown := sorted(set(positive) - defaults.keys()):
+    hold_name("nonlinearity", name)
+    defaults = {key: _default(name, key, value) for key, value in (parameters or {}).items()}
+    if isinstance(positive, str):
+        raise DendrographError(f"nonlinearity '{name}': positive is a list of parameters\n  write ['{positive}']")
+    above_zero = frozenset(positive)
+    if unknown := sorted(above_zero - defaults.keys()):
         raise DendrographError(f"nonlinearity '{name}' has no parameter '{unknown[0]}', which shall be positive")
-    if wrong := sorted(key for key, value in defaults.items() if not math.isfinite(value)):
-        raise DendrographError(f"nonlinearity '{name}': '{wrong[0]}' is no finite number")
-    if wrong := sorted(key for key in positive if defaults[key] <= 0):
+    if wrong := sorted(key for key in above_zero if defaults[key] <= 0):
         raise DendrographError(f"nonlinearity '{name}': '{wrong[0]}' shall be positive, and is {defaults[wrong[0]]:g}")
 
     def register(function: _Own) -> _Own:
-        try:
-            inspect.signature(function).bind(None, **defaults)
-        except TypeError as error:
-            wanted = ", ".join(["u", *defaults])
-            raise DendrographError(f"nonlinearity '{name}': {error}\n  it is called as f({wanted})") from None
-        NONLINEARITIES[name] = Nonlinearity(
-            name, equation, source, defaults, lambda **values: lambda u: function(u, **values), frozenset(positive)
-        )
+        called = f"f({', '.join(['u', *defaults])})"
+        hold_function("nonlinearity", name, function, called, None, **defaults)
+        hold_free("nonlinearity", name, function, {key: entry.own for key, entry in NONLINEARITIES.items()})
+
+        def bound(**values: Parameter) -> Function:
+            return lambda u: function(u, **values)
+
+        NONLINEARITIES[name] = Nonlinearity(name, equation, source, defaults, bound, above_zero, function)
         return function
 
     return register
 
 
+def _default(name: str, key: object, value: object) -> float:
+    """The default of a parameter, as a float.
+
+    Raises:
+        DendrographError: it is no number that a morphology could hold, or its name is none.
+    """
+    named = f"nonlinearity '{name}'"
+    if not is_name(key) or "-" in str(key) or keyword.iskeyword(str(key)):
+        raise DendrographError(f"{named}: '{key}' cannot name a parameter\n  it is the name of an argument in Python")
+    if key in ("name", "u"):
+        raise DendrographError(f"{named}: a parameter cannot be called '{key}'\n  choose another name")
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise DendrographError(f"{named}: the default of '{key}' is no number, but {clip(repr(value))}")
+    number = float(value)
+    if not math.isfinite(number) or (number and not SMALLEST <= abs(number) <= GREATEST):
+        allowed = f"0, or a number of float32's range, {SMALLEST:g} to {GREATEST:g}"
+        raise DendrographError(f"{named}: the default of '{key}' is {number:g}\n  give {allowed}")
+    return number
+
+
 def bind(name: str, parameters: Mapping[str, Parameter]) -> Function:
-    """The function of u for a nonlinearity of the registry, parameters that are not given at their defaults."""
-    entry = NONLINEARITIES[name]
+    """The function of u for a nonlinearity of the registry, parameters that are not given at their defaults.
+
+    Raises:
+        DendrographError: a morphology that came from another process names what nothing has registered in this one.
+    """
+    entry = NONLINEARITIES.get(name)
+    if entry is None:
+        raise DendrographError(f"there is no nonlinearity '{name}' in this process\n  import what registers it")
     return entry.bind(**{**entry.defaults, **parameters})

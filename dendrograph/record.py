@@ -17,6 +17,7 @@ from dendrograph.dataset import Dataset
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.kernels import compiled
 from dendrograph.network import DendriticNetwork
+from dendrograph.plugins import digests
 from dendrograph.run import Run
 
 
@@ -39,6 +40,7 @@ def make(network: DendriticNetwork, data: Dataset, config: TrainConfig, processe
             "classes": graph.classes,
             "seed": graph.seed,
             "morphology": hashlib.sha256(graph.morphology.to_yaml().encode()).hexdigest(),
+            **({"plugins": digests(plugins)} if (plugins := graph.morphology.plugins) else {}),
             "connectivity_hash": graph.connectivity_hash,
             "compartments": graph.compartments,
             "synapses": graph.synapses,
@@ -89,6 +91,8 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
         differences.append(f"data: not what the run read ({run.record['data']['source']})")
     if differ("graph", "morphology"):
         differences.append("morphology: not that of the run (see its morphology.yaml)")
+    elif run.record["graph"].get("plugins") != record["graph"].get("plugins"):
+        differences.append("plugins: their source was changed since")
     if not differences and (differ("graph", "seed") or differ("graph", "connectivity_hash")):
         differences.append("wiring: compiled with another seed, or by another version of NumPy or dendrograph")
     if not differences and differ("network", "kernels"):

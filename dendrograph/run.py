@@ -35,6 +35,7 @@ from dendrograph.errors import DataError, RunError
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
+from dendrograph.plugins import digests
 
 FORMAT = 1
 CHECKPOINT_FORMAT = 2  # 2: the optimizer's state is one vector
@@ -126,7 +127,14 @@ class Run:
             inputs = {name: tuple(shape) for name, shape in about["inputs"].items()}
         except (TypeError, AttributeError):
             raise RunError(f"{self.folder / 'run.json'}: damaged: 'inputs' of the graph are no shapes") from None
-        graph = compile(self.morphology, inputs, about["classes"], about["seed"])
+        morphology = self.morphology
+        for name, digest in digests(morphology.plugins).items():
+            if digest != about.get("plugins", {}).get(name):
+                raise RunError(
+                    f"{self.folder}: the plugin '{name}' is not what it was when the run began: it was changed\n"
+                    "  a run keeps to what it was trained with: put that version back"
+                )
+        graph = compile(morphology, inputs, about["classes"], about["seed"])
         if graph.connectivity_hash != about["connectivity_hash"]:
             raise RunError(
                 f"{self.folder}: the wiring made from morphology.yaml is not the one that was trained "

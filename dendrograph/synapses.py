@@ -78,6 +78,9 @@ class Synapses:
                 del settings["nonlinearity"]
             else:
                 fault("a shunting synapse has no nonlinearity: it is a conductance", "leave it out", "nonlinearity")
+        init: Init = settings.get("init", Init())
+        if wrong := init.contradicts(settings.get("sign", FREE)):
+            fault(*wrong, "init")
         return cls(count="all" if count is None else count, field=field, where=place, **settings)
 
     @classmethod

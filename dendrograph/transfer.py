@@ -56,12 +56,13 @@ class Nonlinearity:
 
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
-        learnt = {key: {"value": dict(self.parameters)[key], "trainable": shared} for key, shared in self.trainable}
+        values = {key: {"value": value} for key, value in self.parameters}
+        learnt = {key: {**values.get(key, {}), "trainable": shared} for key, shared in self.trainable}
         return {"name": self.name, **dict(self.parameters), **learnt}
 
     @property
     def shown(self) -> str:
-        """On one line, as `show` prints it: `nmda threshold=1 gain=4 (one a compartment) plateau=1`."""
+        """On one line, as `show` prints it: `nmda threshold=1 gain=4 (trained, one a group) plateau=1`."""
         notes = {key: f" (trained, one a {shared})" for key, shared in self.trainable}
         return " ".join([self.name, *(f"{key}={value:g}{notes.get(key, '')}" for key, value in self.parameters)])
 
@@ -70,15 +71,19 @@ def _parameter(cursor: Cursor, learnable: bool) -> tuple[Cursor | None, Shared |
     """Where a parameter's value stands, if it does, and how it is learnt, if it is."""
     if not isinstance(cursor.value, dict):
         return cursor, None
-    cursor.keys(("value", "trainable"), such_as="{value: 1.0, trainable: group}")
-    trainable_at = cursor.child("trainable")
-    if trainable_at is None or trainable_at.value is False:
-        return cursor.child("value"), None
+    value_at, trainable_at = cursor.child("value"), cursor.child("trainable")
+    learnt = trainable_at is not None and trainable_at.value is not False
+    required = {} if learnt else {"value": "a number; it starts at the default where only trainable is given"}
+    cursor.keys(("value", "trainable"), required)
+    if trainable_at is None or not learnt:
+        return value_at, None
     if not learnable:
         trainable_at.fault("parameters of a single synapse's nonlinearity are fixed", "give the number alone")
-        return cursor.child("value"), None
-    if isinstance(trainable_at.value, bool):
-        trainable_at.expected("group or compartment", "group: one number for all of them; compartment: one for each")
-        return cursor.child("value"), None
-    word = trainable_at.choice("way to share a parameter", (*SHARED, "false"))
-    return cursor.child("value"), next((shared for shared in SHARED if shared == word), None)
+    elif isinstance(trainable_at.value, str):
+        word = trainable_at.choice("way to train a parameter", SHARED)
+        return value_at, next((shared for shared in SHARED if shared == word), None)
+    else:
+        trainable_at.expected(
+            "group, compartment or false", "group: one number for the whole group; compartment: one for each"
+        )
+    return value_at, None

@@ -126,12 +126,19 @@ def _check_field(parts: list[Projection], field: Field, fan_in: Counts) -> list[
 def _check_tiled(parts: list[Projection], field: Field) -> list[str]:
     """The compartments of a neuron use every source equally often, up to one, and all neurons the same ones."""
     sizes = [part.sources for part in parts]
-    used = np.zeros((parts[0].targets // field.members, sum(sizes)), dtype=np.int64)
-    for part, offset in zip(parts, np.cumsum([0, *sizes]), strict=False):
-        source, target = (end.astype(np.int64) for end in part.endpoints())
-        np.add.at(used, (target // field.members, source + offset), 1)
-    if used.max() - used.min() > 1 or (used != used[0]).any():
-        return [f"{parts[0].name}: the compartments of a neuron do not share the sources out evenly"]
+    total, members = sum(sizes), field.members
+    like: Counts | None = None
+    for neurons in memory.blocks(parts[0].targets // members, total):
+        used = np.zeros((neurons.stop - neurons.start) * total, dtype=np.int64)
+        for part, offset in zip(parts, np.cumsum([0, *sizes]), strict=False):
+            source, target = part.endpoints()
+            edges = slice(*np.searchsorted(target, (neurons.start * members, neurons.stop * members)))
+            row = target[edges].astype(np.int64) // members - neurons.start
+            used += np.bincount(row * total + source[edges] + offset, minlength=len(used))
+        rows = used.reshape(-1, total)
+        like = rows[0] if like is None else like
+        if rows.max() - rows.min() > 1 or (rows != like).any():
+            return [f"{parts[0].name}: the compartments of a neuron do not share the sources out evenly"]
     return []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return ", ".join(f"{part}: {'hidden' if part in _hidden(config) else 'as installed'}" for part in OPTIONAL)
+
+
+@pytest.fixture
+def registries(tmp_path: Path) -> Iterator[None]:
+    """What a test adds to the language, by itself or by plugins that lie in its folder, is gone after it."""
+    from dendrograph import fields, nonlinearities, plugins
+
+    before = [(registry, dict(registry)) for registry in (nonlinearities.NONLINEARITIES, fields.OWN, plugins.IMPORTED)]
+    path = list(sys.path)
+    yield
+    for registry, content in before:
+        registry.clear()
+        registry.update(content)  # type: ignore[arg-type]
+    sys.path[:] = path
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

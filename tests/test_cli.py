@@ -24,7 +24,7 @@ from dendrograph.kernels import KERNELS
 from dendrograph.library import shipped
 from dendrograph.plan import plan
 
-COMMANDS = ("train", "evaluate", "show", "check", "list")
+COMMANDS = ("train", "evaluate", "show", "check", "stimulate", "list")
 
 
 @dataclass(frozen=True)
@@ -250,11 +250,14 @@ def test_evaluate(call: Call, finished: Path) -> None:
 
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_morphology_is_shown_and_checked(name: str, call: Call) -> None:
-    graph = compile(load(name), (28, 28))
+    declared = all(load(name).inputs.values())
+    graph = compile(load(name), None if declared else (28, 28))
     shown = call("show", name)
     assert (shown.code, shown.err) == (0, "")
     lines = shown.out.splitlines()
-    assert lines[0] == f"{name}: inputs image 28×28; 10 classes; seed 0"
+    shapes = ", ".join(f"{stream} {'×'.join(map(str, shape))}" for stream, shape in graph.inputs.items())
+    assert lines[0] == f"{name}: inputs {shapes}; 10 classes; seed 0"
+    assert declared or shapes == "image 28×28"
     for group in graph.groups:
         assert any(line.split()[:3] == [group.name, group.role, f"{group.size:,}"] for line in lines)
     for projection in graph.projections:
@@ -326,8 +329,10 @@ def test_list(call: Call) -> None:
     assert (result.code, result.err) == (0, "")
     header, *rows = result.out.splitlines()
     assert header.split() == ["name", "about", "knobs"]
-    assert [row.split()[0] for row in rows] == list(shipped()) and len(rows) == 12
-    for row in rows:
+    assert [row.split()[0] for row in rows] == list(shipped())
+    of_the_paper = [row for row in rows if load(row.split()[0]).citation == "10.1038/s41467-025-56297-9"]
+    assert len(of_the_paper) == 12
+    for row in of_the_paper:
         for knob in ("dendrites=", "somata=", "synapses=", "layers="):
             assert knob in row
 

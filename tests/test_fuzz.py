@@ -13,18 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from dendrograph.compiler import compile
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError
 from dendrograph.library import shipped
 from dendrograph.morphology import Morphology, load
+from dendrograph.network import DendriticNetwork
 
 FILES = 2400
 SETTINGS = 600
 PARTS = 8
 SECONDS = 10  # that one file may take
 MEMORY = 200_000_000  # bytes that one network may take to train
+RUN = 5_000  # edges of a network that is run, too
 HEADROOM = 3_000_000_000  # bytes of address space that this process may take on top of what it has
 
 NASTY = [
@@ -131,7 +134,31 @@ NASTY = [
         "{name: nmda, gain: 0}",
         "sum",
     ),
+    *(
+        "product",
+        "min",
+        "layer",
+        "tiled",
+        "shunting",
+        "inhibitory",
+        "initial",
+        "factor",
+        "group",
+        "compartment",
+        "none",
+    ),
+    *("1e30", "1e-30", "-1e30", "0.5", "100", "{value: 1}", "{trainable: group}", "{value: 0, trainable: compartment}"),
+    *("{length_um: 100, diameter_um: 1}", "{sign: excitatory}", "{name: dcaap, decay: {value: 2, trainable: group}}"),
     "x" * 1000,
+]
+# Keys that may stand, or may not, wherever they are put, each with a value that is good somewhere.
+PAIRS = [
+    *(f"integration: {word}" for word in ("mean", "max", "min", "product")),
+    *(f"sign: {word}" for word in ("free", "excitatory", "inhibitory", "shunting")),
+    *("normalisation: layer", "nonlinearity: leaky_ada", "nonlinearity: {name: nmda, gain: {trainable: compartment}}"),
+    *("trainable: false", "trainable: group", "value: 2", "field: tiled", "init: {name: constant, value: 1}"),
+    *("length_um: 120", "diameter_um: 1.5", "rm_ohm_cm2: 1e4", "ra_ohm_cm: 100", "attenuation: initial"),
+    *("cable: {length_um: 90, diameter_um: 2, attenuation: initial}", "cable: {sign: excitatory, trainable: false}"),
 ]
 WORDS = re.compile(r"[\w$.]+")
 
@@ -229,9 +256,25 @@ def graft(text: str, rng: random.Random, others: list[str]) -> str:
     return "\n".join(lines)
 
 
+def insert_pair(text: str, rng: random.Random, _: list[str]) -> str:
+    """A key and its value more, in a mapping in brackets or as a line of its own."""
+    pair = rng.choice(PAIRS)
+    if rng.random() < 0.2:
+        pair = f"{pair.split(':')[0]}: {rng.choice(NASTY)}"
+    brackets = [match.end() for match in re.finditer(r"\{", text)]
+    if brackets and rng.random() < 0.6:
+        at = rng.choice(brackets)
+        return f"{text[:at]}{pair}, {text[at:]}"
+    lines = text.split("\n")
+    at = rng.randrange(len(lines))
+    indent = re.match(r"[ -]*", lines[at])
+    lines.insert(at, " " * len(indent[0] if indent else "") + pair)
+    return "\n".join(lines)
+
+
 MUTATIONS = [
     *(drop_line, double_line, swap_lines, indent_line, flip_character, replace_word, exchange_words, replace_value),
-    *(replace_value, rename_key, graft),
+    *(replace_value, rename_key, graft, insert_pair, insert_pair),
 ]
 
 
@@ -275,7 +318,7 @@ def bounded_memory() -> Iterator[None]:
 
 
 def check(text: str, file: Path, settings: Mapping[str, str] | None = None) -> bool:
-    """Whether the text compiles; where it does not, the error is a clear one."""
+    """Whether the text compiles, and then runs; where it does not, the error is a clear one."""
     file.write_bytes(text.encode("utf-8", errors="surrogatepass"))
     with within(SECONDS, text):
         try:
@@ -289,6 +332,11 @@ def check(text: str, file: Path, settings: Mapping[str, str] | None = None) -> b
             return False
         assert graph.parameters > 0
         assert Morphology.from_dict(morphology.to_dict()) == morphology
+        if graph.edges < RUN:
+            network = DendriticNetwork(graph)
+            outputs = network({name: torch.zeros(2, *shape) for name, shape in graph.inputs.items()})
+            assert outputs.shape == (2, 10)
+            outputs.sum().backward()
         return True
 
 

@@ -16,9 +16,10 @@ PACKAGE = Path(dendrograph.__file__).resolve().parent
 
 # Each module imports only what stands above it. A new module gets its place here.
 ORDER = (
-    *("errors", "names", "expressions", "nonlinearities", "fields", "reading", "document", "library", "cursor"),
+    *("errors", "names", "expressions", "registering", "nonlinearities", "fields"),
+    *("reading", "document", "library", "cursor", "plugins"),
     *("declared", "transfer", "cable", "synapses", "neuron", "layers"),
-    *("morphology", "tree", "memory", "wiring", "graph", "verify", "compiler"),
+    *("morphology", "tree", "memory", "wiring", "trial", "graph", "verify", "compiler"),
     *(
         "kernels.edges",
         "kernels.product",
@@ -28,10 +29,12 @@ ORDER = (
         "kernels.fused",
         "kernels.compiled",
     ),
-    *("kernels.dense", "kernels.tree", "kernels.branch", "kernels", "plan", "initialisation", "network"),
+    *("kernels.dense", "kernels.tree", "kernels.branch", "kernels", "plan", "initialisation"),
+    *("network", "dendritic_layer"),
     *("datafiles", "dataset", "data", "atomic", "curves", "progress", "config", "ranks", "evaluation"),
     *("run", "record", "flat"),
-    *("training", "experiment", "analyse", "draw", "describe", "cli", "__main__"),
+    *("training", "experiment", "single", "sites", "stimulation", "analyse"),
+    *("draw", "draw.stimulation", "describe", "cli", "__main__"),
 )
 
 # Up to here a morphology can be read and checked, and its wiring drawn, without PyTorch.

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from dendrograph import plugins
 from dendrograph.compiler import compile
+from dendrograph.declared import SIGNS
 from dendrograph.errors import DendrographError, MorphologyError
 from dendrograph.library import shipped
 from dendrograph.morphology import (
@@ -121,6 +124,12 @@ class TestKeys:
             ("dropout: 0.5", Compartment(dropout=0.5, synapses=(Synapses(2),))),
             ("dropout: 0", Compartment(synapses=(Synapses(2),))),
             ("integration: sum", Compartment(synapses=(Synapses(2),))),
+            *(
+                (f"integration: {word}", Compartment(integration=word, synapses=(Synapses(2),)))
+                for word in ("mean", "max", "min", "product")
+            ),
+            ("normalisation: none", Compartment(synapses=(Synapses(2),))),
+            ("normalisation: layer", Compartment(normalisation="layer", synapses=(Synapses(2),))),
             ("nonlinearity: relu", Compartment(nonlinearity=Nonlinearity("relu", ()), synapses=(Synapses(2),))),
         ],
     )
@@ -139,6 +148,45 @@ class TestKeys:
     def test_of_a_dendrite(self, keys: str, expected: Compartment) -> None:
         found = neuron(f"{{dendrites: [{{synapses: {{count: 2}}, {keys[1:]}]}}")
         assert found.dendrites == (expected,)
+
+    @pytest.mark.parametrize(
+        ("keys", "expected"),
+        [
+            ("{sign: free, trainable: true}", Cable()),
+            ("{sign: excitatory}", Cable(sign="excitatory")),
+            ("{trainable: false, init: he}", Cable(Init("he"), trainable=False)),
+            ("{length_um: 100, diameter_um: 2}", Cable(length_um=100.0, diameter_um=2.0)),
+            ("{length_um: 1, diameter_um: 0.5, init: he}", Cable(Init("he"), length_um=1.0, diameter_um=0.5)),
+            ("{length_um: 1, diameter_um: 2, attenuation: factor}", Cable(length_um=1.0, diameter_um=2.0)),
+            (
+                "{length_um: 80, diameter_um: 2, rm_ohm_cm2: 1e4, ra_ohm_cm: 100, attenuation: initial}",
+                Cable(length_um=80.0, diameter_um=2.0, rm_ohm_cm2=1e4, ra_ohm_cm=100.0, attenuation="initial"),
+            ),
+        ],
+    )
+    def test_of_a_cable(self, keys: str, expected: Cable) -> None:
+        (found,) = neuron(f"{{dendrites: [{{synapses: {{count: 2}}, cable: {keys}}}]}}").dendrites
+        assert found.cable == expected
+
+    @pytest.mark.parametrize(
+        ("gain", "value", "trainable"),
+        [
+            ("2", 2.0, ()),
+            ("{value: 2}", 2.0, ()),
+            ("{value: 2, trainable: false}", 2.0, ()),
+            ("{value: 2, trainable: group}", 2.0, (("gain", "group"),)),
+            ("{value: 2, trainable: compartment}", 2.0, (("gain", "compartment"),)),
+            ("{trainable: compartment}", 4.0, (("gain", "compartment"),)),
+        ],
+    )
+    def test_of_a_parameter_of_a_nonlinearity(self, gain: str, value: float, trainable: Any) -> None:
+        found = neuron(f"{{nonlinearity: {{name: nmda, gain: {gain}}}, synapses: {{count: 2}}}}").nonlinearity
+        assert found == Nonlinearity("nmda", (("threshold", 1.0), ("gain", value), ("plateau", 1.0)), trainable)
+
+    @pytest.mark.parametrize("sign", ["free", "excitatory", "inhibitory"])
+    def test_the_sign_of_a_layer(self, sign: str) -> None:
+        found = read(f"name: it\n{POINT.replace('count: 2}]', f'count: 2, sign: {sign}}}]')}")
+        assert found.layers == (Layer("layer1", "n", 2, sign=sign),)
 
     @pytest.mark.parametrize("name", NONLINEARITIES)
     def test_every_nonlinearity_by_name_and_with_each_of_its_parameters(self, name: str) -> None:
@@ -171,7 +219,14 @@ class TestKeys:
             ("{count: 3, field: local, replace: false}", Synapses(3, field="local")),
             ("{count: 3, from: image}", Synapses(3, ("image",))),
             ("{count: 3, from: [image, previous]}", Synapses(3, ("image", "previous"))),
+            ("{count: 3, field: tiled}", Synapses(3, field="tiled")),
             ("{count: 3, sign: free, nonlinearity: }", Synapses(3)),
+            *((f"{{count: 3, sign: {sign}}}", Synapses(3, sign=sign)) for sign in SIGNS),
+            ("{count: 3, nonlinearity: tanh}", Synapses(3, nonlinearity=Nonlinearity("tanh", ()))),
+            (
+                "{count: 3, sign: inhibitory, nonlinearity: {name: sublinear, saturation: 2}}",
+                Synapses(3, sign="inhibitory", nonlinearity=Nonlinearity("sublinear", (("saturation", 2.0),))),
+            ),
             ("{count: 3, init: he}", Synapses(3, init=Init("he"))),
             ("{count: 3, init: {name: glorot_dense}}", Synapses(3, init=Init("glorot_dense"))),
             ("{count: 3, init: {name: constant, value: -1}}", Synapses(3, init=Init("constant", -1.0))),
@@ -232,6 +287,76 @@ class TestDefaultsOfTheFile:
             Compartment("dendrite", synapses=(Synapses(2),)), nonlinearity=Nonlinearity("elu", (("alpha", 1.0),))
         )
 
+    def test_of_integration_and_normalisation(self) -> None:
+        defaults = "{integration: max, normalisation: layer}"
+        found = neuron("{dendrites: [{synapses: {count: 2}, integration: mean, normalisation: none}]}", defaults)
+        assert (found.integration, found.normalisation) == ("max", "layer")
+        assert (found.dendrites[0].integration, found.dendrites[0].normalisation) == ("mean", "none")
+
+    @pytest.mark.parametrize(
+        ("own", "expected"),
+        [
+            ("", Cable(sign="excitatory", length_um=80.0, diameter_um=2.0, ra_ohm_cm=90.0)),
+            (
+                "{length_um: 20, sign: free}",
+                Cable(length_um=20.0, diameter_um=2.0, ra_ohm_cm=90.0),
+            ),
+            (
+                "{ra_ohm_cm: 70, attenuation: initial, trainable: false}",
+                Cable(
+                    sign="excitatory",
+                    trainable=False,
+                    length_um=80.0,
+                    diameter_um=2.0,
+                    ra_ohm_cm=70.0,
+                    attenuation="initial",
+                ),
+            ),
+        ],
+    )
+    def test_of_cables_hold_key_by_key(self, own: str, expected: Cable) -> None:
+        defaults = "{cable: {sign: excitatory, length_um: 80, diameter_um: 2, ra_ohm_cm: 90}}"
+        (found,) = neuron(f"{{dendrites: [{{synapses: {{count: 2}}, cable: {own}}}]}}", defaults).dendrites
+        assert found.cable == expected
+
+    def test_of_lengths_wait_for_a_cable_that_has_one(self) -> None:
+        defaults = "{cable: {rm_ohm_cm2: 5000, attenuation: initial, trainable: false}}"
+        found = neuron(
+            "{dendrites: [{name: a, synapses: {count: 2}, cable: {init: he}}, "
+            "{name: b, synapses: {count: 2}, cable: {length_um: 9, diameter_um: 1}}]}",
+            defaults,
+        )
+        assert found.dendrites[0].cable == Cable(Init("he"), trainable=False)
+        assert found.dendrites[1].cable == Cable(
+            trainable=False, length_um=9.0, diameter_um=1.0, rm_ohm_cm2=5000.0, attenuation="initial"
+        )
+
+    def test_where_a_cable_starts_is_said_once(self) -> None:
+        """What stands nearer overrides what is farther off; in one place the two contradict each other."""
+        lengths, initial = "length_um: 9, diameter_um: 1", "attenuation: initial"
+        starting = Cable(length_um=9.0, diameter_um=1.0, attenuation="initial")
+
+        def found(own: str, default: str) -> Cable:
+            text = f"{{dendrites: [{{synapses: {{count: 2}}, cable: {{{lengths}, {own}}}}}]}}"
+            return neuron(text, f"{{cable: {{{default}}}}}").dendrites[0].cable
+
+        assert found(initial, "init: he") == starting
+        assert found("", initial) == starting
+        for own, default in ((f"{initial}, init: he", ""), ("init: he", initial), ("", f"{initial}, init: he")):
+            with pytest.raises(MorphologyError, match="the weight starts at the attenuation"):
+                found(own, default)
+
+    def test_of_synapses_with_signs_and_nonlinearities(self) -> None:
+        tanh = Nonlinearity("tanh", ())
+        assert synapses("{count: 2}", "{sign: inhibitory, nonlinearity: tanh}") == Synapses(
+            2, sign="inhibitory", nonlinearity=tanh
+        )
+        assert synapses("{count: 2, sign: free}", "{sign: inhibitory}") == Synapses(2)
+        assert synapses("{count: 2, nonlinearity: }", "{nonlinearity: tanh}") == Synapses(2)
+        assert synapses("{count: 2, sign: shunting}", "{nonlinearity: tanh}") == Synapses(2, sign="shunting")
+        with pytest.raises(MorphologyError, match="a shunting synapse has no nonlinearity"):
+            synapses("{count: 2, nonlinearity: tanh}", "{sign: shunting}")
+
     def test_are_no_fault_where_nothing_uses_them(self) -> None:
         assert neuron("{synapses: {count: 2}}", "{cable: {init: he}}") == Compartment(synapses=(Synapses(2),))
 
@@ -270,12 +395,13 @@ class TestDefaultsOfTheFile:
         assert found.startswith(fault)
 
     def test_are_checked_even_where_every_compartment_overrides_them(self) -> None:
-        text = "name: it\ndefaults: {dropout: 2, synapses: {sign: inhibitory, count: x}}\n"
+        text = "name: it\ndefaults: {dropout: 2, cable: {length_um: 0}, synapses: {sign: exciting, count: x}}\n"
         text += "neurons: {n: {dropout: 0, synapses: {count: 2, sign: free}}}\nlayers: [{neuron: n, count: 2}]\n"
         assert messages(text) == [
             "defaults.dropout: expected a number of at least 0 and less than 1, found 2",
-            "defaults.synapses.sign: sign 'inhibitory' is not supported yet",
+            "defaults.cable.length_um: expected a number greater than 0, found 0",
             "defaults.synapses.count: expected a whole number of at least 0, or all, found 'x'",
+            "defaults.synapses.sign: unknown sign 'exciting'",
         ]
 
 
@@ -393,23 +519,100 @@ class TestLayers:
         assert messages(text % 1001) == ["layers[0].repeat: 1,001 layers, repeats included"]
 
 
+class TestSigns:
+    """Dale's principle: what draws from a layer that has a sign has it too."""
+
+    @staticmethod
+    def fed_by(layer: str, own: str, init: str = "glorot") -> Morphology:
+        """A layer of some sign, repeated, and one that draws from its latest copy with another."""
+        neurons = (
+            f"{{n: {{synapses: {{count: 1}}}}, m: {{synapses: {{count: 1, from: a, sign: {own}, init: {init}}}}}}}"
+        )
+        layers = f"[{{name: a, neuron: n, count: 2, repeat: 2, sign: {layer}}}, {{name: b, neuron: m, count: 2}}]"
+        return read(f"name: it\nneurons: {neurons}\nlayers: {layers}\n")
+
+    @pytest.mark.parametrize(
+        ("layer", "own", "expected"),
+        [
+            *(("free", own, own) for own in SIGNS),
+            *(("excitatory", own, "excitatory") for own in ("free", "excitatory")),
+            *(
+                ("inhibitory", own, own if own != "free" else "inhibitory")
+                for own in ("free", "inhibitory", "shunting")
+            ),
+        ],
+    )
+    def test_that_go_together(self, layer: str, own: str, expected: str) -> None:
+        graph = compile(self.fed_by(layer, own), 4)
+        onto = {projection.target: projection for projection in graph.projections}
+        assert onto["b/soma"].sign == expected
+        assert onto["a1/soma"].sign == "free", "the input has none"
+        assert onto["a2/soma"].sign == layer, "a copy is fed by the one before"
+        assert onto["readout"].sign == "free", "the last layer has none"
+
+    @pytest.mark.parametrize(
+        ("layer", "own"),
+        [("excitatory", "inhibitory"), ("excitatory", "shunting"), ("inhibitory", "excitatory")],
+    )
+    def test_that_contradict(self, layer: str, own: str) -> None:
+        with pytest.raises(
+            MorphologyError, match=f"sign: '{own}' contradicts the layer 'a2', whose synapses are {layer}"
+        ):
+            self.fed_by(layer, own)
+
+    def test_weights_do_not_start_with_another(self) -> None:
+        """From 0 they would never move, and below it they would be of the other sign."""
+        for layer, own in (("excitatory", "free"), ("free", "excitatory"), ("inhibitory", "shunting")):
+            for value in (-1, 0):
+                with pytest.raises(MorphologyError, match=f"but start at {value}\n  give their size"):
+                    self.fed_by(layer, own, f"{{name: constant, value: {value}}}")
+        assert compile(self.fed_by("inhibitory", "free", "{name: constant, value: 1}"), 4).parameters
+        assert compile(self.fed_by("free", "free", "{name: constant, value: -1}"), 4).parameters
+
+    def test_of_the_last_layer_is_that_of_the_readout(self) -> None:
+        text = f"name: it\n{POINT.replace('count: 2}]', 'count: 2, sign: inhibitory}]')}readout: {{init: %s}}\n"
+        assert compile(read(text % "he"), 4).onto("readout")[0].sign == "inhibitory"
+        assert messages(text % "{name: constant, value: 0}") == [
+            "readout.init: weights from layer 'layer1' are inhibitory, but start at 0"
+        ]
+
+
 knob_names = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True)
 slugs = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,10}", fullmatch=True)
 floats = st.floats(1e-3, 1e3)
 inits = st.one_of(
     st.sampled_from(["glorot", "glorot_dense", "he"]).map(Init), st.builds(Init, st.just("constant"), floats)
 )
-nonlinearities = st.sampled_from(sorted(NONLINEARITIES)).flatmap(
-    lambda name: st.tuples(*[st.tuples(st.just(key), floats) for key in NONLINEARITIES[name].defaults]).map(
-        lambda parameters: Nonlinearity(name, parameters)
-    )
-)
 sources = st.lists(st.sampled_from(["image", "previous"]), min_size=1, max_size=2, unique=True).map(tuple)
 
 
 @st.composite
-def any_synapses(draw: st.DrawFn) -> Synapses:
-    field = draw(st.sampled_from(["random", "pooled", "local", "global", "all"]))
+def nonlinearities(draw: st.DrawFn, learnable: bool = True) -> Nonlinearity:
+    name = draw(st.sampled_from(sorted(NONLINEARITIES)))
+    keys = list(NONLINEARITIES[name].defaults)
+    shares = st.sampled_from([None, "group", "compartment"]) if learnable else st.none()
+    shared = tuple((key, share) for key in keys if (share := draw(shares)))
+    return Nonlinearity(name, tuple((key, draw(floats)) for key in keys), shared)
+
+
+@st.composite
+def cables(draw: st.DrawFn) -> Cable:
+    settings: dict[str, Any] = {"init": draw(inits)}
+    if draw(st.booleans()):
+        lengths = {"length_um": st.floats(1, 500), "diameter_um": st.floats(0.5, 5)}
+        resistances = {"rm_ohm_cm2": st.floats(1e3, 1e5), "ra_ohm_cm": st.floats(35, 300)}
+        settings |= {key: draw(values) for key, values in lengths.items()}
+        settings |= {key: draw(values) for key, values in resistances.items() if draw(st.booleans())}
+        if draw(st.booleans()):
+            settings |= {"attenuation": "initial", "init": Init()}
+    return Cable(sign=draw(st.sampled_from(["free", "excitatory"])), trainable=draw(st.booleans()), **settings)
+
+
+@st.composite
+def any_synapses(draw: st.DrawFn, signs: tuple[str, ...]) -> Synapses:
+    field = draw(st.sampled_from(["random", "pooled", "local", "global", "tiled", "all"]))
+    sign = draw(st.sampled_from(signs))
+    own = st.none() if sign == "shunting" else st.one_of(st.none(), nonlinearities(learnable=False))
     return Synapses(
         count="all" if field == "all" else draw(st.integers(0, 9)),
         sources=("previous",) if field in ("local", "global") else draw(sources),
@@ -417,39 +620,55 @@ def any_synapses(draw: st.DrawFn) -> Synapses:
         init=draw(inits),
         replace=draw(st.booleans()) if field in ("random", "pooled") else False,
         group=draw(st.integers(1, 5)) if field == "global" else 1,
+        sign=sign,
+        nonlinearity=draw(own),
     )
 
 
 @st.composite
-def compartments(draw: st.DrawFn, level: int = 0) -> Compartment:
-    children = draw(st.lists(compartments(level + 1), max_size=3 - level)) if level < 3 else []
+def compartments(draw: st.DrawFn, signs: tuple[str, ...], level: int = 0) -> Compartment:
+    children = draw(st.lists(compartments(signs, level + 1), max_size=3 - level)) if level < 3 else []
     named = tuple(dataclasses.replace(child, name=f"{child.name}{number}") for number, child in enumerate(children))
-    synapses = draw(st.lists(any_synapses(), min_size=0 if named else 1, max_size=2))
+    synapses = draw(st.lists(any_synapses(signs), min_size=0 if named else 1, max_size=2))
     return Compartment(
         name=draw(slugs) if level else "soma",
         count=draw(st.integers(1, 4)) if level else 1,
-        nonlinearity=draw(nonlinearities),
+        nonlinearity=draw(nonlinearities()),
+        integration=draw(st.sampled_from(["sum", "mean", "max", "min", "product"])),
         bias=draw(st.booleans()),
         dropout=draw(st.sampled_from([0.0, 0.25])),
-        cable=Cable(draw(inits)) if level else Cable(),
+        normalisation=draw(st.sampled_from(["none", "layer"])),
+        cable=draw(cables()) if level else Cable(),
         synapses=tuple(synapses),
         dendrites=named,
     )
 
 
+# Signs of layers, each with those that synapses may have that draw from them.
+regimes = st.sampled_from(
+    [
+        ("free", ("free", "excitatory", "inhibitory", "shunting")),
+        ("excitatory", ("free", "excitatory")),
+        ("inhibitory", ("free", "inhibitory", "shunting")),
+    ]
+)
+
+
 @st.composite
-def layers(draw: st.DrawFn) -> Layer:
-    return Layer(draw(slugs), draw(st.sampled_from("ab")), draw(st.integers(4, 8)), draw(st.integers(1, 2)))
+def layers(draw: st.DrawFn, sign: str) -> Layer:
+    count, repeat = draw(st.integers(4, 8)), draw(st.integers(1, 2))
+    return Layer(draw(slugs), draw(st.sampled_from("ab")), count, repeat, draw(st.sampled_from(["free", sign])))
 
 
 @st.composite
 def morphologies(draw: st.DrawFn) -> Morphology:
+    sign, signs = draw(regimes)
     found = [
         dataclasses.replace(layer, name=f"{layer.name}-{number}x")
-        for number, layer in enumerate(draw(st.lists(layers(), min_size=1, max_size=4)))
+        for number, layer in enumerate(draw(st.lists(layers(sign), min_size=1, max_size=4)))
     ]
     # What draws from the layer before keeps every layer in use.
-    somata = [draw(compartments()) for _ in range(2)]
+    somata = [draw(compartments(signs)) for _ in range(2)]
     neurons = [dataclasses.replace(soma, synapses=(Synapses(1), *soma.synapses)) for soma in somata]
     text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
     return Morphology(
@@ -461,28 +680,79 @@ def morphologies(draw: st.DrawFn) -> Morphology:
         parameters=draw(st.dictionaries(knob_names, st.integers(-(10**15), 10**15), max_size=3)),
         inputs={"image": draw(st.sampled_from([None, (9,), (3, 3), (3, 3, 2)]))},
         readout=Readout(draw(inits), draw(st.booleans())),
+        plugins=draw(st.sampled_from([(), ("mine",), ("acme.own", "mine")])),
     )
 
 
 @given(morphologies())
 def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, morphology: Morphology) -> None:
-    """As plain values, and as the text of a file."""
-    again = Morphology.from_dict(morphology.to_dict())
-    assert again == morphology
-    assert again.to_dict() == morphology.to_dict()
-    file = tmp_path_factory.getbasetemp() / "written.yaml"
-    file.write_text(morphology.to_yaml(), encoding="utf-8")
-    assert load(file) == morphology
+    """By constructors, as plain values, and as the text of a file: the whole language."""
+    there = {name: plugins.Plugin(name, name, "") for name in ("mine", "acme.own")}
+    with mock.patch.dict(plugins.IMPORTED, there):
+        again = Morphology.from_dict(morphology.to_dict())
+        assert again == morphology
+        assert again.to_dict() == morphology.to_dict()
+        file = tmp_path_factory.getbasetemp() / "written.yaml"
+        file.write_text(morphology.to_yaml(), encoding="utf-8")
+        assert load(file) == morphology
 
 
 @pytest.mark.parametrize("name", shipped())
 def test_those_that_ship_are_written_and_read_again(name: str, tmp_path: Path) -> None:
-    morphology = load(name, {"dendrites": 3, "layers": 2})
+    knobs = load(name).parameters
+    morphology = load(name, {knob: value for knob, value in {"dendrites": 3, "layers": 2}.items() if knob in knobs})
     (tmp_path / "morphology.yaml").write_text(morphology.to_yaml())
     (tmp_path / "run.json").touch()  # a run folder has both
     assert load(tmp_path) == morphology
-    hashes = {compile(each, (8, 8)).connectivity_hash for each in (morphology, load(tmp_path))}
+    shapes = None if all(morphology.inputs.values()) else (8, 8)
+    hashes = {compile(each, shapes).connectivity_hash for each in (morphology, load(tmp_path))}
     assert len(hashes) == 1
+
+
+EVERYTHING = """
+name: it
+inputs: {image: [4, 4], context: 5}
+defaults: {integration: mean, cable: {ra_ohm_cm: 90, attenuation: initial}, synapses: {sign: excitatory}}
+neurons:
+  n:
+    normalisation: layer
+    nonlinearity: {name: nmda, gain: {value: 3, trainable: compartment}, plateau: {trainable: group}, threshold: -1}
+    synapses: {count: 2, from: context, sign: shunting}
+    dendrites:
+      - name: a
+        integration: product
+        cable: {length_um: 120.5, diameter_um: 0.7, rm_ohm_cm2: 12000}
+        synapses:
+          - {count: 4, from: image, field: tiled, nonlinearity: {name: sublinear, saturation: 2}}
+          - {count: 2, from: [image, context], sign: free, init: {name: constant, value: -1}}
+        dendrites:
+          - {name: b, cable: {init: he, sign: excitatory, trainable: false}, synapses: {count: 2, from: image}}
+      - name: c
+        cable: {length_um: 3, diameter_um: 1, attenuation: factor, init: he}
+        synapses: {field: all, from: image}
+  m:
+    synapses: {count: 3, sign: free}
+layers:
+  - {name: first, neuron: n, count: 4, sign: inhibitory}
+  - {name: second, neuron: m, count: 4, repeat: 2, sign: excitatory}
+"""
+
+
+def test_every_key_is_written_and_read_again(tmp_path: Path) -> None:
+    found = read(EVERYTHING)
+    (tmp_path / "written.yaml").write_text(found.to_yaml(), encoding="utf-8")
+    again = load(tmp_path / "written.yaml")
+    assert again == found and again.to_dict() == found.to_dict()
+    assert compile(again).connectivity_hash == compile(found).connectivity_hash
+    soma, (a, c), second = found.neurons["n"], found.neurons["n"].dendrites, found.neurons["m"]
+    assert soma.nonlinearity.trainable == (("gain", "compartment"), ("plateau", "group"))
+    assert (soma.integration, a.integration, second.integration) == ("mean", "product", "mean")
+    assert [each.sign for each in (*soma.synapses, *a.synapses, *c.synapses)] == [
+        *("shunting", "excitatory", "free", "excitatory")
+    ]
+    assert a.cable == Cable(length_um=120.5, diameter_um=0.7, rm_ohm_cm2=12e3, ra_ohm_cm=90.0, attenuation="initial")
+    assert a.dendrites[0].cable == Cable(Init("he"), "excitatory", trainable=False)
+    assert c.cable == Cable(Init("he"), length_um=3.0, diameter_um=1.0, ra_ohm_cm=90.0)
 
 
 class TestLoad:
@@ -568,6 +838,36 @@ class TestLoad:
             "m"
         }
 
+    def test_settings_reach_every_key(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.yaml"
+        file.write_text(
+            "name: mine\nneurons: {n: {dendrites: [{synapses: {count: 2}}]}}\nlayers: [{neuron: n, count: 2}]\n"
+        )
+        dendrite = "neurons.n.dendrites.0"
+        found = load(
+            file,
+            {
+                "defaults.integration": "max",
+                "neurons.n.normalisation": "layer",
+                f"{dendrite}.cable.length_um": "70",
+                f"{dendrite}.cable.diameter_um": 1.5,
+                f"{dendrite}.cable.trainable": False,
+                f"{dendrite}.synapses.sign": "inhibitory",
+                f"{dendrite}.synapses.nonlinearity.name": "tanh",
+                f"{dendrite}.nonlinearity": "{name: dcaap, decay: {value: 2, trainable: group}}",
+                f"{dendrite}.nonlinearity.decay.trainable": "compartment",
+                "layers.0.sign": "excitatory",
+            },
+        )
+        (branch,) = found.neurons["n"].dendrites
+        assert (found.neurons["n"].normalisation, branch.normalisation) == ("layer", "none")
+        assert (found.neurons["n"].integration, branch.integration) == ("max", "max")
+        assert branch.cable == Cable(trainable=False, length_um=70.0, diameter_um=1.5)
+        assert branch.synapses == (Synapses(2, sign="inhibitory", nonlinearity=Nonlinearity("tanh", ())),)
+        assert branch.nonlinearity.trainable == (("decay", "compartment"),)
+        assert dict(branch.nonlinearity.parameters)["decay"] == 2.0
+        assert found.layers == (Layer("layer1", "n", 2, sign="excitatory"),)
+
     def test_settings_and_the_file_are_faulty_together(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         Path("mine.yaml").write_text(f"name: 5\n{POINT}")
@@ -648,6 +948,53 @@ class TestPython:
         with pytest.raises(MorphologyError) as error:
             compile(dataclasses.replace(built, **changes), 4)
         assert str(error.value).replace("no name: ", "it: ", 1).startswith(fault)
+
+    @pytest.mark.parametrize(
+        ("changes", "fault"),
+        [
+            ({"integration": "median"}, "integration: unknown integration 'median'"),
+            ({"normalisation": "batch"}, "normalisation: unknown normalisation 'batch'"),
+            (
+                {"nonlinearity": Nonlinearity("relu", (), (("slope", "group"),))},
+                "nonlinearity.slope: unknown key 'slope'",
+            ),
+            (
+                {"nonlinearity": Nonlinearity("elu", (("alpha", -1.0),))},
+                "nonlinearity.alpha: expected a number greater",
+            ),
+            (
+                {"nonlinearity": Nonlinearity("elu", (("alpha", 1.0),), (("alpha", "all"),))},  # type: ignore[arg-type]
+                "nonlinearity.alpha.trainable: unknown way to train a parameter 'all'",
+            ),
+            ({"cable": Cable(length_um=3.0)}, "cable.diameter_um: missing key"),
+            ({"cable": Cable(rm_ohm_cm2=3.0)}, "cable.rm_ohm_cm2: 'rm_ohm_cm2' says nothing without a length"),
+            ({"cable": Cable(attenuation="initial")}, "cable.attenuation: 'attenuation' says nothing without a length"),
+            (
+                {"cable": Cable(Init("he"), length_um=3.0, diameter_um=1.0, attenuation="initial")},
+                "cable.init: the weight starts at the attenuation",
+            ),
+            ({"cable": Cable(length_um=-3.0, diameter_um=1.0)}, "cable.length_um: expected a number greater than 0"),
+            ({"cable": Cable(sign="inhibitory")}, "cable.sign: unknown sign of a cable 'inhibitory'"),
+            (
+                {"synapses": (Synapses(2, sign="shunting", nonlinearity=Nonlinearity("tanh", ())),)},
+                "synapses[0].nonlinearity: a shunting synapse has no nonlinearity",
+            ),
+            (
+                {
+                    "synapses": (
+                        Synapses(2, nonlinearity=Nonlinearity("elu", (("alpha", 1.0),), (("alpha", "group"),))),
+                    )
+                },
+                "synapses[0].nonlinearity.alpha.trainable: parameters of a single synapse's nonlinearity are fixed",
+            ),
+        ],
+    )
+    def test_dendrites_of_classes_are_checked_key_by_key(self, changes: dict[str, Any], fault: str) -> None:
+        dendrite = dataclasses.replace(Compartment("d", synapses=(Synapses(2),)), **changes)
+        built = Morphology("it", {"n": Compartment(dendrites=(dendrite,))}, (Layer("a", "n", 2),))
+        with pytest.raises(MorphologyError) as error:
+            compile(built, 4)
+        assert str(error.value).startswith(f"it: neurons.n.dendrites[0].{fault}")
 
     def test_what_was_read_is_checked_again_after_a_change(self) -> None:
         found = read(f"name: it\n{POINT}")

@@ -29,6 +29,7 @@ EQUATIONS: dict[str, Callable[..., NDArray]] = {
     "dcaap": lambda u, threshold, gain, decay: (
         np.exp(-np.maximum(0, u - threshold) / decay) / (1 + np.exp(-gain * (u - threshold)))
     ),
+    "leaky_ada": lambda u, leak, alpha, c: leak * np.minimum(0, u) + np.maximum(0, u) * np.exp(c - alpha * u),
 }
 
 # Where the slope jumps, by the parameters: there a derivative is not compared with differences.
@@ -37,6 +38,7 @@ KINKS: dict[str, Callable[..., float]] = {
     "leaky_relu": lambda slope: 0.0,
     "elu": lambda alpha: 0.0,
     "dcaap": lambda threshold, **_: threshold,
+    "leaky_ada": lambda **_: 0.0,
 }
 
 DEFAULTS = {
@@ -45,6 +47,7 @@ DEFAULTS = {
     "sublinear": {"saturation": 1.0},
     "nmda": {"threshold": 1.0, "gain": 4.0, "plateau": 1.0},
     "dcaap": {"threshold": 1.0, "gain": 4.0, "decay": 1.0},
+    "leaky_ada": {"leak": 0.01, "alpha": 1.0, "c": 1.0},
 }
 
 OTHERS = {
@@ -53,6 +56,7 @@ OTHERS = {
     "sublinear": {"saturation": 2.5},
     "nmda": {"threshold": -0.5, "gain": 2.0, "plateau": 3.0},
     "dcaap": {"threshold": 0.5, "gain": 9.0, "decay": 0.6},
+    "leaky_ada": {"leak": 0.2, "alpha": 0.5, "c": -0.3},
 }
 
 BOUND = [
@@ -61,7 +65,8 @@ BOUND = [
     for parameters in [{}] + ([OTHERS[name]] if name in OTHERS else [])
 ]
 every_function = pytest.mark.parametrize(("name", "parameters"), BOUND)
-every_name = pytest.mark.parametrize("name", NONLINEARITIES)
+every_name = pytest.mark.parametrize("name", list(NONLINEARITIES))
+with_parameters = pytest.mark.parametrize("name", list(DEFAULTS))
 
 
 def test_every_entry_is_tested() -> None:
@@ -129,6 +134,45 @@ def test_functions_stay_finite_far_out(name: str) -> None:
     assert u.grad is not None and torch.isfinite(u.grad).all()
 
 
+@with_parameters
+def test_parameters_may_be_tensors(name: str) -> None:
+    """One number for all, or one for each unit: as if each unit had its own function."""
+    u = torch.linspace(-4, 4, 41, dtype=torch.float64).expand(2, 41)
+    fixed = torch.stack([bind(name, values)(u[0]) for values in (DEFAULTS[name], OTHERS[name])])
+    shared = bind(name, {key: torch.tensor(value, dtype=torch.float64) for key, value in OTHERS[name].items()})(u)
+    each = {
+        key: torch.tensor([[DEFAULTS[name][key]], [OTHERS[name][key]]], dtype=torch.float64) for key in DEFAULTS[name]
+    }
+    torch.testing.assert_close(shared, fixed[1:].expand(2, 41), rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(bind(name, each)(u), fixed, rtol=1e-14, atol=1e-14)
+    for key in DEFAULTS[name]:  # one of them learnt, the others fixed
+        found = bind(name, {**OTHERS[name], key: each[key][1:]})(u)
+        torch.testing.assert_close(found, fixed[1:].expand(2, 41), rtol=1e-14, atol=1e-14)
+
+
+@with_parameters
+@pytest.mark.parametrize("units", [1, 3], ids=["shared", "one each"])
+def test_derivatives_by_parameters_hold_against_finite_differences(name: str, units: int) -> None:
+    keys = list(DEFAULTS[name])
+    spread = torch.linspace(0.9, 1.2, units, dtype=torch.float64).unsqueeze(1)
+    values = [(OTHERS[name][key] * spread).requires_grad_() for key in keys]
+    u = torch.linspace(-3, 3, 14, dtype=torch.float64) + 0.017
+    for kink in [KINKS[name](**OTHERS[name])] if name in KINKS else []:
+        u = u[(u - kink).abs() > 0.15]
+    u = u.expand(3, -1).clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda u, *given: bind(name, dict(zip(keys, given, strict=True)))(u), (u, *values))
+
+
+@with_parameters
+def test_derivatives_by_parameters_stay_finite_far_out(name: str) -> None:
+    """A branch that is not taken must not spoil the gradient of the one that is."""
+    values = {key: torch.tensor(value, requires_grad=True) for key, value in DEFAULTS[name].items()}
+    u = torch.tensor([-1e4, -100.0, 0.0, 100.0, 1e4], requires_grad=True)
+    bind(name, values)(u).sum().backward()
+    for gradient in (u.grad, *(value.grad for value in values.values())):
+        assert gradient is not None and torch.isfinite(gradient).all()
+
+
 def test_given_parameters_win_over_defaults_one_by_one() -> None:
     u = torch.linspace(-2, 2, 9, dtype=torch.float64)
     partly = bind("nmda", {"plateau": 2.0})(u)
@@ -148,3 +192,14 @@ def test_shapes_that_make_a_dendrite() -> None:
     assert 1.0 < peak < 1.5, "greatest just above threshold"
     assert (dcaap[u > peak + 0.01].diff() < 0).all() and (dcaap[u < peak - 0.01].diff() > 0).all()
     assert dcaap[-1] < 1e-2 * dcaap.max(), "strong input is answered less than input at threshold"
+
+
+def test_the_leaky_apical_dendrite_rises_and_falls() -> None:
+    """f(u) = l min(0, u) + max(0, u) exp(-a u + c): greatest at u = 1 / a, where it is exp(c - 1) / a."""
+    u = torch.linspace(-8, 12, 20_001, dtype=torch.float64)
+    for leak, alpha, c in ((0.01, 1.0, 1.0), (0.1, 2.0, 0.0), (0.0, 0.5, -1.0)):
+        y = bind("leaky_ada", {"leak": leak, "alpha": alpha, "c": c})(u)
+        assert abs(float(u[y.argmax()]) - 1 / alpha) < 1e-3
+        assert math.isclose(float(y.max()), math.exp(c - 1) / alpha, rel_tol=1e-6)
+        torch.testing.assert_close(y[u < 0], leak * u[u < 0])
+    assert bind("leaky_ada", {})(torch.tensor(1.0)) == 1.0, "with the defaults the peak is 1, at 1"

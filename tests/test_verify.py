@@ -41,7 +41,9 @@ TREE = _graph(
         ]
     }
 )
-RANDOM, POOLED, LOCAL, GLOBAL = (_with_field(field) for field in ("random", "pooled", "local", "global"))
+RANDOM, POOLED, LOCAL, GLOBAL, TILED = (
+    _with_field(field) for field in ("random", "pooled", "local", "global", "tiled")
+)
 RGB = _graph({"synapses": {"count": 5, "field": "local"}}, (6, 6, 3))
 CROWDED = _graph({"dendrites": [{"name": "d", "count": 11, "synapses": {"count": 2, "field": "global"}}]}, (2, 2))
 GROUPED = _graph({"synapses": {"count": 3, "field": "global", "group": 4}}, count=10)
@@ -303,6 +305,16 @@ BREAKS: dict[str, tuple[Graph, Callable[[Graph], Graph], str]] = {
         lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, centres=f.centres[:-1])),
         "a compartment's centre does not lie on the grid",
     ),
+    "a tile of another unit": (
+        TILED,
+        lambda g: _rewired(g, SYNAPSES, _set(0, 60, 70)),
+        "the compartments of a neuron do not share the sources out evenly",
+    ),
+    "tiles that overlap in every neuron": (
+        TILED,
+        lambda g: _rewired(g, SYNAPSES, lambda s, t: (np.where(s == 6, 0, s), t)),
+        "the compartments of a neuron do not share the sources out evenly",
+    ),
     "two of three channels": (
         RGB,
         lambda g: _rewired(g, "image->hidden/soma", _one_channel_too_far),
@@ -417,6 +429,8 @@ def _change_one_edge(seed: int) -> str:
         as_good = False  # a cable
     elif field.rule in ("local", "global"):
         as_good = column == 0 and distinct and field.channels == 1 and _fields_are_whole(moved)
+    elif field.rule == "tiled":
+        as_good = column == 0 and distinct and _tiles_are_even(broken, field)
     else:
         as_good = distinct and (column == 0 or field.rule == "pooled")
     if as_good:
@@ -436,6 +450,17 @@ def _fields_are_whole(moved: Projection) -> bool:
         is_field(field.grid, int(centre), source[target == number].tolist(), field.positions)
         for number, centre in enumerate(field.centres)
     )
+
+
+def _tiles_are_even(graph: Graph, field: Field) -> bool:
+    """Whether all neurons use every source equally often, up to one, told slowly."""
+    parts = [projection for projection in graph.projections if projection.field is field]
+    used = [Counter[tuple[str, int]]() for _ in range(parts[0].targets // field.members)]
+    for part in parts:
+        for source, target in zip(*(ends.tolist() for ends in part.endpoints()), strict=True):
+            used[target // field.members][part.source, source] += 1
+    times = [used[0][part.source, source] for part in parts for source in range(part.sources)]
+    return all(one == used[0] for one in used) and max(times) - min(times) <= 1
 
 
 @pytest.mark.parametrize("case", [*CORNERS, *(random_case(seed) for seed in range(60))], ids=str)

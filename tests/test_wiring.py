@@ -27,6 +27,7 @@ from dendrograph.wiring import (
     scatter_centres,
     spread_channels,
     stream,
+    tile,
 )
 
 Grid = tuple[int, int]
@@ -70,6 +71,19 @@ def is_field(grid: Grid, centre: int, field: Iterable[int], count: int) -> bool:
             return False
         chosen -= ring
     return not chosen
+
+
+@given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 9), st.data())
+def test_tiles_share_the_units_out(sources: int, neurons: int, per_neuron: int, data: st.DataObject) -> None:
+    """In order, beginning anew at the end: every unit is used equally often, up to one, and by all neurons alike."""
+    count = data.draw(st.integers(0, sources))
+    drawn = tile(sources, neurons, per_neuron, count)
+    assert drawn.shape == (neurons * per_neuron, count) and drawn.dtype == index_type(sources)
+    told = [sorted((part * count + step) % sources for step in range(count)) for part in range(per_neuron)]
+    assert drawn.tolist() == told * neurons
+    assert all(len(set(row)) == count for row in told), "no compartment has a unit twice"
+    used = Counter(unit for row in told for unit in row)
+    assert max(used.values(), default=0) - min(used[unit] for unit in range(sources)) <= 1
 
 
 def test_the_slow_telling_knows_a_field_from_what_is_none() -> None:

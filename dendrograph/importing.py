@@ -1,0 +1,298 @@
+"""`dendrograph import`: a reconstruction of a neuron becomes a morphology file, an ordinary one that people may edit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dendrograph import atomic
+from dendrograph.document import Document
+from dendrograph.errors import DendrographError, MorphologyError, clip, did_you_mean
+from dendrograph.fields import known as known_fields
+from dendrograph.morphology import Morphology
+from dendrograph.names import NAME_RULE, is_name
+from dendrograph.nonlinearities import NONLINEARITIES
+from dendrograph.reading import LARGEST_FILE
+from dendrograph.reduction import (
+    BIN_UM,
+    BINS,
+    ORDER,
+    REDUCTIONS,
+    SECTION,
+    Part,
+    dendrites,
+    entries,
+    nested,
+    reduced,
+    within,
+)
+from dendrograph.swc import APICAL, BASAL, OTHER, Reconstruction, read
+
+SOMA = "soma"
+USUAL = "leaky_relu"
+SYNAPSES = 16
+MOST_HEADER = 20  # lines of the reconstruction's own header that are taken over
+WIDTH = 120
+
+DONE = {
+    SECTION: "one dendrite a section",
+    ORDER: "one dendrite a branch order and stem",
+    BINS: "sections cut into pieces of at most {bin_um:g} µm",
+}
+HOW = {
+    SECTION: "Each dendrite is a section: what lies between two forks, or between changes of type.",
+    ORDER: (
+        "Each dendrite stands for the sections of one branch order of a stem; its length is their mean, its diameter "
+        "their mean weighted by length. In a regular stem `count` says how many there are; elsewhere one stands for all."
+    ),
+    BINS: "Each section is cut into equal pieces of at most {bin_um:g} µm, one dendrite on the other.",
+}
+CABLES = (
+    "length_um is the length along the path (for a stem, the gap from the surface of the soma included), diameter_um the "
+    "mean diameter along it. By default the cable passes exp(-length / length constant): see docs/reconstructions.md."
+)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user chooses of the morphology that an import makes.
+
+    reduce: `section`, `order` or `bins` (of at most `bin_um`)
+    orders: leave out branches of a higher order
+    scale: µm to one unit of the file
+    join_trees: take trees that nothing joins to the soma to grow from it
+    synapses: of each dendrite; the file's parameter `$synapses`
+    synapses_per_um: instead, so many for each µm of dendrite, at least one
+    field: from which they are drawn
+    neurons: of the layer; the file's parameter `$somata`
+    nonlinearities: of `soma`, `basal` and `apical`, where it is not `leaky_relu`
+    """
+
+    name: str | None = None
+    reduce: str = SECTION
+    bin_um: float | None = None
+    orders: int | None = None
+    scale: float = 1.0
+    join_trees: bool = False
+    synapses: int | None = None
+    synapses_per_um: float | None = None
+    field: str = "local"
+    neurons: int = 64
+    nonlinearities: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def check(self) -> None:
+        """Hold each choice to what it may be.
+
+        Raises:
+            DendrographError: by the names of the options.
+        """
+        if self.name is not None and not is_name(self.name):
+            raise DendrographError(f"--name {clip(self.name)}: no name\n  {NAME_RULE}")
+        if self.reduce not in REDUCTIONS:
+            raise DendrographError(f"--reduce {clip(self.reduce)}: {did_you_mean(self.reduce, REDUCTIONS)}")
+        if self.bin_um is not None and self.reduce != BINS:
+            raise DendrographError("--bin-um says nothing without bins\n  add --reduce bins, or leave it out")
+        for option, value in (
+            ("--bin-um", self.bin_um),
+            ("--scale", self.scale),
+            ("--synapses-per-um", self.synapses_per_um),
+        ):
+            if value is not None and not (1e-6 <= value <= 1e6):
+                raise DendrographError(f"{option} {value:g}: expected a number from 1e-6 to 1e6")
+        for option, count in (("--orders", self.orders), ("--synapses", self.synapses), ("--neurons", self.neurons)):
+            if count is not None and count < 1:
+                raise DendrographError(f"{option} {count}: expected a whole number of at least 1")
+        if self.synapses is not None and self.synapses_per_um is not None:
+            raise DendrographError("--synapses and --synapses-per-um say the same in two ways\n  give one of them")
+        fields = tuple(name for name in known_fields() if name != "all")  # which has no count
+        if self.field not in fields:
+            raise DendrographError(f"--field {clip(self.field)}: {did_you_mean(self.field, fields)}")
+        for kind, name in self.nonlinearities.items():
+            if name not in NONLINEARITIES:
+                raise DendrographError(f"--{kind} {clip(name)}: {did_you_mean(name, NONLINEARITIES)}")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A morphology file that was made: where it lies, its text, what was made of what, and what to know of it."""
+
+    path: Path
+    text: str
+    summary: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def import_swc(
+    path: str | Path, out: str | Path | None = None, force: bool = False, choices: Choices | None = None
+) -> Imported:
+    """Make a morphology file of an SWC file.
+
+    Args:
+        path: of the SWC file.
+        out: the file to make; by default NAME.yaml in the current folder.
+        force: whether a file that is there already may be replaced.
+        choices: of the reduction, and of what a reconstruction does not tell.
+
+    Raises:
+        DendrographError: a choice that is none, a file that is no reconstruction or too large for a morphology, or
+            `out` is there already.
+    """
+    chosen = choices or Choices()
+    chosen.check()
+    name = chosen.name or _name(Path(path))
+    target = Path(out) if out is not None else Path(f"{name}.yaml")
+    if not force and (target.exists() or target.is_symlink()):
+        raise DendrographError(f"{target}: is there already\n  replace it by --force, or give another --out")
+    reconstruction = read(Path(path), chosen.scale, chosen.join_trees)
+    parts = reduced(reconstruction, chosen.reduce, chosen.bin_um or BIN_UM, chosen.orders)
+    text = morphology_text(reconstruction, parts, name, chosen)
+    _holds(text, reconstruction.file, name, entries(parts))
+    atomic.write(target, text)
+    unused = [
+        f"there are no {kind} dendrites: --{kind} {chosen.nonlinearities[kind]} changes nothing"
+        for kind in (BASAL, APICAL)
+        if kind in chosen.nonlinearities and kind not in _kinds(reconstruction)
+    ]
+    summary = (
+        *_told(reconstruction, chosen),
+        f"{target}: {entries(parts):,} dendrites ({dendrites(parts):,} a neuron), at most {nested(parts)} in a row; "
+        + DONE[chosen.reduce].format(bin_um=chosen.bin_um or BIN_UM),
+    )
+    return Imported(target, text, summary, (*reconstruction.notes, *unused))
+
+
+def morphology_text(reconstruction: Reconstruction, parts: Sequence[Part], name: str, chosen: Choices) -> str:
+    """The morphology as a commented file."""
+    per_um = chosen.synapses_per_um
+    bin_um = chosen.bin_um or BIN_UM
+    file = clip(Path(reconstruction.file).name)
+    axon = "; the axon is left out" if reconstruction.axon[0] else ""
+    about = f"Neuron reconstructed in {file}, {DONE[chosen.reduce].format(bin_um=bin_um)}{axon}."
+    knobs = {"somata": chosen.neurons, **({} if per_um else {"synapses": chosen.synapses or SYNAPSES})}
+    density = f"{per_um:g} synapses for each µm of dendrite, at least one; " if per_um else ""
+    header = [clip(line, WIDTH - 6) for line in reconstruction.header]
+    lines = [
+        *_comment(f"{name}: a neuron reconstructed in {file}, made by `dendrograph import`."),
+        "#",
+        *(f"#   {line}" for line in _told(reconstruction, chosen)),
+        "#",
+        *_comment(f"{HOW[chosen.reduce].format(bin_um=bin_um)} {CABLES}"),
+        *(["#", "# What the reconstruction says of itself:"] if header else []),
+        *(f"#   {line}" for line in header[:MOST_HEADER]),
+        *([f"#   ({len(header) - MOST_HEADER:,} more lines)"] if len(header) > MOST_HEADER else []),
+        f"name: {name}",
+        f"about: {json.dumps(about, ensure_ascii=False)}",
+        "",
+        f"# The knobs: somata of the layer{'' if per_um else ', synapses of each dendrite'}.",
+        f"parameters: {{{', '.join(f'{key}: {value}' for key, value in knobs.items())}}}",
+        "",
+        f"# A reconstruction tells nothing of synapses and nonlinearities. {density}change them as you like.",
+        "defaults:",
+        f"  nonlinearity: {USUAL}",
+        f"  synapses: {{from: previous, field: {chosen.field}}}",
+        "",
+        "neurons:",
+        f"  {name}: # the soma: {reconstruction.soma}",
+        *([f"    nonlinearity: {at_soma}"] if (at_soma := chosen.nonlinearities.get(SOMA, USUAL)) != USUAL else []),
+        *_dendrites(parts, chosen, "    "),
+        "",
+        "layers:",
+        f"  - {{name: hidden, neuron: {name}, count: $somata}}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _dendrites(parts: Sequence[Part], chosen: Choices, indent: str, copies: int = 1) -> Iterator[str]:
+    """The lines of `dendrites:` and all below it; `copies` of the parent stand on one neuron."""
+    if not parts:
+        return
+    yield f"{indent}dendrites:"
+    for part in parts:
+        here = copies * part.count
+        nonlinearity = chosen.nonlinearities.get(part.kind, USUAL)
+        length, diameter = _number(part.length_um), _number(part.diameter_um)
+        count = "$synapses"
+        if chosen.synapses_per_um:
+            count = str(max(1, round(chosen.synapses_per_um * part.total_um / here)))
+        stands = f" # {part.sections} sections, {_number(part.total_um)} µm" if part.sections > 1 else ""
+        inner = f"{indent}    "
+        yield f"{indent}  - name: {part.name}{stands}"
+        if part.count > 1:
+            yield f"{inner}count: {part.count}"
+        if nonlinearity != USUAL:
+            yield f"{inner}nonlinearity: {nonlinearity}"
+        yield f"{inner}cable: {{length_um: {length}, diameter_um: {diameter}}}"
+        yield f"{inner}synapses: {{count: {count}}}"
+        yield from _dendrites(part.dendrites, chosen, inner, here)
+
+
+def _holds(text: str, file: str, name: str, number: int) -> None:
+    """The text is a morphology, and so is what it becomes with every default worked out, as a run folder keeps it."""
+    try:
+        morphology = Morphology.from_document(Document.from_text(text, name))
+        again = Morphology.from_document(Document.from_text(morphology.to_yaml(), name))
+    except MorphologyError as error:
+        if len(text.encode()) > LARGEST_FILE or any("too large" in fault.problem for fault in error.faults):
+            told = f"{number:,} dendrites make more than the {LARGEST_FILE // 1024} KiB that a morphology file may have"
+            remedy = f"--reduce {ORDER}, larger bins, or --orders to leave out the outer branches"
+            raise DendrographError(f"{file}: {told}\n  {remedy}") from None
+        shown = "\n".join(str(fault) for fault in error.faults[:3])
+        remedy = "are coordinates in µm? --scale says how many µm one unit of the file is"
+        raise DendrographError(f"{file}: no morphology can be made of it: {shown}\n  {remedy}") from None
+    if again != morphology:
+        raise DendrographError(
+            f"{file}: the morphology does not come back as it was\n  a fault of ours: please report it"
+        )
+
+
+def _told(reconstruction: Reconstruction, chosen: Choices) -> Iterator[str]:
+    """What was found, and what was left out."""
+    rows = [("soma", reconstruction.soma)]
+    for kind in _kinds(reconstruction):
+        here = [section for section in reconstruction.sections if section.kind == kind]
+        stems = sum(section.parent is None for section in here)
+        rows.append(
+            (kind, f"{_sections(len(here))}, {sum(section.length for section in here):,.0f} µm, {stems} on the soma")
+        )
+    number, length = reconstruction.axon
+    if number:
+        rows.append(("axon", f"{_sections(number)}, {length:,.0f} µm: left out"))
+    if chosen.orders is not None:
+        kept = set(within(reconstruction, chosen.orders))
+        beyond = [section.length for place, section in enumerate(reconstruction.sections) if place not in kept]
+        rows.append((f"beyond order {chosen.orders}", f"{_sections(len(beyond))}, {sum(beyond):,.0f} µm: left out"))
+    width = max(len(what) for what, _ in rows)
+    return (f"{what:<{width}}  {said}" for what, said in rows)
+
+
+def _kinds(reconstruction: Reconstruction) -> list[str]:
+    there = {section.kind for section in reconstruction.sections}
+    return [kind for kind in (BASAL, APICAL, OTHER) if kind in there]
+
+
+def _sections(count: int) -> str:
+    return f"{count:,} section{'' if count == 1 else 's'}"
+
+
+def _name(path: Path) -> str:
+    """A name of the language from that of a file: `cnic 001.CNG.swc` gives `cnic-001-CNG`."""
+    stem = path.name[:-4] if path.suffix.lower() == ".swc" else path.name
+    name = re.sub("[^A-Za-z0-9_]+", "-", stem).strip("-")
+    return (name if name[:1].isalpha() else f"neuron-{name}".rstrip("-"))[:64]
+
+
+def _number(value: float) -> str:
+    """A length as the file shows it: to a nanometre, or to three digits where it is smaller than ten of them."""
+    if value < 0.01:
+        return f"{value:.3g}"
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {line}" for line in textwrap.wrap(text, WIDTH - 2)]

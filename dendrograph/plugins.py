@@ -1,0 +1,252 @@
+"""Plugins: modules of Python that add nonlinearities and fields to the language.
+
+A morphology file names the plugins that it needs, and can do no more than that: a name is that of a plugin which the
+user has installed (an entry point of the group `dendrograph.plugins`), or of one which he named himself, by `--plugin`
+or `load(..., plugins=[...])`. Nothing else is ever imported because a file says so. What was named once is known to the
+process from then on, and is imported once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from dendrograph.cursor import Cursor
+from dendrograph.errors import DendrographError, MorphologyError, clip, did_you_mean
+from dendrograph.registering import told
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP = "dendrograph.plugins"
+BY_USER = "a module or a file of your own is named by --plugin MODULE_OR_FILE, too (in Python: plugins=[...])"
+KIND = "installed or named"
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}\Z")
+_DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+_MODULE = re.compile(rf"{_DOTTED}\Z", re.ASCII)
+_ENTRY = re.compile(rf"\s*({_DOTTED})\s*(?::\s*({_DOTTED})\s*)?(?:\[.*\]\s*)?\Z", re.ASCII)  # module:function [extras]
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin that was imported: its name in files, what it was imported from, and the SHA-256 of its source."""
+
+    name: str
+    origin: str
+    digest: str
+
+
+IMPORTED: dict[str, Plugin] = {}
+
+
+def use(named: Iterable[str | Path]) -> tuple[str, ...]:
+    """Import the plugins that the user names himself, and give their names as files write them.
+
+    Args:
+        named: each an installed plugin, a module such as `my_package.dendrites` (its name in files is the same), or the
+            path of a file such as `./mine.py` (its name in files is `mine`).
+
+    Raises:
+        DendrographError: there is no such plugin, it cannot be imported, or its name is that of another.
+    """
+    if isinstance(named, str | Path):
+        raise DendrographError(f"plugins is a list of modules and files\n  write plugins=[{str(named)!r}]")
+    return tuple(dict.fromkeys(_use(str(one)) for one in named))
+
+
+def read(cursor: Cursor) -> tuple[str, ...]:
+    """The list of plugins of a file, each of which is imported.
+
+    Raises:
+        MorphologyError: one that is not there or cannot be imported, together with all faults so far: without it, what
+            follows in the file cannot be judged.
+    """
+    if isinstance(cursor.value, str):
+        cursor.expected("a list of plugins", f"write plugins: [{clip(cursor.value)}]")
+        raise MorphologyError(cursor.faults)
+    names: list[str] = []
+    missing = False
+    for entry in cursor.entries("plugins"):
+        if not isinstance(entry.value, str):
+            entry.expected("the name of a plugin")
+            continue
+        if entry.value in names:
+            entry.fault(f"the plugin '{clip(entry.value)}' stands twice", "name each plugin once")
+            continue
+        names.append(entry.value)
+        try:
+            _need(entry.value)
+        except DendrographError as error:
+            missing = True
+            problem, _, remedy = str(error).partition("\n")
+            entry.fault(problem, "\n".join(line.strip() for line in remedy.splitlines()))
+    if missing:
+        raise MorphologyError(cursor.faults)
+    return tuple(names)
+
+
+def need(names: Iterable[str]) -> None:
+    """Import the plugins that a morphology was read with, where another process read it.
+
+    Raises:
+        DendrographError: one is not installed here, and the user has not named it in this process.
+    """
+    for name in names:
+        _need(name)
+
+
+def digests(names: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of the source of each plugin that a morphology was read with: it decides results as the file does."""
+    return {name: IMPORTED[name].digest for name in names}
+
+
+def installed() -> dict[str, list[EntryPoint]]:
+    """Name -> entry points of the installed plugins; more than one where two packages have taken one name.
+
+    What lies in the working directory, and is only found because `python -m` looks there, is not installed: else a
+    file from a stranger could bring its plugin along.
+    """
+    from importlib.metadata import entry_points  # not needed by most files, and not light
+
+    here = Path.cwd()
+    elsewhere = {Path(folder).resolve() for folder in sys.path[1:] if folder}
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for entry in entry_points(group=GROUP):
+        folder = Path(str(entry.dist.locate_file(""))).resolve() if entry.dist else None
+        if folder != here or folder in elsewhere:
+            found.setdefault(entry.name, {})[entry.value] = entry
+    return {name: list(entries.values()) for name, entries in found.items()}
+
+
+def _need(name: str) -> None:
+    """Import the plugin of a name that stands in a file."""
+    if name in IMPORTED:
+        return
+    there = installed()
+    if name not in there:
+        known = did_you_mean(name, {*there, *IMPORTED}, KIND)
+        raise DendrographError(f"there is no plugin '{clip(name)}'\n  {known}\n  {BY_USER}")
+    _import_installed(name, there[name])
+
+
+def _use(named: str) -> str:
+    """Import what the user named, and give its name in files."""
+    there = installed()
+    if named.endswith(".py") or "/" in named or "\\" in named:
+        path = _file(named)
+        if path.stem in there:
+            remedy = "give the file another name, or name the installed plugin"
+            raise DendrographError(f"plugin {clip(named)}: there is an installed plugin '{path.stem}'\n  {remedy}")
+        return _once(path.stem, str(path), named)
+    if named in there:
+        return _import_installed(named, there[named])
+    if not _MODULE.match(named):
+        remedy = "give one such as my_package.mine, or ./mine.py"
+        raise DendrographError(f"plugin '{clip(named)}': neither a module nor a file\n  {remedy}")
+    return _once(named, named, named)
+
+
+def _file(named: str) -> Path:
+    """The file of a plugin that was named by its path."""
+    shown = f"plugin {clip(named)}"
+    try:
+        path = Path(named).resolve()
+        kind = "a folder" if path.is_dir() else "no file of Python" if path.is_file() else "no such file"
+    except (OSError, ValueError):  # a name that no file can have
+        raise DendrographError(f"{shown}: no such file\n  give a module, or a file such as ./mine.py") from None
+    if not path.is_file() or path.suffix != ".py":
+        raise DendrographError(f"{shown}: {kind}\n  give a module, or a file such as ./mine.py")
+    if not _NAME.match(path.stem):
+        remedy = "give the file a name of letters, digits, '-' and '_'"
+        raise DendrographError(f"{shown}: '{clip(path.stem)}' cannot stand in a morphology\n  {remedy}")
+    return path
+
+
+def _import_installed(name: str, entries: list[EntryPoint]) -> str:
+    owners = " and ".join(sorted(f"{entry.dist.name if entry.dist else '?'} ({entry.value})" for entry in entries))
+    if len(entries) > 1:
+        raise DendrographError(f"the plugin '{clip(name)}' is not clear: it is in {owners}\n  uninstall one of them")
+    entry = _ENTRY.match(entries[0].value)
+    if not _NAME.match(name) or entry is None:
+        remedy = "an entry point is written NAME = my_package.module"
+        raise DendrographError(f"the plugin '{clip(name)}' of {owners} is declared wrongly\n  {remedy}")
+    return _once(name, ":".join(filter(None, entry.groups())), name)
+
+
+def _once(name: str, origin: str, named: str) -> str:
+    """Import a plugin unless that was done; its origin is a file, a module, or `module:function`."""
+    known = IMPORTED.get(name)
+    if known is None:
+        IMPORTED[name] = Plugin(name, origin, _digest(_import(name, origin)))
+    elif known.origin != origin:
+        raise DendrographError(f"plugin {clip(named)}: '{name}' is {known.origin} already\n  give it another name")
+    return name
+
+
+def _import(name: str, origin: str) -> ModuleType:
+    """The module of a plugin, imported.
+
+    Raises:
+        DendrographError: whatever goes wrong in it.
+    """
+    file = origin if origin.endswith(".py") else ""
+    module, _, function = ("", "", "") if file else origin.partition(":")
+    try:
+        if file:
+            return _import_file(f"dendrograph_plugin_{name}", file)
+        found = importlib.import_module(module)
+        file = str(getattr(found, "__file__", ""))
+        if function:
+            call = found
+            for part in function.split("."):
+                call = getattr(call, part)
+            call()  # type: ignore[operator]
+        return found
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+            known = did_you_mean(name, {*installed(), *IMPORTED}, KIND)
+            problem = f"plugin '{clip(name)}': there is no module '{error.name}'"
+            raise DendrographError(f"{problem}\n  {known}\n  a file is given by its path, such as ./mine.py") from None
+        if not file:
+            spec = sys.modules.get(module) or _found(module)
+            file = str(getattr(spec, "__file__", None) or getattr(spec, "origin", None) or "")
+        raise DendrographError(f"plugin '{name}' cannot be imported\n  {told(error, file)}") from error
+
+
+def _found(module: str) -> object:
+    """Where a module that cannot be imported stands, for the message."""
+    try:
+        return importlib.util.find_spec(module)
+    except (ImportError, AttributeError, ValueError):
+        return None
+
+
+def _import_file(name: str, file: str) -> ModuleType:
+    """A file as a module of its own name, which hides no other."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec and spec.loader, "a file that ends in .py has a loader"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # as an import does: dataclasses look there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _digest(module: ModuleType) -> str:
+    """The SHA-256 of a module's source; empty where it has none."""
+    try:
+        return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
+    except OSError:
+        return ""

@@ -68,7 +68,7 @@ $(BIN)/python:
 	$(call say,creating $(VENV))
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt dendrograph/kernels/native.cpp dendrograph/kernels/native.h | $(BIN)/python
+$(VENV)/.installed: pyproject.toml constraints.txt dendrograph/kernels/native.cpp dendrograph/kernels/native.h dendrograph/kernels/transfer.h | $(BIN)/python
 	$(call say,installing the libraries; PyTorch is a large download the first time)
 	$(PIP) install --quiet -c constraints.txt pip setuptools wheel
 	$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'

@@ -15,7 +15,7 @@ from dendrograph.memory import shown
 
 COMMAND = "python benchmarks/suite.py"
 STEPS_FIGURE, SCALE_FIGURE = "benchmark-steps.svg", "benchmark-scale.svg"
-ORDER = ("steps", "epoch", "memory", "first-batch", "scale", "roofline")
+ORDER = ("steps", "epoch", "memory", "first-batch", "scale", "roofline", "trees")
 
 Result = Mapping[str, Any]
 
@@ -217,6 +217,26 @@ def _roofline(result: Result) -> list[str]:
     ]
 
 
+def _trees(result: Result) -> list[str]:
+    names = list(result["rows"][0]["seconds"])
+    return [
+        f"`{names[1]}` (basal, oblique and tuft dendrites and a trunk, each with its own nonlinearity and cable) "
+        f"against `{names[0]}` with as many synapses; terminal dendrites × somata, {_rounds(result)}.",
+        _table(
+            ["size", "synapses", *(f"{name} (ms)" for name in names), "ratio"],
+            [
+                [
+                    row["name"].replace("x", " × "),
+                    f"{row['synapses']:,}",
+                    *(_milliseconds(row["seconds"][name]) for name in names),
+                    _spread(row["ratio"], 1, "{:.2f}"),
+                ]
+                for row in result["rows"]
+            ],
+        ),
+    ]
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Result], list[str]]]] = {
     "steps": ("Steps", _steps),
     "epoch": ("A whole epoch", _epoch),
@@ -224,6 +244,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Result], list[str]]]] = {
     "first-batch": ("Time to the first batch", _first_batch),
     "scale": ("Growth", _scale),
     "roofline": ("Roofline", _roofline),
+    "trees": ("Trees that are not symmetric", _trees),
 }
 
 

@@ -26,6 +26,7 @@ import report
 import roofline
 import scale
 import steps
+import trees
 from targets import outcomes
 
 from dendrograph import atomic
@@ -37,6 +38,7 @@ MEASURES: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
     "first-batch": memory.measure_first_batch,
     "scale": scale.measure,
     "roofline": roofline.measure,
+    "trees": trees.measure,
 }
 FULL_FOLDER, QUICK_FOLDER = Path("docs"), Path("build/benchmarks")  # a smoke run must not replace real numbers
 FORMAT = 1

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dendrograph.declared import EXCITATORY, FREE, Declared, Init, where
+from dendrograph.declared import EXCITATORY, FREE, Declared, Init, hold, where
 
 ATTENUATIONS = ("factor", "initial")
 UM_PER_CM = 1e4
@@ -45,6 +45,9 @@ class Cable:
 
     LENGTHS = ("length_um", "diameter_um", "rm_ohm_cm2", "ra_ohm_cm")
     KEYS = ("init", "sign", "trainable", *LENGTHS, "attenuation")
+
+    def __post_init__(self) -> None:
+        hold(self, "init", Init)
 
     @property
     def lambda_um(self) -> float:

@@ -352,6 +352,7 @@ def import_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An SWC file.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="The file to make.", show_default="NAME.yaml")] = None,
     name: Annotated[str | None, typer.Option(help="Of the morphology.", show_default="the file's name")] = None,
+    about: Annotated[str | None, typer.Option(help="A line about it.", show_default="one that names FILE")] = None,
     reduce: Annotated[
         str | None, typer.Option(help="A dendrite a section, a branch order, or bins.", show_default="section")
     ] = None,
@@ -387,8 +388,9 @@ def import_command(
     """
     from dendrograph.importing import Choices, import_swc
 
-    given = {
+    given: dict[str, Any] = {
         "name": name,
+        "about": about,
         "reduce": reduce,
         "bin_um": bin_um,
         "orders": orders,

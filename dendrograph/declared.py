@@ -7,7 +7,7 @@ from typing import Any
 
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.document import Document
-from dendrograph.errors import Fault, did_you_mean
+from dendrograph.errors import DendrographError, Fault, clip, did_you_mean
 from dendrograph.reading import Path
 
 INITS = ("glorot", "glorot_dense", "he", "constant")
@@ -39,6 +39,33 @@ class Where:
 def where(cursor: Cursor, defaults: Cursor | None = None) -> Where:
     """Where the mapping of a cursor stands."""
     return Where(cursor.document, cursor.path, defaults.path if defaults else ())
+
+
+def hold(built: object, key: str, kind: type) -> None:
+    """Hold an attribute of what is built in Python to its class; what a file could not hold either is seen later.
+
+    Raises:
+        DendrographError: it is of another.
+    """
+    value = getattr(built, key)
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise DendrographError(f"{type(built).__name__}: {key} is {article} {kind.__name__}, not {clip(repr(value))}")
+
+
+def gather(built: object, key: str, *kinds: type) -> None:
+    """Hold an attribute of what is built in Python to a tuple of these classes; a list, or one alone, is made one.
+
+    Raises:
+        DendrographError: something else is in it.
+    """
+    given = getattr(built, key)
+    values = (given,) if isinstance(given, kinds) else tuple(given) if isinstance(given, list | tuple) else None
+    wrong = given if values is None else next((value for value in values if not isinstance(value, kinds)), None)
+    if values is None or wrong is not None:
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise DendrographError(f"{type(built).__name__}: {key} holds {names}, not {clip(repr(wrong))}")
+    object.__setattr__(built, key, values)
 
 
 class Declared:

@@ -87,7 +87,7 @@ class DendriticLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = _whole("in_features", in_features), _whole("out_features", out_features)
-        plain = {
+        plain: dict[str, Any] = {
             "dendrites": dendrites,
             "synapses": synapses,
             "field": field,

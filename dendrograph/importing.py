@@ -1,4 +1,4 @@
-"""`dendrograph import`: a reconstruction of a neuron becomes a morphology file, an ordinary one that people may edit."""
+"""`dendrograph import`: a reconstruction of a neuron becomes an ordinary morphology file, for people to edit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from dendrograph.reduction import (
     reduced,
     within,
 )
-from dendrograph.swc import APICAL, BASAL, OTHER, Reconstruction, read
+from dendrograph.swc import APICAL, BASAL, OTHER, Reconstruction, counted, read
 
 SOMA = "soma"
 USUAL = "leaky_relu"
@@ -48,13 +48,13 @@ HOW = {
     SECTION: "Each dendrite is a section: what lies between two forks, or between changes of type.",
     ORDER: (
         "Each dendrite stands for the sections of one branch order of a stem; its length is their mean, its diameter "
-        "their mean weighted by length. In a regular stem `count` says how many there are; elsewhere one stands for all."
+        "their mean weighted by length. In a regular stem `count` says how many there are, in others it is 1."
     ),
     BINS: "Each section is cut into equal pieces of at most {bin_um:g} µm, one dendrite on the other.",
 }
 CABLES = (
-    "length_um is the length along the path (for a stem, the gap from the surface of the soma included), diameter_um the "
-    "mean diameter along it. By default the cable passes exp(-length / length constant): see docs/reconstructions.md."
+    "length_um is the length along the path (for a stem, the gap from the surface of the soma included), diameter_um "
+    "the mean diameter along it; the cable passes exp(-length / length constant), see docs/reconstructions.md."
 )
 
 
@@ -62,6 +62,7 @@ CABLES = (
 class Choices:
     """What a user chooses of the morphology that an import makes.
 
+    about: a line on the morphology, in place of one that names the file
     reduce: `section`, `order` or `bins` (of at most `bin_um`)
     orders: leave out branches of a higher order
     scale: µm to one unit of the file
@@ -74,6 +75,7 @@ class Choices:
     """
 
     name: str | None = None
+    about: str | None = None
     reduce: str = SECTION
     bin_um: float | None = None
     orders: int | None = None
@@ -93,6 +95,8 @@ class Choices:
         """
         if self.name is not None and not is_name(self.name):
             raise DendrographError(f"--name {clip(self.name)}: no name\n  {NAME_RULE}")
+        if self.about is not None and not self.about.isprintable():
+            raise DendrographError(f"--about {clip(self.about)}: expected text on one line")
         if self.reduce not in REDUCTIONS:
             raise DendrographError(f"--reduce {clip(self.reduce)}: {did_you_mean(self.reduce, REDUCTIONS)}")
         if self.bin_um is not None and self.reduce != BINS:
@@ -146,6 +150,10 @@ def import_swc(
     chosen.check()
     name = chosen.name or _name(Path(path))
     target = Path(out) if out is not None else Path(f"{name}.yaml")
+    if target.is_dir():
+        raise DendrographError(f"{target}: is a folder\n  give the file to make, such as --out {name}.yaml")
+    if target.exists() and Path(path).exists() and target.samefile(path):
+        raise DendrographError(f"{target}: is the reconstruction itself\n  give another --out")
     if not force and (target.exists() or target.is_symlink()):
         raise DendrographError(f"{target}: is there already\n  replace it by --force, or give another --out")
     reconstruction = read(Path(path), chosen.scale, chosen.join_trees)
@@ -158,9 +166,10 @@ def import_swc(
         for kind in (BASAL, APICAL)
         if kind in chosen.nonlinearities and kind not in _kinds(reconstruction)
     ]
+    copies = f" ({dendrites(parts):,} a neuron)" if dendrites(parts) > entries(parts) else ""
     summary = (
         *_told(reconstruction, chosen),
-        f"{target}: {entries(parts):,} dendrites ({dendrites(parts):,} a neuron), at most {nested(parts)} in a row; "
+        f"{target}: {counted(entries(parts), 'dendrite')}{copies}, at most {nested(parts)} in a row; "
         + DONE[chosen.reduce].format(bin_um=chosen.bin_um or BIN_UM),
     )
     return Imported(target, text, summary, (*reconstruction.notes, *unused))
@@ -172,9 +181,8 @@ def morphology_text(reconstruction: Reconstruction, parts: Sequence[Part], name:
     bin_um = chosen.bin_um or BIN_UM
     file = clip(Path(reconstruction.file).name)
     axon = "; the axon is left out" if reconstruction.axon[0] else ""
-    about = f"Neuron reconstructed in {file}, {DONE[chosen.reduce].format(bin_um=bin_um)}{axon}."
+    about = chosen.about or f"Neuron reconstructed in {file}, {DONE[chosen.reduce].format(bin_um=bin_um)}{axon}."
     knobs = {"somata": chosen.neurons, **({} if per_um else {"synapses": chosen.synapses or SYNAPSES})}
-    density = f"{per_um:g} synapses for each µm of dendrite, at least one; " if per_um else ""
     header = [clip(line, WIDTH - 6) for line in reconstruction.header]
     lines = [
         *_comment(f"{name}: a neuron reconstructed in {file}, made by `dendrograph import`."),
@@ -191,7 +199,8 @@ def morphology_text(reconstruction: Reconstruction, parts: Sequence[Part], name:
         f"# The knobs: somata of the layer{'' if per_um else ', synapses of each dendrite'}.",
         f"parameters: {{{', '.join(f'{key}: {value}' for key, value in knobs.items())}}}",
         "",
-        f"# A reconstruction tells nothing of synapses and nonlinearities. {density}change them as you like.",
+        *([f"# Synapses: {per_um:g} to each µm of dendrite, at least one a dendrite."] if per_um else []),
+        "# A reconstruction does not tell of synapses and nonlinearities: turn them as you like.",
         "defaults:",
         f"  nonlinearity: {USUAL}",
         f"  synapses: {{from: previous, field: {chosen.field}}}",
@@ -242,13 +251,11 @@ def _holds(text: str, file: str, name: str, number: int) -> None:
             told = f"{number:,} dendrites make more than the {LARGEST_FILE // 1024} KiB that a morphology file may have"
             remedy = f"--reduce {ORDER}, larger bins, or --orders to leave out the outer branches"
             raise DendrographError(f"{file}: {told}\n  {remedy}") from None
-        shown = "\n".join(str(fault) for fault in error.faults[:3])
-        remedy = "are coordinates in µm? --scale says how many µm one unit of the file is"
-        raise DendrographError(f"{file}: no morphology can be made of it: {shown}\n  {remedy}") from None
+        fault = error.faults[0]
+        remedy = "are the coordinates in µm? --scale says how many µm one unit of the file is"
+        raise DendrographError(f"{file}: no morphology: {fault.path}: {fault.problem}\n  {remedy}") from None
     if again != morphology:
-        raise DendrographError(
-            f"{file}: the morphology does not come back as it was\n  a fault of ours: please report it"
-        )
+        raise DendrographError(f"{file}: the morphology does not come back as it was\n  a fault of ours")
 
 
 def _told(reconstruction: Reconstruction, chosen: Choices) -> Iterator[str]:
@@ -257,16 +264,18 @@ def _told(reconstruction: Reconstruction, chosen: Choices) -> Iterator[str]:
     for kind in _kinds(reconstruction):
         here = [section for section in reconstruction.sections if section.kind == kind]
         stems = sum(section.parent is None for section in here)
+        length = sum(section.length for section in here)
+        rows.append((kind, f"{counted(len(here), 'section')}, {length:,.0f} µm, {stems} on the soma"))
+    if reconstruction.axon[0]:
         rows.append(
-            (kind, f"{_sections(len(here))}, {sum(section.length for section in here):,.0f} µm, {stems} on the soma")
+            ("axon", f"{counted(reconstruction.axon[0], 'section')}, {reconstruction.axon[1]:,.0f} µm: left out")
         )
-    number, length = reconstruction.axon
-    if number:
-        rows.append(("axon", f"{_sections(number)}, {length:,.0f} µm: left out"))
     if chosen.orders is not None:
         kept = set(within(reconstruction, chosen.orders))
         beyond = [section.length for place, section in enumerate(reconstruction.sections) if place not in kept]
-        rows.append((f"beyond order {chosen.orders}", f"{_sections(len(beyond))}, {sum(beyond):,.0f} µm: left out"))
+        rows.append(
+            (f"beyond order {chosen.orders}", f"{counted(len(beyond), 'section')}, {sum(beyond):,.0f} µm: left out")
+        )
     width = max(len(what) for what, _ in rows)
     return (f"{what:<{width}}  {said}" for what, said in rows)
 
@@ -274,10 +283,6 @@ def _told(reconstruction: Reconstruction, chosen: Choices) -> Iterator[str]:
 def _kinds(reconstruction: Reconstruction) -> list[str]:
     there = {section.kind for section in reconstruction.sections}
     return [kind for kind in (BASAL, APICAL, OTHER) if kind in there]
-
-
-def _sections(count: int) -> str:
-    return f"{count:,} section{'' if count == 1 else 's'}"
 
 
 def _name(path: Path) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING, Where, where
+from dendrograph.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING, Where, gather, where
 from dendrograph.errors import Fault, did_you_mean
 from dendrograph.neuron import Compartment
 from dendrograph.synapses import PREVIOUS, Synapses
@@ -77,6 +77,9 @@ class Stack:
     repeat: int
     layers: tuple[Layer, ...]
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        gather(self, "layers", Layer)
 
     @classmethod
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Stack:

@@ -14,6 +14,7 @@ from typing import Any
 
 from dendrograph import plugins as plugin
 from dendrograph.cursor import PLACEHOLDER, Cursor
+from dendrograph.declared import gather, hold
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean
 from dendrograph.expressions import LARGEST, names
@@ -57,6 +58,9 @@ class Readout:
     init: Init = dataclasses.field(default_factory=Init)
     bias: bool = True
 
+    def __post_init__(self) -> None:
+        hold(self, "init", Init)
+
     @classmethod
     def read(cls, cursor: Cursor) -> Readout:
         """A mapping of `init` and `bias`."""
@@ -82,6 +86,13 @@ def read_shape(cursor: Cursor) -> Shape | None:
     return tuple(entry.whole(1) for entry in cursor.entries("sizes"))
 
 
+def _shape(given: Any) -> Shape | None:
+    """The shape of a stream as it may be given in Python: also a list, a number of units, or auto."""
+    if given is None or given == "auto":
+        return None
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
+
+
 @dataclass(frozen=True)
 class Morphology:
     """A validated morphology file. Nothing in it depends on a data set."""
@@ -100,6 +111,16 @@ class Morphology:
     document: Document | None = dataclasses.field(default=None, init=False, compare=False, repr=False)
 
     KEYS = ("name", "about", "citation", "plugins", "parameters", "inputs", "defaults", "neurons", "layers", "readout")
+
+    def __post_init__(self) -> None:
+        for key, kind in (("neurons", Mapping), ("inputs", Mapping), ("readout", Readout)):
+            hold(self, key, kind)
+        gather(self, "layers", Layer, Stack)
+        gather(self, "plugins", str)
+        for neuron in self.neurons.values():
+            if not isinstance(neuron, Compartment):
+                raise DendrographError(f"Morphology: a neuron is the Compartment of its soma, not {clip(repr(neuron))}")
+        object.__setattr__(self, "inputs", {stream: _shape(given) for stream, given in self.inputs.items()})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], name: str = "morphology") -> Morphology:
@@ -237,7 +258,7 @@ class Morphology:
         yaml.width = 120
         # Written plainly, this character would be read as a blank: as the end of a line, by YAML 1.1.
         texts = {"about": self.about, "citation": self.citation}
-        quoted = {key: DoubleQuotedScalarString(text) for key, text in texts.items() if "\x85" in text}
+        quoted = {key: DoubleQuotedScalarString(text) for key, text in texts.items() if "\x85" in str(text)}
         stream = io.StringIO()
         yaml.dump({**self.to_dict(), **quoted}, stream)
         return stream.getvalue()

@@ -258,16 +258,13 @@ class DendriticNetwork(nn.Module):
     def _pass(self, one: Pass, links: Mapping[str, _Link]) -> _Pass:
         group = self.graph.by_name[one.group]
         parents = self.graph.by_name[one.parent].size
-        slope = branch.slope_below_zero(group.nonlinearity)
-        assert slope is not None
-        function = bind(group.nonlinearity.name, dict(group.nonlinearity.parameters))
         synapses = links[one.synapses]
         return _Pass(
             group.name,
             synapses.source,
             synapses.weight,
             links[one.cables].weight,
-            branch.Branch(synapses.index[0], parents, function, slope),
+            branch.Branch(synapses.index[0], parents, group.nonlinearity),
         )
 
     def _step(self, group: Group, found: Mapping[str, _Link | _Pass]) -> _Step:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from dendrograph.cable import Cable
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import Declared, Init, Where, where
+from dendrograph.declared import Declared, Init, Where, gather, hold, where
 from dendrograph.synapses import PREVIOUS, Synapses
 from dendrograph.transfer import Nonlinearity
 
@@ -57,6 +57,12 @@ class Compartment:
         "count": "a neuron has one soma; the number of neurons is the layer's count",
         "cable": "a cable joins a dendrite to its parent: it is a key of dendrites",
     }
+
+    def __post_init__(self) -> None:
+        hold(self, "nonlinearity", Nonlinearity)
+        hold(self, "cable", Cable)
+        gather(self, "synapses", Synapses)
+        gather(self, "dendrites", Compartment)
 
     @classmethod
     def read(cls, cursor: Cursor, defaults: Cursor | None, fallback_name: str = SOMA) -> Compartment:

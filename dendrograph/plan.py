@@ -9,8 +9,7 @@ from typing import Any
 from dendrograph.declared import SHUNTING
 from dendrograph.errors import DendrographError, did_you_mean
 from dendrograph.graph import Graph, Group, Projection
-from dendrograph.kernels import KERNELS, Kernel, compiled, tree
-from dendrograph.kernels.branch import slope_below_zero
+from dendrograph.kernels import KERNELS, Kernel, branch, compiled, tree
 
 # Densities above which a matrix product overtakes the sparse kernels; benchmarks/crossover.py measures them, and
 # docs/choosing-a-kernel.md holds the table.
@@ -130,8 +129,8 @@ def _in_one_pass(
         return "what reaches it is summed in another pass"
     if choices[synapses.name].kernel is not compiled:
         return f"its synapses run by {choices[synapses.name].kernel.NAME}"
-    if slope_below_zero(group.nonlinearity) is None:
-        return f"the pass serves identity, relu and leaky_relu, and it has {group.nonlinearity.name}"
+    if reasons := branch.reasons_against(group.nonlinearity):
+        return "; ".join(reasons)
     if group.dropout:
         return "dropout acts on it"
     if group.integration != "sum" or group.normalisation != "none":

@@ -17,8 +17,8 @@ from dendrograph.swc import Reconstruction, Section
 SECTION, ORDER, BINS = REDUCTIONS = ("section", "order", "bins")
 BIN_UM = 50.0
 
-# Dendrites on one path of a file: each is two levels deeper (`dendrites`, and its place in that list), from `neurons` and
-# the neuron's name on; the last one's synapses take three more.
+# Dendrites on one path of a file: each is two levels deeper (`dendrites`, and its place in that list), from `neurons`
+# and the neuron's name on; the last one's synapses take three more.
 MOST_NESTED = (DEEPEST - 2 - 3) // 2
 
 
@@ -53,7 +53,7 @@ def reduced(
     `order`: the sections of one stem that have the same branch order and the same types from the stem on are one
     dendrite. In a regular stem, where all sections of an order have equally many branches, it has that `count`, so that
     there are as many dendrites as sections. In any other stem its count is 1. Either way the length is the mean of
-    theirs, and the diameter the mean weighted by length: so length × diameter, and the membrane with it, is the mean too.
+    theirs, and the diameter the mean weighted by length: so length × diameter, and the membrane with it, is a mean too.
 
     `bins`: each section is cut into the fewest equal pieces of at most `bin_um`, one dendrite on the other.
 

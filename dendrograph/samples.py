@@ -1,10 +1,10 @@
 """The lines of an SWC file, held to the format before the reader of reconstructions sees them.
 
-A line is a sample: id, type, x, y, z, radius and the id of its parent (Cannon et al., Journal of Neuroscience Methods 84
-(1998); the standard as kept at neuromorpho.org: type 1 soma, 2 axon, 3 basal dendrite, 4 apical dendrite, 0 undefined,
-5 and above of the author's own). The reader stops at its first fault, and passes over others in silence: parents that go
-in a circle, negative radii, numbers that are none. It also falls over trees that fork too deep. So all faults are found
-here, each with its line.
+A line is a sample: id, type, x, y, z, radius and the id of its parent (Cannon et al., Journal of Neuroscience Methods
+84 (1998); types as neuromorpho.org keeps them: 1 soma, 2 axon, 3 basal dendrite, 4 apical dendrite, 0 undefined, 5 and
+above of the author's own). The reader stops at its first fault, passes over others in silence (parents that go in a
+circle, negative radii, numbers that are too large), and does not survive trees that fork without end. So all faults are
+found here, each with its line.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
 class Samples:
     """The samples of a file, column by column, and the lines on which they stand.
 
-    header: the comments before the first sample
+    header: the comments before the first sample, except that which names the columns
     parents, children: places in the columns; -1 and the list under it are for roots
     """
 
@@ -49,7 +49,8 @@ class Samples:
     parent_ids: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
     children: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    longer: int = 0  # lines of more than seven columns
+    whole: int = 0  # lines of seven columns or more
+    longer: int = 0  # lines of more
 
     @property
     def trees_apart(self) -> list[int]:
@@ -58,11 +59,11 @@ class Samples:
 
     def fault(self, place: int, problem: str, remedy: str = "") -> Fault:
         """A fault of one sample."""
-        return Fault(f"{self.name}:{self.lines[place]}", "", problem, remedy)
+        return Fault(f"{self.name}:{self.lines[place]}:1", "", problem, remedy)
 
 
 def text_of(path: Path) -> str:
-    """The text of an SWC file, its line ends made `\\n`. Comments may be in any encoding.
+    """The text of an SWC file, every line ended by a line feed. Comments may be in any encoding.
 
     Raises:
         DendrographError: there is no such file, it cannot be read, or it is no text.
@@ -80,9 +81,13 @@ def text_of(path: Path) -> str:
     if len(data) > LARGEST_FILE:
         raise DendrographError(f"{path}: the file is too large\n  at most {LARGEST_FILE // 1024**2} MiB")
     if b"\0" in data:
-        remedy = f"an SWC file is plain text, in UTF-8 or ASCII; {SHAPE}"
+        remedy = "an SWC file is plain text, in UTF-8 or ASCII"
         raise DendrographError(f"{path}: no text: it holds zero bytes\n  {remedy}")
-    text = data.decode("utf-8-sig", errors="replace")
+    data = data.removeprefix(b"\xef\xbb\xbf")  # the byte order mark of UTF-8
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # names in the comments of older files; every byte is a character there
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -101,6 +106,9 @@ def samples(text: str, name: str, join_trees: bool = False) -> Samples:
     found = Samples(name)
     for fault in _read(text, found):
         faults.add(fault)
+    if not found.whole and list(faults):
+        first = next(iter(faults))
+        raise MorphologyError([Fault(first.place, "", "no SWC file: no line of it has seven numbers", SHAPE)])
     faults.raise_if_any()
     if not found.ids:
         raise MorphologyError([Fault(name, "", "no samples: the file is empty, or holds comments only", SHAPE)])
@@ -118,13 +126,15 @@ def _read(text: str, found: Samples) -> Iterator[Fault]:
         data, hash_sign, comment = line.partition("#")
         words = data.split()
         if not words:
-            if hash_sign and not found.ids and comment.strip():
+            columns = {"x", "y", "z"} <= set(comment.lower().split())
+            if hash_sign and not found.ids and comment.strip() and not columns:
                 found.header.append(comment.strip())
             continue
         if len(words) < len(COLUMNS):
             problem = f"expected seven numbers, found {len(words)}: '{clip(data.strip())}'"
-            yield Fault(f"{found.name}:{number}", "", problem, SHAPE)
+            yield Fault(f"{found.name}:{number}:1", "", problem, SHAPE)
             continue
+        found.whole += 1
         found.longer += len(words) > len(COLUMNS)
         bad = [(column, told) for column in range(len(COLUMNS)) if (told := _wrong(column, words[column]))]
         for column, (expected, remedy) in bad:
@@ -146,14 +156,15 @@ def _wrong(column: int, word: str) -> tuple[str, str] | None:
         low, high = {"id": (0, LARGEST_ID), "type": (0, LARGEST_TYPE), "parent": (-1, LARGEST_ID)}[name]
         if _WHOLE.match(word) and low <= int(word) <= high:
             return None
-        remedy = {
+        remedies = {
             "type": "1 soma, 2 axon, 3 basal dendrite, 4 apical dendrite, 0 undefined, 5 and above of your own",
             "parent": "the id of another sample, or -1 for the root",
-        }.get(name, SHAPE)
-        return f"a whole number from {low} to {high:,}", remedy
+        }
+        return f"a whole number from {low} to {high:,}", remedies.get(name, "")
     if _NUMBER.match(word) and abs(value := float(word)) <= GREATEST and (name != "radius" or value >= 0):
         return None
-    return ("a radius of at least 0" if name == "radius" else "a number") + f", at most {GREATEST:g}", SHAPE
+    least = 0.0 if name == "radius" else -GREATEST
+    return f"a number from {least:g} to {GREATEST:g}", ""
 
 
 def _linked(found: Samples) -> Iterator[Fault]:
@@ -221,17 +232,18 @@ def _soma(found: Samples) -> Iterator[Fault]:
         if parent != -1 and found.types[parent] != SOMA:
             remedy = f"its parent, on line {found.lines[parent]}, is none; let the soma come first"
             yield found.fault(place, "a sample of the soma grows from a neurite", remedy)
-        inside = [child for child in found.children.get(place, ()) if found.types[child] == SOMA]
+        inside = _soma_children(found, place)
         if len(inside) > 1 and not (len(soma) == 3 and place in roots):
             forks = ", ".join(str(found.lines[child]) for child in inside[:6])
             remedy = "a soma is one sample, three of them (the first the parent of both others), or a chain"
             yield found.fault(place, f"the soma forks, into lines {forks}", remedy)
-    if (
-        roots
-        and found.radii[roots[0]] == 0
-        and (len(soma) == 1 or len(found.children[roots[0]]) > 1 and len(soma) == 3)
-    ):
+    one_ball = len(soma) == 1 or (len(soma) == 3 and len(_soma_children(found, roots[0] if roots else soma[0])) == 2)
+    if roots and one_ball and found.radii[roots[0]] == 0:
         yield found.fault(roots[0], "the soma has the radius 0", "give its radius, in µm")
+
+
+def _soma_children(found: Samples, place: int) -> list[int]:
+    return [child for child in found.children.get(place, ()) if found.types[child] == SOMA]
 
 
 def _dendrites(found: Samples) -> Iterator[Fault]:

@@ -98,14 +98,16 @@ def read(path: Path, scale: float = 1.0, join_trees: bool = False) -> Reconstruc
     notes = [f"{name}: {note}" for note in (*_notes(found), *said)]
     sections, left_out, axon = _sections(morphology, soma, scale)
     if left_out:
-        notes.append(f"{name}: {_counted(left_out, 'section')} of no length left out; branches moved inwards")
+        notes.append(f"{name}: {counted(left_out, 'section')} of no length left out; branches moved inwards")
     for place in found.trees_apart:
         gap = "the tree that begins here is taken to grow from the soma"
         lone = "this sample is joined to nothing: left out"
         notes.append(f"{name}:{found.lines[place]}: {gap if found.children.get(place) else lone}")
     if not sections:
-        there = "the axon, which is left out" if axon[0] else "a soma alone"
-        raise DendrographError(f"{name}: no dendrites: there is {there}\n  dendrites have type 3 (basal) or 4 (apical)")
+        there = "there is a soma alone"
+        if axon[0] or left_out:
+            there = "the axon is left out" if axon[0] else "what there is has no length"
+        raise DendrographError(f"{name}: no dendrites: {there}\n  dendrites have type 3 (basal) or 4 (apical)")
     return Reconstruction(name, tuple(found.header), soma.words, sections, axon, tuple(notes))
 
 
@@ -129,7 +131,7 @@ def _morphio(text: str, name: str) -> tuple[Any, list[str]]:
     said = dict.fromkeys(
         _plain(each.msg(), name).removeprefix(f"{name}: ") for each in warnings if each.warning().name not in told
     )
-    return morphology, list(said)
+    return morphology, [f"MorphIO says: {each}" for each in said]
 
 
 def _plain(message: object, name: str) -> str:
@@ -143,13 +145,13 @@ def _plain(message: object, name: str) -> str:
 
 def _complete(found: Samples, morphology: Any) -> None:
     """Nothing was passed over: the reader's points are the samples of the file."""
-    lone = sum(not found.children.get(place) for place in found.trees_apart)
-    forked = sum(not section.is_root for section in morphology.iter())  # begins with the last point of its parent
-    kept = len(morphology.soma.points) + len(morphology.points) - forked
-    if kept != len(found.ids) - lone:
-        raise DendrographError(
-            f"{found.name}: MorphIO took {kept:,} of {len(found.ids):,} samples\n  a fault of ours: please report it"
-        )
+    given = len(found.ids) - sum(not found.children.get(place) for place in found.trees_apart)
+    kept = len(morphology.soma.points) + len(morphology.points)
+    # A branch begins with the last point of its parent, which is added unless its own first sample lies there.
+    branches = sum(not section.is_root for section in morphology.iter())
+    if not kept - branches <= given <= kept:
+        told = f"MorphIO made {kept:,} points, {branches:,} of them twice, of {given:,} samples"
+        raise DendrographError(f"{found.name}: {told}\n  a fault of ours")
 
 
 def _notes(found: Samples) -> Iterable[str]:
@@ -158,7 +160,7 @@ def _notes(found: Samples) -> Iterable[str]:
         listed = ", ".join(map(str, others))
         yield f"samples of type {listed} are taken as dendrites, neither basal nor apical"
     if found.longer:
-        yield f"columns beyond the seventh are not looked at ({_counted(found.longer, 'line')})"
+        yield f"columns beyond the seventh are not looked at ({counted(found.longer, 'line')})"
 
 
 class _Soma:
@@ -247,5 +249,6 @@ def _joined(sections: list[Section]) -> tuple[Section, ...]:
     return tuple(joined)
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """So many of them: `1 section`, `3 sections`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import FREE, SHUNTING, SIGNS, Declared, Init, Where, where
+from dendrograph.declared import FREE, SHUNTING, SIGNS, Declared, Init, Where, gather, hold, where
 from dendrograph.fields import known as known_fields
 from dendrograph.transfer import Nonlinearity
 
@@ -38,6 +38,12 @@ class Synapses:
     KEYS = ("count", "from", "field", "group", "nonlinearity", "sign", "init", "replace")
     # Key, the value of it that goes with any field, and the fields that it may be turned for.
     ONLY_WITH = (("replace", False, ("random", "pooled")), ("group", 1, ("global",)))
+
+    def __post_init__(self) -> None:
+        hold(self, "init", Init)
+        gather(self, "sources", str)
+        if self.nonlinearity is not None:
+            hold(self, "nonlinearity", Nonlinearity)
 
     @classmethod
     def read(cls, cursor: Cursor, defaults: Cursor | None) -> Synapses:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dendrograph.cursor import Cursor
-from dendrograph.errors import did_you_mean
+from dendrograph.errors import DendrographError, clip, did_you_mean
 from dendrograph.nonlinearities import NONLINEARITIES
 
 Shared = Literal["group", "compartment"]
@@ -18,12 +18,25 @@ class Nonlinearity:
     """Name and parameters of a transfer function (see `dendrograph.nonlinearities`).
 
     `trainable` holds (parameter, how many there are) for those that are learnt: one for the whole `group`, or one for
-    each `compartment`. `parameters` then holds where they start.
+    each `compartment`. `parameters` then holds where they start. Both may be given as mappings, and parameters that are
+    left out are at their defaults: `Nonlinearity("nmda", {"gain": 2.0}, {"gain": "group"})`.
     """
 
     name: str = "leaky_relu"
-    parameters: tuple[tuple[str, float], ...] = (("slope", 0.1),)
+    parameters: tuple[tuple[str, float], ...] = ()
     trainable: tuple[tuple[str, Shared], ...] = ()
+
+    def __post_init__(self) -> None:
+        entry = NONLINEARITIES.get(str(self.name))
+        try:
+            given, shared = dict(self.parameters), dict(self.trainable)
+        except (TypeError, ValueError):
+            found = clip(repr((self.parameters, self.trainable)))
+            remedy = "write such as Nonlinearity('nmda', {'gain': 2.0}, {'gain': 'group'})"
+            raise DendrographError(f"Nonlinearity: parameters are mappings, not {found}\n  {remedy}") from None
+        values = {**(entry.defaults if entry else {}), **given}
+        object.__setattr__(self, "parameters", tuple(values.items()))
+        object.__setattr__(self, "trainable", tuple(shared.items()))
 
     @classmethod
     def read(cls, cursor: Cursor, learnable: bool = True) -> Nonlinearity:

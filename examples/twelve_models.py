@@ -11,6 +11,9 @@ from pathlib import Path
 
 from dendrograph.experiment import train_by_name
 from dendrograph.library import shipped
+from dendrograph.morphology import load
+
+PAPER = "10.1038/s41467-025-56297-9"
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--data", default="fashion_mnist")
@@ -25,6 +28,8 @@ knobs = dict(setting.split("=", 1) for setting in arguments.set)
 print("| model | parameters | test accuracy (%) | test loss | runs |")
 print("| --- | --- | --- | --- | --- |")
 for name in shipped():
+    if load(name).citation != PAPER:
+        continue
     results = []
     for seed in arguments.seeds:
         settings = {"epochs": arguments.epochs, "seed": seed}

@@ -24,7 +24,7 @@ from dendrograph.kernels import KERNELS
 from dendrograph.library import shipped
 from dendrograph.plan import plan
 
-COMMANDS = ("train", "evaluate", "show", "check", "stimulate", "list")
+COMMANDS = ("train", "evaluate", "show", "check", "stimulate", "import", "list")
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from dendrograph.graph import Projection
 from dendrograph.kernels import branch, compiled, fused, reference
 from dendrograph.kernels.branch import Branch
 from dendrograph.kernels.edges import Edges
-from dendrograph.morphology import Nonlinearity
 from dendrograph.neuron import Init
-from dendrograph.nonlinearities import bind
+from dendrograph.nonlinearities import NONLINEARITIES, bind
+from dendrograph.transfer import Nonlinearity
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,13 +37,23 @@ BATCHES = (*range(1, 41), 63, 64, 65, 127, 128, 129, 130, 200, 300)
 FEW_BATCHES = (1, 5, 16, 33, 65, 130)
 INSTRUCTION_SETS = ("128-bit vectors", "AVX2", "AVX-512")
 TOLERANCE = {torch.float64: 1e-13, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 4e-3}
-FUNCTIONS = {
+SLOPES = {
     "identity": Nonlinearity("identity", ()),
     "relu": Nonlinearity("relu", ()),
     **{f"leaky_relu {slope}": Nonlinearity("leaky_relu", (("slope", slope),)) for slope in (0.1, 0.0, -0.5, 2.0)},
 }
+CURVES = {
+    **{name: Nonlinearity(name, ()) for name in branch.CURVES},
+    "elu 0.3": Nonlinearity("elu", (("alpha", 0.3),)),
+    "sublinear 2.5": Nonlinearity("sublinear", (("saturation", 2.5),)),
+    "nmda -0.5 1.5 3.0": Nonlinearity("nmda", (("threshold", -0.5), ("gain", 1.5), ("plateau", 3.0))),
+    "dcaap 0.0 2.5 0.7": Nonlinearity("dcaap", (("threshold", 0.0), ("gain", 2.5), ("decay", 0.7))),
+    "leaky_ada 0.2 0.6 -0.4": Nonlinearity("leaky_ada", (("leak", 0.2), ("alpha", 0.6), ("c", -0.4))),
+}
+FUNCTIONS = {**SLOPES, **CURVES}
 
 every_function = pytest.mark.parametrize("function", FUNCTIONS)
+slopes_and_curve = pytest.mark.parametrize("function", ["leaky_relu 0.1", "nmda"])
 every_dtype = pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 
 
@@ -102,12 +112,9 @@ def _drawn(
     rng = np.random.default_rng([7, seed])
     dendrites = parents * children
     projection = _projection(sources, rng.integers(0, most + 1, dendrites), rng)
-    nonlinearity = FUNCTIONS[function]
-    slope = branch.slope_below_zero(nonlinearity)
-    bound = bind(nonlinearity.name, dict(nonlinearity.parameters))
     shapes = ((projection.edges,), (sources, batch), (dendrites,), (dendrites,))
     weight, x, of_bias, cable = (torch.from_numpy(rng.standard_normal(shape)) for shape in shapes)
-    made = Branch(Edges.of(projection), parents, bound, slope)
+    made = Branch(Edges.of(projection), parents, FUNCTIONS[function])
     return Drawn(projection, made, (weight, x, of_bias if bias else None, cable))
 
 
@@ -116,7 +123,7 @@ def _plainly(drawn: Drawn, weight: Tensor, x: Tensor, bias: Tensor | None, cable
     source, target = (torch.from_numpy(one) for one in drawn.projection.endpoints())
     u = x.new_zeros(len(cable), x.shape[1]).index_add(0, target, weight.unsqueeze(1) * x.index_select(0, source))
     y = drawn.branch.function(u if bias is None else u + bias.unsqueeze(1))
-    return (cable.unsqueeze(1) * y).view(drawn.branch.parents, -1, x.shape[1]).sum(1)
+    return (cable.unsqueeze(1) * y).unflatten(0, (drawn.branch.parents, -1)).sum(1)
 
 
 def _pass(drawn: Drawn, *operands: Tensor | None) -> Tensor:
@@ -171,9 +178,10 @@ def test_an_instruction_set_that_is_not_there_is_refused() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_every_batch_size(instruction_set: str, dtype: torch.dtype) -> None:
+@slopes_and_curve
+def test_every_batch_size(instruction_set: str, function: str, dtype: torch.dtype) -> None:
     for batch in BATCHES:
-        drawn = _drawn(batch=batch, seed=batch)
+        drawn = _drawn(batch=batch, function=function, seed=batch)
         operands = drawn.to(dtype)
         expected = _with_gradients(_plainly, drawn, drawn.to(torch.float64))
         _hold(_with_gradients(_pass, drawn, operands), expected, TOLERANCE[dtype])
@@ -208,20 +216,22 @@ def test_every_function_and_type(instruction_set: str, function: str, bias: bool
 
 @built_only
 @pytest.mark.parametrize("parents", [1, 2, 5])
-def test_any_number_of_children(parents: int) -> None:
+@slopes_and_curve
+def test_any_number_of_children(function: str, parents: int) -> None:
     for children in range(1, 71):
-        drawn = _drawn(parents, children, batch=7, most=6, seed=children)
+        drawn = _drawn(parents, children, batch=7, function=function, most=6, seed=children)
         operands = drawn.to(torch.float64)
         _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
 
 
 @built_only
-def test_dendrites_of_every_number_of_edges(instruction_set: str) -> None:
+@slopes_and_curve
+def test_dendrites_of_every_number_of_edges(instruction_set: str, function: str) -> None:
     """Rows of 0 to 40 edges, one of each, in both orders: groups of dot products begin and end everywhere."""
     for fan_in in (np.arange(41), np.arange(40, -1, -1), np.zeros(41, dtype=int)):
-        drawn = _drawn(parents=41, children=1, batch=19)
+        drawn = _drawn(parents=41, children=1, batch=19, function=function)
         projection = _projection(11, fan_in, np.random.default_rng(3))
-        own = Branch(Edges.of(projection), 41, drawn.branch.function, drawn.branch.slope)
+        own = Branch(Edges.of(projection), 41, drawn.branch.nonlinearity)
         weight = torch.randn(projection.edges, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
         drawn = Drawn(projection, own, (weight, *drawn.operands[1:]))
         operands = drawn.to(torch.float64)
@@ -248,7 +258,7 @@ def test_random_dendrites(dtype: torch.dtype, **drawing: Any) -> None:
 
 
 @built_only
-@pytest.mark.parametrize("function", ["leaky_relu 0.1", "relu"])
+@pytest.mark.parametrize("function", ["leaky_relu 0.1", "relu", "dcaap"])
 def test_local_fields_of_many_dendrites(function: str) -> None:
     """Sources close together, as in local receptive fields, more dendrites than one block holds."""
     rng = np.random.default_rng(1)
@@ -258,11 +268,21 @@ def test_local_fields_of_many_dendrites(function: str) -> None:
     projection = Projection("a->b", "synapse", "a", "b", sources, dendrites, Init(), (source, target))
     model = _drawn(function=function)
     for parents in (1, 3, 700, 2100):
-        own = Branch(Edges.of(projection), parents, model.branch.function, model.branch.slope)
+        own = Branch(Edges.of(projection), parents, model.branch.nonlinearity)
         shapes = ((projection.edges,), (sources, 33), (dendrites,), (dendrites,))
         drawn = Drawn(projection, own, tuple(torch.from_numpy(rng.standard_normal(shape)) for shape in shapes))
         operands = drawn.to(torch.float64)
         _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-12)
+
+
+@built_only
+@every_function
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+def test_no_edges_and_no_samples(function: str, bias: bool) -> None:
+    for batch, most in ((0, 9), (0, 0), (17, 0), (130, 0)):
+        drawn = _drawn(batch=batch, most=most, function=function, bias=bias)
+        operands = drawn.to(torch.float64)
+        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
 
 
 # --- layouts ----------------------------------------------------------------------------------------------------------
@@ -349,8 +369,9 @@ def test_derivatives_hold_against_finite_differences(function: str, bias: bool) 
 
 @built_only
 @pytest.mark.parametrize("needed", range(16))
-def test_any_gradients_alone_and_together(needed: int) -> None:
-    drawn = _drawn(batch=18)
+@slopes_and_curve
+def test_any_gradients_alone_and_together(function: str, needed: int) -> None:
+    drawn = _drawn(batch=18, function=function)
     operands = drawn.to(torch.float64)
     every = _with_gradients(_plainly, drawn, operands)
     wanted = [number for number in range(4) if needed >> number & 1]
@@ -366,9 +387,10 @@ def test_any_gradients_alone_and_together(needed: int) -> None:
 
 @built_only
 @pytest.mark.parametrize("create_graph", [False, True], ids=["first", "second"])
-def test_operands_that_follow_from_each_other(create_graph: bool) -> None:
+@slopes_and_curve
+def test_operands_that_follow_from_each_other(function: str, create_graph: bool) -> None:
     """Weights that also make x, as shared weights do: each path counts once, whatever graph is made of it."""
-    drawn = _drawn(batch=6)
+    drawn = _drawn(batch=6, function=function)
 
     def found(run: Callable[..., Tensor]) -> list[Tensor]:
         weight, x, bias, cable = drawn.to(torch.float64)
@@ -392,7 +414,109 @@ def test_at_exactly_zero_the_slope_is_the_one_below(instruction_set: str, functi
     operands = [weight, torch.full_like(x, at).requires_grad_(), torch.full_like(bias, at).requires_grad_(), cable]
     found = _with_gradients(_pass, drawn, operands)
     _hold(found, _with_gradients(_plainly, drawn, operands), 1e-13)
-    assert found[3].abs().max() > 0 or drawn.branch.slope == 0
+    assert found[3].abs().max() > 0 or function in ("relu", "leaky_relu 0.0")
+
+
+@built_only
+@pytest.mark.parametrize("function", ["dcaap", "nmda", "softplus"])
+@pytest.mark.parametrize("at", [1.0, 20.0, 20.0 + 2e-15, 1.0 + 2e-16, 1.0 - 1e-16])
+def test_at_a_threshold_it_is_as_step_by_step(instruction_set: str, function: str, at: float) -> None:
+    """Of a dCaAP the slope jumps there, as that of PyTorch's softplus does at 20."""
+    drawn = _drawn(function=function, batch=17)
+    weight, x, bias, cable = drawn.to(torch.float64)
+    operands = [weight, torch.zeros_like(x).requires_grad_(), torch.full_like(bias, at).requires_grad_(), cable]
+    _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@slopes_and_curve
+def test_gradients_of_sources_do_not_depend_on_how_many_dendrites_are_taken_at_a_time(
+    instruction_set: str, function: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for batch in (5, 64, 200):
+        drawn = _drawn(parents=10, children=9, batch=batch, function=function, most=20)
+        operands = drawn.to(dtype)
+        expected = _with_gradients(_pass, drawn, operands)
+        for number in (1, 7, 89, 90, 91):
+            monkeypatch.setattr(branch, "AT_A_TIME", number)
+            found = _with_gradients(_pass, drawn, operands)
+            assert all(torch.equal(mine, its) for mine, its in zip(found, expected, strict=True))
+        monkeypatch.undo()
+
+
+# --- the functions themselves -----------------------------------------------------------------------------------------
+
+
+def _at(function: str, u: Tensor) -> list[Tensor]:
+    """f(u) and f'(u) by the pass: one source, one synapse, one dendrite, all weights 1."""
+    projection = _projection(1, np.ones(1, dtype=int), np.random.default_rng(0))
+    own = Branch(Edges.of(projection), 1, FUNCTIONS[function])
+    x, one = u.clone().unsqueeze(0).requires_grad_(), u.new_ones(1)
+    y = branch.apply(own, one, x, None, one)
+    return [y.detach().squeeze(0), torch.autograd.grad(y.sum(), x)[0].squeeze(0)]
+
+
+def _of(function: str, u: Tensor) -> list[Tensor]:
+    """The same by PyTorch."""
+    x = u.clone().requires_grad_()
+    y = bind(FUNCTIONS[function].name, dict(FUNCTIONS[function].parameters))(x)
+    return [y.detach(), torch.autograd.grad(y.sum(), x)[0]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("function", CURVES)
+def test_curves_are_exact_to_the_last_digits(instruction_set: str, function: str, dtype: torch.dtype) -> None:
+    """Against PyTorch in float64, which itself errs by a digit or two of float64.
+
+    Of an exponent, as of gain (u - threshold), a rounding grows with its size; so it does in PyTorch.
+    """
+    epsilon = torch.finfo(dtype).eps
+    sizes = torch.cat([torch.logspace(-30, 0, 1501), torch.linspace(0, 30, 3001), torch.logspace(1, 3, 301)]).to(dtype)
+    u = torch.cat([sizes, -sizes])
+    for mine, its in zip(_at(function, u), _of(function, u.double()), strict=True):
+        error = (mine.double() - its).abs()
+        assert float((error / its.abs().clamp(min=1)).max()) <= 8 * epsilon
+    # Where f goes through zero every digit counts.
+    if function.split()[0] in ("elu", "gelu", "tanh", "sublinear", "leaky_ada"):
+        small = u[u.abs() < 0.5]
+        mine, its = _at(function, small)[0].double(), _of(function, small.double())[0]
+        assert torch.equal(mine == 0, its == 0)
+        assert float(((mine - its).abs() / its.abs().clamp(min=1e-40)).max()) <= 4 * epsilon
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("function", CURVES)
+def test_limits_are_those_of_pytorch(instruction_set: str, function: str, dtype: torch.dtype) -> None:
+    """Far out and at infinity. No number gives none, value and slope, which PyTorch does not always keep to."""
+    ends = torch.tensor([89.0, 104.0, 750.0, 1000.0, 1e10, torch.finfo(dtype).max / 4, torch.inf], dtype=dtype)
+    u = torch.cat([ends, -ends, torch.tensor([0.0, -0.0], dtype=dtype)])
+    for mine, its in zip(_at(function, u), _of(function, u.double()), strict=True):
+        torch.testing.assert_close(mine, its.to(dtype), rtol=1e-5, atol=1e-30, equal_nan=True)
+    none = torch.full((21,), torch.nan, dtype=dtype)
+    assert all(bool(found.isnan().all()) for found in _at(function, none))
+
+
+@built_only
+def test_what_the_pass_serves() -> None:
+    for name in (*branch.SLOPES, *branch.CURVES):
+        assert branch.reasons_against(Nonlinearity(name, tuple(NONLINEARITIES[name].defaults.items()))) == ()
+    learnt = Nonlinearity(
+        "nmda", (("threshold", 1.0), ("gain", 4.0)), (("threshold", "group"), ("gain", "compartment"))
+    )
+    assert branch.reasons_against(learnt) == (
+        "the pass takes parameters that are fixed, and nmda learns its threshold and gain",
+    )
+    learnt = Nonlinearity("leaky_relu", (("slope", 0.1),), (("slope", "group"),))
+    assert branch.reasons_against(learnt) == (
+        "the pass takes parameters that are fixed, and leaky_relu learns its slope",
+    )
+    for name, parameter, value in (("nmda", "gain", 1e16), ("dcaap", "decay", 1e-16), ("leaky_ada", "c", 40.0)):
+        assert branch.reasons_against(Nonlinearity(name, ((parameter, value),))) == (
+            f"the pass does not compute with numbers as large or small as {parameter}={value:g}",
+        )
+    assert branch.reasons_against(Nonlinearity("leaky_ada", (("leak", 0.0), ("alpha", 1.0), ("c", 0.0)))) == ()
+    served = "identity, relu, leaky_relu, elu, gelu, sigmoid, tanh, softplus, sublinear, nmda, dcaap and leaky_ada"
+    assert branch.reasons_against(Nonlinearity("cube", ())) == (f"the pass serves {served}, and it has cube",)
 
 
 # --- numbers that are not finite --------------------------------------------------------------------------------------
@@ -403,7 +527,7 @@ def _pattern(tensor: Tensor) -> Tensor:
     return torch.where(tensor.isnan(), 2.0, torch.where(tensor.isinf(), tensor.sign(), 0.0))
 
 
-@pytest.mark.parametrize("function", ["identity", "relu", "leaky_relu 0.1", "leaky_relu -0.5"])
+@pytest.mark.parametrize("function", ["identity", "relu", "leaky_relu 0.1", "leaky_relu -0.5", *CURVES])
 @pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
 @pytest.mark.parametrize("operand", range(4), ids=["weight", "x", "bias", "cable"])
 def test_numbers_that_are_not_finite(instruction_set: str, operand: int, value: float, function: str) -> None:
@@ -413,21 +537,28 @@ def test_numbers_that_are_not_finite(instruction_set: str, operand: int, value: 
         operands = drawn.to(torch.float32)
         with torch.no_grad():
             operands[operand].view(-1)[operands[operand].numel() // 2] = value
-        found, expected = (run(drawn, *operands) for run in (_pass, _plainly))
+        found, expected = _pass(drawn, *operands), _plainly(drawn, *_as_double(operands))
         assert torch.equal(_pattern(found), _pattern(expected))
         finite = expected.isfinite()
-        torch.testing.assert_close(found[finite], expected[finite], rtol=1e-5, atol=1e-4)
+        torch.testing.assert_close(found[finite].double(), expected[finite], rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("value", [torch.inf, torch.nan])
-def test_gradients_of_weights_and_sources_where_a_source_is_not_finite(instruction_set: str, value: float) -> None:
+def _as_double(operands: list[Tensor | None]) -> list[Tensor | None]:
+    return [None if one is None else one.detach().double().requires_grad_() for one in operands]
+
+
+# Not ELU: of a slope where there is no number PyTorch says 1 or none, as the number of samples will have it.
+@pytest.mark.parametrize("function", ["leaky_relu 0.1", *(name for name in CURVES if name[:3] != "elu")])
+@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
+def test_gradients_where_a_source_is_not_finite(instruction_set: str, value: float, function: str) -> None:
     """An unused sample, source or row keeps finite gradients; the rest is not finite where it is not step by step."""
     for batch in (3, 17, 131):
-        drawn = _drawn(batch=batch, most=9, seed=batch)
+        drawn = _drawn(batch=batch, function=function, most=9, seed=batch)
         operands = drawn.to(torch.float32)
         with torch.no_grad():
             operands[1][3, batch // 2] = value
-        found, expected = (_with_gradients(run, drawn, operands) for run in (_pass, _plainly))
+        found = _with_gradients(_pass, drawn, operands)
+        expected = _with_gradients(_plainly, drawn, _as_double(operands))
         for mine, its in zip(found, expected, strict=True):
             assert torch.equal(mine.isfinite(), its.isfinite())
         # A pass alone, with an edge to each source in turn.
@@ -441,9 +572,12 @@ def test_gradients_of_weights_and_sources_where_a_source_is_not_finite(instructi
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_threads_change_no_bit(instruction_set: str, dtype: torch.dtype, threads: Callable[[int], None]) -> None:
+@slopes_and_curve
+def test_threads_change_no_bit(
+    instruction_set: str, function: str, dtype: torch.dtype, threads: Callable[[int], None]
+) -> None:
     """More than two million multiply-adds in each pass, so that four threads share it."""
-    drawn = _drawn(parents=150, children=7, batch=130, most=40, sources=200)
+    drawn = _drawn(parents=150, children=7, batch=130, function=function, most=40, sources=200)
     assert drawn.projection.edges * 130 > 2_000_000
     operands = drawn.to(dtype)
     found = []
@@ -454,10 +588,10 @@ def test_threads_change_no_bit(instruction_set: str, dtype: torch.dtype, threads
         assert all(torch.equal(mine, its) for mine, its in zip(found[0], other, strict=True))
 
 
-@built_only
-def test_a_samples_result_is_its_own_bit_for_bit(instruction_set: str) -> None:
+@every_function
+def test_a_samples_result_is_its_own_bit_for_bit(instruction_set: str, function: str) -> None:
     """Whatever stands beside it in the batch, and wherever it stands."""
-    drawn = _drawn(batch=150)
+    drawn = _drawn(batch=150, function=function)
     weight, x, bias, cable = (one.float() for one in drawn.operands)
     total = _pass(drawn, weight, x, bias, cable)
     for first, last in ((0, 1), (149, 150), (20, 37), (1, 150), (60, 130)):
@@ -483,6 +617,18 @@ def test_one_bit_a_sample_is_kept_of_a_dendrite(instruction_set: str, dtype: tor
     assert padded < dendrites * batch / 4
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_nothing_is_kept_of_a_dendrite_that_has_a_curve(instruction_set: str, dtype: torch.dtype) -> None:
+    """Its operands, and x once more in tiles."""
+    batch, dendrites, sources = 150, 160, 11
+    drawn = _drawn(parents=2, children=80, batch=batch, function="nmda", sources=sources, most=3)
+    total = _pass(drawn, *drawn.to(dtype))
+    kept = [*total.grad_fn.saved_tensors, *(one for one in total.grad_fn.given if isinstance(one, Tensor))]
+    lanes = native.lanes(dtype == torch.float64)
+    padded = sources * -(-batch // lanes) * lanes
+    assert max(one.numel() for one in kept) <= max(padded, drawn.projection.edges) < dendrites * batch / 4
+
+
 # --- in a network -----------------------------------------------------------------------------------------------------
 
 
@@ -496,8 +642,10 @@ def _network(kernel: str = "auto", **dendrite: Any) -> DendriticNetwork:
 
 @built_only
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-def test_a_network_of_any_type_runs_its_passes(dtype: torch.dtype) -> None:
-    network, other = _network().to(dtype), _network("reference").double()
+@pytest.mark.parametrize("name", [*branch.SLOPES, *branch.CURVES])
+def test_a_network_of_any_type_runs_its_passes(name: str, dtype: torch.dtype) -> None:
+    network, other = (_network(kernel, nonlinearity=name) for kernel in ("auto", "reference"))
+    network, other = network.to(dtype), other.double()
     assert len(network.plan.passes) == 1
     other.load_state_dict(network.state_dict())
     x = inputs_of(network.graph, 9, dtype)

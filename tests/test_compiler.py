@@ -17,6 +17,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from models import PAPERS
 from trees import CORNERS, Case, random_case
 
 from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, compile, load, memory, wiring
@@ -24,7 +25,6 @@ from dendrograph import compiler as compiler_module
 from dendrograph.errors import MorphologyError
 from dendrograph.graph import Projection
 from dendrograph.initialisation import initial_weights
-from dendrograph.library import shipped
 from dendrograph.neuron import Init
 from dendrograph.tree import arborescence
 
@@ -198,7 +198,7 @@ SYNAPSES, DENDRITES, SOMATA = 16, 4, 32
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("classes", [10, 47])
 @pytest.mark.parametrize("shape", [(28, 28), (32, 32, 3)], ids=["grey", "rgb"])
-@pytest.mark.parametrize("model", shipped())
+@pytest.mark.parametrize("model", PAPERS)
 def test_parameters_are_those_of_the_formula(model: str, shape: tuple[int, ...], classes: int, layers: int) -> None:
     knobs = {"dendrites": DENDRITES, "somata": SOMATA, "synapses": SYNAPSES, "layers": layers}
     graph = compile(load(model, knobs), shape, classes)
@@ -219,12 +219,12 @@ def test_parameters_of_the_models_as_they_ship() -> None:
         "vann-": 17 * dendrites + 513 * somata + readout,
     }
     assert expected["dann"] == 9930
-    for model in shipped():
+    for model in PAPERS:
         kind = {"p": "pdann", "s": "dann", "d": "dann"}.get(model[0], "vann" if model == "vann" else "vann-")
         assert compile(load(model), (28, 28)).parameters == expected["pdann" if model == "psann" else kind]
 
 
-@pytest.mark.parametrize("model", shipped())
+@pytest.mark.parametrize("model", PAPERS)
 def test_each_model_is_wired_as_its_name_says(model: str) -> None:
     """The authors' released runs were not: an sANN must not be a dANN, nor a GRF leave dendrites without synapses."""
     graph = compile(load(model, {"dendrites": 4, "somata": 16}), (28, 28), seed=1)
@@ -467,7 +467,7 @@ def test_neither_blocks_nor_the_type_of_the_indices_change_the_graph(
             assert np.array_equal(mine.fan_in(), its.fan_in()) and np.array_equal(mine.fan_out(), its.fan_out())
 
 
-@pytest.mark.parametrize("model", [name for name in shipped() if name not in ("vann", "pdann")])
+@pytest.mark.parametrize("model", [name for name in PAPERS if name not in ("vann", "pdann")])
 def test_another_seed_gives_other_wiring(model: str) -> None:
     hashes = {compile(load(model), (28, 28), seed=seed).connectivity_hash for seed in (0, 1, 2, 2**32, 2**32 + 1)}
     assert len(hashes) == 5

@@ -34,17 +34,23 @@ def run_command(line: str, monkeypatch: pytest.MonkeyPatch) -> int:
     return int(stopped.value.code or 0)
 
 
+@pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__page__"}
+    plugins: list[Path] = []
     for language, content in blocks(page):
         if language == "yaml":
             name = re.match(r"(?:#.*\n|\n)*name: ([\w-]+)", content)
             assert name, f"a yaml block is a whole morphology; fragments are text:\n{content}"
             path = tmp_path / f"{name[1]}.yaml"
             path.write_text(content)
-            compile(load(path), None if all(load(path).inputs.values()) else (28, 28))
+            morphology = load(path, plugins=plugins)
+            compile(morphology, None if all(morphology.inputs.values()) else (28, 28))
+        elif language == "python" and (file := re.match(r"# (\w+\.py)\n", content)):
+            plugins.append(tmp_path / file[1])  # a file of its own, which what follows names as a plugin
+            plugins[-1].write_text(content)
         elif language == "python":
             exec(compile_page(content, page), names)
         elif language == "sh":
@@ -70,6 +76,16 @@ def test_readme_shows_the_true_message(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(MorphologyError) as raised:
         load("two-branches.yaml")
     assert f"error: {raised.value}\n" == shown
+
+
+def test_the_page_on_plugins_shows_the_true_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = list(blocks(ROOT / "docs" / "extending.md"))
+    monkeypatch.chdir(tmp_path)
+    Path("columns-and-bumps.yaml").write_text(next(content for language, content in found if language == "yaml"))
+    with pytest.raises(MorphologyError) as raised:
+        load("columns-and-bumps.yaml")
+    shown = next(content for language, content in found if content.startswith("error: "))
+    assert f"error: {raised.value}\n".startswith(shown)
 
 
 def test_links_lead_somewhere() -> None:

@@ -14,6 +14,9 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 ARGUMENTS = {
     "twelve_models": ["--data", "digits", "--epochs", "1", "--seeds", "1", "2"],  # a smaller version of the same
     "stimulation": ["sums.png"],
+    "dendritic_cnn": ["1"],  # seeds
+    "dendritic_transformer": ["1"],
+    "k_tree": ["--quick", "--figure", "k-tree.svg"],
 }
 
 
@@ -34,6 +37,16 @@ def test_example_runs(path: Path, tmp_path: Path) -> None:
             "sublinear[0]+sublinear[1], different branches: measured 0.667, arithmetic sum 0.667\n"
         )
         assert (tmp_path / "sums.png").stat().st_size > 10_000
+    elif path.stem == "xor":
+        assert done.stdout == (
+            "dcaap: 20 of 20 seeds reach 100 % accuracy\n"
+            "leaky_relu: 0 of 20 seeds reach 100 % accuracy\n"
+            "sigmoid: 0 of 20 seeds reach 100 % accuracy\n"
+        )
+    elif path.stem == "depth":
+        _, _, *rows = [line.split() for line in done.stdout.splitlines()]
+        last = [float(number) for number in rows[-1]]
+        assert last[0] == 20 and last[1] < 1e-3 < 0.1 < last[5], "without remedy activity dies, with both it does not"
     else:
         accuracy = float(done.stdout.split("accuracy")[1].split("%")[0])
         assert accuracy > 75, done.stdout

@@ -34,6 +34,7 @@ ORDER = (
     *("datafiles", "dataset", "data", "atomic", "curves", "progress", "config", "ranks", "evaluation"),
     *("run", "record", "flat"),
     *("training", "experiment", "single", "sites", "stimulation", "analyse"),
+    *("samples", "swc", "reduction", "importing"),
     *("draw", "draw.stimulation", "describe", "cli", "__main__"),
 )
 
@@ -41,7 +42,7 @@ ORDER = (
 WITHOUT_TORCH = ORDER[: ORDER.index("wiring") + 1]
 
 HEAVY = ("matplotlib", "networkx", "numpy", "pandas", "psutil", "rich", "ruamel", "safetensors", "scipy", "sklearn")
-HEAVY += ("torch", "torch_scatter", "typer")
+HEAVY += ("morphio", "torch", "torch_scatter", "typer")
 
 
 def _modules() -> dict[str, Path]:

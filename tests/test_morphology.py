@@ -996,6 +996,66 @@ class TestPython:
             compile(built, 4)
         assert str(error.value).startswith(f"it: neurons.n.dendrites[0].{fault}")
 
+    def test_what_is_short_is_made_whole(self) -> None:
+        """One alone or a list instead of a tuple, a mapping of parameters, those left out at their defaults."""
+        short = Morphology(
+            "it",
+            {"n": Compartment(dendrites=[Compartment("d", 2, Nonlinearity("nmda"), synapses=Synapses(2, "image"))])},
+            Layer("a", "n", 2),
+            inputs={"image": 4, "other": [2, 2], "third": "auto"},
+        )
+        nmda = Nonlinearity("nmda", (("threshold", 1.0), ("gain", 4.0), ("plateau", 1.0)))
+        dendrite = Compartment("d", 2, nmda, synapses=(Synapses(2, ("image",)),))
+        inputs = {"image": (4,), "other": (2, 2), "third": None}
+        assert short == Morphology(
+            "it", {"n": Compartment(dendrites=(dendrite,))}, (Layer("a", "n", 2),), inputs=inputs
+        )
+        learnt = Nonlinearity("nmda", {"gain": 2.0}, {"gain": "group"})
+        assert learnt == Nonlinearity(
+            "nmda", (("threshold", 1.0), ("gain", 2.0), ("plateau", 1.0)), (("gain", "group"),)
+        )
+        assert hash(learnt) == hash(dataclasses.replace(learnt))
+        assert Nonlinearity() == Nonlinearity("leaky_relu") == Nonlinearity("leaky_relu", (("slope", 0.1),))
+        assert Stack(2, [Layer("a", "n", 2)]).layers == (Layer("a", "n", 2),)
+
+    @pytest.mark.parametrize(
+        ("build", "message"),
+        [
+            (lambda: Compartment(nonlinearity="relu"), "Compartment: nonlinearity is a Nonlinearity, not 'relu'"),
+            (lambda: Compartment(cable=None), "Compartment: cable is a Cable, not None"),
+            (lambda: Compartment(synapses=16), "Compartment: synapses holds Synapses, not 16"),
+            (lambda: Compartment(synapses=[Synapses(1), 2]), "Compartment: synapses holds Synapses, not 2"),
+            (
+                lambda: Compartment(dendrites={"name": "d"}),
+                "Compartment: dendrites holds Compartment, not {'name': 'd'}",
+            ),
+            (lambda: Synapses(2, init="he"), "Synapses: init is an Init, not 'he'"),
+            (lambda: Synapses(2, [3]), "Synapses: sources holds str, not 3"),
+            (lambda: Synapses(2, nonlinearity="tanh"), "Synapses: nonlinearity is a Nonlinearity, not 'tanh'"),
+            (lambda: Cable("he"), "Cable: init is an Init, not 'he'"),
+            (lambda: Readout("he"), "Readout: init is an Init, not 'he'"),
+            (lambda: Stack(2, [Stack(2, ())]), "Stack: layers holds Layer, not Stack(repeat=2, layers=())"),
+            (
+                lambda: Nonlinearity("elu", 2.0),
+                "Nonlinearity: parameters are mappings, not (2.0, ())\n  write such as ",
+            ),
+            (
+                lambda: Nonlinearity("elu", trainable="alpha"),
+                "Nonlinearity: parameters are mappings, not ((), 'alpha')\n",
+            ),
+            (lambda: Morphology("it", [], ()), "Morphology: neurons is a Mapping, not []"),
+            (lambda: Morphology("it", {"n": {}}, ()), "Morphology: a neuron is the Compartment of its soma, not {}"),
+            (lambda: Morphology("it", {}, {"n": 2}), "Morphology: layers holds Layer or Stack, not {'n': 2}"),
+            (lambda: Morphology("it", {}, (), inputs=4), "Morphology: inputs is a Mapping, not 4"),
+            (lambda: Morphology("it", {}, (), readout=True), "Morphology: readout is a Readout, not True"),
+            (lambda: Morphology("it", {}, (), plugins=[3]), "Morphology: plugins holds str, not 3"),
+        ],
+    )
+    def test_parts_of_another_kind_are_refused_where_they_are_given(self, build: Any, message: str) -> None:
+        with pytest.raises(DendrographError) as error:
+            build()
+        assert str(error.value).startswith(message)
+
     def test_what_was_read_is_checked_again_after_a_change(self) -> None:
         found = read(f"name: it\n{POINT}")
         assert found.checked() is found

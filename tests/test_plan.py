@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from models import PAPERS
 from trees import BUILT, CORNERS, KERNELS, SPARSE, random_case
 
 from dendrograph import DendrographError, Morphology, compile, load
 from dendrograph.graph import Graph, Projection
 from dendrograph.kernels import KERNELS as REGISTRY
-from dendrograph.library import shipped
+from dendrograph.kernels.branch import CURVES, SLOPES
 from dendrograph.plan import CROSSOVER, Choice, Pass, Plan, plan
 
 NAMES = [kernel.NAME for kernel in REGISTRY]
@@ -88,7 +89,7 @@ def test_auto_takes_each_kernel_where_it_belongs() -> None:
         assert choice.reason == within.get(choice.projection, choice.kernel.HOW)
 
 
-@pytest.mark.parametrize("model", shipped())
+@pytest.mark.parametrize("model", PAPERS)
 def test_auto_never_falls_back_on_the_slow_kernels(model: str) -> None:
     graph = compile(load(model), (28, 28))
     assert {choice.kernel.NAME for choice in plan(graph).choices} <= {"tree", "dense", SPARSE}
@@ -195,7 +196,7 @@ built_only = pytest.mark.skipif(not BUILT, reason="the compiled kernel is not bu
 @built_only
 @pytest.mark.parametrize(
     "nonlinearity",
-    ["identity", "relu", "leaky_relu", {"name": "leaky_relu", "slope": -0.5}, {"name": "leaky_relu", "slope": 2.0}],
+    [*SLOPES, *CURVES, {"name": "leaky_relu", "slope": -0.5}, {"name": "nmda", "gain": 9.0}],
     ids=str,
 )
 @pytest.mark.parametrize("kernel", ["auto", "compiled"])
@@ -237,9 +238,14 @@ def test_each_group_of_dendrites_runs_once() -> None:
         ),
         (_of_dendrites(synapses={"from": "image", "field": "all"}), "auto", "its synapses run by dense"),
         (
-            _of_dendrites(nonlinearity="tanh"),
+            _of_dendrites(nonlinearity={"name": "nmda", "gain": {"value": 4.0, "trainable": "compartment"}}),
             "auto",
-            "the pass serves identity, relu and leaky_relu, and it has tanh",
+            "the pass takes parameters that are fixed, and nmda learns its gain",
+        ),
+        (
+            _of_dendrites(nonlinearity={"name": "nmda", "gain": 1e20}),
+            "auto",
+            "the pass does not compute with numbers as large or small as gain=1e+20",
         ),
         (_of_dendrites(dropout=0.2), "auto", "dropout acts on it"),
         (

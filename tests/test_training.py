@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import small
 import torch
+from models import PAPERS
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy, softmax
 
@@ -27,7 +28,6 @@ from dendrograph.errors import DataError, DendrographError, RunError, TrainingEr
 from dendrograph.evaluation import evaluate
 from dendrograph.experiment import evaluate_run, train_by_name
 from dendrograph.kernels import KERNELS
-from dendrograph.library import shipped
 from dendrograph.progress import Silent
 from dendrograph.training import derived_seed, noisy_test
 
@@ -458,7 +458,7 @@ def test_every_optimizer_learns(optimizer: str, tmp_path: Path) -> None:
     assert run.history[-1]["train_loss"] < 0.8 * run.history[0]["train_loss"]
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", PAPERS)
 def test_every_shipped_model_trains(name: str, tmp_path: Path) -> None:
     data = small.digits()
     run = trained(data, tmp_path / "run", network_for(data, name, dendrites=4))

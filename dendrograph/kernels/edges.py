@@ -71,14 +71,13 @@ class Edges:
         Raises:
             ValueError: naming shape, type or device of what does not fit.
         """
-        rows = len(self.pointers) - 1
-        wanted = ((weight, self.columns.shape), (x, (self.sources, *x.shape[1:])), *((one, (rows,)) for one in of_rows))
+        kind, rows = weight.dtype, self.pointers.shape[0] - 1
+        wanted = [(weight, (self.columns.shape[0],)), (x, (self.sources, *x.shape[1:]))]
+        wanted += [(one, (rows,)) for one in of_rows if one is not None]
         for tensor, shape in wanted:
-            if tensor is None:
-                continue
-            if tensor.shape != torch.Size(shape) or tensor.dtype != weight.dtype or not tensor.is_cpu or x.dim() != 2:
+            if tensor.shape != shape or tensor.dtype != kind or not tensor.is_cpu or x.dim() != 2:
                 found = f"{tuple(tensor.shape)} of {tensor.dtype} on {tensor.device}"
-                raise ValueError(f"expected {tuple(shape)} of {weight.dtype} on cpu, found {found}")
+                raise ValueError(f"expected {shape} of {kind} on cpu, found {found}")
 
     @property
     def addresses(self) -> tuple[int, ...]:

@@ -44,11 +44,13 @@ struct Edges {
     const int32_t *pointers, *columns, *numbers;
 };
 
-// Dendrites of full trees, `children` to a parent; bias may be missing.
+// Dendrites of full trees, `children` to a parent; bias may be missing. `curve` is the number of their nonlinearity in
+// transfer.h, or 0 for one of two slopes, of which parameters[0] is that below zero.
 template <class T> struct Branch {
     const T *weights, *bias, *cables;
     int64_t children;
-    T slope;
+    int curve;
+    T parameters[3];
     uint64_t reciprocal = (uint64_t(1) << 63) / children + 1;
     // row / children for 0 <= row < 2^31, by a multiplication
     int64_t parent(int32_t row) const { return int64_t((unsigned __int128)(row)*reciprocal >> 63); }
@@ -165,15 +167,17 @@ constexpr int64_t WORTH_A_THREAD = 500000;
 // Calls pass(begin, end) for ranges of rows that hold about equally many edges and begin at whole blocks of rows. A thread
 // that is done takes the next range, so that one which the machine holds up does not hold up the others. Each row is
 // still summed by one thread in one order: who takes which changes no bit.
-template <class Pass> void over_rows(const Edges& edges, int64_t block, int64_t batch, int threads, Pass pass) {
-    const int64_t all = edges.pointers[edges.rows] + edges.rows, work = all * batch;
+template <class Pass>
+void over_rows(const Edges& edges, int64_t first, int64_t last, int64_t block, int64_t batch, int threads, Pass pass) {
+    const int64_t before = edges.pointers[first] + first, all = edges.pointers[last] + last - before;
+    const int64_t work = all * batch;
     const int workers = int(std::clamp<int64_t>(work / WORTH_A_THREAD, 1, threads));
     const int ranges = workers == 1 ? 1 : int(std::clamp<int64_t>(work / WORTH_A_THREAD, workers, 16 * workers));
     const auto border = [&](int range) -> int64_t {
-        if (range == 0) return 0;
-        if (range == ranges) return edges.rows;
-        int64_t low = 0, high = edges.rows / block;
-        const int64_t wanted = all * range / ranges;
+        if (range == 0) return first;
+        if (range == ranges) return last;
+        int64_t low = first / block, high = last / block;
+        const int64_t wanted = before + all * range / ranges;
         while (low < high) {
             const int64_t middle = (low + high) / 2, row = middle * block;
             if (edges.pointers[row] + row < wanted) low = middle + 1;
@@ -189,6 +193,10 @@ template <class Pass> void over_rows(const Edges& edges, int64_t block, int64_t 
         }
     };
     in_parallel(workers, work_on);
+}
+
+template <class Pass> void over_rows(const Edges& edges, int64_t block, int64_t batch, int threads, Pass pass) {
+    over_rows(edges, 0, edges.rows, block, batch, threads, pass);
 }
 
 // --- what Python calls ----------------------------------------------------------------------------------------------
@@ -289,14 +297,18 @@ PyObject* py_dots(PyObject*, PyObject* args) {
 struct BranchGiven {
     Address weights, bias, cables;
     long long children;
-    double slope;
+    int curve;
+    double parameters[3];
     template <class T> Branch<T> branch() const {
-        return {at<const T*>(weights), at<const T*>(bias), at<const T*>(cables), children, T(slope)};
+        return {at<const T*>(weights), at<const T*>(bias), at<const T*>(cables), children, curve,
+                {T(parameters[0]), T(parameters[1]), T(parameters[2])}};
     }
 };
-#define BRANCH_FORMAT "(KKKLd)"
-#define BRANCH_OF(b) &b.weights, &b.bias, &b.cables, &b.children, &b.slope
+#define BRANCH_FORMAT "(KKKLiddd)"
+#define BRANCH_OF(b) \
+    &b.weights, &b.bias, &b.cables, &b.children, &b.curve, &b.parameters[0], &b.parameters[1], &b.parameters[2]
 
+// `bits` is used where f has two slopes.
 PyObject* py_branch_forward(PyObject*, PyObject* args) {
     int wide, threads;
     long long batch;
@@ -311,11 +323,14 @@ PyObject* py_branch_forward(PyObject*, PyObject* args) {
         const Edges edges = e.edges();
         const auto branch = b.branch<T>();
         over_rows(edges, branch.children, batch, threads, [&](int64_t begin, int64_t end) {
-            CALL(branch_forward, edges, branch, batch, at<const T*>(x), at<T*>(total), at<uint16_t*>(bits), begin, end);
+            if (branch.curve) CALL(curved_forward, edges, branch, batch, at<const T*>(x), at<T*>(total), begin, end);
+            else
+                CALL(branch_forward, edges, branch, batch, at<const T*>(x), at<T*>(total), at<uint16_t*>(bits), begin, end);
         });
     });
 }
 
+// Where f has two slopes.
 PyObject* py_branch_backward(PyObject*, PyObject* args) {
     int wide, threads;
     long long batch;
@@ -337,6 +352,7 @@ PyObject* py_branch_backward(PyObject*, PyObject* args) {
     });
 }
 
+// Where f has two slopes.
 PyObject* py_branch_sources(PyObject*, PyObject* args) {
     int wide, threads;
     long long batch;
@@ -357,11 +373,58 @@ PyObject* py_branch_sources(PyObject*, PyObject* args) {
     });
 }
 
+// Where f has a curve. `of_x` may be 0; else `of_u` has room for a tile of `some` dendrites, and `next` for a number a
+// source.
+PyObject* py_curve_backward(PyObject*, PyObject* args) {
+    int wide, threads;
+    long long batch, some;
+    EdgesGiven e, by_source;
+    BranchGiven b;
+    Address x, g, weights, bias, cables, of_u, next, of_x;
+    if (!PyArg_ParseTuple(args, "pi" EDGES_FORMAT BRANCH_FORMAT "LKKKKK" EDGES_FORMAT "LKKK", &wide, &threads, EDGES_OF(e),
+                          BRANCH_OF(b), &batch, &x, &g, &weights, &bias, &cables, EDGES_OF(by_source), &some, &of_u, &next,
+                          &of_x))
+        return nullptr;
+    return for_type(wide, [&](auto number) {
+        using T = decltype(number);
+        const Edges edges = e.edges(), transposed = by_source.edges();
+        const auto branch = b.branch<T>();
+        const Gradients<T> gradients{at<T*>(weights), at<T*>(bias), at<T*>(cables)};
+        const int64_t count = CALL(tiles, batch);
+        const auto backward = [&](int64_t tile, int64_t first, int64_t begin, int64_t end) {
+            CALL(curved_backward, edges, branch, batch, tile, at<const T*>(x), at<const T*>(g), gradients, at<T*>(of_u),
+                 first, begin, end);
+        };
+        if (!of_x)
+            return over_rows(edges, 1, batch, threads, [&](int64_t begin, int64_t end) {
+                for (int64_t tile = 0; tile < count; tile++) backward(tile, 0, begin, end);
+            });
+        for (int64_t tile = 0; tile < count; tile++) {
+            const int64_t samples = batch / count;  // about, to share the work
+            std::copy_n(transposed.pointers, transposed.rows, at<int32_t*>(next));
+            for (int64_t first = 0; first < edges.rows; first += some) {
+                const int64_t last = std::min<int64_t>(first + some, edges.rows);
+                over_rows(edges, first, last, 1, samples, threads,
+                          [&](int64_t begin, int64_t end) { backward(tile, first, begin, end); });
+                over_rows(transposed, 1, samples * (last - first) / edges.rows, threads, [&](int64_t begin, int64_t end) {
+                    CALL(curved_sources, transposed, branch.weights, batch, tile, at<const T*>(of_u), first, last,
+                         at<int32_t*>(next), at<T*>(of_x), begin, end);
+                });
+            }
+        }
+    });
+}
+
+int lanes(bool wide) { return (chosen_set == AVX512 ? 64 : chosen_set == AVX2 ? 32 : 16) / (wide ? 8 : 4); }
+
 PyObject* py_lanes(PyObject*, PyObject* args) {
     int wide;
-    if (!PyArg_ParseTuple(args, "p", &wide)) return nullptr;
-    const int bytes = chosen_set == AVX512 ? 64 : chosen_set == AVX2 ? 32 : 16;
-    return PyLong_FromLong(bytes / (wide ? 8 : 4));
+    return PyArg_ParseTuple(args, "p", &wide) ? PyLong_FromLong(lanes(wide)) : nullptr;
+}
+
+PyObject* py_width(PyObject*, PyObject* args) {
+    int wide;
+    return PyArg_ParseTuple(args, "p", &wide) ? PyLong_FromLong(plain::NV * lanes(wide)) : nullptr;
 }
 
 PyObject* py_instruction_set(PyObject*, PyObject*) { return PyUnicode_FromString(NAMES[chosen_set]); }
@@ -385,7 +448,9 @@ PyMethodDef METHODS[] = {
     {"branch_forward", py_branch_forward, METH_VARARGS, "Synapses, bias, nonlinearity and cable sum."},
     {"branch_backward", py_branch_backward, METH_VARARGS, "Gradients of weights, biases and cables."},
     {"branch_sources", py_branch_sources, METH_VARARGS, "Gradient of the sources."},
+    {"curve_backward", py_curve_backward, METH_VARARGS, "All gradients, of a nonlinearity that has a curve."},
     {"lanes", py_lanes, METH_VARARGS, "Numbers in a vector, of 8 bytes or of 4: what a batch is padded to."},
+    {"width", py_width, METH_VARARGS, "Samples of a full tile."},
     {"instruction_set", py_instruction_set, METH_NOARGS, "The one in use."},
     {"use", py_use, METH_VARARGS, "Use another instruction set, for tests."},
     {nullptr, nullptr, 0, nullptr},

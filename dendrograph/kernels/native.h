@@ -110,6 +110,8 @@ template <class T> inline Vector<T> chosen(Bits bits, Vector<T> where_set, Vecto
 #endif
 }
 
+#include "transfer.h"
+
 // --- tiles ----------------------------------------------------------------------------------------------------------
 
 // One tile of a batch: `first` sample, `samples` of them, in `vectors` vectors (the last perhaps padded).
@@ -139,12 +141,15 @@ template <class Work> inline void with_vectors(int count, Work work) {
     }
 }
 
-// Calls work(n, t, from) for every tile of a batch: n is its number of vectors as a constant, `from` where it begins.
+// Calls work(n, t, from) for one tile of a batch: n is its number of vectors as a constant, `from` where it begins.
+template <class T, class Work>
+inline void one_tile(int64_t number, const T* values, int64_t batch, int64_t units, Work work) {
+    const Tile t = tile<T>(batch, number);
+    with_vectors(t.vectors, [&](auto n) { work(n, t, values + t.first * units); });
+}
+
 template <class T, class Work> inline void each_tile(const T* values, int64_t batch, int64_t units, Work work) {
-    for (int64_t k = 0; k < tiles<T>(batch); k++) {
-        const Tile t = tile<T>(batch, k);
-        with_vectors(t.vectors, [&](auto n) { work(n, t, values + t.first * units); });
-    }
+    for (int64_t k = 0; k < tiles<T>(batch); k++) one_tile(k, values, batch, units, work);
 }
 
 // `samples` numbers of a row of a plain array, padded with zeros.
@@ -306,15 +311,13 @@ void edge_dots(const Edges& edges, int64_t batch, const T* g, const T* x, T* d, 
 
 // --- dendrites of full trees in one pass ----------------------------------------------------------------------------
 //
-// Row d is a dendrite, its parent is d / children. With u = bias + sum of w x, f(u) = u above zero and slope u elsewhere,
-// the parent integrates cable f(u). Only which slope it had is kept for the way back, a bit a lane.
+// Row d is a dendrite, its parent is d / children. With u = bias + sum of w x, the parent integrates cable f(u).
 
-// `parents` rows of the cable sum, (parents, batch); begin and end count dendrites.
-template <class T>
-void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, const T* x, T* total, Bits* bits,
-                    int64_t begin, int64_t end) {
-    constexpr int L = Simd<T>::L;
-    const int64_t row_bits = vectors<T>(batch);
+// `parents` rows of the cable sum, (parents, batch); begin and end count dendrites. take(n, t, row, u) makes f(u) of u,
+// in place.
+template <class T, class Take>
+inline void cable_sums(const Edges& edges, const Branch<T>& branch, int64_t batch, const T* x, T* total, int64_t begin,
+                       int64_t end, Take take) {
     each_tile(x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
         constexpr int N = decltype(n)::value;
         Vector<T> sum[N] = {};
@@ -325,14 +328,9 @@ void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, 
             for (int v = 0; v < N; v++) u[v] = all(branch.bias ? branch.bias[row] : T(0));
             gather<T, N>(edges, row, branch.weights, from, u);
             const Vector<T> cable = all(branch.cables[row]);
-            Bits* of_row = bits + row * row_bits + t.first / L;
+            take(n, t, row, u);
             UNROLL
-            for (int v = 0; v < N; v++) {
-                of_row[v] = not_above_zero<T>(u[v]);
-                // A slope of zero is a choice, not a product: 0 times infinity is no number.
-                const Vector<T> below = branch.slope == 0 ? Vector<T>{} : all(branch.slope) * u[v];
-                sum[v] += cable * chosen<T>(of_row[v], below, u[v]);
-            }
+            for (int v = 0; v < N; v++) sum[v] += cable * u[v];
             if (row != last) return;
             write_row<T, N>(total + parent * batch + t.first, t.samples, sum);
             UNROLL
@@ -340,6 +338,27 @@ void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, 
             parent++, last += branch.children;
         };
         each_row<T>(edges, begin, end, one, branch.weights);
+    });
+}
+
+// --- where f has two slopes
+//
+// f(u) = u above zero and slope u elsewhere. Only which slope it had is kept for the way back, a bit a lane.
+
+template <class T>
+void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, const T* x, T* total, Bits* bits,
+                    int64_t begin, int64_t end) {
+    constexpr int L = Simd<T>::L;
+    const int64_t row_bits = vectors<T>(batch);
+    const T slope = branch.parameters[0];
+    cable_sums(edges, branch, batch, x, total, begin, end, [&](auto n, const Tile& t, int32_t row, Vector<T>* u) {
+        Bits* of_row = bits + row * row_bits + t.first / L;
+        UNROLL
+        for (int v = 0; v < decltype(n)::value; v++) {
+            of_row[v] = not_above_zero<T>(u[v]);
+            // A slope of zero is a choice, not a product: 0 times infinity is no number.
+            u[v] = chosen<T>(of_row[v], slope == 0 ? Vector<T>{} : all(slope) * u[v], u[v]);
+        }
     });
 }
 
@@ -352,6 +371,7 @@ void branch_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
                      const Bits* bits, const Gradients<T>& gradients, int64_t begin, int64_t end) {
     constexpr int L = Simd<T>::L;
     const int64_t row_bits = vectors<T>(batch);
+    const T slope = branch.parameters[0];
     each_tile(x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
         constexpr int N = decltype(n)::value;
         const auto one = [&](int32_t row) {
@@ -360,7 +380,7 @@ void branch_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
             const Bits* of_row = bits + row * row_bits + t.first / L;
             UNROLL
             for (int v = 0; v < N; v++) {
-                const Vector<T> below = branch.slope == 0 ? Vector<T>{} : all(branch.slope) * slopes[v];
+                const Vector<T> below = slope == 0 ? Vector<T>{} : all(slope) * slopes[v];
                 slopes[v] = chosen<T>(of_row[v], below, slopes[v]);
                 over_batch += slopes[v];
             }
@@ -386,6 +406,7 @@ void branch_sources(const Edges& edges, const Branch<T>& branch, int64_t batch, 
                     T* gradient, int64_t begin, int64_t end) {
     constexpr int L = Simd<T>::L;
     const int64_t row_bits = vectors<T>(batch), parents = edges.sources / branch.children;
+    const T slope = branch.parameters[0];
     each_tile(g, batch, parents, [&](auto n, const Tile& t, const T* from) {
         constexpr int N = decltype(n)::value;
         for (int64_t row = begin; row < end; row++) {
@@ -393,7 +414,7 @@ void branch_sources(const Edges& edges, const Branch<T>& branch, int64_t batch, 
             for (int32_t j = edges.pointers[row]; j < edges.pointers[row + 1]; j++) {
                 const int32_t dendrite = edges.columns[j];
                 const T strength = branch.weights[edges.numbers[j]] * branch.cables[dendrite];
-                const Vector<T> above = all(strength), below = all(branch.slope == 0 ? T(0) : branch.slope * strength);
+                const Vector<T> above = all(strength), below = all(slope == 0 ? T(0) : slope * strength);
                 const Bits* of_dendrite = bits + dendrite * row_bits + t.first / L;
                 const T* of_parent = from + branch.parent(dendrite) * (N * L);
                 UNROLL
@@ -401,6 +422,90 @@ void branch_sources(const Edges& edges, const Branch<T>& branch, int64_t batch, 
                     acc[v] += chosen<T>(of_dendrite[v], below, above) * load(of_parent + v * L);
             }
             write_row<T, N>(gradient + row * batch + t.first, t.samples, acc);
+        }
+    });
+}
+
+// --- where f has a curve
+//
+// Nothing of a dendrite is kept: on the way back u is gathered once more, which takes no longer than to store and read
+// it. The gradient of x takes that of u of some dendrites after the other, as many as a cache holds.
+
+template <class T>
+void curved_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, const T* x, T* total, int64_t begin,
+                    int64_t end) {
+    const Curve<T> f = curve<T>(branch.curve);
+    cable_sums(edges, branch, batch, x, total, begin, end, [&](auto n, const Tile&, int32_t, Vector<T>* u) {
+        f.value(branch.parameters, decltype(n)::value, u);
+    });
+}
+
+// Gradients of weights, biases and cables, from one tile; and where it is asked for that of u, as a tile in which row
+// `first` is the first.
+template <class T>
+void curved_backward(const Edges& edges, const Branch<T>& branch, int64_t batch, int64_t number, const T* x, const T* g,
+                     const Gradients<T>& gradients, T* of_u, int64_t first, int64_t begin, int64_t end) {
+    constexpr int L = Simd<T>::L;
+    const Curve<T> f = curve<T>(branch.curve);
+    one_tile(number, x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
+        constexpr int N = decltype(n)::value;
+        const auto one = [&](int32_t row) {
+            Vector<T> y[N], slopes[N], of_parent[N], over_batch{}, of_y{};
+            UNROLL
+            for (int v = 0; v < N; v++) y[v] = all(branch.bias ? branch.bias[row] : T(0));
+            gather<T, N>(edges, row, branch.weights, from, y);
+            f.point(branch.parameters, N, y, slopes);
+            if (t.samples < N * L) {  // the padding has no gradient; 0 times infinity is no number
+                const int left = int(t.samples - (N - 1) * L);
+                y[N - 1] = load_some((const T*)&y[N - 1], left);
+                slopes[N - 1] = load_some((const T*)&slopes[N - 1], left);
+            }
+            read_row<T, N>(g + branch.parent(row) * batch + t.first, t.samples, of_parent);
+            UNROLL
+            for (int v = 0; v < N; v++) {
+                of_y += of_parent[v] * y[v];
+                slopes[v] *= of_parent[v];
+                over_batch += slopes[v];
+            }
+            const T cable = branch.cables[row], of_cable = sum<T>(of_y), of_bias = cable * sum<T>(over_batch);
+            if (of_u) {
+                UNROLL
+                for (int v = 0; v < N; v++) store(of_u + ((row - first) * N + v) * L, all(cable) * slopes[v]);
+            }
+            dots<T, N>(edges, row, from, slopes, [&](int32_t j, int count, Vector<T> found) {
+                const Vector<T> of_weights = all(cable) * found;
+                T* into = gradients.weights + j;
+                store_some(into, count, t.first ? load_some(into, count) + of_weights : of_weights);
+            });
+            gradients.cables[row] = t.first ? gradients.cables[row] + of_cable : of_cable;
+            gradients.bias[row] = t.first ? gradients.bias[row] + of_bias : of_bias;
+        };
+        each_row<T>(edges, begin, end, one, branch.weights, gradients.weights);
+    });
+}
+
+// Gradient of x, (sources, batch), from one tile of that of u, in which are the dendrites from `first` to `last`; that of
+// the dendrites before them is there already. `edges` are sorted by source and then by dendrite; next[source] is the
+// first of its edges that is yet to come.
+template <class T>
+void curved_sources(const Edges& edges, const T* w, int64_t batch, int64_t number, const T* of_u, int64_t first,
+                    int64_t last, int32_t* next, T* gradient, int64_t begin, int64_t end) {
+    constexpr int L = Simd<T>::L;
+    one_tile(number, of_u, batch, 0, [&](auto n, const Tile& t, const T*) {
+        constexpr int N = decltype(n)::value;
+        for (int64_t row = begin; row < end; row++) {
+            Vector<T> acc[N] = {};
+            T* into = gradient + row * batch + t.first;
+            if (first) read_row<T, N>(into, t.samples, acc);
+            int32_t j = next[row];
+            for (; j < edges.pointers[row + 1] && edges.columns[j] < last; j++) {
+                const T* from = of_u + (edges.columns[j] - first) * (N * L);
+                const Vector<T> weight = all(w[edges.numbers[j]]);
+                UNROLL
+                for (int v = 0; v < N; v++) acc[v] += weight * load(from + v * L);
+            }
+            next[row] = j;
+            write_row<T, N>(into, t.samples, acc);
         }
     });
 }

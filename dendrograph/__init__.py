@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dendrograph.network import DendriticNetwork, build
     from dendrograph.nonlinearities import register_nonlinearity
     from dendrograph.run import Run
+    from dendrograph.stimulation import stimulate
     from dendrograph.training import TrainConfig, train
 
 __version__ = "0.1.0"
@@ -55,6 +56,7 @@ _HOMES = {
     "load": "morphology",
     "register_field": "fields",
     "register_nonlinearity": "nonlinearities",
+    "stimulate": "stimulation",
     "train": "training",
 }
 
@@ -80,6 +82,7 @@ __all__ = [
     "load",
     "register_field",
     "register_nonlinearity",
+    "stimulate",
     "train",
 ]
 

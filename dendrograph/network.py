@@ -319,9 +319,15 @@ class DendriticNetwork(nn.Module):
         return {name: values.t() for name, values in self._run(self._inputs(x), self._every_group).items()}
 
     def weight(self, projection: str) -> Tensor:
-        """The weights of a projection as they act, sign and attenuation included. Shape (edges,)."""
-        (found,) = (one for one in self.graph.projections if one.name == projection)
-        return _Weight(found.name, found.sign, found.factor).of(self)
+        """The weights of a projection as they act, sign and attenuation included. Shape (edges,).
+
+        Raises:
+            ValueError: there is no such projection.
+        """
+        for found in self.graph.projections:
+            if found.name == projection:
+                return _Weight(found.name, found.sign, found.factor).of(self)
+        raise ValueError(f"there is no projection '{projection}'")
 
     def respond(self, drive: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Activity of every group when current is injected into compartments and all inputs are silent.

@@ -431,14 +431,19 @@ def test_at_a_threshold_it_is_as_step_by_step(instruction_set: str, function: st
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @slopes_and_curve
 def test_gradients_of_sources_do_not_depend_on_how_many_dendrites_are_taken_at_a_time(
-    instruction_set: str, function: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    instruction_set: str,
+    function: str,
+    dtype: torch.dtype,
+    threads: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for batch in (5, 64, 200):
         drawn = _drawn(parents=10, children=9, batch=batch, function=function, most=20)
         operands = drawn.to(dtype)
         expected = _with_gradients(_pass, drawn, operands)
-        for number in (1, 7, 89, 90, 91):
+        for number, of_threads in ((1, 1), (7, 1), (89, 1), (90, 1), (91, 1), (1, 2), (13, 3)):
             monkeypatch.setattr(branch, "AT_A_TIME", number)
+            threads(of_threads)
             found = _with_gradients(_pass, drawn, operands)
             assert all(torch.equal(mine, its) for mine, its in zip(found, expected, strict=True))
         monkeypatch.undo()

@@ -117,6 +117,23 @@ def test_results_of_the_readme_come_from_recorded_runs() -> None:
         assert accuracy == f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
 
 
+def test_results_of_the_k_tree_come_from_recorded_runs() -> None:
+    import statistics
+
+    rows = re.findall(
+        r"^\| (point neuron|\d+ trees?) \| ([\d,]+) \| (\S+ ± \S+) ", (ROOT / "docs/k-tree.md").read_text(), re.M
+    )
+    assert len(rows) == 7
+    for name, parameters, accuracy in rows:
+        kind = "point-neuron" if name == "point neuron" else f"k-tree{name.split()[0]}"
+        folders = list((ROOT / "docs" / "results" / "k_tree").glob(f"{kind}-seed*"))
+        assert len(folders) == 3, kind
+        metrics = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
+        assert {f"{one['parameters']:,}" for one in metrics} == {parameters}
+        values = [100 * one["test"]["accuracy"] for one in metrics]
+        assert accuracy == f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+
+
 def _speed() -> str:
     """README's three figures, from what the benchmark suite measured."""
     sections = json.loads((ROOT / "docs" / "benchmarks.json").read_text())["sections"]

@@ -41,9 +41,10 @@ CURVES: Mapping[str, tuple[str, ...]] = {
     "dcaap": ("threshold", "gain", "decay"),
     "leaky_ada": ("leak", "alpha", "c"),
 }
-AT_A_TIME = (
-    1024  # dendrites whose gradient is held at a time, for that of the sources: half a megabyte, what a cache holds
-)
+# Dendrites whose gradient is held at a time, for that of the sources: half a megabyte, what a cache holds. Threads wait
+# for each other after each block, which takes long where others use the processor too: few blocks for several threads.
+AT_A_TIME = 1024
+MOST_BLOCKS = 8
 LARGE = 1e15  # beyond which a parameter of a curve is not taken
 
 
@@ -184,7 +185,8 @@ def _curve_backward(branch: Branch, run: tuple[Any, ...], where: tuple[int, ...]
         native.curve_backward(*run, *where, (0, 0, 0, 0, 0), 0, 0, 0, 0)
         return
     transposed = branch.edges.transposed()
-    some = min(branch.dendrites, AT_A_TIME)
+    _, threads = compiled.how(of_x)
+    some = min(branch.dendrites, max(AT_A_TIME, 0 if threads == 1 else -(-branch.dendrites // MOST_BLOCKS)))
     of_u = of_x.new_empty(some * native.width(of_x.dtype == torch.float64))
     following = torch.empty(branch.edges.sources, dtype=torch.int32)
     addresses = of_u.data_ptr(), following.data_ptr(), of_x.data_ptr()

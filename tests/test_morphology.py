@@ -798,7 +798,7 @@ class TestLoad:
             ("dann-lrff", "dann-lrff: no such file, and no morphology of that name\n  did you mean 'dann-lrf'? morpho"),
             (
                 "no/such.yaml",
-                "no/such.yaml: no such file, and no morphology of that name\n  morphologies that ship: dann-",
+                "no/such.yaml: no such file, and no morphology of that name\n  morphologies that ship: apical-basal, ",
             ),
             ("", ".: a folder, but no run folder (that holds run.json and morphology.yaml)\n  give a YAML file"),
             ("x" * 10_000, "x" * 57 + "...: cannot be read: File name too long"),

@@ -44,7 +44,7 @@ CURVES: Mapping[str, tuple[str, ...]] = {
 # Dendrites whose gradient is held at a time, for that of the sources: half a megabyte, what a cache holds. Threads wait
 # for each other after each block, which takes long where others use the processor too: few blocks for several threads.
 AT_A_TIME = 1024
-MOST_BLOCKS = 8
+MOST_BLOCKS = 4
 LARGE = 1e15  # beyond which a parameter of a curve is not taken
 
 

@@ -23,6 +23,8 @@
 #include <dlfcn.h>
 #endif
 
+#define INLINED __attribute__((always_inline))
+#define INLINE inline INLINED  // for what keeps its numbers in registers
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else

@@ -48,7 +48,7 @@ template <class T, int S> inline Vector<T> high(Vector<T> a, Vector<T> b) {
 }
 
 // Sums over the lanes of N vectors; lane i of the result is the sum of vector i (and again in lane i + N, ...).
-template <class T, int N, int S = 1> inline Vector<T> sums(Vector<T>* v) {
+template <class T, int N, int S = 1> INLINE Vector<T> sums(Vector<T>* v) {
     if constexpr (N > 1) {
         UNROLL
         for (int i = 0; i < N / 2; i++) v[i] = low<T, S>(v[2 * i], v[2 * i + 1]) + high<T, S>(v[2 * i], v[2 * i + 1]);
@@ -61,7 +61,7 @@ template <class T, int N, int S = 1> inline Vector<T> sums(Vector<T>* v) {
     }
 }
 
-template <class T> inline T sum(Vector<T> v) { return sums<T, 1>(&v)[0]; }
+template <class T> INLINE T sum(Vector<T> v) { return sums<T, 1>(&v)[0]; }
 
 // Rows to columns, in place: L vectors of L lanes.
 template <class T, int S = 1> inline void transpose(Vector<T>* v) {
@@ -153,7 +153,7 @@ template <class T, class Work> inline void each_tile(const T* values, int64_t ba
 }
 
 // `samples` numbers of a row of a plain array, padded with zeros.
-template <class T, int N> inline void read_row(const T* row, int64_t samples, Vector<T>* into) {
+template <class T, int N> INLINE void read_row(const T* row, int64_t samples, Vector<T>* into) {
     if (samples == N * Simd<T>::L) {
         UNROLL
         for (int v = 0; v < N; v++) into[v] = load(row + v * Simd<T>::L);
@@ -164,7 +164,7 @@ template <class T, int N> inline void read_row(const T* row, int64_t samples, Ve
     }
 }
 
-template <class T, int N> inline void write_row(T* row, int64_t samples, const Vector<T>* from) {
+template <class T, int N> INLINE void write_row(T* row, int64_t samples, const Vector<T>* from) {
     if (samples == N * Simd<T>::L) {
         UNROLL
         for (int v = 0; v < N; v++) store(row + v * Simd<T>::L, from[v]);
@@ -217,7 +217,7 @@ void rows(const uint8_t* from, const int64_t* numbers, int64_t size, T scale, T*
 
 // acc += sum of w x over the edges of a row.
 template <class T, int N>
-inline void gather(const Edges& edges, int32_t row, const T* w, const T* x, Vector<T>* acc) {
+INLINE void gather(const Edges& edges, int32_t row, const T* w, const T* x, Vector<T>* acc) {
     constexpr int64_t width = N * Simd<T>::L;
     const int32_t end = edges.pointers[row + 1];
     for (int32_t j = edges.pointers[row]; j < end; j++) {
@@ -230,7 +230,7 @@ inline void gather(const Edges& edges, int32_t row, const T* w, const T* x, Vect
 
 // The dot products of g and x over this tile for up to G edges, those from j on; the last one fills up the group.
 template <class T, int N, int G>
-inline Vector<T> group_dots(const Edges& edges, int32_t j, int32_t end, const T* x, const Vector<T>* g) {
+INLINE Vector<T> group_dots(const Edges& edges, int32_t j, int32_t end, const T* x, const Vector<T>* g) {
     constexpr int64_t width = N * Simd<T>::L;
     Vector<T> acc[G];
     UNROLL
@@ -245,7 +245,7 @@ inline Vector<T> group_dots(const Edges& edges, int32_t j, int32_t end, const T*
 
 // take(j, count, d): lane i of d is the dot product of g and x over this tile for edge j + i, up to `count` edges.
 template <class T, int N, class Take>
-inline void dots(const Edges& edges, int32_t row, const T* x, const Vector<T>* g, Take take) {
+INLINE void dots(const Edges& edges, int32_t row, const T* x, const Vector<T>* g, Take take) {
     constexpr int L = Simd<T>::L, FEW = L < 8 ? 1 : L / 4;
     const int32_t end = edges.pointers[row + 1];
     int32_t j = edges.pointers[row];
@@ -254,13 +254,13 @@ inline void dots(const Edges& edges, int32_t row, const T* x, const Vector<T>* g
 }
 
 // `count` numbers from memory, the other lanes zero; and back.
-template <class T> inline Vector<T> load_some(const T* at, int count) {
+template <class T> INLINE Vector<T> load_some(const T* at, int count) {
     if (count == Simd<T>::L) return load(at);
     Vector<T> value{};
     std::memcpy(&value, at, count * sizeof(T));
     return value;
 }
-template <class T> inline void store_some(T* at, int count, Vector<T> value) {
+template <class T> INLINE void store_some(T* at, int count, Vector<T> value) {
     if (count == Simd<T>::L) store(at, value);
     else std::memcpy(at, &value, count * sizeof(T));
 }
@@ -268,7 +268,7 @@ template <class T> inline void store_some(T* at, int count, Vector<T> value) {
 // Calls work(row) for the rows from `begin` to `end`, while what lies ahead in `streams`, numbers in the order of the
 // edges, is fetched: a pass over many edges is bound by how soon they come.
 template <class T, class Work, class... Stream>
-inline void each_row(const Edges& edges, int64_t begin, int64_t end, Work work, const Stream*... streams) {
+INLINE void each_row(const Edges& edges, int64_t begin, int64_t end, Work work, const Stream*... streams) {
     for (int64_t row = begin; row < end; row++) {
         const int32_t ahead = edges.pointers[std::min(row + AHEAD, end - 1)];
         __builtin_prefetch(edges.columns + ahead);
@@ -284,7 +284,7 @@ template <class T>
 void product(const Edges& edges, int64_t batch, const T* w, const T* x, T* u, int64_t begin, int64_t end) {
     each_tile(x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
         constexpr int N = decltype(n)::value;
-        const auto one = [&](int32_t row) {
+        const auto one = [&](int32_t row) INLINED {
             Vector<T> acc[N] = {};
             gather<T, N>(edges, row, w, from, acc);
             write_row<T, N>(u + row * batch + t.first, t.samples, acc);
@@ -298,7 +298,7 @@ template <class T>
 void edge_dots(const Edges& edges, int64_t batch, const T* g, const T* x, T* d, int64_t begin, int64_t end) {
     each_tile(x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
         constexpr int N = decltype(n)::value;
-        const auto one = [&](int32_t row) {
+        const auto one = [&](int32_t row) INLINED {
             Vector<T> of_row[N];
             read_row<T, N>(g + row * batch + t.first, t.samples, of_row);
             dots<T, N>(edges, row, from, of_row, [&](int32_t j, int count, Vector<T> found) {
@@ -322,7 +322,7 @@ inline void cable_sums(const Edges& edges, const Branch<T>& branch, int64_t batc
         constexpr int N = decltype(n)::value;
         Vector<T> sum[N] = {};
         int64_t parent = begin / branch.children, last = begin + branch.children - 1;  // its last dendrite
-        const auto one = [&](int32_t row) {
+        const auto one = [&](int32_t row) INLINED {
             Vector<T> u[N];
             UNROLL
             for (int v = 0; v < N; v++) u[v] = all(branch.bias ? branch.bias[row] : T(0));
@@ -374,7 +374,7 @@ void branch_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
     const T slope = branch.parameters[0];
     each_tile(x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
         constexpr int N = decltype(n)::value;
-        const auto one = [&](int32_t row) {
+        const auto one = [&](int32_t row) INLINED {
             Vector<T> slopes[N], over_batch{};
             read_row<T, N>(g + branch.parent(row) * batch + t.first, t.samples, slopes);
             const Bits* of_row = bits + row * row_bits + t.first / L;
@@ -386,7 +386,7 @@ void branch_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
             }
             const T cable = branch.cables[row], of_bias = sum<T>(over_batch);
             Vector<T> by_weight{};
-            dots<T, N>(edges, row, from, slopes, [&](int32_t j, int count, Vector<T> found) {
+            dots<T, N>(edges, row, from, slopes, [&](int32_t j, int count, Vector<T> found) INLINED {
                 const Vector<T> of_weights = all(cable) * found;
                 T* into = gradients.weights + j;
                 store_some(into, count, t.first ? load_some(into, count) + of_weights : of_weights);
@@ -429,7 +429,7 @@ void branch_sources(const Edges& edges, const Branch<T>& branch, int64_t batch, 
 // --- where f has a curve
 //
 // Nothing of a dendrite is kept: on the way back u is gathered once more, which takes no longer than to store and read
-// it. The gradient of x takes that of u of some dendrites after the other, as many as a cache holds.
+// it. The gradient of x is made from that of u, of some of the dendrites at a time.
 
 template <class T>
 void curved_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, const T* x, T* total, int64_t begin,
@@ -449,7 +449,7 @@ void curved_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
     const Curve<T> f = curve<T>(branch.curve);
     one_tile(number, x, batch, edges.sources, [&](auto n, const Tile& t, const T* from) {
         constexpr int N = decltype(n)::value;
-        const auto one = [&](int32_t row) {
+        const auto one = [&](int32_t row) INLINED {
             Vector<T> y[N], slopes[N], of_parent[N], over_batch{}, of_y{};
             UNROLL
             for (int v = 0; v < N; v++) y[v] = all(branch.bias ? branch.bias[row] : T(0));
@@ -472,7 +472,7 @@ void curved_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
                 UNROLL
                 for (int v = 0; v < N; v++) store(of_u + ((row - first) * N + v) * L, all(cable) * slopes[v]);
             }
-            dots<T, N>(edges, row, from, slopes, [&](int32_t j, int count, Vector<T> found) {
+            dots<T, N>(edges, row, from, slopes, [&](int32_t j, int count, Vector<T> found) INLINED {
                 const Vector<T> of_weights = all(cable) * found;
                 T* into = gradients.weights + j;
                 store_some(into, count, t.first ? load_some(into, count) + of_weights : of_weights);
@@ -484,8 +484,8 @@ void curved_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
     });
 }
 
-// Gradient of x, (sources, batch), from one tile of that of u, in which are the dendrites from `first` to `last`; that of
-// the dendrites before them is there already. `edges` are sorted by source and then by dendrite; next[source] is the
+// Gradient of x, (sources, batch), from one tile of that of u with the dendrites from `first` to `last`; what comes from
+// those before them is there already. `edges` are sorted by source and then by dendrite; next[source] is the
 // first of its edges that is yet to come.
 template <class T>
 void curved_sources(const Edges& edges, const T* w, int64_t batch, int64_t number, const T* of_u, int64_t first,

@@ -133,8 +133,10 @@ def _in_one_pass(
         return "; ".join(reasons)
     if group.dropout:
         return "dropout acts on it"
-    if group.integration != "sum" or group.normalisation != "none":
-        return f"it takes the {group.integration} of its synapses" if group.integration != "sum" else "it is normalised"
+    if group.integration != "sum":
+        return f"it takes the {group.integration} of its synapses"
+    if group.normalisation != "none":
+        return "it is normalised"
     if synapses.sign == SHUNTING:
         return "its synapses shunt"
     if cables.nonlinear:

@@ -1,10 +1,10 @@
 // Transfer functions in vectors, each with its slope: those of dendrograph/nonlinearities.py that have a curve.
 //
-// The exponential is a polynomial after its range is reduced, and every other function follows from it. All exponents
-// here are at most 0, so nothing overflows. Infinite and missing numbers give what PyTorch's operations give.
+// The exponential is a polynomial after its range is reduced, and every other function follows from it. No exponent here
+// overflows. Infinite and missing numbers give what PyTorch's operations give.
 
 // Polynomials, fitted so that the greatest relative error of what they are part of is least:
-//   EXPM1   exp(r) - 1 = r + r^2 P(r), |r| <= ln 2 / 2                         float 2e-10, double 3e-19
+//   EXPM1   exp(r) - 1 = r + r^2 P(r), |r| <= ln 2 / 2                         float 1e-8, double 3e-19
 //   LOG1P   log(1 + e) = 2 s + 2 s^3 P(s^2), s = e / (2 + e), 0 <= e <= 1      float 4e-9, double 1e-18
 //   TAIL    1 - Phi(a) = exp(-a^2 / 2) P((a - 4) / (a + 4)), 0 <= a <= FAR     float 3e-9, double 3e-17
 template <class T> struct Numbers;
@@ -15,8 +15,7 @@ template <> struct Numbers<float> {
     static constexpr float LEAST = -87.0f;       // below it exp is taken as 0: no subnormal numbers
     static constexpr float ROUND = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, in the lowest bits
     static constexpr float LOG2_E = 1.44269504f, LN_2_HIGH = 0.693359375f, LN_2_LOW = -2.12194440e-4f;
-    static constexpr float EXPM1[] = {0.5f,           0.166666657f,   0.0416663587f,
-                                      0.00833338685f, 0.00139407266f, 0.000198473383f};
+    static constexpr float EXPM1[] = {0.49999997f, 0.166665435f, 0.0416672006f, 0.008366514f, 0.00138825225f};
     static constexpr float LOG1P[] = {0.333332092f, 0.200107649f, 0.140008867f, 0.140060604f};
     static constexpr float FAR = 13.2f;
     static constexpr float TAIL[] = {0.094410643f,     -0.170397729f,   0.124379225f,   -0.0717072636f,
@@ -83,6 +82,36 @@ template <class T> inline Vector<T> size_of(Vector<T> u) {
     return (Vector<T>)((Whole)u & (typename Numbers<T>::Bits(-1) >> 1));  // all but the sign
 }
 
+// The greater and the lesser of a limit and a value; a value that is no number stays so.
+template <class T> inline Vector<T> at_least(T limit, Vector<T> u) {
+#if BYTES == 64
+    if constexpr (sizeof(T) == 4) return (Vector<T>)_mm512_max_ps((__m512)all(limit), (__m512)u);
+    else return (Vector<T>)_mm512_max_pd((__m512d)all(limit), (__m512d)u);
+#else
+    return where_greater<T>(all(limit), u, all(limit), u);
+#endif
+}
+template <class T> inline Vector<T> at_most(T limit, Vector<T> u) {
+#if BYTES == 64
+    if constexpr (sizeof(T) == 4) return (Vector<T>)_mm512_min_ps((__m512)all(limit), (__m512)u);
+    else return (Vector<T>)_mm512_min_pd((__m512d)all(limit), (__m512d)u);
+#else
+    return where_greater<T>(u, all(limit), all(limit), u);
+#endif
+}
+
+// 1 / d for 1 <= d <= 2^126. A division of vectors takes as long as the polynomial of the exponential; here a first guess
+// of 14 bits is made twice as good.
+template <class T> inline Vector<T> reciprocal(Vector<T> d) {
+#if BYTES == 64
+    if constexpr (sizeof(T) == 4) {
+        const Vector<T> guess = (Vector<T>)_mm512_rcp14_ps((__m512)d);
+        return guess + guess * (all(T(1)) - d * guess);
+    }
+#endif
+    return all(T(1)) / d;
+}
+
 // c[0] + c[1] x + ...
 template <class T, int N> inline Vector<T> polynomial(const T (&c)[N], Vector<T> x) {
     Vector<T> y = all(c[N - 1]);
@@ -95,17 +124,22 @@ template <class T> struct Exponential {
     Vector<T> exp, expm1;
 };
 
-// Of x <= 0: exp(x) = 2^k exp(r), where k is the whole number nearest to x / ln 2.
-template <class T> inline Exponential<T> exponential(Vector<T> x) {
+// Of LEAST <= x <= -LEAST: exp(x) = 2^k exp(r), where k is the whole number nearest to x / ln 2.
+template <class T> inline Exponential<T> within_range(Vector<T> x) {
     typedef Numbers<T> C;
     typedef typename C::Bits Whole __attribute__((vector_size(BYTES)));
-    const Vector<T> least = all(C::LEAST), bounded = where_greater<T>(least, x, least, x);
-    const Vector<T> shifted = bounded * all(C::LOG2_E) + all(C::ROUND), k = shifted - all(C::ROUND);
-    const Vector<T> r = (bounded - k * all(C::LN_2_HIGH)) - k * all(C::LN_2_LOW);
+    const Vector<T> shifted = x * all(C::LOG2_E) + all(C::ROUND), k = shifted - all(C::ROUND);
+    const Vector<T> r = (x - k * all(C::LN_2_HIGH)) - k * all(C::LN_2_LOW);
     const Vector<T> p = r + r * r * polynomial(C::EXPM1, r);
-    const Whole power = ((Whole)shifted + typename C::Bits(C::BIAS)) << C::MANTISSA;  // the bits of 2^k
-    const Vector<T> scale = where_greater<T>(least, x, Vector<T>{}, (Vector<T>)power);
+    const Vector<T> scale = (Vector<T>)(((Whole)shifted + typename C::Bits(C::BIAS)) << C::MANTISSA);  // 2^k
     return {scale * p + scale, scale * p + (scale - all(T(1)))};
+}
+
+// Of x <= 0.
+template <class T> inline Exponential<T> exponential(Vector<T> x) {
+    const Vector<T> least = all(Numbers<T>::LEAST);
+    const Exponential<T> e = within_range<T>(at_least(Numbers<T>::LEAST, x));
+    return {where_greater<T>(least, x, Vector<T>{}, e.exp), e.expm1};
 }
 
 // log(1 + e) for 0 <= e <= 1.
@@ -121,10 +155,11 @@ template <class T> struct Point {
     Vector<T> value, slope;
 };
 
-// Of 1 / (1 + exp(-v)). Both halves from exp(-|v|), so that the slope is exact far out on either side.
+// Of 1 / (1 + e), e = exp(-v): its slope e / (1 + e)^2 is exact far out on either side.
 template <class T> inline Point<T> logistic(Vector<T> v) {
-    const Vector<T> e = exponential<T>(-size_of<T>(v)).exp, q = all(T(1)) / (all(T(1)) + e);
-    return {where_greater<T>(Vector<T>{}, v, e * q, q), e * q * q};
+    const T least = Numbers<T>::LEAST;
+    const Vector<T> e = within_range<T>(at_most(-least, at_least(least, -v))).exp, q = reciprocal<T>(all(T(1)) + e);
+    return {q, (e * q) * q};
 }
 
 // alpha
@@ -148,13 +183,13 @@ template <class T> inline Point<T> sigmoid(const T*, Vector<T> u) { return logis
 // With m = exp(-2|u|) - 1: tanh |u| = -m / (2 + m), exact near 0.
 template <class T> inline Point<T> hyperbolic_tangent(const T*, Vector<T> u) {
     const Exponential<T> e = exponential<T>(size_of<T>(u) * all(T(-2)));
-    const Vector<T> q = all(T(1)) / (all(T(2)) + e.expm1), value = e.expm1 * q;
+    const Vector<T> q = reciprocal<T>(all(T(2)) + e.expm1), value = e.expm1 * q;
     return {where_greater<T>(u, Vector<T>{}, -value, value), all(T(4)) * e.exp * q * q};
 }
 
 // Above 20 it is u itself, as in PyTorch.
 template <class T> inline Point<T> softplus(const T*, Vector<T> u) {
-    const Vector<T> e = exponential<T>(-size_of<T>(u)).exp, q = all(T(1)) / (all(T(1)) + e), linear = all(T(20));
+    const Vector<T> e = exponential<T>(-size_of<T>(u)).exp, q = reciprocal<T>(all(T(1)) + e), linear = all(T(20));
     return {where_greater<T>(u, linear, u, above_zero<T>(u) + log1p_of<T>(e)),
             where_greater<T>(u, linear, all(T(1)), where_greater<T>(Vector<T>{}, u, e * q, q))};
 }

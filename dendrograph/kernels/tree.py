@@ -36,4 +36,6 @@ def prepare(projection: Projection) -> tuple[Tensor, ...]:
 def apply(weight: Tensor, x: Tensor, targets: int, *index: Tensor) -> Tensor:
     """u[t] = sum of w[t, i] x[t, i] over the n children i of t."""
     children = x.shape[0] // targets
+    if children == 1:  # a batched product of single numbers takes several times as long
+        return weight.unsqueeze(1) * x
     return torch.bmm(weight.view(targets, 1, children), x.reshape(targets, children, x.shape[1])).squeeze(1)

@@ -53,7 +53,7 @@ def _try(function: Added, nonlinearity: Nonlinearity) -> None:
         before, given = u.detach().clone(), u * 1  # not a leaf, which PyTorch itself would protect
         try:
             y: Any = function(given, **values)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise refusal(f"fails on u of shape {tuple(u.shape)}", told_of(error, function)) from error
         if not isinstance(y, torch.Tensor):
             raise refusal(f"gives {clip(repr(y))}", "it gives a tensor of u's shape")
@@ -125,7 +125,7 @@ def draw(field: OwnField, request: Request) -> Indices:
 def _drawn(field: OwnField, request: Request, named: str) -> Any:
     try:
         return np.asarray(field.draw(request)).copy()  # the function may give one array again and again
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise WiringError(
             f"{named} fails when it is asked for {request.count} of {request.sources} sources for each of "
             f"{request.compartments} compartments\n  {told_of(error, field.draw)}"

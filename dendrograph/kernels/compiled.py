@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from dendrograph.graph import Projection
 from dendrograph.kernels import fused
@@ -59,8 +60,9 @@ def apply(weight: Tensor, x: Tensor, targets: int, *index: Edges) -> Tensor:
 
 
 def can_run(weight: Tensor) -> bool:
-    """Whether addresses may be taken: not while PyTorch traces the program to compile it."""
-    return weight.dtype in (*DTYPES, *NARROW) and not torch.compiler.is_compiling()
+    """Whether addresses may be taken: not while PyTorch traces the program, or stands between it and its operations."""
+    watched = torch.compiler.is_compiling() or torch.jit.is_tracing() or is_in_torch_dispatch_mode()
+    return weight.dtype in (*DTYPES, *NARROW) and not watched
 
 
 def tiles(x: Tensor) -> Tensor:

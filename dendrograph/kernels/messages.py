@@ -60,7 +60,7 @@ def greatest(messages: Tensor, target: Tensor, targets: int, scatter_max: Scatte
     """(edges, batch) -> (targets, batch). Found without gradients; these then pass through the one that was found."""
     edges, batch = messages.shape
     with torch.no_grad():
-        if scatter_max is not None and edges:
+        if scatter_max is not None and edges and not torch.compiler.is_compiling():  # it cannot be traced
             _, found = scatter_max(messages.contiguous(), target, dim=0, dim_size=targets)
         else:
             places = target.unsqueeze(1).expand(edges, batch)

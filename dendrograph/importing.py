@@ -193,7 +193,7 @@ def morphology_text(reconstruction: Reconstruction, parts: Sequence[Part], name:
         *(["#", "# What the reconstruction says of itself:"] if header else []),
         *(f"#   {line}" for line in header[:MOST_HEADER]),
         *([f"#   ({len(header) - MOST_HEADER:,} more lines)"] if len(header) > MOST_HEADER else []),
-        f"name: {name}",
+        f"name: {_quoted(name)}",
         f"about: {json.dumps(about, ensure_ascii=False)}",
         "",
         f"# The knobs: somata of the layer{'' if per_um else ', synapses of each dendrite'}.",
@@ -206,15 +206,20 @@ def morphology_text(reconstruction: Reconstruction, parts: Sequence[Part], name:
         f"  synapses: {{from: previous, field: {chosen.field}}}",
         "",
         "neurons:",
-        f"  {name}: # the soma: {reconstruction.soma}",
+        f"  {_quoted(name)}: # the soma: {reconstruction.soma}",
         *([f"    nonlinearity: {at_soma}"] if (at_soma := chosen.nonlinearities.get(SOMA, USUAL)) != USUAL else []),
         *_dendrites(parts, chosen, "    "),
         "",
         "layers:",
-        f"  - {{name: hidden, neuron: {name}, count: $somata}}",
+        f"  - {{name: hidden, neuron: {_quoted(name)}, count: $somata}}",
         "",
     ]
     return "\n".join(lines)
+
+
+def _quoted(name: str) -> str:
+    """A name that YAML does not take for something else."""
+    return json.dumps(name) if name.lower() in ("null", "true", "false") else name
 
 
 def _dendrites(parts: Sequence[Part], chosen: Choices, indent: str, copies: int = 1) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -215,7 +216,7 @@ class DendriticNetwork(nn.Module):
         for number, projection in enumerate(graph.projections):
             weights = initial_weights(projection, graph.seed if seed is None else seed, number)
             self.weights[projection.name] = nn.Parameter(
-                torch.from_numpy(weights).to(torch.float32), requires_grad=projection.trainable
+                torch.from_numpy(weights).to(torch.get_default_dtype()), requires_grad=projection.trainable
             )
         self.excitability = nn.ParameterDict()
         for group in graph.groups:
@@ -254,6 +255,21 @@ class DendriticNetwork(nn.Module):
 
         self._steps = steps({**links, **passes}, inside)
         self._every_group = steps(links, ()) if passes else self._steps
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what `_bind` makes: kernels are modules, and addresses hold for one process."""
+        made = ("plan", "_steps", "_every_group")
+        return {key: value for key, value in self.__dict__.items() if key not in made}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._bind(next(self.parameters()).device)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DendriticNetwork:
+        """With parameters of its own; the wiring, which nothing changes, is shared."""
+        memo[id(self)] = copied = self.__class__.__new__(self.__class__)
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
 
     def _pass(self, one: Pass, links: Mapping[str, _Link]) -> _Pass:
         group = self.graph.by_name[one.group]

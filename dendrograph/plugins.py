@@ -247,6 +247,6 @@ def _import_file(name: str, file: str) -> ModuleType:
 def _digest(module: ModuleType) -> str:
     """The SHA-256 of a module's source; empty where it has none."""
     try:
-        return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
+        return hashlib.sha256(Path(str(getattr(module, "__file__", None))).read_bytes()).hexdigest()
     except OSError:
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import pickle
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import make_fx
 from trees import BUILT, KERNELS
 
 from dendrograph import Compartment, DendriticLayer, DendrographError, Nonlinearity, Synapses, load
@@ -438,3 +440,33 @@ def test_arguments_that_cannot_be_meant(arguments: dict[str, Any], message: str)
     with pytest.raises(DendrographError) as error:
         DendriticLayer(**{"in_features": 64, "out_features": 10, **arguments})
     assert str(error.value).startswith(message), str(error.value)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",
+    "ignore:<class 'torch.autograd.function.Function'>:DeprecationWarning",
+    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning",
+)
+@pytest.mark.parametrize("integration", ["sum", "mean", "max", "min", "product"])
+def test_what_traces_sees_the_operations(integration: str) -> None:
+    layer = DendriticLayer(12, 5, neuron={"integration": integration, "synapses": {"count": 3}})
+    x = torch.randn(2, 12)
+    torch.compiler.reset()
+    torch.testing.assert_close(torch.compile(layer, backend="eager")(x), layer(x))
+    torch.testing.assert_close(make_fx(layer)(torch.ones(2, 12))(x), layer(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_it_comes_back_from_a_pickle(dtype: torch.dtype) -> None:
+    layer, x = DendriticLayer(12, 5, synapses=4).to(dtype), torch.randn(3, 12, dtype=dtype)
+    assert torch.equal(pickle.loads(pickle.dumps(layer))(x), layer(x))
+
+
+def test_the_default_type_is_taken() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        layer = DendriticLayer(12, 5, synapses=4)
+        assert {parameter.dtype for parameter in layer.parameters()} == {torch.float64}
+        assert layer(torch.randn(2, 12)).dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)

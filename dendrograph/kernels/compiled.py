@@ -61,8 +61,8 @@ def apply(weight: Tensor, x: Tensor, targets: int, *index: Edges) -> Tensor:
 
 def can_run(weight: Tensor) -> bool:
     """Whether addresses may be taken: not while PyTorch traces the program, or stands between it and its operations."""
-    watched = torch.compiler.is_compiling() or torch.jit.is_tracing() or is_in_torch_dispatch_mode()
-    return weight.dtype in (*DTYPES, *NARROW) and not watched
+    tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]
+    return weight.dtype in (*DTYPES, *NARROW) and not tracing and not is_in_torch_dispatch_mode()
 
 
 def tiles(x: Tensor) -> Tensor:

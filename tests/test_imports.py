@@ -21,6 +21,7 @@ ORDER = (
     *("declared", "transfer", "cable", "synapses", "neuron", "layers"),
     *("morphology", "tree", "memory", "wiring", "trial", "graph", "verify", "compiler"),
     *(
+        "kernels.tracing",
         "kernels.edges",
         "kernels.product",
         "kernels.messages",

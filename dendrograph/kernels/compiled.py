@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from dendrograph.graph import Projection
 from dendrograph.kernels import fused
 from dendrograph.kernels.edges import Edges
 from dendrograph.kernels.product import Primitives, like, product
+from dendrograph.kernels.tracing import traced
 
 try:
     native: Any = import_module("dendrograph.kernels._native")
@@ -60,9 +60,8 @@ def apply(weight: Tensor, x: Tensor, targets: int, *index: Edges) -> Tensor:
 
 
 def can_run(weight: Tensor) -> bool:
-    """Whether addresses may be taken: not while PyTorch traces the program, or stands between it and its operations."""
-    tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]
-    return weight.dtype in (*DTYPES, *NARROW) and not tracing and not is_in_torch_dispatch_mode()
+    """Whether addresses may be taken: not where PyTorch must see each operation."""
+    return weight.dtype in (*DTYPES, *NARROW) and not traced()
 
 
 def tiles(x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from dendrograph.graph import Projection
+from dendrograph.kernels.tracing import traced
 from dendrograph.nonlinearities import Function, bind
 
 Scatter = Callable[..., Any]  # torch-scatter's functions
@@ -60,7 +61,7 @@ def greatest(messages: Tensor, target: Tensor, targets: int, scatter_max: Scatte
     """(edges, batch) -> (targets, batch). Found without gradients; these then pass through the one that was found."""
     edges, batch = messages.shape
     with torch.no_grad():
-        if scatter_max is not None and edges and not torch.compiler.is_compiling():  # it cannot be traced
+        if scatter_max is not None and edges and not traced():
             _, found = scatter_max(messages.contiguous(), target, dim=0, dim_size=targets)
         else:
             places = target.unsqueeze(1).expand(edges, batch)

@@ -68,6 +68,14 @@ def gather(built: object, key: str, *kinds: type) -> None:
     object.__setattr__(built, key, values)
 
 
+def told(**values: tuple[Any, Any]) -> dict[str, Any]:
+    """Of the keys of a mapping, each with its value and its default, those that are not at their default.
+
+    A value of another type is told too, so that whoever reads the mapping finds what a constructor let pass.
+    """
+    return {key: value for key, (value, usual) in values.items() if type(value) is not type(usual) or value != usual}
+
+
 class Declared:
     """A mapping of the file together with the file's defaults for it: the most local setting wins."""
 
@@ -97,7 +105,7 @@ class Init:
     """How weights start: `glorot`, `glorot_dense`, `he`, or `constant` with its value."""
 
     name: str = "glorot"
-    value: float = 0.0
+    value: float | None = None
 
     @classmethod
     def read(cls, cursor: Cursor) -> Init:
@@ -116,20 +124,20 @@ class Init:
         if name == "constant":
             required["value"] = "write {name: constant, value: 0.1}"
         cursor.keys(("name", "value"), required)
-        value = value_at.number() if value_at else 0.0
+        value = value_at.number() if value_at else None
         if value_at and name not in ("constant", PLACEHOLDER):
             cursor.fault(f"init '{name}' takes no value", "leave it out, or write name: constant", "value", key=True)
-        return cls(name or "glorot", value if name == "constant" else 0.0)
+        return cls(name or "glorot", value if name == "constant" else None)
 
     def contradicts(self, sign: str, whose: str = "weights") -> tuple[str, str] | None:
         """Problem and remedy where weights of a sign cannot start so; `whose` names them.
 
         What is trained of a signed weight is its size, |theta|: a weight that is 0 would never move.
         """
-        if sign == FREE or self.name != "constant" or self.value > 0:
+        if sign == FREE or self.value is None or self.value > 0:
             return None
         return f"{whose} are {sign}, but start at {self.value:g}", "give their size, greater than 0: the sign is kept"
 
     def to_dict(self) -> Any:
         """What `read` takes."""
-        return {"name": self.name, "value": self.value} if self.name == "constant" else self.name
+        return self.name if self.value is None else {"name": self.name, "value": self.value}

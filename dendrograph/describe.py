@@ -90,7 +90,7 @@ def _integration(group: Group) -> str:
 def _weights(projection: Projection) -> str:
     """How they start, and what else is said of them."""
     init = projection.init
-    said = [f"{init.name} {init.value:.3g}" if init.name == "constant" else init.name]
+    said = [init.name if init.value is None else f"{init.name} {init.value:.3g}"]
     said += [projection.sign] if projection.sign != FREE else []
     said += [f"x {projection.factor:.3g}"] if projection.factor != 1 else []
     said += [projection.nonlinearity.shown] if projection.nonlinearity else []

@@ -31,7 +31,7 @@ def initial_weights(projection: Projection, seed: int, number: int) -> NDArray[n
         number: the projection's place in the graph, so that each has a stream of its own.
     """
     init = projection.init
-    if init.name == "constant":
+    if init.value is not None:
         return np.full(projection.edges, init.value, dtype=np.float32)
     rng = stream(seed, _WEIGHTS, number)
     weights = np.empty(projection.edges, dtype=np.float32)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING, Where, gather, where
+from dendrograph.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING, Where, gather, told, where
 from dendrograph.errors import Fault, did_you_mean
 from dendrograph.neuron import Compartment
 from dendrograph.synapses import PREVIOUS, Synapses
@@ -65,9 +65,8 @@ class Layer:
 
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
-        repeat = {"repeat": self.repeat} if self.repeat > 1 else {}
-        sign = {"sign": self.sign} if self.sign != FREE else {}
-        return {"name": self.name, "neuron": self.neuron, "count": self.count, **repeat, **sign}
+        rest = told(repeat=(self.repeat, 1), sign=(self.sign, FREE))
+        return {"name": self.name, "neuron": self.neuron, "count": self.count, **rest}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from dendrograph.cable import Cable
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import Declared, Init, Where, gather, hold, where
+from dendrograph.declared import Declared, Init, Where, gather, hold, told, where
 from dendrograph.synapses import PREVIOUS, Synapses
 from dendrograph.transfer import Nonlinearity
 
@@ -114,12 +114,15 @@ class Compartment:
         """The mapping that `read` takes."""
         return {
             "name": self.name,
-            **({} if soma else {"count": self.count, "cable": self.cable.to_dict()}),
+            **({} if soma and self.count == 1 else {"count": self.count}),
+            **({} if soma and self.cable == Cable() else {"cable": self.cable.to_dict()}),
             "nonlinearity": self.nonlinearity.to_dict(),
-            **({"integration": self.integration} if self.integration != "sum" else {}),
-            **({} if self.bias else {"bias": False}),
-            **({"dropout": self.dropout} if self.dropout else {}),
-            **({"normalisation": self.normalisation} if self.normalisation != "none" else {}),
+            **told(
+                integration=(self.integration, "sum"),
+                bias=(self.bias, True),
+                dropout=(self.dropout, 0.0),
+                normalisation=(self.normalisation, "none"),
+            ),
             **({"synapses": [synapses.to_dict() for synapses in self.synapses]} if self.synapses else {}),
             **({"dendrites": [dendrite.to_dict(soma=False) for dendrite in self.dendrites]} if self.dendrites else {}),
         }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import FREE, SHUNTING, SIGNS, Declared, Init, Where, gather, hold, where
+from dendrograph.declared import FREE, SHUNTING, SIGNS, Declared, Init, Where, gather, hold, told, where
 from dendrograph.fields import known as known_fields
 from dendrograph.transfer import Nonlinearity
 
@@ -114,13 +114,11 @@ class Synapses:
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
         return {
-            **({} if self.field == "all" else {"count": self.count}),
+            **({} if self.field == self.count == "all" else {"count": self.count}),
             "from": self.sources[0] if len(self.sources) == 1 else list(self.sources),
             "field": self.field,
             "init": self.init.to_dict(),
-            **({"replace": True} if self.replace else {}),
-            **({"group": self.group} if self.group > 1 else {}),
-            **({"sign": self.sign} if self.sign != FREE else {}),
+            **told(replace=(self.replace, False), group=(self.group, 1), sign=(self.sign, FREE)),
             **({"nonlinearity": self.nonlinearity.to_dict()} if self.nonlinearity else {}),
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -1117,3 +1118,24 @@ def test_a_repeated_layer_may_name_what_its_first_copy_draws_from() -> None:
     neurons, layers = "{a: {synapses: {count: 4, from: image}}}", "[{name: v, neuron: a, count: 8, repeat: 3}]"
     text = f"{{name: mine, neurons: {neurons}, layers: {layers}}}"
     assert [copy.scope["image"] for copy in read(text).copies()] == ["image", "v1", "v2"]
+
+
+@pytest.mark.parametrize(
+    ("soma", "layer", "message"),
+    [
+        ({"synapses": Synapses(3, init=Init("constant"))}, {}, "init 'constant' needs a value"),
+        ({"synapses": Synapses(3, init=Init("he", 0.5))}, {}, "init 'he' takes no value"),
+        ({"synapses": Synapses(3, field="all")}, {}, "field 'all' takes no count"),
+        ({"synapses": Synapses(3, replace="no")}, {}, "expected true or false, found 'no'"),
+        ({"synapses": Synapses(3, field="global", group="4")}, {}, "expected a whole number of at least 1, found '4'"),
+        ({"synapses": Synapses(3), "bias": None}, {}, "expected true or false, found nothing"),
+        ({"synapses": Synapses(3), "dropout": ""}, {}, "expected a number of at least 0 and less than 1, found ''"),
+        ({"synapses": Synapses(3), "count": 3}, {}, "unknown key 'count'"),
+        ({"synapses": Synapses(3), "cable": Cable(trainable=False)}, {}, "unknown key 'cable'"),
+        ({"synapses": Synapses(3)}, {"repeat": 0}, "expected a whole number of at least 1, found 0"),
+    ],
+)
+def test_what_constructors_let_pass_is_found(soma: dict[str, Any], layer: dict[str, Any], message: str) -> None:
+    built = Morphology("m", {"n": Compartment(**soma)}, (Layer("L", "n", 2, **layer),))
+    with pytest.raises(MorphologyError, match=re.escape(message)):
+        built.checked()

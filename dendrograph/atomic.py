@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from dendrograph.errors import RunError
+from dendrograph.errors import DendrographError, RunError
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -31,6 +31,18 @@ def write(path: Path, content: bytes | str) -> None:
         raise RunError(
             f"{path}: cannot be written: {error.strerror or error}\n  is the folder writable, is the disk full?"
         ) from None
+
+
+def refuse(path: Path, force: bool, such_as: str) -> None:
+    """Refuse to make a file where a folder is, or, unless it is meant so, where one is already.
+
+    Raises:
+        DendrographError: naming the path and what to do.
+    """
+    if path.is_dir():
+        raise DendrographError(f"{path}: is a folder\n  give the file to make, such as --out {such_as}")
+    if not force and (path.exists() or path.is_symlink()):
+        raise DendrographError(f"{path}: is there already\n  replace it by --force, or give another --out")
 
 
 def make_folder(folder: Path, files: Mapping[str, str]) -> None:

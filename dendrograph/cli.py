@@ -413,6 +413,41 @@ def import_command(
         print(line)
 
 
+@app.command("new")
+def new_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the morphology.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="The file to make.", show_default="NAME.yaml")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+) -> None:
+    """Write a commented morphology to start from."""
+    from dendrograph.starter import new
+
+    file = new(name, out, force)
+    print(f"{file}: a neuron with two kinds of dendrites; what may stand in it is told beside it")
+    print(f"next: dendrograph check {file}")
+
+
+@app.command("schema")
+def schema_command(
+    out: Annotated[Path | None, typer.Option(help="The file to make.", show_default="printed")] = None,
+    plugins: Plugins = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+) -> None:
+    """The JSON Schema of morphology files, by which editors complete and check them."""
+    import json
+
+    from dendrograph import atomic
+    from dendrograph.schema import schema
+
+    text = json.dumps(schema(plugins or ()), indent=2, ensure_ascii=False) + "\n"
+    if out is None:
+        print(text, end="")
+        return
+    atomic.refuse(out, force, "dendrograph.schema.json")
+    atomic.write(out, text)
+    print(f"{out}: name it in the first line of a file: # yaml-language-server: $schema={out}")
+
+
 @app.command("list")
 def list_command() -> None:
     """The morphologies that ship with dendrograph."""

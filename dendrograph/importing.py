@@ -150,12 +150,9 @@ def import_swc(
     chosen.check()
     name = chosen.name or _name(Path(path))
     target = Path(out) if out is not None else Path(f"{name}.yaml")
-    if target.is_dir():
-        raise DendrographError(f"{target}: is a folder\n  give the file to make, such as --out {name}.yaml")
     if target.exists() and Path(path).exists() and target.samefile(path):
         raise DendrographError(f"{target}: is the reconstruction itself\n  give another --out")
-    if not force and (target.exists() or target.is_symlink()):
-        raise DendrographError(f"{target}: is there already\n  replace it by --force, or give another --out")
+    atomic.refuse(target, force, f"{name}.yaml")
     reconstruction = read(Path(path), chosen.scale, chosen.join_trees)
     parts = reduced(reconstruction, chosen.reduce, chosen.bin_um or BIN_UM, chosen.orders)
     text = morphology_text(reconstruction, parts, name, chosen)

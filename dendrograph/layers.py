@@ -77,6 +77,8 @@ class Stack:
     layers: tuple[Layer, ...]
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
+    KEYS = ("repeat", "layers")
+
     def __post_init__(self) -> None:
         gather(self, "layers", Layer)
 
@@ -85,9 +87,7 @@ class Stack:
         """A mapping of `repeat` and `layers`."""
         own = "an entry with 'layers' is a stack: this key belongs to each of its layers"
         hints = dict.fromkeys(("name", "neuron", "count", "sign"), own)
-        cursor.keys(
-            ("repeat", "layers"), {"repeat": "how many times its layers stand one after the other"}, hints=hints
-        )
+        cursor.keys(cls.KEYS, {"repeat": "how many times its layers stand one after the other"}, hints=hints)
         repeat_at, layers_at = cursor.child("repeat"), cursor.child("layers")
         layers = []
         for index, entry in enumerate(

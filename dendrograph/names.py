@@ -6,7 +6,9 @@ import re
 
 NAME_RULE = "a name is a letter, then letters, digits, '-' and '_', 64 characters at most"
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"  # as a JSON Schema has it
+
+_NAME = re.compile(NAME_PATTERN.strip("^$") + r"\Z")
 
 
 def is_name(text: object) -> bool:

@@ -36,6 +36,7 @@ ORDER = (
     *("run", "record", "flat"),
     *("training", "experiment", "single", "sites", "stimulation", "analyse"),
     *("samples", "swc", "reduction", "importing"),
+    *("schema", "starter"),
     *("draw", "draw.stimulation", "describe", "cli", "__main__"),
 )
 

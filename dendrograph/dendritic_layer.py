@@ -189,20 +189,21 @@ def _plain(nonlinearity: Activity) -> Any:
 
 def _morphology(neuron: Compartment | Mapping[str, Any], features: int, neurons: int) -> Morphology:
     """One layer of neurons that draw from one stream, checked."""
-    stream = FEATURES
+    stream, layer = FEATURES, "layer"
     if isinstance(neuron, Compartment):
         named = sources(neuron) - {PREVIOUS}
         if len(named) > 1:
             problem = f"the neuron draws from {' and '.join(sorted(named))}"
             raise DendrographError(f"{problem}\n  a DendriticLayer has one input")
         stream = next(iter(named), FEATURES)
+        layer = "neurons" if stream == layer else layer  # no two of one name
         neuron = neuron.to_dict()
     return Morphology.from_dict(
         {
             "name": "layer",
             "inputs": {stream: "auto"},
             "neurons": {"neuron": neuron},
-            "layers": [{"name": "layer", "neuron": "neuron", "count": neurons}],
+            "layers": [{"name": layer, "neuron": "neuron", "count": neurons}],
         },
         f"DendriticLayer({features}, {neurons})",
     )

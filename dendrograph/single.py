@@ -56,7 +56,7 @@ def cut_out(graph: Graph, layer: str, index: int = 0) -> Graph:
     """
     groups = [group for group in graph.groups if group.layer == layer and group.role in ("dendrite", "soma")]
     count = groups[-1].neurons
-    if not 0 <= index < count:
+    if index not in range(count):
         raise DendrographError(f"no neuron {index} in layer '{layer}'\n  {_numbered(count, 'neuron')}")
     for group in groups:
         if group.normalisation != "none":

@@ -18,6 +18,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,8 +76,8 @@ class Stimulation:
 
 def stimulate(
     neurons: Graph | DendriticNetwork,
-    at: Sequence[str] | None = None,
-    record: Sequence[str] | None = None,
+    at: Sequence[str] | str | None = None,
+    record: Sequence[str] | str | None = None,
     amplitudes: Sequence[float] = AMPLITUDES,
     *,
     layer: str | None = None,
@@ -107,6 +108,7 @@ def stimulate(
     else:
         weights, single = "own", alone(neurons, layer, index)
     sites = Sites.of(single.graph, layer)
+    at, record = (None if given is None else _listed(given) for given in (at, record))
     stimuli = sites.by_default() if at is None else [sites.read_stimulus(text) for text in at]
     recorded = [sites.soma] if record is None else [sites.read(text) for text in record]
     _refuse_twice([tuple(sorted(map(str, stimulus))) for stimulus in stimuli], "stimulated")
@@ -183,12 +185,16 @@ def _unit(graph: Graph) -> DendriticNetwork:
     return single.double().eval()
 
 
+def _listed(given: Sequence[str] | str) -> Sequence[str]:
+    return [given] if isinstance(given, str) else given
+
+
 def _current(amplitudes: Sequence[float]) -> Tensor:
     """Shape (amplitudes,), float64."""
     if not 1 <= len(amplitudes) <= MOST_AMPLITUDES:
         raise DendrographError(f"{len(amplitudes):,} amplitudes\n  give at least one, and at most {MOST_AMPLITUDES:,}")
     try:
-        values = [float(amplitude) for amplitude in amplitudes]
+        values = [float(operator.pos(amplitude)) for amplitude in amplitudes]  # text has no sign
     except (TypeError, ValueError):
         raise DendrographError(f"amplitudes must be numbers, found {list(amplitudes)[:5]!r}") from None
     for value in values:

@@ -470,3 +470,8 @@ def test_the_default_type_is_taken() -> None:
         assert layer(torch.randn(2, 12)).dtype == torch.float64
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+def test_a_neuron_may_draw_from_a_stream_of_any_name() -> None:
+    neuron = Compartment(dendrites=[Compartment("d", 3, synapses=Synapses(4, sources="layer"))])
+    assert DendriticLayer(12, 5, neuron=neuron)(torch.randn(2, 12)).shape == (2, 5)

@@ -744,7 +744,7 @@ def test_the_command_on_a_run(call: Call, run: Path) -> None:
             )
         ),
         (["cell.yaml", "--amplitudes", "0:1:5:6"], "no FROM:TO:NUMBER"),
-        (["cell.yaml", "--amplitudes", "0:1:20000"], "20,000 amplitudes\n  give at least one, and at most 10,000"),
+        (["cell.yaml", "--amplitudes", "0:1:20000"], "FROM below TO and NUMBER from 2 to 10,000"),
     ],
 )
 def test_mistakes_on_the_command_line(call: Call, words: list[str], message: str) -> None:
@@ -773,3 +773,12 @@ def test_long_names_fit_into_the_figure() -> None:
     box = legend.get_window_extent()
     assert 0 <= box.x0 and box.x1 <= figure.bbox.width and 0 <= box.y0
     assert all(axes.get_window_extent().height > 0.25 * figure.dpi for axes in figure.axes)
+
+
+def test_one_compartment_is_named_by_its_text_alone() -> None:
+    graph = compile(load("xor-dcaap"), classes=2)
+    assert stimulate(graph, "apical[0]").table == stimulate(graph, ["apical[0]"]).table
+    wrong: dict[str, Any]
+    for wrong in ({"index": 0.5}, {"amplitudes": "123"}):
+        with pytest.raises(DendrographError, match=r"no neuron 0\.5|must be numbers"):
+            stimulate(graph, **wrong)

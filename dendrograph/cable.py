@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dendrograph.declared import EXCITATORY, FREE, Declared, Init, hold, where
+from dendrograph.declared import EXCITATORY, FREE, Declared, Init, hold, told, where
 
 ATTENUATIONS = ("factor", "initial")
+SIGNS = (FREE, EXCITATORY)
 UM_PER_CM = 1e4
 LEAST = 1e-30  # of an attenuation: less is nothing, in float32
 
@@ -80,7 +81,7 @@ class Cable:
         if init_at := declared.get("init"):
             settings["init"] = Init.read(init_at)
         if sign_at := declared.get("sign"):
-            settings["sign"] = sign_at.choice("sign of a cable", (FREE, EXCITATORY)) or FREE
+            settings["sign"] = sign_at.choice("sign of a cable", SIGNS) or FREE
         if trainable_at := declared.get("trainable"):
             settings["trainable"] = trainable_at.flag()
         for key in cls.LENGTHS:
@@ -127,9 +128,5 @@ class Cable:
 
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
-        plain = Cable()
-        keys = {
-            key: getattr(self, key) for key in self.KEYS if key != "init" and getattr(self, key) != getattr(plain, key)
-        }
-        own_init = {} if self.attenuation == "initial" and self.init == plain.init else {"init": self.init.to_dict()}
-        return {**own_init, **keys}
+        own_init = {} if self.attenuation == "initial" and self.init == Init() else {"init": self.init.to_dict()}
+        return {**own_init, **told(self, (key for key in self.KEYS if key != "init"))}

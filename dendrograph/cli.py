@@ -472,19 +472,20 @@ def _shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
 
 def _amplitudes(text: str) -> list[float]:
     """`0:4:41`: so many amplitudes, evenly spaced, both ends included."""
-    from dendrograph.stimulation import MOST_AMPLITUDES
+    from dendrograph.stimulation import refuse_number
 
     parts = text.split(":")
     try:
         low, high = (float(part) for part in parts[:2])
-        whole = len(parts) == 3 and re.fullmatch("[0-9]{1,5}", parts[2].strip()) and math.isfinite(high - low)
+        whole = len(parts) == 3 and re.fullmatch("[0-9]{1,18}", parts[2].strip()) and math.isfinite(high - low)
     except ValueError:
         whole = None
-    if not whole or not low < high or not 2 <= int(parts[2]) <= MOST_AMPLITUDES:
+    if not whole or not low < high or int(parts[2]) < 2:
         raise DendrographError(
-            f"--amplitudes {text}: no FROM:TO:NUMBER, FROM below TO and NUMBER from 2 to {MOST_AMPLITUDES:,}\n"
+            f"--amplitudes {text}: no FROM:TO:NUMBER, FROM below TO and NUMBER at least 2\n"
             "  write 0:4:41 for 0, 0.1, 0.2 and so on to 4"
         )
+    refuse_number(int(parts[2]))
     steps = int(parts[2]) - 1
     return [low + (high - low) * step / steps for step in range(steps + 1)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,12 +69,18 @@ def gather(built: object, key: str, *kinds: type) -> None:
     object.__setattr__(built, key, values)
 
 
-def told(**values: tuple[Any, Any]) -> dict[str, Any]:
-    """Of the keys of a mapping, each with its value and its default, those that are not at their default.
+def told(built: object, keys: Iterable[str]) -> dict[str, Any]:
+    """Of the keys of what is built, with their values, those that are not at the default of its class.
 
-    A value of another type is told too, so that whoever reads the mapping finds what a constructor let pass.
+    A value of another type is told too, so that whoever reads the mapping finds what a constructor let pass; a whole
+    number may stand for one with a fraction.
     """
-    return {key: value for key, (value, usual) in values.items() if type(value) is not type(usual) or value != usual}
+    found = {key: (getattr(built, key), getattr(type(built), key)) for key in keys}
+    return {key: value for key, (value, usual) in found.items() if value != usual or not _of_kind(value, usual)}
+
+
+def _of_kind(value: object, usual: object) -> bool:
+    return type(value) is type(usual) or (type(value), type(usual)) == (int, float)
 
 
 class Declared:
@@ -107,6 +114,8 @@ class Init:
     name: str = "glorot"
     value: float | None = None
 
+    KEYS = ("name", "value")
+
     @classmethod
     def read(cls, cursor: Cursor) -> Init:
         """A name, or a mapping of `name` and, for `constant`, `value`."""
@@ -123,7 +132,7 @@ class Init:
         required = {"name": did_you_mean("", INITS)}
         if name == "constant":
             required["value"] = "write {name: constant, value: 0.1}"
-        cursor.keys(("name", "value"), required)
+        cursor.keys(cls.KEYS, required)
         value = value_at.number() if value_at else None
         if value_at and name not in ("constant", PLACEHOLDER):
             cursor.fault(f"init '{name}' takes no value", "leave it out, or write name: constant", "value", key=True)

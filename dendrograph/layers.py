@@ -65,8 +65,7 @@ class Layer:
 
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
-        rest = told(repeat=(self.repeat, 1), sign=(self.sign, FREE))
-        return {"name": self.name, "neuron": self.neuron, "count": self.count, **rest}
+        return {"name": self.name, "neuron": self.neuron, "count": self.count, **told(self, ("repeat", "sign"))}
 
 
 @dataclass(frozen=True)

@@ -58,13 +58,15 @@ class Readout:
     init: Init = dataclasses.field(default_factory=Init)
     bias: bool = True
 
+    KEYS = ("init", "bias")
+
     def __post_init__(self) -> None:
         hold(self, "init", Init)
 
     @classmethod
     def read(cls, cursor: Cursor) -> Readout:
         """A mapping of `init` and `bias`."""
-        if not cursor.keys(("init", "bias"), such_as="{init: glorot, bias: true}"):
+        if not cursor.keys(cls.KEYS, such_as="{init: glorot, bias: true}"):
             return cls()
         init_at, bias_at = cursor.child("init"), cursor.child("bias")
         return cls(Init.read(init_at) if init_at else Init(), bias_at.flag() if bias_at else True)
@@ -267,7 +269,7 @@ class Morphology:
 def _defaults(cursor: Cursor) -> Cursor | None:
     """The file's defaults, each checked on its own; what they mean together shows where they are used."""
     defaults = cursor.child("defaults")
-    if defaults is None or not defaults.keys((*Compartment.SHARED, "cable", "synapses"), hints=Compartment.OF_PARTS):
+    if defaults is None or not defaults.keys(Compartment.DEFAULTS, hints=Compartment.OF_PARTS):
         return None
     declared = Declared(None, defaults)
     Compartment.read_settings(declared)

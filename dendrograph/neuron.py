@@ -45,7 +45,8 @@ class Compartment:
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
     SHARED = ("nonlinearity", "integration", "bias", "dropout", "normalisation")  # keys that `defaults` may set too
-    KEYS = ("name", "count", *SHARED, "cable", "synapses", "dendrites")
+    DEFAULTS = (*SHARED, "cable", "synapses")  # all the keys of `defaults`
+    KEYS = ("name", "count", *DEFAULTS, "dendrites")
     # Keys that a user may look for here, and where they stand.
     OF_PARTS: ClassVar[dict[str, str]] = {
         **{key: f"it is a key of synapses: write synapses: {{{key}: ...}}" for key in Synapses.KEYS},
@@ -117,12 +118,7 @@ class Compartment:
             **({} if soma and self.count == 1 else {"count": self.count}),
             **({} if soma and self.cable == Cable() else {"cable": self.cable.to_dict()}),
             "nonlinearity": self.nonlinearity.to_dict(),
-            **told(
-                integration=(self.integration, "sum"),
-                bias=(self.bias, True),
-                dropout=(self.dropout, 0.0),
-                normalisation=(self.normalisation, "none"),
-            ),
+            **told(self, (key for key in self.SHARED if key != "nonlinearity")),
             **({"synapses": [synapses.to_dict() for synapses in self.synapses]} if self.synapses else {}),
             **({"dendrites": [dendrite.to_dict(soma=False) for dendrite in self.dendrites]} if self.dendrites else {}),
         }

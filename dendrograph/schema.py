@@ -12,16 +12,17 @@ from typing import Any
 
 from dendrograph import plugins as plugin
 from dendrograph.cable import ATTENUATIONS, Cable
-from dendrograph.declared import EXCITATORY, FREE, INITS, SIGNS
+from dendrograph.cable import SIGNS as SIGNS_OF_CABLES
+from dendrograph.declared import INITS, SIGNS, Init
 from dendrograph.expressions import LARGEST
 from dendrograph.fields import known as known_fields
 from dendrograph.layers import DALE, RESERVED, Layer, Stack
-from dendrograph.morphology import Morphology
+from dendrograph.morphology import Morphology, Readout
 from dendrograph.names import NAME_PATTERN, NAME_RULE
 from dendrograph.neuron import INTEGRATIONS, NORMALISATIONS, Compartment
 from dendrograph.nonlinearities import NONLINEARITIES, Nonlinearity
 from dendrograph.synapses import Synapses
-from dendrograph.transfer import SHARED
+from dendrograph.transfer import OF_PARAMETER, SHARED
 
 DIALECT = "http://json-schema.org/draft-07/schema#"  # the one that editors' YAML servers read
 
@@ -85,10 +86,11 @@ def _morphology() -> Schema:
             "parameters": _named(
                 {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST},
                 "Whole numbers that stand elsewhere as $name, and that --set turns.",
+                may_be_empty=True,
             ),
             "inputs": _named(shape, "Streams of input: auto, 784, [28, 28] or [32, 32, 3].", reserved=RESERVED),
             "defaults": _mapping(
-                (*Compartment.SHARED, "cable", "synapses"),
+                Compartment.DEFAULTS,
                 {**_shared(), "cable": _ref("cable"), "synapses": _ref("synapses")},
                 "What holds for each compartment and synapse that says nothing else.",
             ),
@@ -100,7 +102,7 @@ def _morphology() -> Schema:
                 "description": "Populations of neurons, from the input to the readout.",
             },
             "readout": _mapping(
-                ("init", "bias"),
+                Readout.KEYS,
                 {"init": _ref("init"), "bias": _flag("Of its units.")},
                 "The output layer: a linear unit a class.",
             ),
@@ -162,7 +164,7 @@ def _cable() -> Schema:
     lengths = {key: {**_number(above_zero=True), "description": told[key]} for key in Cable.LENGTHS}
     properties: Schema = {
         "init": _ref("init"),
-        "sign": _choice((FREE, EXCITATORY), "excitatory: a weight that stays positive."),
+        "sign": _choice(SIGNS_OF_CABLES, "excitatory: a weight that stays positive."),
         "trainable": _flag("Whether the weight is learnt."),
         **lengths,
         "attenuation": _choice(ATTENUATIONS, "Whether exp(-L/λ) is a fixed factor, or the initial weight."),
@@ -171,9 +173,7 @@ def _cable() -> Schema:
 
 
 def _init() -> Schema:
-    valued = _mapping(
-        ("name", "value"), {"name": {"const": "constant"}, "value": _number()}, required=("name", "value")
-    )
+    valued = _mapping(Init.KEYS, {"name": {"const": "constant"}, "value": _number()}, required=Init.KEYS)
     plain = [name for name in INITS if name != "constant"]
     named = _mapping(("name",), {"name": {"enum": plain}}, required=("name",))
     return {"description": "How weights start.", "anyOf": [{"enum": plain}, valued, named]}
@@ -190,7 +190,7 @@ def _of_one(entry: Nonlinearity, learnable: bool) -> Schema:
         plain = _number(above_zero=key in entry.positive)
         keys = {"value": plain, "trainable": {"enum": [*SHARED, False] if learnable else [False]}}
         anyway = {"anyOf": [{"required": ["value"]}, {"required": ["trainable"], "properties": _LEARNT}]}
-        properties[key] = {"anyOf": [plain, {**_mapping([*keys], keys), **anyway}], "default": default}
+        properties[key] = {"anyOf": [plain, {**_mapping(OF_PARAMETER, keys), **anyway}], "default": default}
     return _mapping([*properties], properties, entry.equation, required=("name",))
 
 
@@ -234,10 +234,10 @@ def _mapping(
     }
 
 
-def _named(entry: Schema, description: str, reserved: Iterable[str] = ()) -> Schema:
+def _named(entry: Schema, description: str, reserved: Iterable[str] = (), may_be_empty: bool = False) -> Schema:
     names: Schema = {"pattern": NAME_PATTERN, **({"not": {"enum": sorted(reserved)}} if reserved else {})}
-    nothing = ["object", "null"] if "$name" in description else "object"
-    return {"type": nothing, "propertyNames": names, "additionalProperties": entry, "description": description}
+    kind = ["object", "null"] if may_be_empty else "object"
+    return {"type": kind, "propertyNames": names, "additionalProperties": entry, "description": description}
 
 
 def _ref(name: str) -> Schema:

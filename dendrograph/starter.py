@@ -15,8 +15,8 @@ TEXT = """\
 #   dendrograph train {file} --data digits
 #
 # Every key is told of in docs/language.md. For an editor that completes and checks this file, write the schema
-# by `dendrograph schema --out dendrograph.schema.json`, and name it in the first line of this file:
-# yaml-language-server: $schema=dendrograph.schema.json
+# by `dendrograph schema --out dendrograph.schema.json`, and begin this file with the line
+#   `# yaml-language-server: $schema=dendrograph.schema.json`
 name: "{name}"
 about: Basal dendrites at the soma, and an apical trunk with a tuft.
 
@@ -71,5 +71,5 @@ def new(name: str, out: Path | None = None, force: bool = False) -> Path:
         raise DendrographError(f"'{clip(name)}' is no name\n  {NAME_RULE}")
     file = Path(f"{name}.yaml") if out is None else out
     atomic.refuse(file, force, f"{name}.yaml")
-    atomic.write(file, TEXT.format(name=name, file=file))
+    atomic.write(file, TEXT.format(name=name, file=clip(str(file))))
     return file

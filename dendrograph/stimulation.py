@@ -185,14 +185,23 @@ def _unit(graph: Graph) -> DendriticNetwork:
     return single.double().eval()
 
 
+def refuse_number(amplitudes: int) -> None:
+    """Refuse so many amplitudes before they are made.
+
+    Raises:
+        DendrographError: there are none, or too many.
+    """
+    if not 1 <= amplitudes <= MOST_AMPLITUDES:
+        raise DendrographError(f"{amplitudes:,} amplitudes\n  give at least one, and at most {MOST_AMPLITUDES:,}")
+
+
 def _listed(given: Sequence[str] | str) -> Sequence[str]:
     return [given] if isinstance(given, str) else given
 
 
 def _current(amplitudes: Sequence[float]) -> Tensor:
     """Shape (amplitudes,), float64."""
-    if not 1 <= len(amplitudes) <= MOST_AMPLITUDES:
-        raise DendrographError(f"{len(amplitudes):,} amplitudes\n  give at least one, and at most {MOST_AMPLITUDES:,}")
+    refuse_number(len(amplitudes))
     try:
         values = [float(operator.pos(amplitude)) for amplitude in amplitudes]  # text has no sign
     except (TypeError, ValueError):
@@ -213,8 +222,8 @@ def _refuse_twice(found: Sequence[tuple[str, ...]], what: str) -> None:
 
 def stimulate_by_name(
     morphology: str | Path,
-    at: Sequence[str] | None = None,
-    record: Sequence[str] | None = None,
+    at: Sequence[str] | str | None = None,
+    record: Sequence[str] | str | None = None,
     amplitudes: Sequence[float] = AMPLITUDES,
     *,
     layer: str | None = None,

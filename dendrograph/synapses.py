@@ -118,7 +118,7 @@ class Synapses:
             "from": self.sources[0] if len(self.sources) == 1 else list(self.sources),
             "field": self.field,
             "init": self.init.to_dict(),
-            **told(replace=(self.replace, False), group=(self.group, 1), sign=(self.sign, FREE)),
+            **told(self, ("replace", "group", "sign")),
             **({"nonlinearity": self.nonlinearity.to_dict()} if self.nonlinearity else {}),
         }
 

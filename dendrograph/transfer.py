@@ -11,6 +11,7 @@ from dendrograph.nonlinearities import NONLINEARITIES
 
 Shared = Literal["group", "compartment"]
 SHARED: tuple[Shared, ...] = ("group", "compartment")
+OF_PARAMETER = ("value", "trainable")  # the keys of a parameter that is written as a mapping
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _parameter(cursor: Cursor, learnable: bool) -> tuple[Cursor | None, Shared |
     value_at, trainable_at = cursor.child("value"), cursor.child("trainable")
     learnt = trainable_at is not None and trainable_at.value is not False
     required = {} if learnt else {"value": "a number; it starts at the default where only trainable is given"}
-    cursor.keys(("value", "trainable"), required)
+    cursor.keys(OF_PARAMETER, required)
     if trainable_at is None or not learnt:
         return value_at, None
     if not learnable:

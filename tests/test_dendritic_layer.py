@@ -18,6 +18,13 @@ from trees import BUILT, KERNELS
 from dendrograph import Compartment, DendriticLayer, DendrographError, Nonlinearity, Synapses, load
 from dendrograph.kernels import compiled
 
+# What PyTorch warns of while it compiles.
+OF_TORCH_COMPILE = pytest.mark.filterwarnings(
+    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",
+    "ignore:<class 'torch.autograd.function.Function'>:DeprecationWarning",
+    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning",
+)
+
 LEADING = [(), (1,), (7,), (0,), (2, 3), (0, 3), (2, 0, 3), (2, 3, 1, 4)]
 
 
@@ -218,11 +225,7 @@ class TestAsAModule:
                 parameter.add_(1)
         assert not torch.equal(layer(x), other(x))
 
-    @pytest.mark.filterwarnings(
-        "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",
-        "ignore:<class 'torch.autograd.function.Function'>:DeprecationWarning",
-        "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning",
-    )
+    @OF_TORCH_COMPILE
     def test_torch_compile(self) -> None:
         torch.compiler.reset()
         model = nn.Sequential(nn.Linear(12, 12), DendriticLayer(12, 5, 3, 4), nn.ReLU()).double()
@@ -442,11 +445,7 @@ def test_arguments_that_cannot_be_meant(arguments: dict[str, Any], message: str)
     assert str(error.value).startswith(message), str(error.value)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",
-    "ignore:<class 'torch.autograd.function.Function'>:DeprecationWarning",
-    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning",
-)
+@OF_TORCH_COMPILE
 @pytest.mark.parametrize("integration", ["sum", "mean", "max", "min", "product"])
 def test_what_traces_sees_the_operations(integration: str) -> None:
     layer = DendriticLayer(12, 5, neuron={"integration": integration, "synapses": {"count": 3}})

@@ -744,7 +744,11 @@ def test_the_command_on_a_run(call: Call, run: Path) -> None:
             )
         ),
         (["cell.yaml", "--amplitudes", "0:1:5:6"], "no FROM:TO:NUMBER"),
-        (["cell.yaml", "--amplitudes", "0:1:20000"], "FROM below TO and NUMBER from 2 to 10,000"),
+        (
+            ["cell.yaml", "--amplitudes", "0:1:99999999"],
+            "99,999,999 amplitudes\n  give at least one, and at most 10,000",
+        ),
+        (["cell.yaml", "--amplitudes", "0:1:20000"], "20,000 amplitudes\n  give at least one, and at most 10,000"),
     ],
 )
 def test_mistakes_on_the_command_line(call: Call, words: list[str], message: str) -> None:

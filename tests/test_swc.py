@@ -674,3 +674,9 @@ def test_the_mean_diameter_of_a_stretch() -> None:
     steps = np.linspace(0, 30, 31)
     means = [section.mean_diameter(a, b) for a, b in itertools.pairwise(steps)]
     assert np.mean(means) == pytest.approx(section.mean_diameter())
+
+
+@pytest.mark.parametrize("name", ["null", "True", "false"])
+def test_a_name_that_is_a_word_of_yaml(name: str, tmp_path: Path) -> None:
+    imported = import_swc(swc(tmp_path, SOMA + STEM), tmp_path / "x.yaml", choices=Choices(name=name))
+    assert load(imported.path).name == name

@@ -244,3 +244,16 @@ class TestFields:
             return kept
 
         assert drawn(reusing).onto("h/d")[0].edges == 24
+
+
+def test_a_function_that_exits_is_at_fault() -> None:
+    def leaves(u: Tensor) -> Tensor:
+        raise SystemExit(0)
+
+    def leaves_too(request: Request) -> Any:
+        raise SystemExit(0)
+
+    assert "SystemExit: 0" in told(lambda: own(leaves))
+    register_field("own")(leaves_too)
+    drawn = Synapses(4, field="own")
+    assert "SystemExit: 0" in told(lambda: built(Compartment("d", 2, synapses=(drawn,))))

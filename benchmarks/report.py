@@ -221,15 +221,16 @@ def _trees(result: Result) -> list[str]:
     names = list(result["rows"][0]["seconds"])
     return [
         f"`{names[1]}` (basal, oblique and tuft dendrites and a trunk, each with its own nonlinearity and cable) "
-        f"against `{names[0]}` with as many synapses; terminal dendrites × somata, {_rounds(result)}.",
+        f"against `{names[0]}` with as many synapses; terminal dendrites × somata, {_rounds(result)}. The last column "
+        f"is {names[2]}, against `{names[0]}`: what the shape of the tree costs without its nonlinearities.",
         _table(
-            ["size", "synapses", *(f"{name} (ms)" for name in names), "ratio"],
+            ["size", "synapses", *(f"{name} (ms)" for name in names), "ratio", "ratio with leaky ReLU"],
             [
                 [
                     row["name"].replace("x", " × "),
                     f"{row['synapses']:,}",
                     *(_milliseconds(row["seconds"][name]) for name in names),
-                    _spread(row["ratio"], 1, "{:.2f}"),
+                    *(_spread(row[ratio], 1, "{:.2f}") for ratio in ("ratio", "ratio_uniform")),
                 ]
                 for row in result["rows"]
             ],

@@ -487,7 +487,7 @@ def _amplitudes(text: str) -> list[float]:
         )
     refuse_number(int(parts[2]))
     steps = int(parts[2]) - 1
-    return [low + (high - low) * step / steps for step in range(steps + 1)]
+    return [low + (high - low) * (step / steps) for step in range(steps + 1)]
 
 
 def _tell_idle(morphology: str, turned: dict[str, str], plugins: list[str] | None = None) -> None:

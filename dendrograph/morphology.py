@@ -336,6 +336,8 @@ def load(
             message.
         DendrographError: there is no such file, name or plugin, or it cannot be read or imported.
     """
+    if set is not None and not isinstance(set, Mapping):
+        raise DendrographError(f"set must be a mapping of knobs, found {clip(repr(set))}\n  write {{'dendrites': 64}}")
     path = _find(path_or_name)
     try:
         with path.open("rb") as file:

@@ -393,7 +393,7 @@ class DendriticNetwork(nn.Module):
             x = {next(iter(shapes)): next(iter(x.values()))}  # the one stream of the data feeds the one declared
         if set(x) != set(shapes):
             raise ValueError(f"input streams {', '.join(x)} given, {', '.join(shapes)} expected")
-        values = {}
+        values, own = {}, next(self.parameters()).dtype
         for name, shape in shapes.items():
             given = x[name]
             if given.dim() < 2 or not _fits(tuple(given.shape[1:]), shape):
@@ -402,6 +402,8 @@ class DendriticNetwork(nn.Module):
                 )
             if not given.is_floating_point():
                 raise ValueError(f"'{name}' holds {given.dtype}, expected a floating-point type such as torch.float32")
+            if given.dtype != own and not torch.is_autocast_enabled(given.device.type):
+                raise ValueError(f"'{name}' holds {given.dtype}, and the weights are {own}: convert one of the two")
             values[name] = given.reshape(given.shape[0], math.prod(shape)).t()
         if len({units_first.shape[1] for units_first in values.values()}) > 1:
             counts = ", ".join(f"'{name}' {units_first.shape[1]}" for name, units_first in values.items())

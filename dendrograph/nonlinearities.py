@@ -211,6 +211,11 @@ def register_nonlinearity(
         DendrographError: the name is no name or is another's, a parameter is none, or the function does not take them.
     """
     hold_name("nonlinearity", name)
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise DendrographError(
+            f"nonlinearity '{name}': parameters is a mapping of names to numbers, found {clip(repr(parameters))}\n"
+            "  write {'strength': 1.0}"
+        )
     defaults = {key: _default(name, key, value) for key, value in (parameters or {}).items()}
     if isinstance(positive, str):
         raise DendrographError(f"nonlinearity '{name}': positive is a list of parameters\n  write ['{positive}']")

@@ -214,7 +214,7 @@ class Reading:
         return self._characters(node, path, text)
 
     def _number(self, node: ScalarNode, path: Path, text: str, tag: str) -> int | float:
-        plain = text.replace("_", "").lower()
+        plain = text.lower()  # Python too reads 1_000, and refuses 1__2
         try:
             if tag == "int":
                 whole = int(plain, 0) if plain.lstrip("+-")[:2] in ("0x", "0o", "0b") else int(plain)

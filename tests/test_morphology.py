@@ -839,6 +839,10 @@ class TestLoad:
             "m"
         }
 
+    def test_settings_that_are_no_mapping(self) -> None:
+        with pytest.raises(DendrographError, match=r"^set must be a mapping of knobs, found 'x=3'\n  write"):
+            load("dann-lrf", "x=3")  # type: ignore[arg-type]
+
     def test_settings_reach_every_key(self, tmp_path: Path) -> None:
         file = tmp_path / "mine.yaml"
         file.write_text(

@@ -144,6 +144,13 @@ def test_bytes_are_refused_as_input() -> None:
         network(torch.zeros(2, 4, 4, dtype=torch.uint8))
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_an_input_of_another_type_than_the_weights_is_refused(kernel: str) -> None:
+    network = build("dann-random", (4, 4), 3, set={"somata": 5, "dendrites": 2, "synapses": 4}, kernel=kernel)
+    with pytest.raises(ValueError, match=r"holds torch\.float64, and the weights are torch\.float32: convert one"):
+        network(torch.zeros(2, 4, 4, dtype=torch.float64))
+
+
 def test_streams_are_given_by_name() -> None:
     network = RICH.build()
     x = inputs_of(network.graph, 3)

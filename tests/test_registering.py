@@ -97,6 +97,13 @@ class TestNames:
         run_as("/folder/mine.py", 1, "dendrograph_plugin_mine")
         assert "already, from mine.py:4\n" in refused(lambda: run_as("/other/mine.py", 1, "other"))
 
+    def test_parameters_that_are_no_mapping(self) -> None:
+        told = refused(lambda: nonlinearity(parameters=["a"]))
+        assert (
+            told
+            == "nonlinearity 'own': parameters is a mapping of names to numbers, found ['a']\n  write {'strength': 1.0}"
+        )
+
     def test_what_is_no_function(self, kind: tuple[str, Callable[..., Any]]) -> None:
         called = {"nonlinearity": "f(u)", "field": "f(request)"}[kind[0]]
         assert refused(lambda: kind[1]("own")(5)) == f"{kind[0]} 'own': 5 is no function\n  it is called as {called}"

@@ -45,6 +45,22 @@ def refuse(path: Path, force: bool, such_as: str) -> None:
         raise DendrographError(f"{path}: is there already\n  replace it by --force, or give another --out")
 
 
+def hold_folder(path: Path) -> None:
+    """Refuse a file that could not be written, before the work for it is done.
+
+    Raises:
+        DendrographError: its folder is none, or is not writable; or it is a folder itself.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise DendrographError(f"{path}: is a folder\n  give the file to make")
+    if not folder.is_dir():
+        problem = "is no folder" if folder.exists() else "there is no such folder"
+        raise DendrographError(f"{path}: cannot be written: {folder}: {problem}\n  make it, or give another --out")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DendrographError(f"{path}: cannot be written: {folder} is not writable\n  give another --out")
+
+
 def make_folder(folder: Path, files: Mapping[str, str]) -> None:
     """Make a folder with these files in it, in one step; folders above it are made as needed.
 

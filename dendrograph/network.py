@@ -405,7 +405,8 @@ class DendriticNetwork(nn.Module):
             if given.dtype != own and not torch.is_autocast_enabled(given.device.type):
                 raise ValueError(f"'{name}' holds {given.dtype}, and the weights are {own}: convert one of the two")
             values[name] = given.reshape(given.shape[0], math.prod(shape)).t()
-        if len({units_first.shape[1] for units_first in values.values()}) > 1:
+        batches = [units_first.shape[1] for units_first in values.values()]
+        if any(batch != batches[0] for batch in batches):
             counts = ", ".join(f"'{name}' {units_first.shape[1]}" for name, units_first in values.items())
             raise ValueError(f"the input streams hold different numbers of samples: {counts}")
         return values

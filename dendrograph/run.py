@@ -28,9 +28,10 @@ from safetensors.torch import save as save_safetensors
 
 from dendrograph import atomic
 from dendrograph.compiler import compile
-from dendrograph.curves import as_bytes, learning_curves
 from dendrograph.data import load as load_data
 from dendrograph.dataset import Dataset
+from dendrograph.draw.files import as_bytes
+from dendrograph.draw.learning import learning_curves
 from dendrograph.errors import DataError, RunError
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load

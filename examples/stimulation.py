@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from dendrograph import compile, load
-from dendrograph.curves import as_bytes, form_of
+from dendrograph.draw.files import as_bytes, form_of
 from dendrograph.draw.stimulation import stimulation_figure
 from dendrograph.stimulation import stimulate
 

@@ -32,19 +32,37 @@ ORDER = (
     ),
     *("kernels.dense", "kernels.tree", "kernels.branch", "kernels", "plan", "initialisation"),
     *("network", "dendritic_layer"),
-    *("datafiles", "dataset", "data", "atomic", "curves", "progress", "config", "ranks", "evaluation"),
+    *("datafiles", "dataset", "data", "atomic", "progress", "config", "ranks", "evaluation"),
+    *("draw", "draw.files", "draw.learning"),
     *("run", "record", "flat"),
     *("training", "experiment", "single", "sites", "stimulation", "analyse"),
     *("samples", "swc", "reduction", "importing"),
+    *("export.content", "export.subject", "export.rows"),
+    *("export.graphml", "export.dot", "export.node_link", "export.tables", "export.arrays", "export.geometric"),
+    *("export.multigraph", "export.tree_layout", "export.swc_tree", "export.unrolled", "export.onnx_model"),
+    *("export.folded", "export.mermaid", "export.tikz", "export"),
     *("schema", "starter"),
-    *("draw", "draw.stimulation", "describe", "cli", "__main__"),
+    *("draw.scene", "draw.style", "draw.layout", "draw.places", "draw.receptive", "draw.render"),
+    *(
+        "draw.legend",
+        "draw.chart",
+        "draw.branches",
+        "draw.labels",
+        "draw.neuron",
+        "draw.columns",
+        "draw.network",
+        "draw.fields",
+        "draw.matrix",
+    ),
+    *("draw.weights", "draw.activity", "draw.panels", "draw.interactive", "drawing"),
+    *("draw.stimulation", "describe", "cli", "__main__"),
 )
 
 # Up to here a morphology can be read and checked, and its wiring drawn, without PyTorch.
 WITHOUT_TORCH = ORDER[: ORDER.index("wiring") + 1]
 
 HEAVY = ("matplotlib", "networkx", "numpy", "pandas", "psutil", "rich", "ruamel", "safetensors", "scipy", "sklearn")
-HEAVY += ("morphio", "torch", "torch_scatter", "typer")
+HEAVY += ("morphio", "onnx", "onnxruntime", "onnxscript", "torch", "torch_geometric", "torch_scatter", "typer")
 
 
 def _modules() -> dict[str, Path]:

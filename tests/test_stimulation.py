@@ -20,7 +20,7 @@ from PIL import Image
 
 from dendrograph import DendriticNetwork, Graph, Morphology, Run, compile, load
 from dendrograph.cli import main
-from dendrograph.curves import as_bytes
+from dendrograph.draw.files import as_bytes
 from dendrograph.draw.stimulation import KINDS, MARKERS, MOST_RECORDED, stimulation_figure
 from dendrograph.errors import DendrographError
 from dendrograph.experiment import train_by_name

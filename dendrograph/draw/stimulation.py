@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.curves import own_style
+from dendrograph.draw.files import own_style
 from dendrograph.errors import DendrographError
 
 if TYPE_CHECKING:

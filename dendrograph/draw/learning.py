@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dendrograph.errors import DendrographError, did_you_mean
+from dendrograph.draw.files import own_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.figure import Figure
 
-FORMS = ("pdf", "png", "svg")
 TRAIN, VALIDATION = "#0072B2", "#D55E00"  # Okabe & Ito's colours, told apart by the colour-blind
 
 
@@ -48,39 +44,3 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int | No
             axes.spines[["top", "right"]].set_visible(False)
         figure.axes[0].legend(frameon=False)
     return figure
-
-
-def form_of(path: Path) -> str:
-    """The form of a figure's file, by its suffix.
-
-    Raises:
-        DendrographError: there is none of that suffix.
-    """
-    form = path.suffix.lower().removeprefix(".")
-    if form not in FORMS:
-        raise DendrographError(
-            f"{path}: no figure has the suffix '{path.suffix}'\n  {did_you_mean(form, FORMS, 'forms')}"
-        )
-    return form
-
-
-def as_bytes(figure: Figure, form: str) -> bytes:
-    """The figure as a file of one of the `FORMS`, the same bytes for the same figure: no timestamp goes in."""
-    stream = io.BytesIO()
-    undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
-    with own_style():
-        figure.savefig(stream, format=form, dpi=300, metadata=undated.get(form))
-    return stream.getvalue()
-
-
-@contextmanager
-def own_style() -> Iterator[None]:
-    """Matplotlib's own defaults, whatever the user's matplotlibrc says; text in a PDF or an SVG stays text."""
-    import matplotlib
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams["pdf.fonttype"] = 42
-        matplotlib.rcParams["svg.fonttype"] = "none"
-        matplotlib.rcParams["svg.hashsalt"] = "dendrograph"  # names of parts are else drawn at random
-        yield

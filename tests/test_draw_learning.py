@@ -11,7 +11,8 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from dendrograph.curves import TRAIN, VALIDATION, as_bytes, learning_curves
+from dendrograph.draw.files import as_bytes
+from dendrograph.draw.learning import TRAIN, VALIDATION, learning_curves
 
 HISTORY = [
     {

@@ -1,0 +1,286 @@
+"""Where the units of a network lie: inputs at the left, one column a level of the trees, the readout at the right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dendrograph.draw import layout
+from dendrograph.draw.layout import Floats, Whole
+from dendrograph.draw.places import Place, layers_of, places_of
+from dendrograph.draw.style import Style
+from dendrograph.graph import Graph, Group, Projection
+
+SLOTS = 26  # units above each other, where few stand for many
+PITCH = 2.5  # mm from unit to unit at most
+COLUMN = 8.0  # mm from column to column at least
+FIRST_LAYERS, LAST_LAYERS = 2, 1  # that are drawn of many
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top, in mm
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The units of one group that are drawn.
+
+    copy: number of each within the group; at: (units, 2), in mm; radius in mm
+    gaps: (gaps, 2), where an ellipsis stands for the others
+    image: box (left, bottom, right, top) of an input that is drawn as its image, all of whose units have a place
+    """
+
+    group: Group
+    copy: Whole
+    at: Floats
+    radius: float
+    gaps: Floats
+    image: Box | None = None
+
+    def number(self) -> Whole:
+        """For each unit of the group its position among those drawn, -1 where it is none."""
+        found = np.full(self.group.size, -1, dtype=np.int64)
+        found[self.copy] = np.arange(len(self.copy))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """An input stream, a layer, or the readout: captions are (x, lines) each, `hulls` boxes around its neurons."""
+
+    name: str
+    box: Box
+    captions: tuple[tuple[float, tuple[str, ...]], ...]
+    hulls: Floats
+    cables: tuple[tuple[str, Floats], ...] = ()  # name of the projection, (edges, 2, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A network laid out, in mm; `gaps` are (x, layers left out)."""
+
+    width: float
+    height: float
+    units: Mapping[str, Units]
+    blocks: tuple[Block, ...]
+    gaps: tuple[tuple[float, int], ...]
+    hidden: frozenset[str]  # layers that are left out
+    full: bool  # every compartment is drawn
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """One block before it has a place: slots that it takes, columns that it has."""
+
+    name: str
+    group: Group
+    slots: float
+    columns: int
+    places: tuple[Place, ...] = ()
+    twigs: layout.Twigs | None = None
+    image: tuple[int, int] | None = None
+    channels: int = 1
+
+
+def lay_out(graph: Graph, width: float, style: Style, folded: bool) -> Columns:
+    """Every unit to be drawn at its place.
+
+    Args:
+        graph: the network.
+        width: in mm.
+        style: what sizes are in proportion to.
+        folded: few units stand for many, and few layers for many like ones; else all are drawn.
+    """
+    scale = style.scale
+    levels, hidden, gap_after = _levels(graph, width / scale, folded)
+    plans = [[_planned(graph, name, SLOTS / len(level), folded) for name in level] for level in levels]
+    apart = 2 * style.line(style.small) + 2.6 * scale  # between blocks above each other: room for their captions
+    # An image is a square as wide as it is high; the other columns share what is left.
+    tall = (0.62 if folded else 1.0) * width
+    pitch = min(
+        PITCH * scale,
+        *((tall - apart * (len(level) - 1)) / sum(plan.slots for plan in level) for level in plans),
+    )
+    margin = 5.0 * scale
+    wide = [max(min(_side(plan, pitch, scale), 0.3 * width) for plan in level) for level in plans]
+    columns = [max(plan.columns for plan in level) for level in plans]
+    flexible = sum(columns) - 1 + 0.7 * (len(plans) - 1)  # a step between blocks is wider than one within
+    step = (width - 2 * margin - sum(wide)) / max(flexible, 1.0)
+    step = min(step, 22.0 * scale)
+    used = sum(wide) + step * flexible
+    x = (width - used) / 2
+    height = max(sum(plan.slots for plan in level) * pitch + apart * (len(level) - 1) for level in plans)
+    units: dict[str, Units] = {}
+    blocks: list[Block] = []
+    gaps: list[tuple[float, int]] = []
+    for number, level in enumerate(plans):
+        top = height / 2 + (sum(plan.slots for plan in level) * pitch + apart * (len(level) - 1)) / 2
+        right = x + wide[number] + step * (columns[number] - 1)
+        for plan in level:
+            bottom = top - plan.slots * pitch
+            box = (right - wide[number] - step * (plan.columns - 1), bottom, right, top)
+            found, block = _placed(graph, plan, box, step, pitch, scale)
+            units.update(found)
+            blocks.append(block)
+            top = bottom - apart
+        if number == gap_after:
+            gaps.append((right + 0.85 * step, len(hidden)))
+        x = right + 1.7 * step
+    drawn = sum(len(one.copy) for one in units.values() if one.group.role in ("soma", "dendrite"))
+    full = drawn == graph.compartments
+    return Columns(width, height, units, tuple(blocks), tuple(gaps), hidden, full)
+
+
+def _levels(graph: Graph, width: float, folded: bool) -> tuple[list[list[str]], frozenset[str], int]:
+    """Names of blocks, level by level; the layers that are left out; the level after which they are missing."""
+    level: dict[str, int] = {}
+    for group in graph.groups:
+        if group.role == "input":
+            level[group.name] = 0
+    for projection in graph.projections:
+        source, target = projection.source.split("/")[0], projection.target.split("/")[0]
+        if projection.kind == "synapse":
+            level[target] = max(level.get(target, 1), level[source] + 1)
+    for layer in layers_of(graph):
+        level.setdefault(layer, 1)
+    if "readout" in level:
+        level["readout"] = max(
+            level.values() if list(level.values()).count(max(level.values())) > 1 else [level["readout"]]
+        )
+    found: dict[int, list[str]] = {}
+    for name, number in level.items():
+        found.setdefault(number, []).append(name)
+    levels = [found[number] for number in sorted(found)]
+    middle = [number for number, names in enumerate(levels) if names[0] in layers_of(graph)]
+    depth = {name: 1 + max(_levels_of(places_of(graph, name))) for name in layers_of(graph)}
+    columns = sum(max(depth.get(name, 1) for name in names) for names in levels)
+    most = FIRST_LAYERS + LAST_LAYERS
+    if not folded or len(middle) <= most + 1 or columns * COLUMN <= width:
+        return levels, frozenset(), -1
+    out = middle[FIRST_LAYERS:-LAST_LAYERS]
+    hidden = frozenset(name for number in out for name in levels[number])
+    return [names for number, names in enumerate(levels) if number not in out], hidden, out[0] - 1
+
+
+def _levels_of(places: Sequence[Place]) -> list[int]:
+    found: list[int] = []
+    for place in places:
+        found.append(0 if place.parent is None else found[place.parent] + 1)
+    return found
+
+
+def _planned(graph: Graph, name: str, capacity: float, folded: bool) -> _Plan:
+    if name in layers_of(graph):
+        places = places_of(graph, name)
+        parents = [None, *(0 if place.parent is None else place.parent + 1 for place in places)]
+        counts = [1, places[0].group.neurons, *(place.count for place in places[1:])]
+        modes = layout.fold(parents, counts, capacity) if folded else (layout.ALL,) * len(counts)
+        twigs = layout.unfold(parents, counts, modes)
+        return _Plan(name, places[0].group, twigs.slots, 1 + max(_levels_of(places)), places, twigs)
+    group = graph.by_name[name]
+    shape = graph.inputs.get(name, (group.size,))
+    if group.role == "input" and len(shape) > 1:
+        return _Plan(name, group, min(capacity, 12.0), 1, image=(shape[0], shape[1]), channels=(*shape, 1)[2])
+    modes = layout.fold([None, 0], [1, group.size], capacity) if folded else (layout.ALL,) * 2
+    twigs = layout.unfold([None, 0], [1, group.size], modes)
+    return _Plan(name, group, twigs.slots, 1, twigs=twigs)
+
+
+def _side(plan: _Plan, pitch: float, scale: float) -> float:
+    """Width of a block's own, beside its columns."""
+    if plan.image is None:
+        return 2.0 * scale
+    height, width = plan.image
+    return plan.slots * pitch * min(2.0, width / height)
+
+
+def _placed(
+    graph: Graph, plan: _Plan, box: Box, step: float, pitch: float, scale: float
+) -> tuple[dict[str, Units], Block]:
+    _, _, right, top = box
+    if plan.image is not None:
+        return _image(graph, plan, box)
+    assert plan.twigs is not None
+    twigs = plan.twigs
+    hidden = twigs.copy == layout.ELLIPSIS
+    up = top - twigs.slot * pitch
+    units: dict[str, Units] = {}
+    level = layout.levels(twigs.parent)
+    own = right - 1.0 * scale
+    x = own - step * (level - 1)
+    at = np.stack([x, up], axis=1)
+    groups = [place.group for place in plan.places] or [plan.group]
+    for position, group in enumerate(groups, 1):
+        rows = twigs.at(position)
+        drawn, gaps = rows[~hidden[rows]], rows[hidden[rows]]
+        big = group.role == "soma"
+        radius = min((1.25 if big else 0.8) * scale, (0.48 if big else 0.4) * pitch)
+        units[group.name] = Units(group, twigs.copy[drawn], at[drawn], radius, at[gaps])
+    return units, _block(graph, plan, box, twigs, at, step, scale)
+
+
+def _block(graph: Graph, plan: _Plan, box: Box, twigs: layout.Twigs, at: Floats, step: float, scale: float) -> Block:
+    own = box[2] - 1.0 * scale
+    if not plan.places:
+        return Block(plan.name, box, ((own, (plan.name, f"{plan.group.size:,}")),), np.zeros((0, 4)))
+    captions = []
+    depths = _levels_of(plan.places)
+    for depth in range(max(depths), -1, -1):
+        here = [place for place, own_depth in zip(plan.places, depths, strict=True) if own_depth == depth]
+        names = list(dict.fromkeys(place.label for place in here))
+        total = sum(place.group.size for place in here)
+        word = plan.name if depth == 0 else ", ".join(names) if len(names) < 3 else "dendrites"
+        captions.append((own - step * depth, (word, f"{total:,}")))
+    cables = []
+    hidden = twigs.copy == layout.ELLIPSIS
+    for position, place in enumerate(plan.places, 1):
+        if place.cable is not None:
+            rows = twigs.at(position)
+            rows = rows[~hidden[rows]]
+            cables.append((place.cable.name, np.stack([at[rows], at[twigs.parent[rows]]], axis=1)))
+    somata = twigs.at(1)
+    somata = somata[~hidden[somata]]
+    half = twigs.span[somata] * (box[3] - box[1]) / twigs.slots / 2
+    left = box[2] - 2.0 * scale - step * max(depths) - 0.6 * scale
+    hulls = np.stack(
+        [
+            np.full(len(somata), left),
+            at[somata, 1] - half,
+            np.full(len(somata), box[2] + 0.6 * scale),
+            at[somata, 1] + half,
+        ],
+        1,
+    )
+    return Block(plan.name, box, tuple(captions), hulls if max(depths) else np.zeros((0, 4)), tuple(cables))
+
+
+def _image(graph: Graph, plan: _Plan, box: Box) -> tuple[dict[str, Units], Block]:
+    assert plan.image is not None
+    height, width = plan.image
+    cell = min((box[2] - box[0]) / width, (box[3] - box[1]) / height)
+    middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    left, top = middle[0] - cell * width / 2, middle[1] + cell * height / 2
+    own = (left, top - cell * height, left + cell * width, top)
+    unit = np.arange(plan.group.size) // plan.channels
+    at = np.stack([left + cell * (unit % width + 0.5), top - cell * (unit // width + 0.5)], axis=1)
+    shape = " × ".join(map(str, graph.inputs[plan.name]))
+    found = Units(plan.group, np.arange(plan.group.size), at, cell / 2, np.zeros((0, 2)), own)
+    return {plan.group.name: found}, Block(
+        plan.name, own, (((own[0] + own[2]) / 2, (plan.name, shape)),), np.zeros((0, 4))
+    )
+
+
+def between(projection: Projection, source: Units, target: Units) -> tuple[Whole, Whole, Whole]:
+    """The edges of a projection between units drawn: their positions among the units, and the edges' numbers.
+
+    A source that is not drawn has position -1.
+    """
+    if projection.pairs is None:
+        first = np.tile(np.arange(len(source.copy)), len(target.copy))
+        second = np.repeat(np.arange(len(target.copy)), len(source.copy))
+        return first, second, target.copy[second] * projection.sources + source.copy[first]
+    starts, ends = (np.searchsorted(projection.pairs[1], target.copy, side=side) for side in ("left", "right"))
+    counts = ends - starts
+    second = np.repeat(np.arange(len(target.copy)), counts)
+    edge = np.repeat(starts, counts) + np.arange(len(second)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return source.number()[projection.pairs[0][edge]], second, edge

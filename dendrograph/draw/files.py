@@ -1,0 +1,52 @@
+"""Figures as files: the same bytes for the same figure, text as text, and no user's settings in between."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dendrograph.errors import DendrographError, did_you_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMS = ("pdf", "png", "svg")
+DPI = 300
+
+
+def form_of(path: Path, forms: Sequence[str] = FORMS) -> str:
+    """The form of a figure's file, by its suffix.
+
+    Raises:
+        DendrographError: there is none of that suffix.
+    """
+    form = path.suffix.lower().removeprefix(".")
+    if form not in forms:
+        found = f"no figure has the suffix '{path.suffix}'" if path.suffix else "a figure's file needs a suffix"
+        raise DendrographError(f"{path}: {found}\n  {did_you_mean(form, forms, 'forms')}")
+    return form
+
+
+def as_bytes(figure: Figure, form: str) -> bytes:
+    """The figure as a file of one of the `FORMS`, the same bytes for the same figure: no timestamp goes in."""
+    stream = io.BytesIO()
+    undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+    with own_style():
+        figure.savefig(stream, format=form, dpi=DPI, metadata=undated.get(form))
+    return stream.getvalue()
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Matplotlib's own defaults, whatever the user's matplotlibrc says; text in a PDF or an SVG stays text."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams["pdf.fonttype"] = 42
+        matplotlib.rcParams["svg.fonttype"] = "none"
+        matplotlib.rcParams["svg.hashsalt"] = "dendrograph"  # names of parts are else drawn at random
+        yield

@@ -16,7 +16,9 @@ from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
 from dendrograph.dataset import Dataset
 from dendrograph.draw.files import FORMS, as_bytes, form_of
+from dendrograph.draw.interactive import page as page_of
 from dendrograph.draw.panels import Options, Subject, compose, draw_on, views_of
+from dendrograph.draw.style import FONT, style_of
 from dendrograph.errors import DendrographError, clip, did_you_mean
 from dendrograph.experiment import DEFAULT_DATA, graph_of
 from dendrograph.graph import Graph
@@ -86,6 +88,35 @@ def on(axes: Axes, what: Drawn, view: str = "neuron", **options: Any) -> None:
     draw_on(axes, subject_of(what, (name,), source), name, how)
 
 
+def page(what: Drawn, **options: Any) -> str:
+    """An interactive page of one network, as the text of an HTML file that works offline; see `figure` for `what`.
+
+    A run's or a network's weights are on it; of all else the structure alone is.
+
+        Path("net.html").write_text(draw.page("dann-lrf"), encoding="utf-8")
+
+    Args:
+        what: as `figure` takes it.
+        options: style, palette, legend, fold (large layers are folded at first); and, of what is drawn, set, inputs,
+            classes, seed, plugins, data, data_dir.
+
+    Raises:
+        DendrographError: there is no such thing or option, or the network has too many edges for a page.
+    """
+    how, source = _split(options)
+    plain = Options(style=how.style, palette=how.palette, legend=how.legend, fold=how.fold)
+    idle = next((one.name for one in dataclasses.fields(Options) if getattr(how, one.name) != getattr(plain, one.name)), "")
+    idle = idle or ("sample" if source.sample is not None else "")
+    if idle:
+        raise DendrographError(
+            f"'{idle}' has no effect on an interactive page\n  leave it out, or draw a figure: .pdf, .svg or .png"
+        )
+    trained = isinstance(what, DendriticNetwork | Run) or (isinstance(what, str | Path) and is_run(what))
+    subject = subject_of(what, ("weights",) if trained else ("network",), source)
+    style = style_of(how.style, how.palette, FONT, lambda text, size: 0.0)  # the browser measures its text
+    return page_of(subject, style, fold=how.fold, legend=how.legend)
+
+
 def save(drawn: Figure, path: str | Path) -> None:
     """Write a figure as FILE.pdf, .svg or .png, whole or not at all; the same figure gives the same bytes."""
     path = Path(path)
@@ -103,6 +134,9 @@ def draw_to(
     """Draw files, one for each sample; say which, and what the diagrams leave out."""
     form = form_of(path, (*FORMS, "html"))
     atomic.hold_folder(path)
+    if form == "html":
+        atomic.write(path, _only_page(path, what, view, samples, options))
+        return [path], ()
     paths: list[Path] = []
     contents: list[bytes] = []
     notes: list[str] = []
@@ -114,6 +148,24 @@ def draw_to(
     for own, content in zip(paths, contents, strict=True):
         atomic.write(own, content)
     return paths, tuple(dict.fromkeys(notes))
+
+
+def _only_page(
+    path: Path,
+    what: Sequence[Drawn],
+    view: str | Sequence[str] | None,
+    samples: Sequence[int],
+    options: Mapping[str, Any],
+) -> str:
+    """The page of what is drawn, which has to be one network, seen as a whole."""
+    if len(what) != 1:
+        raise DendrographError(f"{path}: an interactive page shows one network, not {len(what)}\n  make a page for each")
+    if view is not None and views_of(view) != ("network",):
+        raise DendrographError(
+            f"{path}: an interactive page shows the network\n"
+            "  leave --view out, or draw the view as a figure: .pdf, .svg or .png"
+        )
+    return page(what[0], **options, **({"sample": samples[0]} if samples else {}))
 
 
 def _figure(

@@ -49,13 +49,23 @@ class Frame:
         share_y = (np.asarray(y) - self.up[0]) / (self.up[1] - self.up[0])
         return np.stack([left + (right - left) * share_x, bottom + (top - bottom) * share_y], axis=1)
 
+    def _fitting(self, style: Style) -> list[float]:
+        """Ticks of the lower axis, so few that their numbers keep apart."""
+        found: list[float] = []
+        for most in (4, 3, 2):
+            found = ticks(*self.across, most)
+            each = max(style.measure(shown(value), style.small) for value in found) + 1.2 * style.scale
+            if len(found) * each <= (self.box[2] - self.box[0]) + each:
+                return found
+        return [found[0], found[-1]] if len(found) > 1 else found
+
     def marks(self, style: Style, x_label: str, y_label: str, name: str, y_ticks: bool = True) -> list[Mark]:
         """The two axes with their ticks and labels."""
         left, bottom, right, top = self.box
         thin, tick = 0.2 * style.scale, 0.8 * style.scale
         lines = [[[left, top], [left, bottom]], [[left, bottom], [right, bottom]]]
         words: list[Mark] = []
-        for value in ticks(*self.across, 4):
+        for value in self._fitting(style):
             x = float(self.at(np.array([value]), np.array([self.up[0]]))[0, 0])
             lines.append([[x, bottom], [x, bottom - tick]])
             words.append(

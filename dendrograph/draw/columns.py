@@ -15,6 +15,7 @@ from dendrograph.graph import Graph, Group, Projection
 
 SLOTS = 26  # units above each other, where few stand for many
 PITCH = 2.5  # mm from unit to unit at most
+IMAGE = 30.0  # mm, the longer edge of an input's image
 COLUMN = 8.0  # mm from column to column at least
 FIRST_LAYERS, LAST_LAYERS = 2, 1  # that are drawn of many
 
@@ -94,32 +95,42 @@ def lay_out(graph: Graph, width: float, style: Style, folded: bool) -> Columns:
     scale = style.scale
     levels, hidden, gap_after = _levels(graph, width / scale, folded)
     plans = [[_planned(graph, name, SLOTS / len(level), folded) for name in level] for level in levels]
-    apart = 2 * style.line(style.small) + 2.6 * scale  # between blocks above each other: room for their captions
-    # An image is a square as wide as it is high; the other columns share what is left.
-    tall = (0.62 if folded else 1.0) * width
-    pitch = min(
-        PITCH * scale,
-        *((tall - apart * (len(level) - 1)) / sum(plan.slots for plan in level) for level in plans),
-    )
+    side = min(IMAGE * scale, 0.3 * width)
     margin = 5.0 * scale
-    wide = [max(min(_side(plan, pitch, scale), 0.3 * width) for plan in level) for level in plans]
+    # An image is as wide as it is; the other blocks, their columns and the steps between them share what is left.
+    images = [max((_image_size(plan.image, side)[0] for plan in level if plan.image), default=0.0) for level in plans]
+    room = width - 2 * margin - sum(images)
+    plain = min(2.0 * scale, 0.3 * room / len(plans))
+    wide = [image or plain for image in images]
     columns = [max(plan.columns for plan in level) for level in plans]
     flexible = sum(columns) - 1 + 0.7 * (len(plans) - 1)  # a step between blocks is wider than one within
-    step = (width - 2 * margin - sum(wide)) / max(flexible, 1.0)
-    step = min(step, 22.0 * scale)
-    used = sum(wide) + step * flexible
-    x = (width - used) / 2
-    height = max(sum(plan.slots for plan in level) * pitch + apart * (len(level) - 1) for level in plans)
+    step = min((room - plain * images.count(0.0)) / max(flexible, 1.0), 22.0 * scale)
+    x = (width - sum(wide) - step * flexible) / 2
+    apart = _captions_room(plans, step, style)
+
+    def taken(plan: _Plan, pitch: float) -> float:
+        """Height of a block."""
+        return plan.slots * pitch if plan.image is None else _image_size(plan.image, side)[1]
+
+    pitch = PITCH * scale
+    tall = (0.62 if folded else 1.0) * width
+    for level in plans:
+        fixed = sum(taken(plan, 0.0) for plan in level) + apart * (len(level) - 1)
+        slots = sum(plan.slots for plan in level if plan.image is None)
+        if slots:
+            pitch = min(pitch, max(tall - fixed, 0.3 * tall) / slots)
+    high = [sum(taken(plan, pitch) for plan in level) + apart * (len(level) - 1) for level in plans]
+    height = max(high)
     units: dict[str, Units] = {}
     blocks: list[Block] = []
     gaps: list[tuple[float, int]] = []
     for number, level in enumerate(plans):
-        top = height / 2 + (sum(plan.slots for plan in level) * pitch + apart * (len(level) - 1)) / 2
+        top = height / 2 + high[number] / 2
         right = x + wide[number] + step * (columns[number] - 1)
         for plan in level:
-            bottom = top - plan.slots * pitch
+            bottom = top - taken(plan, pitch)
             box = (right - wide[number] - step * (plan.columns - 1), bottom, right, top)
-            found, block = _placed(graph, plan, box, step, pitch, scale)
+            found, block = _placed(graph, plan, box, step, pitch, plain, scale)
             units.update(found)
             blocks.append(block)
             top = bottom - apart
@@ -180,22 +191,28 @@ def _planned(graph: Graph, name: str, capacity: float, folded: bool) -> _Plan:
     group = graph.by_name[name]
     shape = graph.inputs.get(name, (group.size,))
     if group.role == "input" and len(shape) > 1:
-        return _Plan(name, group, min(capacity, 12.0), 1, image=(shape[0], shape[1]), channels=(*shape, 1)[2])
+        return _Plan(name, group, 0.0, 1, image=(shape[0], shape[1]), channels=(*shape, 1)[2])
     modes = layout.fold([None, 0], [1, group.size], capacity) if folded else (layout.ALL,) * 2
     twigs = layout.unfold([None, 0], [1, group.size], modes)
     return _Plan(name, group, twigs.slots, 1, twigs=twigs)
 
 
-def _side(plan: _Plan, pitch: float, scale: float) -> float:
-    """Width of a block's own, beside its columns."""
-    if plan.image is None:
-        return 2.0 * scale
-    height, width = plan.image
-    return plan.slots * pitch * min(2.0, width / height)
+def _captions_room(plans: Sequence[Sequence[_Plan]], step: float, style: Style) -> float:
+    """Room between blocks above each other for the captions of the upper one, in two rows where they are wide."""
+    names = [word for level in plans if len(level) > 1 for plan in level for _, (word, _) in _words(plan)]
+    widest = max((style.measure(word, style.small) for word in names), default=0.0)
+    rows = 2 if widest + style.scale > step else 1
+    return rows * 2.3 * style.line(style.small) + 2.2 * style.scale
+
+
+def _image_size(image: tuple[int, int], side: float) -> tuple[float, float]:
+    """Width and height of an image whose longer edge has so many mm."""
+    height, width = image
+    return side * min(1.0, width / height), side * min(1.0, height / width)
 
 
 def _placed(
-    graph: Graph, plan: _Plan, box: Box, step: float, pitch: float, scale: float
+    graph: Graph, plan: _Plan, box: Box, step: float, pitch: float, plain: float, scale: float
 ) -> tuple[dict[str, Units], Block]:
     _, _, right, top = box
     if plan.image is not None:
@@ -206,7 +223,7 @@ def _placed(
     up = top - twigs.slot * pitch
     units: dict[str, Units] = {}
     level = layout.levels(twigs.parent)
-    own = right - 1.0 * scale
+    own = right - plain / 2
     x = own - step * (level - 1)
     at = np.stack([x, up], axis=1)
     groups = [place.group for place in plan.places] or [plan.group]
@@ -214,23 +231,32 @@ def _placed(
         rows = twigs.at(position)
         drawn, gaps = rows[~hidden[rows]], rows[hidden[rows]]
         big = group.role == "soma"
-        radius = min((1.25 if big else 0.8) * scale, (0.48 if big else 0.4) * pitch)
+        radius = min((1.25 if big else 0.8) * scale, (0.48 if big else 0.4) * pitch, 0.45 * step)
         units[group.name] = Units(group, twigs.copy[drawn], at[drawn], radius, at[gaps])
-    return units, _block(graph, plan, box, twigs, at, step, scale)
+    return units, _block(plan, box, twigs, at, step, plain)
 
 
-def _block(graph: Graph, plan: _Plan, box: Box, twigs: layout.Twigs, at: Floats, step: float, scale: float) -> Block:
-    own = box[2] - 1.0 * scale
+def _words(plan: _Plan) -> list[tuple[int, tuple[str, str]]]:
+    """Below each column, by its cables to the soma: what it holds, and how many in the whole layer."""
     if not plan.places:
-        return Block(plan.name, box, ((own, (plan.name, f"{plan.group.size:,}")),), np.zeros((0, 4)))
-    captions = []
+        return [(0, (plan.name, f"{plan.group.size:,}"))]
     depths = _levels_of(plan.places)
+    found = []
     for depth in range(max(depths), -1, -1):
-        here = [place for place, own_depth in zip(plan.places, depths, strict=True) if own_depth == depth]
+        here = [place for place, own in zip(plan.places, depths, strict=True) if own == depth]
         names = list(dict.fromkeys(place.label for place in here))
-        total = sum(place.group.size for place in here)
         word = plan.name if depth == 0 else ", ".join(names) if len(names) < 3 else "dendrites"
-        captions.append((own - step * depth, (word, f"{total:,}")))
+        found.append((depth, (word, f"{sum(place.group.size for place in here):,}")))
+    return found
+
+
+def _block(plan: _Plan, box: Box, twigs: layout.Twigs, at: Floats, step: float, plain: float) -> Block:
+    """A layer's or the readout's captions, cables, and the boxes around its neurons."""
+    own = box[2] - plain / 2
+    if not plan.places:
+        return Block(plan.name, box, tuple((own, words) for _, words in _words(plan)), np.zeros((0, 4)))
+    captions = tuple((own - step * depth, words) for depth, words in _words(plan))
+    depths = _levels_of(plan.places)
     cables = []
     hidden = twigs.copy == layout.ELLIPSIS
     for position, place in enumerate(plan.places, 1):
@@ -241,17 +267,17 @@ def _block(graph: Graph, plan: _Plan, box: Box, twigs: layout.Twigs, at: Floats,
     somata = twigs.at(1)
     somata = somata[~hidden[somata]]
     half = twigs.span[somata] * (box[3] - box[1]) / twigs.slots / 2
-    left = box[2] - 2.0 * scale - step * max(depths) - 0.6 * scale
+    left = box[2] - 1.3 * plain - step * max(depths)
     hulls = np.stack(
         [
             np.full(len(somata), left),
             at[somata, 1] - half,
-            np.full(len(somata), box[2] + 0.6 * scale),
+            np.full(len(somata), box[2] + 0.3 * plain),
             at[somata, 1] + half,
         ],
         1,
     )
-    return Block(plan.name, box, tuple(captions), hulls if max(depths) else np.zeros((0, 4)), tuple(cables))
+    return Block(plan.name, box, captions, hulls if max(depths) else np.zeros((0, 4)), tuple(cables))
 
 
 def _image(graph: Graph, plan: _Plan, box: Box) -> tuple[dict[str, Units], Block]:

@@ -92,30 +92,14 @@ def _source(
     if label:
         place = source.split("/")[0]
         top = bottom + tall + 0.6 * style.scale
-        marks.append(
-            Words(
-                f"neuron {index} of {layer} over {place}",
-                left_box[0],
-                top,
-                style.text,
-                style.ink,
-                "left",
-                "bottom",
-                name="title fields",
-            )
+        room = side + 0.4 * apart
+        titles = (
+            ("fields", left_box, [f"neuron {index} of {layer} over {place}", f"neuron {index} over {place}", place]),
+            ("coverage", right_box, ["coverage by the layer", "coverage"]),
         )
-        marks.append(
-            Words(
-                "coverage by the layer",
-                right_box[0],
-                top,
-                style.text,
-                style.ink,
-                "left",
-                "bottom",
-                name="title coverage",
-            )
-        )
+        for name, box, choices in titles:
+            text = next((one for one in choices if style.measure(one, style.text) <= room), choices[-1])
+            marks.append(Words(text, box[0], top, style.text, style.ink, "left", "bottom", name=f"title {name}"))
     for mark in Scene(width, thumb_height, tuple(thumbs)).moved(margin, margin):
         marks.append(mark)
     notes = (

@@ -71,7 +71,7 @@ def place_labels(
             ]
             spots += [(x, -r - gap, "center", "top"), (x, r + gap, "center", "bottom")]
         else:
-            text = place.label if place.size == 1 else f"{place.label} ×{place.count}"
+            text = place.label if place.size == 1 else f"{place.label} ×{place.count:,}"
             parent = lay.twigs.parent[rows[0]]
             family = rows[lay.twigs.parent[rows] == parent]
             middle, side = float(lay.x[family].mean()), float(lay.side[rows[0]])

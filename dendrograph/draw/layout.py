@@ -234,8 +234,8 @@ class Free:
         """Take a rectangle if it is free and on the paper; says whether it was."""
         if left < -1e-9 or bottom < -1e-9 or right > self.width + 1e-9 or top > self.height + 1e-9:
             return False
-        for a, b, c, d in self.taken:
-            if left < c + margin and right > a - margin and bottom < d + margin and top > b - margin:
+        for a, b, c, d in self.taken:  # the margin is kept sideways: lines of text may follow each other
+            if left < c + margin and right > a - margin and bottom < d - 1e-9 and top > b + 1e-9:
                 return False
         self.taken.append((left, bottom, right, top))
         return True

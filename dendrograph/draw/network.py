@@ -10,6 +10,7 @@ import numpy as np
 from dendrograph.declared import INHIBITORY, SHUNTING
 from dendrograph.draw import columns
 from dendrograph.draw.columns import Block, Columns, Units
+from dendrograph.draw.layout import Free
 from dendrograph.draw.scene import (
     ABOVE,
     BELOW,
@@ -28,7 +29,7 @@ from dendrograph.draw.style import Style, faded
 from dendrograph.graph import Graph, Projection
 
 MOST_EDGES = 200_000  # drawn one by one; of more, a band from group to group is drawn
-EVERY = 1500  # edges of a small network, all of which are drawn
+MOST_ROWS = 4  # of captions
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +83,15 @@ def network_scene(
         if units.image is not None:
             marks += _image(name, units, tints, style)
     marks += _gaps(lay, style)
-    low, high = 0.0, lay.height
+    low, high, missing = 0.0, lay.height, 0
     if label:
-        words, low = _captions(lay, style)
+        words, low, missing = _captions(lay, style)
         marks += words
     margin = 1.2 * style.scale
     entries = [] if tints.of else [Entry("dot", colours[name], name) for name in names]
     moved = Scene(width, 0.0, tuple(marks)).moved(0.0, margin - low)
-    return Scene(width, high - low + 2 * margin, moved, (), (*entries, *kinds.values()))
+    notes = (f"no room for the names of {missing} columns: a wider figure has it",) if missing else ()
+    return Scene(width, high - low + 2 * margin, moved, notes, (*entries, *kinds.values()))
 
 
 def _synapses(projection: Projection, lay: Columns, style: Style, kinds: dict[str, Entry], tints: Tints) -> list[Mark]:
@@ -258,36 +260,31 @@ def _gaps(lay: Columns, style: Style) -> list[Mark]:
     return marks
 
 
-def _captions(lay: Columns, style: Style) -> tuple[list[Mark], float]:
-    """Names and numbers below the columns, in as many rows as keep them apart; and the lowest point."""
+def _captions(lay: Columns, style: Style) -> tuple[list[Mark], float, int]:
+    """Names and numbers below the columns, in rows that keep them apart; the lowest point; how many had no room."""
     line = style.line(style.small)
     words: list[Mark] = []
-    lowest = 0.0
-    rows: dict[float, list[float]] = {}
+    lowest, missing = 0.0, 0
     level = min(block.box[1] for block in lay.blocks)
-    crowded = len({(round(block.box[0], 3), round(block.box[2], 3)) for block in lay.blocks}) < len(lay.blocks)
+    stacked = len({round(block.box[2], 3) for block in lay.blocks}) < len(lay.blocks)
+    # Below the paper there is room for as many rows as may be needed.
+    below = MOST_ROWS * 2.25 * line + 2.0 * style.scale
+    free = Free(lay.width, lay.height + below)
     for block in sorted(lay.blocks, key=lambda block: block.box[0]):
-        base = (block.box[1] if crowded else level) - 0.9 * style.scale
+        base = (block.box[1] if stacked else level) - 0.9 * style.scale
         for x, lines in block.captions:
             wide = max(style.measure(text, style.small) for text in lines)
             left = min(max(x - wide / 2, 0.0), lay.width - wide)
-            ends = rows.setdefault(round(base, 6), [])
-            row = next((k for k, end in enumerate(ends) if left > end + 0.9 * style.scale), len(ends))
-            ends[row : row + 1] = [left + wide]
+            tall = len(lines) * line
+            for row in range(MOST_ROWS):
+                top = base - row * (tall + 0.25 * line)
+                if free.take(left, top - tall + below, left + wide, top + below, 0.2 * line):
+                    break
+            else:
+                missing += 1
+                continue
             for number, text in enumerate(lines):
-                y = base - (row * (len(lines) + 0.25) + number + 0.5) * line
-                words.append(
-                    Words(
-                        text,
-                        left + wide / 2,
-                        y,
-                        style.small,
-                        style.ink,
-                        "center",
-                        "center",
-                        name=f"label {block.name}",
-                        bold=False,
-                    )
-                )
-                lowest = min(lowest, y - line / 2)
-    return words, lowest
+                y = top - (number + 0.5) * line
+                words.append(Words(text, left + wide / 2, y, style.small, style.ink, name=f"label {block.name}"))
+            lowest = min(lowest, top - tall)
+    return words, lowest, missing

@@ -237,7 +237,7 @@ def _along(
     """Along the straight part of a branch, on alternate sides."""
     straight = np.abs(lay.end - lay.bend)[twig]
     pairs = np.ceil(number / 2)
-    radius = np.minimum(min(0.5 * style.scale, 0.155 * lay.pitch), 0.46 * straight / pairs)
+    radius = np.minimum(min(0.5 * style.scale, 0.155 * lay.pitch), 0.46 * straight / (pairs + 0.5))
     share = (rank // 2 + 0.5 + 0.5 * (rank % 2)) / (pairs + 0.5)
     up = lay.bend[twig] + lay.side[twig] * straight * (0.04 + 0.94 * share)
     half = 0.45 * thick[twig]

@@ -101,10 +101,11 @@ def _images(
         marks.append(frame_of(box, style, f"frame {one.label}", style.faint))
     if label:
         text = f"{about} synaptic weights of neuron {index} of {layer}".strip()
+        start_of_title = max(margin, min(start, width - margin - style.measure(text, style.text)))
         marks.append(
             Words(
                 text,
-                start,
+                start_of_title,
                 height - margin - style.line() / 2,
                 style.text,
                 style.ink,
@@ -242,7 +243,7 @@ def density(values: NDArray) -> tuple[Floats, Floats]:
     taken = np.asarray(values, dtype=float)[::step]
     low, high = float(taken.min()), float(taken.max())
     if high - low <= 1e-9 * max(1.0, abs(high)):  # all alike: one narrow peak
-        reach = 0.05 * max(abs(high), 1e-3)
+        reach = 0.05 * (abs(high) or 1.0)
         x = np.linspace(low - 4 * reach, high + 4 * reach, POINTS)
         return x, np.exp(-0.5 * ((x - low) / reach) ** 2) / (reach * np.sqrt(2 * np.pi))
     from scipy.stats import gaussian_kde

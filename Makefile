@@ -20,7 +20,7 @@ WITHOUT      := --without-torch-scatter --without-compiled
 
 say = @printf '==> [%s] %s\n' "$$(date +%H:%M:%S)" "$(1)"
 
-.PHONY: help setup train test lint bench clean FORCE
+.PHONY: help setup train test lint bench gallery clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo 'make test    lint, types and tests: all that CI checks'
 	@echo 'make lint    the first part of it: ruff and mypy'
 	@echo 'make bench   speed and memory against the other ways; half an hour on a quiet machine'
+	@echo 'make gallery draw the figures of docs/gallery again (the trained ones need Fashion-MNIST)'
 	@echo 'make setup   only set up .venv'
 	@echo 'make clean   remove .venv and caches; keeps runs/'
 
@@ -36,6 +37,8 @@ train: setup
 	$(BIN)/dendrograph train dann-lrf --data digits $(ARGS)
 
 test: lint
+	$(call say,programs that tests open files with)
+	bash .ci/install-programs
 	$(call say,pytest)
 	$(BIN)/pytest -n $(WORKERS)
 	$(call say,pytest of the engine as where neither optional part is there)
@@ -53,6 +56,9 @@ lint: setup
 bench: setup
 	$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,bench]'
 	$(BIN)/python benchmarks/suite.py
+
+gallery: setup
+	cd docs/gallery && for script in *.py; do ../../$(BIN)/python $$script || exit 1; done
 
 clean:
 	rm -f dendrograph/kernels/_native*.so

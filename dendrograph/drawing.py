@@ -105,7 +105,9 @@ def page(what: Drawn, **options: Any) -> str:
     """
     how, source = _split(options)
     plain = Options(style=how.style, palette=how.palette, legend=how.legend, fold=how.fold)
-    idle = next((one.name for one in dataclasses.fields(Options) if getattr(how, one.name) != getattr(plain, one.name)), "")
+    idle = next(
+        (one.name for one in dataclasses.fields(Options) if getattr(how, one.name) != getattr(plain, one.name)), ""
+    )
     idle = idle or ("sample" if source.sample is not None else "")
     if idle:
         raise DendrographError(
@@ -159,7 +161,9 @@ def _only_page(
 ) -> str:
     """The page of what is drawn, which has to be one network, seen as a whole."""
     if len(what) != 1:
-        raise DendrographError(f"{path}: an interactive page shows one network, not {len(what)}\n  make a page for each")
+        raise DendrographError(
+            f"{path}: an interactive page shows one network, not {len(what)}\n  make a page for each"
+        )
     if view is not None and views_of(view) != ("network",):
         raise DendrographError(
             f"{path}: an interactive page shows the network\n"

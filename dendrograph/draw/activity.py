@@ -50,10 +50,10 @@ def activity_scene(
         if group.role == "input":
             images[group.name] = picture_of(group.name, values, graph.inputs[group.name])
             most = float(np.abs(values).max()) or 1.0
-            tints[group.name] = colours_in(values, "signed", -most, most)
+            tints[group.name] = colours_in(values, style.signed, -most, most)
         else:
             most = float(np.abs(values).max()) or 1.0
-            tints[group.name] = colours_in(values / most, "signed", -1.0, 1.0)
+            tints[group.name] = colours_in(values / most, style.signed, -1.0, 1.0)
     bar = 1.8 * style.scale
     beside = bar + 1.2 * style.scale + bar_room(-1.0, 1.0, style) if with_legend else 0.0
     scene = network_scene(graph, width - beside, style, label=label, folded=folded, tints=Tints(tints, images))
@@ -68,7 +68,7 @@ def activity_scene(
         tall = min(24.0 * style.scale, 0.6 * scene.height)
         middle = 0.55 * scene.height
         box = (width - beside, middle - tall / 2, width - beside + bar, middle + tall / 2)
-        marks += colour_bar("signed", -1.0, 1.0, box, "activity / greatest of its group", style, "activity")
+        marks += colour_bar(style.signed, -1.0, 1.0, box, "activity / greatest of its group", style, "activity")
     return Scene(width, height, tuple(marks), scene.notes, scene.entries)
 
 

@@ -84,11 +84,11 @@ def _source(
     marks += _cells(grid, own, colours, left_box, style, f"fields {source}")
     marks += _centres(grid, own, left_box, style)
     marks.append(frame_of(left_box, style, f"frame fields {source}"))
-    marks.append(Picture(f"coverage {source}", counts, right_box, "heat", 0.0, high or 1.0))
+    marks.append(Picture(f"coverage {source}", counts, right_box, style.heat, 0.0, high or 1.0))
     marks.append(frame_of(right_box, style, f"frame coverage {source}"))
     if with_legend:
         box = (right_box[2] + 1.2 * style.scale, right_box[1], right_box[2] + 1.2 * style.scale + bar, right_box[3])
-        marks += colour_bar("heat", 0.0, high or 1.0, box, "synapses", style, f"coverage {source}")
+        marks += colour_bar(style.heat, 0.0, high or 1.0, box, "synapses", style, f"coverage {source}")
     if label:
         place = source.split("/")[0]
         top = bottom + tall + 0.6 * style.scale

@@ -63,9 +63,7 @@ def page(subject: Subject, style: Style, *, fold: bool = True, legend: bool = Tr
             "synapse": style.synapse,
             "cable": style.cable,
             "readout": style.readout,
-            # The ends of the usual map of weights.
-            "positive": "#F4A582" if style.name == "dark" else "#B2182B",
-            "negative": "#92C5DE" if style.name == "dark" else "#2166AC",
+            **_signs(style),
             "nonlinearities": colours,
         },
         "blocks": blocks,
@@ -100,7 +98,7 @@ def _facts(subject: Subject) -> list[str]:
     cables = graph.edges - graph.synapses
     counts = ((graph.compartments, "compartment"), (graph.synapses, "synapse"), (cables, "cable"))
     told = [f"{number:,} {word}{'' if number == 1 else 's'}" for number, word in counts]
-    weights = [f"{subject.about} weights".strip()] if subject.weights else []
+    weights = [f"{subject.about} weights" if subject.about else "with its weights"] if subject.weights else []
     return [*shapes, *told, f"{graph.parameters:,} parameters", *weights]
 
 
@@ -110,6 +108,15 @@ def _variables(style: Style) -> str:
     named["text"] = "17px" if style.scale > 1 else "14px"
     named["scheme"] = "dark" if style.name == "dark" else "light"
     return " ".join(f"--{name}: {value};" for name, value in named.items())
+
+
+def _signs(style: Style) -> dict[str, str]:
+    """Colours of weights above and below zero: near the ends of the map that other diagrams draw them in."""
+    dark = style.name == "dark"
+    positive, negative = ("#F4A582", "#92C5DE") if dark else ("#B2182B", "#2166AC")
+    if style.signed != "signed":  # in grey
+        positive, negative = (style.ink, "#8A8A8A")
+    return {"positive": positive, "negative": negative}
 
 
 def _json(content: Any) -> str:
@@ -195,7 +202,9 @@ def _group(graph: Graph, group: Group, colours: Mapping[str, str], style: Style)
     }
     if group.role == "input":
         grid = Grid.of(graph, group.name)
+        shape = graph.inputs[group.name]
         found["grid"] = [grid.height, grid.width, grid.channels]
+        found["shape"] = " × ".join(map(str, shape)) if len(shape) > 1 else ""
     return found
 
 
@@ -217,7 +226,7 @@ def _placed(graph: Graph, places: Sequence[Place]) -> dict[str, dict[str, Any]]:
             "parent": None if place.parent is None else number[places[place.parent].group.name],
             "count": place.count,
             "depth": _depths(places)[position],
-            "slot": float(folded.slot[position]),
+            "slot": float(folded.slots - folded.slot[position]),  # and so does it there
         }
     return found
 

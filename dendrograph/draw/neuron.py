@@ -191,13 +191,16 @@ def _synapses(
                 spines = np.stack([feet[mine], centres[mine]], axis=1)
                 marks.append(Strokes(f"spine {one.name}", spines, 0.35 * radius[mine], style.ink, EDGES))
             rim = 0.3 * float(radius[mine].min()) if less else 0.0
+            edge = colour
+            if paint is not None:  # a weight of nothing is as white as paper: the rim shows where it is
+                edge, rim = style.ink, 0.05 * style.scale
             marks.append(
                 Discs(
                     f"synapse {one.name}",
                     centres[mine],
                     radius[mine],
                     style.paper if less else colour,
-                    colour,
+                    edge,
                     rim,
                     DOTS,
                 )

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 RASTER = 5000  # parts of one collection from which on it is a picture inside a vector file
 FULL, FEW = 20_000, 50  # parts of a whole diagram from which on all collections of more than a few are
-MAPS = {"grey": "Greys", "heat": "cividis", "signed": "RdBu_r"}  # and `ink`: from paper to ink
+# And `ink`: from paper to ink.
+MAPS = {"grey": "Greys", "heat": "cividis", "signed": "RdBu_r", "signed-grey": "Greys"}
 
 
 def render(scene: Scene, axes: Axes, style: Style) -> None:

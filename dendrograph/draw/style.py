@@ -15,10 +15,11 @@ NARROWEST, WIDEST = 2.0, 200.0  # cm
 
 FONT = "DejaVu Sans"  # comes with matplotlib: the same letters on every machine
 
-# Colours that the colour-blind tell apart; of about the same number of steps in lightness, for print in grey.
+# Colours that the colour-blind tell apart. The first four also differ in lightness, for print in grey; the palette
+# `grey` is for print in grey alone, and has the sign of a weight in its lightness too.
 PALETTES: Mapping[str, tuple[str, ...]] = {
-    # Okabe & Ito, "Color Universal Design" (2008); yellow left out: too light for a thin branch on paper.
-    "okabe-ito": ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F3C8D", "#666666"),
+    # Okabe & Ito, "Color Universal Design" (2008), with purple for yellow, which is too light for a thin branch.
+    "okabe-ito": ("#0072B2", "#E69F00", "#009E73", "#7F3C8D", "#56B4E9", "#D55E00", "#CC79A7", "#666666"),
     # Tol, "Colour schemes", SRON/EPS/TN/09-002 (2021): bright and muted.
     "bright": ("#4477AA", "#EE6677", "#228833", "#AA3377", "#66CCEE", "#CCBB44", "#332288", "#777777"),
     "muted": ("#332288", "#CC6677", "#117733", "#882255", "#88CCEE", "#DDCC77", "#44AA99", "#777777"),
@@ -48,6 +49,7 @@ Measure = Callable[[str, float], float]
 class Style:
     """Colours, and sizes in points and mm.
 
+    signed, heat: maps of colours, for numbers of either sign and for counts
     text: size of text in points; small: of what is less important
     scale: of lines, dots and spaces; 1 for print
     measure: width in mm of a text of so many points
@@ -61,6 +63,8 @@ class Style:
     synapse: str
     cable: str
     readout: str
+    signed: str
+    heat: str
     text: float
     small: float
     scale: float
@@ -88,17 +92,23 @@ class Style:
         return {name: order[position % len(order)] for position, name in enumerate(names)}
 
 
-def _style(name: str, palette: tuple[str, ...], font: str, measure: Measure) -> Style:
-    dark, talk = name == "dark", name == "talk"
+def _style(name: str, palette_name: str, font: str, measure: Measure) -> Style:
+    dark, talk, grey = name == "dark", name == "talk", palette_name == "grey"
+    palette = PALETTES[palette_name]
+    edges = ("#8A8A8A", "#5F5F5F") if grey else ("#4C7DA6", "#2F8F6B")
+    if dark:
+        edges = ("#9A9A9A", "#C4C4C4") if grey else ("#7FB8DE", "#6CC9A8")
     return Style(
         name,
         ink="#F2F2F2" if dark else "#1A1A1A",
         faint="#5A5A5A" if dark else "#C8C8C8",
         paper="#15171A" if dark else "#FFFFFF",
         palette=tuple(map(_lighter, palette)) if dark else palette,
-        synapse="#7FB8DE" if dark else "#4C7DA6",
+        synapse=edges[0],
         cable="#F2F2F2" if dark else "#333333",
-        readout="#6CC9A8" if dark else "#2F8F6B",
+        readout=edges[1],
+        signed="signed-grey" if grey else "signed",
+        heat="grey" if grey else "heat",
         text=15.0 if talk else 6.5,
         small=13.0 if talk else 5.5,
         scale=2.2 if talk else 1.0,
@@ -120,7 +130,7 @@ def style_of(name: str, palette: str, font: str, measure: Measure) -> Style:
         raise DendrographError(f"unknown style '{clip(name)}'\n  {did_you_mean(name, STYLES, 'styles')}")
     if palette not in PALETTES:
         raise DendrographError(f"unknown palette '{clip(palette)}'\n  {did_you_mean(palette, PALETTES, 'palettes')}")
-    return _style(name, PALETTES[palette], font, measure)
+    return _style(name, palette, font, measure)
 
 
 def width_of(text: str | float | None, style: str) -> float:

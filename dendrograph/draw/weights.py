@@ -97,7 +97,7 @@ def _images(
         box = (x, y - cell * grid.height, x + cell * grid.width, y)
         ground = np.array([[[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]]])
         marks.append(Shapes(f"ground {one.label}", ground, faded(style.faint, 0.35), level=0))
-        marks.append(Picture(f"weights {one.label}", cells, box, "signed", -most, most))
+        marks.append(Picture(f"weights {one.label}", cells, box, style.signed, -most, most))
         marks.append(frame_of(box, style, f"frame {one.label}", style.faint))
     if label:
         text = f"{about} synaptic weights of neuron {index} of {layer}".strip()
@@ -116,9 +116,9 @@ def _images(
         )
     if with_legend:
         left = start + columns * side + (columns - 1) * gap + 1.0 * style.scale
-        top = height - margin - head
+        top = height - margin - head - style.line(style.small) / 2
         marks += colour_bar(
-            "signed",
+            style.signed,
             -most,
             most,
             (left, max(margin, top - max(tall, 12 * style.scale)), left + bar, top),
@@ -152,10 +152,10 @@ def _tree(
     def cable(place: Place, copies: NDArray[np.int64]) -> Floats:
         assert place.cable is not None
         own = _of_neuron(weights[place.cable.name], place, index)
-        return colours_in(own[copies], "signed", -most_cable, most_cable)
+        return colours_in(own[copies], style.signed, -most_cable, most_cable)
 
     def edge(projection: Projection, edges: NDArray[np.int64]) -> Floats:
-        return colours_in(weights[projection.name][edges], "signed", -most_synapse, most_synapse)
+        return colours_in(weights[projection.name][edges], style.signed, -most_synapse, most_synapse)
 
     bar = 1.8 * style.scale
     bars = [("cable", most_cable)] * bool(cables) + [("synapse", most_synapse)] * bool(synapses)
@@ -174,7 +174,9 @@ def _tree(
             top = scene.height - 1.0 * style.scale - number * each
             bottom = top - min(each - 2.5 * style.scale, 22.0 * style.scale)
             left = width - beside
-            marks += colour_bar("signed", -most, most, (left, bottom, left + bar, top), name, style, f"{name} weights")
+            marks += colour_bar(
+                style.signed, -most, most, (left, bottom, left + bar, top), name, style, f"{name} weights"
+            )
     return Scene(width, scene.height, tuple(marks), scene.notes, scene.entries)
 
 

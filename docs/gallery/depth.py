@@ -1,0 +1,7 @@
+"""Ten layers: the first two and the last, and how many are between them."""
+
+import sys
+
+from dendrograph import draw
+
+draw.save(draw.figure("deep-dann", "network", width="double"), *sys.argv[1:] or ["depth.png"])

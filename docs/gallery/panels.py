@@ -1,0 +1,8 @@
+"""A figure of several panels with letters: a neuron, its network, its receptive fields, its connectivity."""
+
+import sys
+
+from dendrograph import draw
+
+figure = draw.figure("asymmetric-pyramidal", "neuron,network,fields,matrix", width="double")
+draw.save(figure, *sys.argv[1:] or ["panels.png"])

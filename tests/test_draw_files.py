@@ -1,0 +1,170 @@
+"""`dendrograph draw` as a command: files, their content, their bytes; what is refused leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import pytest
+
+from dendrograph import TrainConfig, build, datasets, draw, train
+from dendrograph.cli import main
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main(["draw", *words])
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    network = build("dann-lrf", (8, 8), set={"somata": 6, "dendrites": 3, "synapses": 6})
+    train(network, datasets.load("digits"), TrainConfig(epochs=1), folder, progress=False)
+    return folder
+
+
+@pytest.mark.parametrize("form", ["pdf", "svg", "png"])
+def test_a_file_of_each_form(command: Command, form: str) -> None:
+    assert command("dann-lrf", "--view", "neuron,network", "-o", f"net.{form}") == (0, f"figure: net.{form}\n", "")
+    content = Path(f"net.{form}").read_bytes()
+    assert content[:5] == {"pdf": b"%PDF-", "svg": b"<?xml", "png": b"\x89PNG\r"}[form]
+    assert not list(Path().glob(".*")), "nothing half-written is left"
+
+
+def test_the_same_bytes_from_another_process(command: Command, tmp_path: Path) -> None:
+    for form in ("pdf", "svg", "png"):
+        words = ["asymmetric-pyramidal", "--view", "neuron,network,fields,matrix,weights,activity", "--width", "double"]
+        assert command(*words, "-o", f"one.{form}")[0] == 0
+        environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+        subprocess.run(
+            [sys.executable, "-m", "dendrograph", "draw", *words, "-o", str(tmp_path / f"two.{form}")],
+            check=True,
+            env=environment,
+            capture_output=True,
+        )
+        assert Path(f"one.{form}").read_bytes() == Path(f"two.{form}").read_bytes(), form
+
+
+def test_text_stays_text(command: Command) -> None:
+    command("asymmetric-pyramidal", "-o", "net.svg")
+    svg = Path("net.svg").read_text()
+    for word in ("basal ×4", "trunk", "synapse from image", "50 µm"):
+        assert f">{word}</text>" in svg, word
+    command("asymmetric-pyramidal", "-o", "net.pdf")
+    pdf = Path("net.pdf").read_bytes()
+    assert b"/FontFile2" in pdf and b"/Type0" in pdf, "the font is embedded, as TrueType"
+    assert not re.search(rb"/(Creation|Mod)Date", pdf)
+    assert "<dc:date>" not in svg
+
+
+def test_png_has_the_size_in_print(command: Command) -> None:
+    command("dann-lrf", "--width", "single", "-o", "net.png")
+    assert matplotlib.image.imread("net.png").shape[1] == pytest.approx(89 / 25.4 * 300, abs=2)
+
+
+def test_a_run_is_drawn_with_its_trained_weights(command: Command, run: Path) -> None:
+    for view in ("neuron", "network", "fields", "matrix", "weights", "activity"):
+        assert command(str(run), "--view", view, "-o", f"{view}.svg")[0] == 0
+    assert "trained synaptic weights" in Path("weights.svg").read_text()
+    assert re.search(r"digits, test sample 0: class \d, answer \d</text>", Path("activity.svg").read_text())
+
+
+def test_several_samples_are_several_files(command: Command, run: Path) -> None:
+    code, out, _ = command(str(run), "--view", "activity", "--sample", "0", "--sample", "7", "-o", "a.png")
+    assert (code, out) == (0, "figure: a-0.png\nfigure: a-7.png\n")
+    assert Path("a-0.png").read_bytes() != Path("a-7.png").read_bytes()
+    assert not Path("a.png").exists()
+
+
+def test_an_earlier_figure_is_replaced(command: Command) -> None:
+    Path("net.svg").write_text("old")
+    assert command("dann-lrf", "-o", "net.svg")[0] == 0
+    assert Path("net.svg").read_text() != "old"
+
+
+def test_large_networks_are_small_files(command: Command) -> None:
+    """A hundred thousand compartments, one by one."""
+    knobs = ["--set", "dendrites=64", "--set", "somata=1600", "--set", "synapses=2"]
+    for form in ("pdf", "png"):
+        assert command("dann-random", *knobs, "--view", "network", "--no-fold", "-o", f"net.{form}")[0] == 0
+        assert Path(f"net.{form}").stat().st_size < 5_000_000
+    svg = ["xor-dcaap", "--inputs", "2", "-o", "small.svg"]
+    assert command(*svg)[0] == 0
+    assert "<image" not in Path("small.svg").read_text(), "a small one has no pixels"
+
+
+MILLIONS = ["--set", "somata=9000", "--set", "dendrites=500", "--set", "synapses=1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["dann-lrf", "-o", "net.jpg"], "error: net.jpg: no figure has the suffix '.jpg'\n  "),
+        (["dann-lrf", "-o", "net"], "error: net: a figure's file needs a suffix\n  forms: html, pdf, png, svg"),
+        (["dann-lrf"], "error: Missing option '--out' / '-o'"),
+        (["dann-lrf", "--view", "neurn", "-o", "net.pdf"], "error: unknown view 'neurn'\n  did you mean 'neuron'?"),
+        (["dann-lrf", "-o", "no/net.pdf"], "error: no/net.pdf: cannot be written: no: there is no such folder"),
+        (["dann-lrf", "-o", "."], "error: .: a figure's file needs a suffix"),
+        (["dann-lfr", "-o", "net.pdf"], "did you mean 'dann-lrf'?"),
+        (
+            ["dann-lrf", "--view", "activity", "--sample", "99999", "-o", "net.pdf"],
+            "error: no test sample 99999 in digits",
+        ),
+        (["dann-lrf", "--view", "activity", "--sample", "-1", "-o", "net.pdf"], "error: no test sample -1 in digits"),
+        (["dann-lrf", "--data", "mnits", "--view", "fields", "-o", "net.pdf"], "mnist"),
+        (["dann-lrf", "--width", "wide", "-o", "net.pdf"], "error: width 'wide' is none"),
+        (
+            ["dann-lrf", "--view", "network", "--no-fold", "-o", "net.pdf", *MILLIONS],
+            "compartments are too many to be drawn one by one, 1,000,000 are the most\n  let few stand for many",
+        ),
+    ],
+)
+def test_what_is_refused(command: Command, words: list[str], message: str) -> None:
+    code, out, err = command(*words)
+    assert code == 2 and message in err and "Traceback" not in err
+    assert out == "" and not list(Path().iterdir()), "nothing is written"
+
+
+def test_a_run_that_has_not_ended(command: Command, run: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "metrics.json").unlink()
+    assert command(str(copy), "--view", "network", "-o", "net.svg")[0] == 0, "its wiring is known"
+    code, _, err = command(str(copy), "--view", "weights", "-o", "weights.svg")
+    assert code == 2 and "the run has not ended" in err and not Path("weights.svg").exists()
+
+
+def test_a_full_disk_leaves_the_old_file(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("net.svg").write_text("old")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    code, _, err = command("dann-lrf", "-o", "net.svg")
+    assert code == 2 and "No space left on device" in err
+    assert Path("net.svg").read_text() == "old" and len(list(Path().iterdir())) == 1
+
+
+def test_from_python(tmp_path: Path) -> None:
+    draw.save(draw.figure("dann-lrf", "network"), tmp_path / "net.pdf")
+    assert (tmp_path / "net.pdf").read_bytes()[:4] == b"%PDF"

@@ -112,7 +112,7 @@ def test_time_is_linear_in_the_compartments() -> None:
 
 class TestFree:
     def test_takes_each_place_once(self) -> None:
-        free = layout.Free(10, 10)
+        free = layout.Free(10, 0, 10)
         assert free.take(0, 0, 5, 5)
         assert not free.take(4, 4, 6, 6)
         assert free.take(5, 5, 6, 6)
@@ -120,7 +120,7 @@ class TestFree:
         assert free.take(5, 6, 7, 7, margin=1), "a margin is kept sideways"
 
     def test_nothing_leaves_the_paper(self) -> None:
-        free = layout.Free(10, 10)
+        free = layout.Free(10, 0, 10)
         assert not free.take(-1, 0, 1, 1)
         assert not free.take(9, 9, 11, 10)
 

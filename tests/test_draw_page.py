@@ -103,6 +103,7 @@ def _graphs() -> dict[str, Callable[[], Graph]]:
         made[name] = lambda name=name: build(name, _shapes(load(name)), 10).graph
     made["three-streams"] = lambda: compile(THREE_STREAMS, _shapes(THREE_STREAMS), 10, 0)
     made["rgb"] = lambda: build("dann-lrf", (8, 8, 3), 3, set={"somata": 5, "dendrites": 2}).graph
+    made["prime"] = lambda: build("dann-random", (101,), 2, set={"somata": 3, "dendrites": 2}).graph
     made["one of each"] = lambda: (
         build("dann-random", (1, 1), 1, set={"somata": 1, "dendrites": 1, "synapses": 1}).graph
     )
@@ -502,7 +503,7 @@ def test_a_large_layer_starts_folded_and_unfolds(screen: Page, tmp_path: Path) -
     assert ", ".join(f"image[{source}]" for source in sources[:10]) in screen.find("#details").text
 
 
-@pytest.mark.parametrize("name", ["three-streams", "rgb", "one of each", "k-tree", "interneuron-sublinear"])
+@pytest.mark.parametrize("name", ["three-streams", "rgb", "prime", "one of each", "k-tree", "interneuron-sublinear"])
 def test_networks_of_every_shape_open(screen: Page, tmp_path: Path, name: str) -> None:
     """Each of its compartments is where it is said to be, folded or not."""
     graph = _graphs()[name]()
@@ -531,7 +532,11 @@ def test_on_a_phone_columns_lie_below_each_other(screen: Page, file: Path) -> No
         canvas = screen.find("#scene")
         assert int(canvas.get_attribute("width") or 0) == 3 * 390
         assert screen.browser.execute_script("return document.documentElement.scrollWidth") <= 390
-        screen.mouse(*screen.at("hidden/soma[9]")).click().perform()
-        assert screen.find("#details h2").text == "hidden/soma[9] of neuron 9"
+        screen.mouse(*screen.at("hidden/basal[9]")).click().perform()
+        assert screen.find("#details h2").text == "hidden/basal[9] of neuron 2"
+        # Where its synapses lie is seen on a small image of their source, beside the numbers.
+        panel, image = screen.find("#details").rect, screen.find("#details canvas").rect
+        assert panel["x"] < image["x"] and image["x"] + image["width"] < panel["x"] + panel["width"] <= 390
+        assert image["width"] == image["height"]
     finally:
         screen.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

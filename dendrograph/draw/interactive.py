@@ -21,13 +21,14 @@ from dendrograph.declared import FREE
 from dendrograph.draw import layout
 from dendrograph.draw.panels import Subject
 from dendrograph.draw.places import Place, layers_of, places_of
-from dendrograph.draw.receptive import Grid
+from dendrograph.draw.receptive import Grid, side_by_side
 from dendrograph.draw.style import Style
 from dendrograph.errors import DendrographError
 from dendrograph.graph import Graph, Group, Projection
 
 MOST_EDGES = 3_000_000  # that a page holds one by one: some 25 MB with their weights
 OPEN_NEURONS, OPEN_LAYERS = 200, 4  # above which layers are folded at first
+LONGEST = 8  # times as wide as high, at most, the units of a vector are laid out
 
 # In units of the page, which are the distance from one compartment to the next.
 STEP = 2.0  # from the soma to the first dendrites, and on to the next, at least
@@ -204,6 +205,9 @@ def _group(graph: Graph, group: Group, colours: Mapping[str, str], style: Style)
         grid = Grid.of(graph, group.name)
         shape = graph.inputs[group.name]
         found["grid"] = [grid.height, grid.width, grid.channels]
+        if len(shape) == 1 and grid.width > LONGEST * grid.height:  # a prime number is one row: wrapped, it can be seen
+            width = side_by_side(group.size)
+            found["grid"] = [-(-group.size // width), width, 1]
         found["shape"] = " × ".join(map(str, shape)) if len(shape) > 1 else ""
     return found
 

@@ -30,68 +30,58 @@ def place_labels(
     Returns:
         The labels, the lowest and the highest point with them, and what had no room.
     """
-    below, top = reach
-    radius = lay.radius
+    lowest, highest = reach
     line = style.line()
-    rise, fall = 3 * line, 3 * line
-    free = layout.Free(width, top - below + rise + fall)
-    base = below - fall
-    for a, b, c, d in _boxes(lay, thick):
-        free.taken.append((a, b - base, c, d - base))
-    x, r = float(lay.x[0]), 1.3 * radius
-    free.taken.append((x - r, -r - base, x + r, r - base))
+    x, r = float(lay.x[0]), 1.3 * lay.radius
+    taken = np.concatenate([_boxes(lay, thick), [[x - r, -r, x + r, r]]])
+    free = layout.Free(width, lowest - 3 * line, highest + 3 * line, taken)
     words: list[Mark] = []
     left_out: list[str] = []
-    lowest, highest = below, top
-
-    def put(text: str, spots: list[Spot], name: str) -> bool:
-        wide = style.measure(text, style.text)
-        for at_x, at_y, across, up in spots:
-            left = at_x - {"left": 0.0, "center": wide / 2, "right": wide}[across]
-            under = at_y - {"bottom": 0.0, "center": line / 2, "top": line}[up]
-            left = min(max(left, 0.0), width - wide) if across == "center" else left
-            if free.take(left, under - base, left + wide, under + line - base, 0.3 * style.scale):
-                words.append(Words(text, left, under + line / 2, style.text, style.ink, "left", "center", name=name))
-                nonlocal lowest, highest
-                lowest, highest = min(lowest, under), max(highest, under + line)
-                return True
-        return False
-
-    gap = 0.7 * style.scale
     # Of a reconstruction with its many sections only the stems are named.
     named = [k for k, place in enumerate(lay.places) if len(lay.places) <= MOST_NAMED or not place.parent]
     for position in reversed(named):
-        place, rows = lay.places[position], lay.twigs.at(position)
-        if position == 0:
-            text = place.label
-            spots = [
-                (x + s * (r + gap), y, a, "center")
-                for y in (-0.6 * r, 0.0, 0.6 * r, -r, r)
-                for s, a in ((1, "left"), (-1, "right"))
-            ]
-            spots += [(x, -r - gap, "center", "top"), (x, r + gap, "center", "bottom")]
+        place = lay.places[position]
+        text = place.label if place.size == 1 else f"{place.label} ×{place.count:,}"
+        wide = style.measure(text, style.text)
+        spots = _beside_soma(lay, style) if position == 0 else _beside_branches(lay, thick, position, style)
+        for at_x, at_y, across, up in spots:
+            left = at_x - {"left": 0.0, "center": wide / 2, "right": wide}[across]
+            left = min(max(left, 0.0), width - wide) if across == "center" else left
+            under = at_y - {"bottom": 0.0, "center": line / 2, "top": line}[up]
+            if free.take(left, under, left + wide, under + line, 0.3 * style.scale):
+                name = f"label {place.group.name}"
+                words.append(Words(text, left, under + line / 2, style.text, style.ink, "left", "center", name=name))
+                lowest, highest = min(lowest, under), max(highest, under + line)
+                break
         else:
-            text = place.label if place.size == 1 else f"{place.label} ×{place.count:,}"
-            parent = lay.twigs.parent[rows[0]]
-            family = rows[lay.twigs.parent[rows] == parent]
-            middle, side = float(lay.x[family].mean()), float(lay.side[rows[0]])
-            tip = float((lay.end[family] * side).max()) * side
-            leaf = all(other.parent != position for other in lay.places)
-            spots = []
-            if leaf:
-                for step in (0.0, 1.0, 2.0):
-                    spots.append((middle, tip + side * (gap + step * line), "center", "bottom" if side > 0 else "top"))
-            for one in (*family[:1], *family[-1:]):
-                half = 0.5 * thick[one] + gap + (1.6 * style.scale if place.synapses else 0.0)
-                for share in (0.5, 0.25, 0.75, 0.0, 1.0):
-                    at = float(lay.bend[one] + share * (lay.end[one] - lay.bend[one]))
-                    spots += [
-                        (float(lay.x[one]) + half, at, "left", "center"),
-                        (float(lay.x[one]) - half, at, "right", "center"),
-                    ]
-        if not put(text, spots, f"label {place.group.name}"):
             left_out.append(text)
     return words, (lowest, highest), left_out
+
+
+def _beside_soma(lay: Branches, style: Style) -> list[Spot]:
+    """To its right or left, else below or above it."""
+    x, r, gap = float(lay.x[0]), 1.3 * lay.radius, 0.7 * style.scale
+    sides = ((x + r + gap, "left"), (x - r - gap, "right"))
+    spots: list[Spot] = [(at, y, across, "center") for y in (-0.6 * r, 0.0, 0.6 * r, -r, r) for at, across in sides]
+    return [*spots, (x, -r - gap, "center", "top"), (x, r + gap, "center", "bottom")]
+
+
+def _beside_branches(lay: Branches, thick: Floats, position: int, style: Style) -> list[Spot]:
+    """Beyond the tips of the first family of a place, where nothing grows from them; else beside a branch of it."""
+    place, rows, gap = lay.places[position], lay.twigs.at(position), 0.7 * style.scale
+    family = rows[lay.twigs.parent[rows] == lay.twigs.parent[rows[0]]]
+    side = float(lay.side[rows[0]])
+    spots: list[Spot] = []
+    if all(other.parent != position for other in lay.places):
+        middle, tip = float(lay.x[family].mean()), float((lay.end[family] * side).max()) * side
+        up = "bottom" if side > 0 else "top"
+        spots += [(middle, tip + side * (gap + step * style.line()), "center", up) for step in (0, 1, 2)]
+    for one in (*family[:1], *family[-1:]):
+        away = 0.5 * float(thick[one]) + gap + (1.6 * style.scale if place.synapses else 0.0)
+        for share in (0.5, 0.25, 0.75, 0.0, 1.0):
+            at, x = float(lay.bend[one] + share * (lay.end[one] - lay.bend[one])), float(lay.x[one])
+            spots += [(x + away, at, "left", "center"), (x - away, at, "right", "center")]
+    return spots
 
 
 def _boxes(lay: Branches, thick: Floats) -> Floats:

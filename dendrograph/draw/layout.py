@@ -224,18 +224,27 @@ def spread(first: float, last: float, number: int) -> Floats:
 
 
 class Free:
-    """Rectangles that are taken, to place labels beside each other."""
+    """Rectangles that are taken (left, bottom, right, top), to place labels beside each other.
 
-    def __init__(self, width: float, height: float) -> None:
-        self.width, self.height = width, height
-        self.taken: list[tuple[float, float, float, float]] = []
+    Args:
+        width: of the paper.
+        bottom: its lowest point.
+        top: its highest point.
+        taken: (boxes, 4), what lies on it already.
+    """
+
+    def __init__(self, width: float, bottom: float, top: float, taken: Floats | None = None) -> None:
+        self.width, self.bottom, self.top = width, bottom, top
+        self.taken = np.zeros((0, 4)) if taken is None else taken
 
     def take(self, left: float, bottom: float, right: float, top: float, margin: float = 0.0) -> bool:
-        """Take a rectangle if it is free and on the paper; says whether it was."""
-        if left < -1e-9 or bottom < -1e-9 or right > self.width + 1e-9 or top > self.height + 1e-9:
+        """Take a rectangle if it is free and on the paper; says whether it was. A margin is kept sideways."""
+        slack = 1e-9
+        if left < -slack or bottom < self.bottom - slack or right > self.width + slack or top > self.top + slack:
             return False
-        for a, b, c, d in self.taken:  # the margin is kept sideways: lines of text may follow each other
-            if left < c + margin and right > a - margin and bottom < d - 1e-9 and top > b + 1e-9:
-                return False
-        self.taken.append((left, bottom, right, top))
+        beside = (left >= self.taken[:, 2] + margin) | (right <= self.taken[:, 0] - margin)
+        above = (bottom >= self.taken[:, 3] - slack) | (top <= self.taken[:, 1] + slack)
+        if not (beside | above).all():
+            return False
+        self.taken = np.concatenate([self.taken, [[left, bottom, right, top]]])
         return True

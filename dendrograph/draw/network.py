@@ -267,9 +267,8 @@ def _captions(lay: Columns, style: Style) -> tuple[list[Mark], float, int]:
     lowest, missing = 0.0, 0
     level = min(block.box[1] for block in lay.blocks)
     stacked = len({round(block.box[2], 3) for block in lay.blocks}) < len(lay.blocks)
-    # Below the paper there is room for as many rows as may be needed.
-    below = MOST_ROWS * 2.25 * line + 2.0 * style.scale
-    free = Free(lay.width, lay.height + below)
+    # Below the network there is room for as many rows as may be needed.
+    free = Free(lay.width, -MOST_ROWS * 2.25 * line - 2.0 * style.scale, lay.height)
     for block in sorted(lay.blocks, key=lambda block: block.box[0]):
         base = (block.box[1] if stacked else level) - 0.9 * style.scale
         for x, lines in block.captions:
@@ -278,7 +277,7 @@ def _captions(lay: Columns, style: Style) -> tuple[list[Mark], float, int]:
             tall = len(lines) * line
             for row in range(MOST_ROWS):
                 top = base - row * (tall + 0.25 * line)
-                if free.take(left, top - tall + below, left + wide, top + below, 0.2 * line):
+                if free.take(left, top - tall, left + wide, top, 0.2 * line):
                     break
             else:
                 missing += 1

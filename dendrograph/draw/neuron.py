@@ -31,6 +31,7 @@ from dendrograph.draw.scene import (
 from dendrograph.draw.style import Style
 from dendrograph.graph import Graph, Projection
 
+AXON = 2.2  # mm, what is drawn of it
 MOST_DOTS = 40  # along one branch: more are told by their number
 
 
@@ -76,26 +77,21 @@ def neuron_scene(
     colours = colours or style.colours_of(place.group.nonlinearity.name for place in places)
     sources = sources or style.sources_of(sources_of(places), colours.values())
     lay = lay_out(places, width, style, folded)
-    marks: list[Mark] = []
     thick = thickness(lay, style)
-    around = 1.35 * lay.radius + 1.8 * style.scale * bool(places[0].synapses)
-    bottom, top = float(min(lay.end[1:].min(initial=0.0), 0.0)), max(around, float(lay.end.max()))
-    marks += _branches(lay, thick, colours, style, paint)
+    body = style.faint if paint else colours[places[0].group.nonlinearity.name]
     dots, crowded = _synapses(lay, thick, index, sources, style, paint)
-    marks += dots
-    radius = lay.radius
-    marks += _soma(lay, radius, style.faint if paint else colours[places[0].group.nonlinearity.name], style)
-    below = min(bottom, -around, *([-radius - 2.2 * style.scale] if bottom >= 0 else []))
-    margin = 1.2 * style.scale
-    height = top - below + 2 * margin
+    marks = [*_branches(lay, thick, colours, style, paint), *dots, *_soma(lay, body, style)]
+    around = 1.35 * lay.radius + 1.8 * style.scale * bool(places[0].synapses)
+    axon = 0.0 if (lay.side < 0).any() else lay.radius + AXON * style.scale
+    reach = -max(around, axon, -float(lay.end.min())), max(around, float(lay.end.max()))
     words: list[Mark] = []
     unnamed: list[str] = []
     if label:
-        words, room, unnamed = place_labels(lay, thick, width, (below, top), style)
-        below, top = min(below, room[0]), max(top, room[1])
-        height = top - below + 2 * margin
+        words, reach, unnamed = place_labels(lay, thick, width, reach, style)
+    margin = 1.2 * style.scale
+    height = reach[1] - reach[0] + 2 * margin
     entries = _entries(lay, colours, sources, unnamed, crowded, paint, width)
-    return Scene(width, height, Scene(width, height, (*marks, *words)).moved(0.0, margin - below), (), entries)
+    return Scene(width, height, Scene(width, height, (*marks, *words)).moved(0.0, margin - reach[0]), (), entries)
 
 
 def sources_of(places: tuple[Place, ...]) -> list[str]:
@@ -136,12 +132,12 @@ def _branches(
     return marks
 
 
-def _soma(lay: Branches, radius: float, colour: str, style: Style) -> list[Mark]:
+def _soma(lay: Branches, colour: str, style: Style) -> list[Mark]:
     """The body; where nothing grows down, the axon does."""
-    x = float(lay.x[0])
+    x, radius = float(lay.x[0]), lay.radius
     marks: list[Mark] = []
     if not (lay.side < 0).any():
-        long = radius + 2.2 * style.scale
+        long = radius + AXON * style.scale
         line = np.array([[[x, 0.0], [x, -long]]])
         marks.append(
             Shapes("axon", layout.tapered(line, np.array([0.9 * radius]), np.array([0.3 * style.scale])), style.ink)

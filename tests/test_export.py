@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from small import digits, morphology_file
+from tools import tool
+from trees import CORNERS, Case, random_case
 
 from dendrograph import DendriticNetwork, Run, compile, load
 from dendrograph.cli import main
 from dendrograph.export import FORMATS, export, read_data, to_data, to_networkx
 from dendrograph.library import shipped
-from tests.small import digits, morphology_file
-from tests.tools import tool
-from tests.trees import CORNERS, Case, random_case
 
 CASES = (*CORNERS, *(random_case(seed) for seed in range(25)))
 TEXT = ("graphml", "dot", "json", "csv", "npz", "safetensors")

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small import MORPHOLOGY
+from test_export import small
 
 from dendrograph import DendriticNetwork, compile, load
 from dendrograph import export as exporting
@@ -18,8 +20,6 @@ from dendrograph.cli import main
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.export import FORMATS, content, export, graphml, read_data, tables
 from dendrograph.run import Run
-from tests.small import MORPHOLOGY
-from tests.test_export import small
 
 
 def told(*arguments: str | Path, capsys: pytest.CaptureFixture[str]) -> str:

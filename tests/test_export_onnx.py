@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from test_export import biased, small
 from torch import Tensor, nn
+from trees import CORNERS, Case, inputs_of, random_case
 
 from dendrograph import DendriticNetwork, Morphology, compile, load, register_nonlinearity
 from dendrograph.errors import DendrographError
 from dendrograph.export import export, onnx_model
 from dendrograph.export.unrolled import Unrolled
 from dendrograph.library import shipped
-from tests.test_export import biased, small
-from tests.trees import CORNERS, Case, inputs_of, random_case
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

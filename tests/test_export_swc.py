@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_export import small
+from trees import CORNERS, random_case
 
 from dendrograph import Graph, compile, load
 from dendrograph.errors import DendrographError
@@ -23,8 +25,6 @@ from dendrograph.library import shipped
 from dendrograph.neuron import Compartment
 from dendrograph.swc import read
 from dendrograph.tree import branchings
-from tests.test_export import small
-from tests.trees import CORNERS, random_case
 
 TREES = [*CORNERS, *(random_case(seed) for seed in range(60))]
 

@@ -2,6 +2,7 @@ r"""TikZ: the folded network as a `tikzpicture`, no wider than one column, for `
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -59,15 +60,16 @@ def _lines(network: Folded, name: str) -> Iterator[str]:
     yield r"  box/.style={draw, rounded corners=1.5pt, align=center, font=\scriptsize, inner sep=2pt,"
     yield f"    text width={width - 0.15:.2f}cm}},"
     yield r"  arrow/.style={-{Latex[length=1.6mm]}, line width=0.6pt},"
-    yield r"  told/.style={midway, align=center, font=\tiny, text=black, fill=white, inner sep=1pt}]"
+    yield r"  told/.style={align=center, font=\tiny, text=black, fill=white, inner sep=1pt}]"
     for number, boxes in enumerate(rows):
         for column, box in enumerate(boxes):
             x = (column - (len(boxes) - 1) / 2) * COLUMN / ACROSS
             at, fill = f"({x:.2f}, {UP * number:.2f})", f"dendrograph{box.role}!40"
             yield rf"  \node[box, fill={fill}] ({ids[box.group]}) at {at} {{{_text(box.lines)}}};"
-    for arrow in network.arrows:
+    positions = _positions([tuple(place[end][0] for end in (arrow.source, arrow.target)) for arrow in network.arrows])
+    for arrow, position in zip(network.arrows, positions, strict=True):
         style = f"arrow, dendrograph{arrow.sort}{', line width=1pt' if arrow.sort == CABLE else ''}"
-        told = f"node[told] {{{_text(arrow.lines)}}}"
+        told = f"node[told, pos={position}] {{{_text(arrow.lines)}}}"
         yield rf"  \draw[{style}] ({ids[arrow.source]}) {_way(arrow, place)} {told} ({ids[arrow.target]});"
     yield r"\end{tikzpicture}"
 
@@ -82,6 +84,17 @@ def _rows(boxes: Sequence[Box]) -> list[list[Box]]:
         each = -(-len(here) // number)
         rows += [here[start : start + each] for start in range(0, len(here), each)]
     return rows
+
+
+def _positions(rows: Sequence[tuple[int, ...]]) -> list[float]:
+    """Where along each arrow its text stands: by turns nearer to either end where several join the same two rows."""
+    counts = Counter(rows)
+    seen: Counter[tuple[int, ...]] = Counter()
+    found = []
+    for pair in rows:
+        seen[pair] += 1
+        found.append(0.5 if counts[pair] == 1 else 0.3 if seen[pair] % 2 else 0.68)
+    return found
 
 
 def _way(arrow: Arrow, place: dict[str, tuple[int, int]]) -> str:

@@ -23,6 +23,7 @@ from tools import tool
 from dendrograph import DendriticNetwork, Graph, Morphology, build, compile, load
 from dendrograph.cli import main
 from dendrograph.draw import interactive
+from dendrograph.draw.columns import columns_of
 from dendrograph.drawing import draw_to, page
 from dendrograph.errors import DendrographError
 
@@ -156,7 +157,7 @@ def test_children_lie_around_their_neuron_apart_from_each_other() -> None:
 def test_streams_layers_and_readout_stand_in_columns_from_left_to_right() -> None:
     for make in _graphs().values():
         graph = make()
-        column = interactive.columns_of(graph)
+        column = columns_of(graph)
         for one in graph.projections:
             source, target = (graph.by_name[end].layer for end in (one.source, one.target))
             assert column[source] < column[target] if one.kind == "synapse" else source == target
@@ -169,6 +170,14 @@ def test_it_fetches_nothing_and_is_the_same_each_time() -> None:
     assert not re.search(r"https?:|//[a-z]|\b(import|fetch|XMLHttpRequest|WebSocket)\b *[( ]", text.split("<style>")[1])
     assert "default-src 'none'" in text
     assert "{{" not in text
+
+
+def test_each_script_of_the_page_is_on_it_once() -> None:
+    folder = Path(interactive.__file__).parent / "page"
+    assert sorted(f"{name}.js" for name in interactive.SCRIPTS) == sorted(path.name for path in folder.glob("*.js"))
+    text = page("vann")
+    for path in (*folder.glob("*.js"), folder / "page.css"):
+        assert text.count(path.read_text(encoding="utf-8")) == 1
 
 
 def test_text_stays_text_whatever_a_name_holds() -> None:

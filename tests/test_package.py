@@ -65,7 +65,8 @@ def test_it_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     assert len(native) == A_COMPILER
     modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("dendrograph/**/*.py")}
     models = {f"dendrograph/morphologies/{path.name}" for path in ROOT.glob("morphologies/*.yaml")}
-    assert held - native == {*modules, *models, "dendrograph/draw/page.html", "dendrograph/py.typed"}
+    page = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("dendrograph/draw/page/*")}
+    assert held - native == {*modules, *models, *page, "dendrograph/py.typed"}
     assert len(models) >= 12
     assert "dendrograph/cli.py" in modules and "dendrograph/kernels/fused.py" in modules
     for path in ROOT.glob("morphologies/*.yaml"):

@@ -142,28 +142,36 @@ def lay_out(graph: Graph, width: float, style: Style, folded: bool) -> Columns:
     return Columns(width, height, units, tuple(blocks), tuple(gaps), hidden, full)
 
 
+def columns_of(graph: Graph) -> dict[str, int]:
+    """The column of each stream, layer and readout: to the right of all that it draws from, the readout last."""
+    column = dict.fromkeys(graph.inputs, 0)
+    column |= dict.fromkeys(layers_of(graph), 1)
+    for one in graph.projections:  # in the order of the stages
+        if one.kind == "synapse":
+            source, target = (graph.by_name[end].layer for end in (one.source, one.target))
+            column[target] = max(column.get(target, 1), column[source] + 1)
+    for group in graph.groups:
+        if group.role == "readout":
+            column[group.layer] = 1 + max(number for name, number in column.items() if name != group.layer)
+    return column
+
+
+def depths_of(places: Sequence[Place]) -> list[int]:
+    """How many cables lie between each place and the soma."""
+    depths: list[int] = []
+    for place in places:
+        depths.append(0 if place.parent is None else depths[place.parent] + 1)
+    return depths
+
+
 def _levels(graph: Graph, width: float, folded: bool) -> tuple[list[list[str]], frozenset[str], int]:
     """Names of blocks, level by level; the layers that are left out; the level after which they are missing."""
-    level: dict[str, int] = {}
-    for group in graph.groups:
-        if group.role == "input":
-            level[group.name] = 0
-    for projection in graph.projections:
-        source, target = projection.source.split("/")[0], projection.target.split("/")[0]
-        if projection.kind == "synapse":
-            level[target] = max(level.get(target, 1), level[source] + 1)
-    for layer in layers_of(graph):
-        level.setdefault(layer, 1)
-    if "readout" in level:
-        level["readout"] = max(
-            level.values() if list(level.values()).count(max(level.values())) > 1 else [level["readout"]]
-        )
     found: dict[int, list[str]] = {}
-    for name, number in level.items():
+    for name, number in columns_of(graph).items():
         found.setdefault(number, []).append(name)
     levels = [found[number] for number in sorted(found)]
     middle = [number for number, names in enumerate(levels) if names[0] in layers_of(graph)]
-    depth = {name: 1 + max(_levels_of(places_of(graph, name))) for name in layers_of(graph)}
+    depth = {name: 1 + max(depths_of(places_of(graph, name))) for name in layers_of(graph)}
     columns = sum(max(depth.get(name, 1) for name in names) for names in levels)
     most = FIRST_LAYERS + LAST_LAYERS
     if not folded or len(middle) <= most + 1 or columns * COLUMN <= width:
@@ -173,13 +181,6 @@ def _levels(graph: Graph, width: float, folded: bool) -> tuple[list[list[str]], 
     return [names for number, names in enumerate(levels) if number not in out], hidden, out[0] - 1
 
 
-def _levels_of(places: Sequence[Place]) -> list[int]:
-    found: list[int] = []
-    for place in places:
-        found.append(0 if place.parent is None else found[place.parent] + 1)
-    return found
-
-
 def _planned(graph: Graph, name: str, capacity: float, folded: bool) -> _Plan:
     if name in layers_of(graph):
         places = places_of(graph, name)
@@ -187,7 +188,7 @@ def _planned(graph: Graph, name: str, capacity: float, folded: bool) -> _Plan:
         counts = [1, places[0].group.neurons, *(place.count for place in places[1:])]
         modes = layout.fold(parents, counts, capacity) if folded else (layout.ALL,) * len(counts)
         twigs = layout.unfold(parents, counts, modes)
-        return _Plan(name, places[0].group, twigs.slots, 1 + max(_levels_of(places)), places, twigs)
+        return _Plan(name, places[0].group, twigs.slots, 1 + max(depths_of(places)), places, twigs)
     group = graph.by_name[name]
     shape = graph.inputs.get(name, (group.size,))
     if group.role == "input" and len(shape) > 1:
@@ -240,7 +241,7 @@ def _words(plan: _Plan) -> list[tuple[int, tuple[str, str]]]:
     """Below each column, by its cables to the soma: what it holds, and how many in the whole layer."""
     if not plan.places:
         return [(0, (plan.name, f"{plan.group.size:,}"))]
-    depths = _levels_of(plan.places)
+    depths = depths_of(plan.places)
     found = []
     for depth in range(max(depths), -1, -1):
         here = [place for place, own in zip(plan.places, depths, strict=True) if own == depth]
@@ -256,7 +257,7 @@ def _block(plan: _Plan, box: Box, twigs: layout.Twigs, at: Floats, step: float, 
     if not plan.places:
         return Block(plan.name, box, tuple((own, words) for _, words in _words(plan)), np.zeros((0, 4)))
     captions = tuple((own - step * depth, words) for depth, words in _words(plan))
-    depths = _levels_of(plan.places)
+    depths = depths_of(plan.places)
     cables = []
     hidden = twigs.copy == layout.ELLIPSIS
     for position, place in enumerate(plan.places, 1):

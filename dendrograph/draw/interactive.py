@@ -1,7 +1,7 @@
 """One network as an interactive page: one HTML file, which works offline.
 
 What there is to see is worked out here: groups, their places, counts, columns, and the edges as arrays. The page's own
-code, in `page.html`, draws it on a canvas and answers the mouse.
+code, in the folder `page/`, draws it on a canvas and answers the mouse.
 """
 
 from __future__ import annotations
@@ -19,12 +19,23 @@ from numpy.typing import NDArray
 
 from dendrograph.declared import FREE
 from dendrograph.draw import layout
+from dendrograph.draw.columns import columns_of, depths_of
 from dendrograph.draw.panels import Subject
 from dendrograph.draw.places import Place, layers_of, places_of
 from dendrograph.draw.receptive import Grid, side_by_side
 from dendrograph.draw.style import Style
 from dendrograph.errors import DendrographError
 from dendrograph.graph import Graph, Group, Projection
+
+# The page's own code, which shares one scope: what a file runs as it is read stands in it or in one before it.
+SCRIPTS = (
+    *("elements", "data", "names"),  # what there is
+    *("layout", "view"),  # where it lies, and what of it is on the screen
+    *("canvas", "ribbons", "scene", "marks"),  # how it is painted
+    *("card", "selection", "headings", "legend"),  # what is said of it
+    *("pointer", "keys", "search"),  # what whoever looks at it does
+    "start",
+)
 
 MOST_EDGES = 3_000_000  # that a page holds one by one: some 25 MB with their weights
 OPEN_NEURONS, OPEN_LAYERS = 200, 4  # above which layers are folded at first
@@ -53,7 +64,6 @@ def page(subject: Subject, style: Style, *, fold: bool = True, legend: bool = Tr
     blocks = _blocks(graph, fold)
     content = {
         "name": graph.name,
-        "about": subject.about,
         "weighted": bool(subject.weights),
         "facts": _facts(subject),
         "legend": legend,
@@ -75,10 +85,15 @@ def page(subject: Subject, style: Style, *, fold: bool = True, legend: bool = Tr
         "title": html.escape(f"{graph.name} · dendrograph"),
         "name": html.escape(graph.name),
         "variables": _variables(style),
+        "style": _part("page.css"),
         "data": _json(content),
+        "script": "\n".join(_part(f"{name}.js") for name in SCRIPTS),
     }
-    template = files("dendrograph.draw").joinpath("page.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], template)
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], _part("page.html"))
+
+
+def _part(name: str) -> str:
+    return files("dendrograph.draw").joinpath("page", name).read_text(encoding="utf-8")
 
 
 def _hold(subject: Subject) -> None:
@@ -105,7 +120,7 @@ def _facts(subject: Subject) -> list[str]:
 
 def _variables(style: Style) -> str:
     """The colours and sizes that the style sheet names."""
-    named = {name: getattr(style, name) for name in ("ink", "faint", "paper", "synapse", "cable", "readout")}
+    named = {name: getattr(style, name) for name in ("ink", "paper", "synapse")}
     named["text"] = "17px" if style.scale > 1 else "14px"
     named["scheme"] = "dark" if style.name == "dark" else "light"
     return " ".join(f"--{name}: {value};" for name, value in named.items())
@@ -152,25 +167,10 @@ def _blocks(graph: Graph, fold: bool) -> list[dict[str, Any]]:
         radius = float(_radii(places).max(initial=0.0))
         found[layer] |= {
             "neurons": neurons,
-            "radius": round(radius, 4),
             "side": round(2 * radius + AROUND, 4) if len(places) > 1 else SOMA_ALONE,
             "folded": fold and (neurons > OPEN_NEURONS or len(layers) > OPEN_LAYERS),
         }
     return list(found.values())
-
-
-def columns_of(graph: Graph) -> dict[str, int]:
-    """The column of each stream, layer and readout: to the right of all that it draws from."""
-    column = dict.fromkeys(graph.inputs, 0)
-    column |= dict.fromkeys(layers_of(graph), 1)
-    for one in graph.projections:  # in the order of the stages
-        if one.kind == "synapse":
-            source, target = (graph.by_name[end].layer for end in (one.source, one.target))
-            column[target] = max(column.get(target, 1), column[source] + 1)
-    for group in graph.groups:
-        if group.role == "readout":
-            column[group.layer] = 1 + max(number for name, number in column.items() if name != group.layer)
-    return column
 
 
 def _groups(graph: Graph, colours: Mapping[str, str], style: Style) -> list[dict[str, Any]]:
@@ -229,24 +229,17 @@ def _placed(graph: Graph, places: Sequence[Place]) -> dict[str, dict[str, Any]]:
             "around": _packed(around),
             "parent": None if place.parent is None else number[places[place.parent].group.name],
             "count": place.count,
-            "depth": _depths(places)[position],
+            "depth": depths_of(places)[position],
             "slot": float(folded.slots - folded.slot[position]),  # and so does it there
         }
     return found
-
-
-def _depths(places: Sequence[Place]) -> list[int]:
-    depths: list[int] = []
-    for place in places:
-        depths.append(0 if place.parent is None else depths[place.parent] + 1)
-    return depths
 
 
 def _radii(places: Sequence[Place]) -> layout.Floats:
     """Distance of each place from the soma: the same for all of one depth, and far enough for its compartments."""
     counts = [1, *(place.count for place in places[1:])]
     spans = layout.spans([place.parent for place in places], counts, [layout.ALL] * len(places))
-    depth = np.array(_depths(places))
+    depth = np.array(depths_of(places))
     last = int(depth.max())
     # Around a circle compartments are one unit apart, or as many as the slots that each takes.
     narrowest = [min(span for span, own in zip(spans, depth, strict=True) if own == level) for level in range(last + 1)]

@@ -374,7 +374,10 @@ def draw_command(
     ] = None,
     style: Annotated[str | None, typer.Option(help="paper, talk or dark.", show_default="paper")] = None,
     width: Annotated[
-        str | None, typer.Option(metavar="WIDTH", help="single, double, or a number of cm.", show_default="single")
+        str | None,
+        typer.Option(
+            metavar="WIDTH", help="single, double, or a number of cm.", show_default="single; for a talk a slide"
+        ),
     ] = None,
     palette: Annotated[
         str | None, typer.Option(help="okabe-ito, bright, muted or grey.", show_default="okabe-ito")

@@ -3,57 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
 from dendrograph import atomic
-from dendrograph import data as datasets
-from dendrograph import plugins as plugin
-from dendrograph.compiler import compile
-from dendrograph.dataset import Dataset
 from dendrograph.draw.files import FORMS, as_bytes, form_of
 from dendrograph.draw.interactive import page as page_of
-from dendrograph.draw.panels import Options, Subject, compose, draw_on, views_of
+from dendrograph.draw.panels import Options, compose, draw_on, views_of
 from dendrograph.draw.style import FONT, style_of
+from dendrograph.drawn import Drawn, Source, subject_of
 from dendrograph.errors import DendrographError, clip, did_you_mean
-from dendrograph.experiment import DEFAULT_DATA, graph_of
-from dendrograph.graph import Graph
-from dendrograph.morphology import Compartment, Layer, Morphology, load
 from dendrograph.network import DendriticNetwork
 from dendrograph.run import Run, is_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Shapes = Mapping[str, tuple[int, ...]]
-Drawn = str | Path | Compartment | Morphology | Graph | DendriticNetwork | Run
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """Where a network and its sample come from: the options of the command line.
-
-    set: knobs of the morphology
-    inputs: shapes of its streams; those of which nothing is said are taken as 28 × 28
-    classes, seed: as `compile` takes them
-    plugins: what the morphology needs, as `load` takes them
-    data, data_dir: the data set that a sample is taken from; that of the run, or digits, by default
-    sample: its number among the test samples
-    """
-
-    set: Mapping[str, Any] | None = None
-    inputs: Shapes | None = None
-    classes: int | None = None
-    seed: int | None = None
-    plugins: Iterable[str | Path] = ()
-    data: str | None = None
-    data_dir: Path | None = None
-    sample: int | None = None
 
 
 def figure(what: Drawn | Sequence[Drawn], view: str | Sequence[str] = "neuron", **options: Any) -> Figure:
@@ -81,7 +47,7 @@ def figure(what: Drawn | Sequence[Drawn], view: str | Sequence[str] = "neuron", 
 def on(axes: Axes, what: Drawn, view: str = "neuron", **options: Any) -> None:
     """Draw one view on axes of yours, as large as they are; see `figure` for the arguments.
 
-    Give `width` no value: it is that of the axes.
+    The axes are plain and empty, and `width` has no value: it is theirs.
     """
     how, source = _split(options)
     (name,) = views_of([view])
@@ -142,8 +108,13 @@ def draw_to(
     paths: list[Path] = []
     contents: list[bytes] = []
     notes: list[str] = []
+    views = views_of("neuron" if view is None else view)
+    if samples and not {"activity", "fields"} & set(views):
+        raise DendrographError(f"'sample' says nothing to the view {', '.join(views)}\n  draw activity or fields")
+    if len(set(samples)) < len(samples):
+        raise DendrographError("a sample is named twice\n  name each once: a file is made of each")
     for sample in samples or (None,):
-        drawn, left_out = _figure(what, view or "neuron", {**options, "sample": sample})
+        drawn, left_out = _figure(what, views, {**options, "sample": sample})
         paths.append(path if len(samples) < 2 else path.with_name(f"{path.stem}-{sample}{path.suffix}"))
         contents.append(as_bytes(drawn, form))
         notes += left_out
@@ -192,105 +163,3 @@ def _split(options: Mapping[str, Any]) -> tuple[Options, Source]:
             )
     of = [{name: value for name, value in options.items() if name in own} for own in fields]
     return Options(**of[0]), Source(**of[1])
-
-
-def subject_of(what: Drawn, views: Sequence[str], source: Source) -> Subject:
-    """The graph, and the numbers that the views need: no more is worked out."""
-    numbers = bool({"weights", "activity"} & set(views)) or source.sample is not None
-    wants_sample = "activity" in views or source.sample is not None
-    run = what if isinstance(what, Run) else Run.open(what) if isinstance(what, str | Path) and is_run(what) else None
-    network: DendriticNetwork | None = what if isinstance(what, DendriticNetwork) else None
-    dataset: Dataset | None = None
-    if run is not None:
-        plugin.use(source.plugins)
-        network = run.network() if numbers else None
-        graph = (
-            network.graph
-            if network is not None
-            else graph_of(str(run.folder), source.set, source.inputs, source.classes, source.seed)
-        )
-        about = "trained"
-        dataset = _data(source) if source.data else run.dataset(source.data_dir) if wants_sample else None
-    else:
-        dataset = _data(source) if source.data or source.data_dir else None
-        graph, dataset = _graph(what, source, dataset, wants_sample)
-        about = "initial" if network is None else ""
-    if not numbers:
-        return Subject(graph)
-    network = network or DendriticNetwork(graph)
-    network = network.eval()
-    with torch.no_grad():
-        weights = {one.name: network.weight(one.name).cpu().numpy() for one in graph.projections}
-        if not wants_sample:
-            return Subject(graph, weights, about)
-        x, told, label = _sample(graph, dataset, source.sample or 0)
-        first = next(network.parameters())
-        activity = network.activations({name: value.to(first) for name, value in x.items()})
-    found = {name: values[0].float().cpu().numpy() for name, values in activity.items()}
-    if label is not None and graph.output.role == "readout":
-        told += f": class {label}, answer {int(np.argmax(found[graph.output.name]))}"
-    return Subject(graph, weights, about, found, f"{told}; {about} weights" if about == "initial" else told)
-
-
-def _graph(what: Any, source: Source, dataset: Dataset | None, wants_sample: bool) -> tuple[Graph, Dataset | None]:
-    """The graph of what is no run; with a sample of digits where its shapes are free, one for those of a data set."""
-    if isinstance(what, Graph | DendriticNetwork):
-        graph = what if isinstance(what, Graph) else what.graph
-        given = [name for name in ("set", "inputs", "classes", "seed") if getattr(source, name) not in (None, {}, [])]
-        if given:
-            raise DendrographError(
-                f"{graph.name}: a graph is fixed, and takes no '{given[0]}'\n  leave it out, or give a morphology"
-            )
-        return graph, dataset
-    if isinstance(what, Compartment):
-        what = Morphology("neuron", neurons={"neuron": what}, layers=(Layer("layer", "neuron", 1),))
-    if isinstance(what, Morphology):
-        if source.set:
-            raise DendrographError(f"{what.name}: a Morphology has no knobs left to turn by 'set'\n  load it with them")
-        tree = what
-    elif isinstance(what, str | Path):
-        tree = load(what, source.set, source.plugins)
-    else:
-        raise DendrographError(
-            f"{type(what).__name__} is nothing that can be drawn\n"
-            "  give a name, a file, a run, a Morphology, a Graph or a network"
-        )
-    free = len(tree.inputs) == 1 and next(iter(tree.inputs.values())) is None
-    if dataset is None and wants_sample and free and not source.inputs:
-        dataset = datasets.load(DEFAULT_DATA, None)
-    if dataset is not None:
-        if source.inputs:
-            raise DendrographError("--inputs and --data both say what the inputs are\n  leave one of them out")
-        classes = dataset.classes if source.classes is None else source.classes
-        return compile(tree, dataset.shapes, classes, source.seed or 0), dataset
-    shapes = source.inputs or {}
-    unknown = [name for name in shapes if name not in tree.inputs and name != "image"]
-    if unknown:
-        raise DendrographError(f"--inputs {unknown[0]}=…: no such stream\n  streams: {', '.join(tree.inputs)}")
-    named = {name: shapes.get(name, shapes.get("image") if len(tree.inputs) == 1 else None) for name in tree.inputs}
-    bound = {name: shape or (28, 28) for name, shape in named.items() if shape or tree.inputs[name] is None}
-    return compile(tree, bound, 10 if source.classes is None else source.classes, source.seed or 0), None
-
-
-def _data(source: Source) -> Dataset:
-    return datasets.load(source.data or DEFAULT_DATA, source.data_dir)
-
-
-def _sample(graph: Graph, dataset: Dataset | None, number: int) -> tuple[dict[str, torch.Tensor], str, int | None]:
-    """One sample of each stream, what it is in words, and its class where it has one."""
-    if dataset is None:
-        rng = np.random.default_rng(number)
-        x = {name: torch.from_numpy(rng.random((1, *shape), dtype=np.float32)) for name, shape in graph.inputs.items()}
-        return x, f"random input {number}", None
-    test = dataset.test
-    if not 0 <= number < len(test):
-        raise DendrographError(
-            f"no test sample {number} in {dataset.name}\n  they are numbered from 0 to {len(test) - 1:,}"
-        )
-    taken = test.take(torch.tensor([number]))
-    given = {
-        name: value / dataset.scale if value.dtype == torch.uint8 else value for name, value in taken.inputs.items()
-    }
-    if len(given) == len(graph.inputs) == 1:
-        given = dict(zip(graph.inputs, given.values(), strict=True))
-    return given, f"{dataset.name}, test sample {number}", int(taken.labels[0])

@@ -14,7 +14,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from trees import CORNERS, random_case
 
-from dendrograph import Compartment, DendriticNetwork, DendrographError, Graph, Synapses, compile, draw, load
+from dendrograph import (
+    Compartment,
+    DendriticNetwork,
+    DendrographError,
+    Graph,
+    Layer,
+    Morphology,
+    Synapses,
+    compile,
+    draw,
+    load,
+)
 from dendrograph.draw.panels import VIEWS
 from dendrograph.draw.places import layers_of, places_of
 from dendrograph.library import shipped
@@ -205,6 +216,7 @@ class TestNetwork:
 
     def test_large_populations_are_folded_with_true_counts(self) -> None:
         axes = panel(draw.figure("dann-lrf", "network", set={"somata": 512, "dendrites": 64}))
+        assert len(lines(axes, "synapse image")) == 16 * len(discs(axes, "dendrite hidden")), "and their synapses"
         said = {one.get_text() for one in texts(axes, "label")}
         assert {"32,768", "512", "28 × 28", "10"} <= said
         assert len(discs(axes, "soma hidden/soma")) < 10
@@ -216,6 +228,13 @@ class TestNetwork:
         assert not len(discs(axes, "soma hidden5"))
         axes = panel(draw.figure("deep-dann", "network", fold=False, set={"somata": 16, "dendrites": 2}))
         assert len(discs(axes, "soma hidden5")) == 16
+
+    def test_units_not_drawn_reach_what_they_reach_from_their_ellipsis(self) -> None:
+        for name in ("dann-lrf", "interneuron-sublinear"):
+            axes = panel(draw.figure(name, "network"))
+            gap = discs(axes, "ellipsis " + ("hidden" if name == "dann-lrf" else "output"))[1]
+            starts = lines(axes, "readout")[:, 0]
+            assert (np.abs(starts - gap).max(1) < 1e-9).sum() == 10, "one line to each readout"
 
     def test_kinds_of_edges_differ_in_colour(self) -> None:
         axes = panel(draw.figure("interneuron-sublinear", "network"))
@@ -341,6 +360,41 @@ class TestWeights:
             x, y = density(values)
             assert np.trapezoid(y, x) == pytest.approx(1, abs=0.01)
 
+    def test_a_density_of_many_is_that_of_all(self) -> None:
+        """Edges are in the order of their targets and sources: every so many would be those of one source."""
+        from dendrograph.draw.weights import density
+
+        values = np.zeros(548_800)
+        values[::28] = 5.0
+        x, y = density(values)
+        assert np.trapezoid(x * y, x) == pytest.approx(5 / 28, abs=0.03)
+
+    def test_synapses_on_one_unit_add_up(self) -> None:
+        tree = Compartment(synapses=Synapses(6, replace=True))
+        graph = compile(Morphology("twice", {"n": tree}, [Layer("l", "n", 1)]), (2, 1), 2, seed=1)
+        network = DendriticNetwork(graph)
+        source, _ = graph.projections[0].endpoints()
+        weights = network.weights[graph.projections[0].name].detach().numpy()
+        axes = panel(draw.figure(network, "weights"))
+        (image,) = (one for one in axes.images if one.get_gid() == "weights soma")
+        cells = np.asarray(image.get_array().filled(0.0)).ravel()
+        np.testing.assert_allclose(cells, np.bincount(source, weights, 2), rtol=1e-6)
+
+    def test_the_network_stays_as_it_was(self) -> None:
+        network = DendriticNetwork(small()).train()
+        draw.figure(network, "weights")
+        assert network.training
+        network.to(torch.bfloat16)
+        draw.figure(network, "weights,activity")
+
+    def test_numbers_that_are_not_finite_are_refused(self) -> None:
+        network = DendriticNetwork(small())
+        with torch.no_grad():
+            network.weights["image->hidden/dendrite"][0] = float("nan")
+        for view in ("weights", "activity"):
+            with pytest.raises(DendrographError, match=r"^image->hidden/dendrite: not all of its numbers are finite"):
+                draw.figure(network, view)
+
     def test_signs_and_attenuation_are_in_the_weights(self) -> None:
         graph = compile(load("asymmetric-pyramidal", {"somata": 2}), (8, 8))
         network = DendriticNetwork(graph)
@@ -439,6 +493,63 @@ class TestPanels:
                 assert axes.collections
             figure.canvas.draw()
 
+    def test_on_axes_the_users_style_does_not_reach_it(self) -> None:
+        with matplotlib.rc_context({"image.origin": "lower", "image.aspect": "auto", "lines.linewidth": 9}):
+            figure = Figure(figsize=(4, 4))
+            FigureCanvasAgg(figure)
+            axes = figure.add_subplot()
+            draw.on(axes, "dann-lrf", "fields")
+        assert all(image.origin == "upper" for image in axes.images)
+        assert axes.get_aspect() == 1.0
+
+    def test_on_a_part_of_a_figure_letters_are_in_proportion(self) -> None:
+        figure = Figure(figsize=(8, 4))
+        FigureCanvasAgg(figure)
+        left, right = figure.subfigures(1, 2)
+        draw.on(left.add_axes((0, 0, 1, 1)), "dann-lrf", "network")
+        draw.on(right.add_axes((0, 0, 0.5, 0.5)), "dann-lrf", "network")
+        sizes = [texts(part.axes[0], "label")[0].get_fontsize() for part in (left, right)]
+        assert sizes[0] <= 5.5 and sizes[1] <= 5.5
+
+    def test_axes_that_are_not_fit(self) -> None:
+        figure = Figure()
+        axes = figure.add_subplot()
+        draw.on(axes, "dann-lrf")
+        with pytest.raises(DendrographError, match="these axes hold something already"):
+            draw.on(axes, "dann-lrf")
+        for projection in ("polar", "3d"):
+            with pytest.raises(DendrographError, match="a diagram needs plain axes"):
+                draw.on(figure.add_axes((0, 0, 1, 1), projection=projection), "dann-lrf")
+        for name, value in (("width", 3), ("columns", 2)):
+            with pytest.raises(DendrographError, match=f"'{name}' says nothing on axes of your own"):
+                draw.on(figure.add_subplot(), "dann-lrf", **{name: value})
+
+    def test_each_network_has_its_own_scale_bar(self) -> None:
+        figure = draw.figure(["asymmetric-pyramidal", "pyramidal-swc"], "neuron", width="double")
+        bars = [np.ptp(lines(axes, "legend 50 µm")[0][:, 0]) for axes in figure.axes[:2]]
+        assert bars[0] != pytest.approx(bars[1], rel=0.01)
+        assert not lines(figure.axes[2], "legend 50 µm").size
+
+    def test_views_of_one_network_share_their_rows(self) -> None:
+        figure = draw.figure(["dann-lrf", "dann-grf"], "neuron,network,fields", width="double")
+        titles = [texts(axes, "title")[0].get_text() for axes in figure.axes[:6]]
+        rows: dict[float, set[str]] = {}
+        for axes, title in zip(figure.axes, titles, strict=False):
+            rows.setdefault(round(axes.get_position().y0, 6), set()).add(title)
+        assert all(len(row) == 1 for row in rows.values())
+
+    @pytest.mark.parametrize("view", VIEWS)
+    @pytest.mark.parametrize("width", [4, 60])
+    def test_long_names_and_odd_widths_stay_on_the_paper(self, view: str, width: float) -> None:
+        long = "n" * 64
+        tree = Compartment("s" * 64, dendrites=[Compartment("d" * 64, 3, synapses=Synapses(4, long))])
+        morphology = Morphology(long, {long: tree}, [Layer("l" * 64, long, 2)], inputs={long: None})
+        for what in (morphology, [morphology, morphology]):
+            figure = draw.figure(what, view, width=width, inputs={long: (6, 6)})
+            _within(figure)
+            for axes in figure.axes:
+                assert not overlapping(boxes(figure, texts(axes)), 1.5)
+
     def test_a_users_style_does_not_reach_it(self, tmp_path: Path) -> None:
         draw.save(draw.figure("dann-lrf"), tmp_path / "one.svg")
         with matplotlib.rc_context(
@@ -458,12 +569,22 @@ class TestPanels:
         ({"palette": "jet"}, "unknown palette 'jet'\n  "),
         ({"width": "tripple"}, "width 'tripple' is none\n  "),
         ({"width": "nan"}, "width 'nan' is none"),
-        ({"width": 0}, "a width of 0 cm\n  a figure is 2 to 200 cm wide"),
+        ({"width": 0}, "a width of 0 cm\n  a figure is 4 to 200 cm wide"),
         ({"width": "900"}, "a width of 900 cm"),
         ({"font": "Arail"}, "there is no font 'Arail' on this machine"),
         ({"layer": "hiden"}, "no layer 'hiden'\n  did you mean 'hidden'?"),
         ({"neuron": 64}, "no neuron 64 in layer 'hidden'\n  they are numbered from 0 to 63"),
         ({"neuron": -1}, "no neuron -1 in layer 'hidden'"),
+        ({"view": "network", "neuron": 3}, "'neuron' says nothing to the view network\n  leave it out, or draw neuron"),
+        ({"view": "matrix", "layer": "hidden"}, "'layer' says nothing to the view matrix"),
+        ({"neuron": "3"}, "neuron must be a whole number, found '3'"),
+        ({"neuron": True}, "neuron must be a whole number, found True"),
+        ({"style": None}, "style must be text, found None"),
+        ({"label": "no"}, "label must be True or False, found 'no'"),
+        ({"view": 5}, "view must name views, found 5"),
+        ({"view": "activity", "sample": "x"}, "sample must be a whole number, found 'x'"),
+        ({"data_dir": Path("there")}, "--data-dir says nothing without --data"),
+        ({"font": "cmr10"}, "the font 'cmr10' lacks"),
         ({"columns": 0}, "0 columns for 1 panels\n  give a number from 1 to 1"),
         ({"colour": "red"}, "no option 'colour'\n  "),
         ({"view": "activity", "sample": 100_000}, "no test sample 100000 in digits\n  they are numbered from 0 to"),

@@ -93,6 +93,13 @@ def test_several_samples_are_several_files(command: Command, run: Path) -> None:
     assert not Path("a.png").exists()
 
 
+@pytest.mark.parametrize("words", [["--set", "somata=3"], ["--inputs", "5x5"], ["--classes", "3"], ["--seed", "7"]])
+def test_a_run_is_what_it_is(command: Command, run: Path, words: list[str]) -> None:
+    for view in ("neuron", "weights", "activity"):
+        code, _, err = command(str(run), "--view", view, *words, "-o", "net.svg")
+        assert code == 2 and "cannot be changed" in err and not Path("net.svg").exists()
+
+
 def test_an_earlier_figure_is_replaced(command: Command) -> None:
     Path("net.svg").write_text("old")
     assert command("dann-lrf", "-o", "net.svg")[0] == 0
@@ -110,6 +117,7 @@ def test_large_networks_are_small_files(command: Command) -> None:
     assert "<image" not in Path("small.svg").read_text(), "a small one has no pixels"
 
 
+TWICE = ["--sample", "1", "--sample", "1"]
 MILLIONS = ["--set", "somata=9000", "--set", "dendrites=500", "--set", "synapses=1"]
 
 
@@ -129,6 +137,13 @@ MILLIONS = ["--set", "somata=9000", "--set", "dendrites=500", "--set", "synapses
         ),
         (["dann-lrf", "--view", "activity", "--sample", "-1", "-o", "net.pdf"], "error: no test sample -1 in digits"),
         (["dann-lrf", "--data", "mnits", "--view", "fields", "-o", "net.pdf"], "mnist"),
+        (["dann-lrf", "--sample", "3", "-o", "net.pdf"], "error: 'sample' says nothing to the view neuron"),
+        (
+            ["dann-lrf", "--view", "fields", "--sample", "1", "--sample", "1", "-o", "net.pdf"],
+            "a sample is named twice",
+        ),
+        (["dann-lrf", "--view", "", "-o", "net.pdf"], "error: unknown view ''"),
+        (["dann-lrf", "--data-dir", ".", "-o", "net.pdf"], "error: --data-dir says nothing without --data"),
         (["dann-lrf", "--width", "wide", "-o", "net.pdf"], "error: width 'wide' is none"),
         (
             ["dann-lrf", "--view", "network", "--no-fold", "-o", "net.pdf", *MILLIONS],

@@ -54,7 +54,7 @@ ORDER = (
         "draw.fields",
         "draw.matrix",
     ),
-    *("draw.weights", "draw.activity", "draw.panels", "draw.interactive", "drawing"),
+    *("draw.weights", "draw.activity", "draw.panels", "draw.interactive", "drawn", "drawing"),
     *("draw.stimulation", "describe", "cli", "__main__"),
 )
 

@@ -12,6 +12,7 @@ from dendrograph.draw.layout import Floats
 from dendrograph.draw.places import Place
 from dendrograph.draw.style import Style
 
+LEAST = 6.0  # mm of a branch with synapses, so that they can be seen
 SLOT = 2.5  # mm that a branch takes at least, where all of them are to be told apart
 WIDEST_SLOT = 13.0
 POINTS = 20  # of a bent branch
@@ -36,6 +37,7 @@ class Branches:
     pitch: float
     radius: float
     um: float  # mm to a µm; 0 where the lengths are not known
+    short: tuple[str, ...]  # places whose branches are drawn longer than that, to be seen
 
     def paths(self, points: int = POINTS) -> Floats:
         """Middle lines of all but the soma."""
@@ -80,7 +82,7 @@ def lay_out(places: tuple[Place, ...], width: float, style: Style, folded: bool)
     twigs = layout.Twigs(
         joined["parent"], joined["place"], joined["copy"], joined["stands_for"], x, joined["span"], width / pitch
     )
-    lengths, um = _lengths(places, width, style)
+    lengths, um, short = _lengths(places, width, style)
     radius = min(2.6 * style.scale, 0.4 * style.scale + 0.05 * width)
     begin, end = layout.heights(twigs.parent, np.concatenate([[radius], lengths[1:]])[twigs.place])
     # Those that leave one point bend alike; the shortest of them says how far.
@@ -90,10 +92,15 @@ def lay_out(places: tuple[Place, ...], width: float, style: Style, folded: bool)
     reach = np.zeros(len(twigs))
     # Branches to both sides of a soma leave it at once, so the bend is one for all of its children.
     reach[rows] = 0.5 * np.minimum(shortest[twigs.parent[rows]], 16.0 * style.scale)
+    # What goes straight on bends nowhere, and leaves more room to its synapses.
+    straight = np.abs(x - x[twigs.parent.clip(0)]) < 1e-9
+    alone = np.ones(len(twigs), dtype=bool)
+    np.logical_and.at(alone, twigs.parent[rows], straight[rows])
+    reach[rows] = np.where(alone[twigs.parent[rows]], 0.1, 1.0) * reach[rows]
     bend = begin + reach
     begin[twigs.parent == 0] = 0.0  # they come from within the soma
     ups = side * begin, side * bend, side * end
-    return Branches(places, twigs, x, x[twigs.parent.clip(0)], *ups, side, pitch, radius, um)
+    return Branches(places, twigs, x, x[twigs.parent.clip(0)], *ups, side, pitch, radius, um, short)
 
 
 def _downwards(places: tuple[Place, ...]) -> list[bool]:
@@ -108,25 +115,26 @@ def _downwards(places: tuple[Place, ...]) -> list[bool]:
     return basal
 
 
-def _lengths(places: tuple[Place, ...], width: float, style: Style) -> tuple[Floats, float]:
-    """Length of a branch of each place in mm, and mm to a µm: true to scale where the morphology gives lengths."""
+def _lengths(places: tuple[Place, ...], width: float, style: Style) -> tuple[Floats, float, tuple[str, ...]]:
+    """Length of a branch of each place in mm; mm to a µm; and the places whose branches are too short to be true.
+
+    They are true to scale where the morphology gives lengths, but for those on which nothing could be seen.
+    """
     given = np.array([place.length_um for place in places[1:]])
-    depth = np.zeros(len(places))
-    deepest = 0
-    level = np.zeros(len(places), dtype=int)
-    for position, place in enumerate(places[1:], 1):
-        level[position] = level[place.parent] + 1
-        deepest = max(deepest, level[position])
-    tall = width * min(0.85, 0.22 + 0.14 * deepest)
     if not len(given):
-        return np.zeros(1), 0.0
-    true = bool(given.any())
+        return np.zeros(1), 0.0, ()
+    parents = np.array([-1 if place.parent is None else place.parent for place in places])
     # Where only some are given, the others are drawn as long as these are on average.
-    lengths = np.where(given > 0, given, given[given > 0].mean()) if true else np.ones(len(given))
-    for position, place in enumerate(places[1:], 1):
-        depth[position] = depth[place.parent] + lengths[position - 1]
-    scale = tall / depth.max()
-    return np.concatenate([[0.0], lengths * scale]), scale if bool((given > 0).all()) else 0.0
+    lengths = np.where(given > 0, given, given[given > 0].mean()) if given.any() else np.ones(len(given))
+    _, reach = layout.heights(parents, np.concatenate([[0.0], lengths]))
+    tall = width * min(0.85, 0.22 + 0.14 * int(layout.levels(parents).max()))
+    scale = tall / reach.max()
+    least = np.array([LEAST * style.scale if place.synapses else 0.5 * style.scale for place in places[1:]])
+    least = np.minimum(least, 0.4 * tall)
+    found = np.maximum(lengths * scale, least)
+    true = bool((given > 0).all())
+    short = tuple(place.label for place, one, own in zip(places[1:], found, lengths * scale, strict=True) if one > own)
+    return np.concatenate([[0.0], found]), scale if true else 0.0, short if given.any() else ()
 
 
 def thickness(lay: Branches, style: Style) -> Floats:
@@ -137,8 +145,6 @@ def thickness(lay: Branches, style: Style) -> Floats:
     if len(given) > 1 and (given[1:] > 0).all():
         by_place = least + (most - least) * given / given.max()
     else:
-        level = np.zeros(len(lay.places))
-        for position, place in enumerate(lay.places[1:], 1):
-            level[position] = level[place.parent] + 1
+        level = layout.levels(np.array([-1 if place.parent is None else place.parent for place in lay.places]))
         by_place = np.maximum(least, most * 0.78 ** (level - 1))
     return by_place[lay.twigs.place]

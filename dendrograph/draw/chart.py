@@ -31,7 +31,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 def shown(value: float) -> str:
     """A number as a tick has it, with a true minus."""
-    return f"{value:.6g}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Frame:
             each = max(style.measure(shown(value), style.small) for value in found) + 1.2 * style.scale
             if len(found) * each <= (self.box[2] - self.box[0]) + each:
                 return found
-        return [found[0], found[-1]] if len(found) > 1 else found
+        return [found[len(found) // 2]]
 
     def marks(self, style: Style, x_label: str, y_label: str, name: str, y_ticks: bool = True) -> list[Mark]:
         """The two axes with their ticks and labels."""
@@ -104,14 +104,20 @@ class Frame:
         return [Strokes(f"axes {name}", np.array(lines), thin, style.ink, ABOVE), *words]
 
 
-def colour_bar(map: str, low: float, high: float, box: Box, label: str, style: Style, name: str) -> list[Mark]:
-    """An upright bar of colours with ticks at its right."""
+def colour_bar(
+    map: str, low: float, high: float, box: Box, label: str, style: Style, name: str, room: float = 1e9
+) -> list[Mark]:
+    """An upright bar of colours with ticks at its right; its label, cut short where it takes more than `room` mm."""
+    label = style.fitting((label,), style.small, room)
     _, bottom, right, top = box
     steps = np.linspace(high, low, 128)[:, None]
     marks: list[Mark] = [Picture(f"bar {name}", steps, box, map, low, high)]
     marks.append(frame_of(box, style, f"frame {name}"))
     wide = 0.0
-    for value in ticks(low, high, 3):
+    found = ticks(low, high, 3)
+    if len(found) * 1.1 * style.line(style.small) > top - bottom + style.line(style.small):
+        found = [low, high] if top - bottom > 1.1 * style.line(style.small) else [high]
+    for value in found:
         y = bottom + (top - bottom) * ((value - low) / (high - low) if high > low else 0.5)
         marks.append(
             Words(
@@ -137,7 +143,7 @@ def colour_bar(map: str, low: float, high: float, box: Box, label: str, style: S
 
 def bar_room(low: float, high: float, style: Style) -> float:
     """Width in mm that a colour bar's ticks and label take at its right."""
-    wide = max(style.measure(shown(value), style.small) for value in ticks(low, high, 3))
+    wide = max(style.measure(shown(value), style.small) for value in (*ticks(low, high, 3), low, high))
     return wide + 1.6 * style.scale + style.line(style.small)
 
 

@@ -66,7 +66,6 @@ class Columns:
     blocks: tuple[Block, ...]
     gaps: tuple[tuple[float, int], ...]
     hidden: frozenset[str]  # layers that are left out
-    full: bool  # every compartment is drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,9 +136,7 @@ def lay_out(graph: Graph, width: float, style: Style, folded: bool) -> Columns:
         if number == gap_after:
             gaps.append((right + 0.85 * step, len(hidden)))
         x = right + 1.7 * step
-    drawn = sum(len(one.copy) for one in units.values() if one.group.role in ("soma", "dendrite"))
-    full = drawn == graph.compartments
-    return Columns(width, height, units, tuple(blocks), tuple(gaps), hidden, full)
+    return Columns(width, height, units, tuple(blocks), tuple(gaps), hidden)
 
 
 def columns_of(graph: Graph) -> dict[str, int]:
@@ -303,11 +300,27 @@ def between(projection: Projection, source: Units, target: Units) -> tuple[Whole
     A source that is not drawn has position -1.
     """
     if projection.pairs is None:
-        first = np.tile(np.arange(len(source.copy)), len(target.copy))
-        second = np.repeat(np.arange(len(target.copy)), len(source.copy))
-        return first, second, target.copy[second] * projection.sources + source.copy[first]
-    starts, ends = (np.searchsorted(projection.pairs[1], target.copy, side=side) for side in ("left", "right"))
-    counts = ends - starts
+        drawn = source.copy if not len(source.gaps) else np.append(source.copy, -1)
+        first = np.tile(np.where(drawn < 0, -1, np.arange(len(drawn))), len(target.copy))
+        second = np.repeat(np.arange(len(target.copy)), len(drawn))
+        return first, second, np.where(first < 0, -1, target.copy[second] * projection.sources + drawn[first])
+    starts, counts = _onto(projection, target)
     second = np.repeat(np.arange(len(target.copy)), counts)
     edge = np.repeat(starts, counts) + np.arange(len(second)) - np.repeat(np.cumsum(counts) - counts, counts)
     return source.number()[projection.pairs[0][edge]], second, edge
+
+
+def edges_between(projection: Projection, source: Units, target: Units) -> int:
+    """How many edges reach the units drawn."""
+    if projection.pairs is None:
+        return len(source.copy) * len(target.copy)
+    return int(_onto(projection, target)[1].sum())
+
+
+def _onto(projection: Projection, target: Units) -> tuple[Whole, Whole]:
+    """The first edge onto each unit drawn, and how many there are."""
+    assert projection.pairs is not None
+    column = projection.pairs[1]
+    # Of the same type: else all of the column would be cast.
+    first, last = (np.searchsorted(column, target.copy.astype(column.dtype), side=side) for side in ("left", "right"))
+    return first, last - first

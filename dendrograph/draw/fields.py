@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrograph.draw.chart import Box, bar_room, colour_bar, frame_of
-from dendrograph.draw.places import places_of
 from dendrograph.draw.receptive import Grid, Receptive, coverage, receptive_fields
 from dendrograph.draw.scene import ABOVE, BELOW, BODIES, Floats, Mark, Picture, Scene, Shapes, Strokes, Words, stacked
 from dendrograph.draw.style import Style, faded
@@ -98,7 +97,7 @@ def _source(
             ("coverage", right_box, ["coverage by the layer", "coverage"]),
         )
         for name, box, choices in titles:
-            text = next((one for one in choices if style.measure(one, style.text) <= room), choices[-1])
+            text = style.fitting(choices, style.text, room)
             marks.append(Words(text, box[0], top, style.text, style.ink, "left", "bottom", name=f"title {name}"))
     for mark in Scene(width, thumb_height, tuple(thumbs)).moved(margin, margin):
         marks.append(mark)
@@ -189,11 +188,8 @@ def _thumbnails(
     columns = -(-len(shown) // rows)
     side = min((width - gap * (columns - 1)) / columns, 20.0 * style.scale)
     tall = side * float(np.clip(grid.height / grid.width, 0.3, 1.6))
-    names = [one.label for one in shown]
-    fits = label and max(style.measure(name, style.small) for name in names) <= side + 0.6 * gap
-    if label and not fits and len({one.place.name for one in own}) == 1:
-        names, fits = [str(one.copy) for one in shown], True  # of one place the numbers alone say it
-    line = style.line(style.small) + 0.3 * style.scale if fits else 0.0
+    names = names_below(shown, style, side + 0.6 * gap) if label else []
+    line = style.line(style.small) + 0.3 * style.scale if names else 0.0
     height = rows * (tall + line) + gap * (rows - 1)
     marks: list[Mark] = []
     start = (width - columns * side - gap * (columns - 1)) / 2
@@ -203,7 +199,7 @@ def _thumbnails(
         box = _fit((left, top - tall, left + side, top), grid)
         marks += _cells(grid, [one], [colours[number]], box, style, f"field {one.label}")
         marks.append(frame_of(box, style, f"frame {one.label}", style.faint))
-        if fits:
+        if names:
             marks.append(
                 Words(
                     names[number],
@@ -219,18 +215,21 @@ def _thumbnails(
     return marks, height
 
 
-def sources_in(graph: Graph, layer: str) -> tuple[str, ...]:
-    """The groups that a layer's synapses come from."""
-    return tuple(dict.fromkeys(one.source for place in places_of(graph, layer) for one in place.synapses))
+def names_below(shown: Sequence[Receptive], style: Style, room: float) -> list[str]:
+    """A name for each field, if all fit into so many mm: in full, or, where all are of one place, their numbers."""
+    numbers = [str(one.copy) for one in shown] if len({one.place.name for one in shown}) == 1 else []
+    for names in ([one.label for one in shown], numbers):
+        if names and max(style.measure(name, style.small) for name in names) <= room:
+            return names
+    return []
 
 
 def as_cells(grid: Grid, units: NDArray[np.int64], values: Floats) -> Floats:
-    """An image of values at the cells of units, channels averaged, nan where there are none.
+    """An image of values at the cells of units, nan where there are none: their sum where there are several.
 
+    Several are the channels of one position, or synapses that sample one unit twice; what acts is their sum.
     Shape (height, width).
     """
     total = np.bincount(grid.cells(units), weights=values, minlength=grid.height * grid.width)
     number = np.bincount(grid.cells(units), minlength=grid.height * grid.width)
-    with np.errstate(invalid="ignore"):
-        mean = np.where(number > 0, total / np.maximum(number, 1), np.nan)
-    return mean.reshape(grid.height, grid.width)
+    return np.where(number > 0, total, np.nan).reshape(grid.height, grid.width)

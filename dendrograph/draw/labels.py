@@ -41,7 +41,7 @@ def place_labels(
     named = [k for k, place in enumerate(lay.places) if len(lay.places) <= MOST_NAMED or not place.parent]
     for position in reversed(named):
         place = lay.places[position]
-        text = place.label if place.size == 1 else f"{place.label} ×{place.count:,}"
+        text = place.label if place.count == 1 else f"{place.label} ×{place.count:,}"
         wide = style.measure(text, style.text)
         spots = _beside_soma(lay, style) if position == 0 else _beside_branches(lay, thick, position, style)
         for at_x, at_y, across, up in spots:

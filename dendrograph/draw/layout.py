@@ -218,11 +218,6 @@ def tapered(paths: Floats, begin: Floats, end: Floats) -> Floats:
     return np.concatenate([left, *cap, right[:, ::-1]], axis=1)
 
 
-def spread(first: float, last: float, number: int) -> Floats:
-    """So many positions, evenly between two ends and half a step away from them."""
-    return first + (last - first) * (np.arange(number) + 0.5) / max(1, number)
-
-
 class Free:
     """Rectangles that are taken (left, bottom, right, top), to place labels beside each other.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,9 +26,11 @@ def legend(entries: Sequence[Entry], width: float, style: Style) -> Scene:
     sign, gap, apart = 2.4 * style.scale, 1.0 * style.scale, 2.4 * style.scale
     rows: list[list[tuple[Entry, float]]] = [[]]
     taken = 0.0
-    for entry in entries:
+    for given in entries:
+        sign_room = 0.0 if given.sign == "none" else (given.length or sign) + gap
+        entry = replace(given, text=style.fitting((given.text,), size, width - sign_room))
         wide = (0.0 if entry.sign == "none" else (entry.length or sign) + gap) + style.measure(entry.text, size)
-        if rows[-1] and taken + apart + wide > width:
+        if rows[-1] and taken + apart + wide > 0.96 * width:  # letters on a screen are a little wider
             rows.append([])
             taken = 0.0
         taken += wide + (apart if rows[-1] else 0.0)

@@ -73,7 +73,9 @@ def _panel(graph: Graph, projection: Projection, box: Box, style: Style, label: 
         return marks
     kind = "readout" if graph.by_name[projection.target].role == "readout" else projection.kind
     shorter = [_short(end, style, right - left) for end in (projection.source, projection.target)]
-    density = f"{projection.edges:,} edges, {100 * projection.density:.3g} %"
+    room = right - left
+    share = f"{100 * projection.density:.3g} %"
+    density = style.fitting((f"{projection.edges:,} edges, {share}", share), style.small, room)
     line, lift = style.line(style.small), top + 0.5 * style.scale
     for row, text in enumerate((density, f"→ {shorter[1]}", f"{kind}: {shorter[0]}")):
         marks.append(
@@ -85,7 +87,6 @@ def _panel(graph: Graph, projection: Projection, box: Box, style: Style, label: 
                 style.ink,
                 "left",
                 "center",
-                bold=False,
                 name=f"title {name}",
             )
         )
@@ -118,8 +119,8 @@ def _panel(graph: Graph, projection: Projection, box: Box, style: Style, label: 
 
 
 def _short(name: str, style: Style, room: float) -> str:
-    """The end of a long name."""
+    """The end of a long name, which says more than its beginning."""
     text = name
-    while style.measure(f"synapse: {text}", style.small) > room + 2 and len(text) > 4:
-        text = "…" + text[2:] if text[0] == "…" else "…" + text[1:]
+    while style.measure(f"synapse: {text}", style.small) > 0.95 * room and len(text) > 2:
+        text = "…" + (text[2:] if text[0] == "…" else text[1:])
     return text

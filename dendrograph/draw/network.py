@@ -105,8 +105,7 @@ def _synapses(projection: Projection, lay: Columns, style: Style, kinds: dict[st
     name = f"{'readout' if readout else 'synapse'} {projection.name}"
     if projection.all_to_all and source.image is not None:
         return _fans(name, source, target, colour)
-    edges = projection.edges if projection.pairs is not None else len(source.copy) * len(target.copy)
-    if edges > MOST_EDGES:
+    if columns.edges_between(projection, source, target) > MOST_EDGES:
         return _bands(name, source, target, colour)
     first, second, _ = columns.between(projection, source, target)
     starts = source.at[first]
@@ -124,9 +123,14 @@ def _synapses(projection: Projection, lay: Columns, style: Style, kinds: dict[st
     thin = float(np.clip(2.0 / np.sqrt(len(paths)), 0.07, 0.2)) * style.scale
     marks: list[Mark] = []
     if source.image is not None and projection.source in tints.images:
-        # The image is to be seen: its synapses begin at its edge.
-        share_in = (source.image[2] - paths[:, 0, 0]) / (paths[:, 1, 0] - paths[:, 0, 0])
-        paths[:, 0] += share_in[:, None] * (paths[:, 1] - paths[:, 0])
+        # The image is to be seen: its synapses begin where they leave it.
+        _, bottom, right, top = source.image
+        begin, way = paths[:, 0], paths[:, 1] - paths[:, 0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sideways = (right - begin[:, 0]) / way[:, 0]
+            upright = np.where(way[:, 1] > 0, top - begin[:, 1], bottom - begin[:, 1]) / way[:, 1]
+        share_in = np.minimum(sideways, np.where(way[:, 1] == 0, np.inf, upright))
+        paths[:, 0] = begin + share_in[:, None] * way
     elif source.image is not None:
         # The units that the compartments drawn listen to.
         seen = source.at[np.unique(first[first >= 0])]
@@ -248,16 +252,13 @@ def _image(name: str, units: Units, tints: Tints, style: Style) -> list[Mark]:
 
 
 def _gaps(lay: Columns, style: Style) -> list[Mark]:
-    """What stands for layers that are left out."""
-    marks: list[Mark] = []
-    for x, count in lay.gaps:
-        radius = 0.4 * style.scale
-        y = lay.height / 2
-        dots = np.array([[x + step * 3 * radius, y] for step in (-1, 0, 1)])
-        marks.append(Discs("ellipsis layers", dots, radius, style.ink, level=ABOVE))
-        text = f"{count} more"
-        marks.append(Words(text, x, y + 3.2 * radius, style.small, style.ink, "center", "bottom", name="label layers"))
-    return marks
+    """What stands for layers that are left out; how many they are is said below."""
+    radius = min(0.4 * style.scale, 0.02 * lay.width)
+    steps = np.array([[-3.0 * radius, 0.0], [0.0, 0.0], [3.0 * radius, 0.0]])
+    return [
+        Discs("ellipsis layers", np.array([x, lay.height / 2]) + steps, radius, style.ink, level=ABOVE)
+        for x, _ in lay.gaps
+    ]
 
 
 def _captions(lay: Columns, style: Style) -> tuple[list[Mark], float, int]:
@@ -269,9 +270,12 @@ def _captions(lay: Columns, style: Style) -> tuple[list[Mark], float, int]:
     stacked = len({round(block.box[2], 3) for block in lay.blocks}) < len(lay.blocks)
     # Below the network there is room for as many rows as may be needed.
     free = Free(lay.width, -MOST_ROWS * 2.25 * line - 2.0 * style.scale, lay.height)
-    for block in sorted(lay.blocks, key=lambda block: block.box[0]):
-        base = (block.box[1] if stacked else level) - 0.9 * style.scale
-        for x, lines in block.captions:
+    blocks = [(block.box[0], block.name, block.box[1] if stacked else level, block.captions) for block in lay.blocks]
+    blocks += [(x, "layers", level, ((x, (f"{count} more", "layers")),)) for x, count in lay.gaps]
+    for _, named, bottom, captions in sorted(blocks, key=lambda block: block[0]):
+        base = bottom - 0.9 * style.scale
+        for x, given in captions:
+            lines = [style.fitting((text,), style.small, lay.width) for text in given]
             wide = max(style.measure(text, style.small) for text in lines)
             left = min(max(x - wide / 2, 0.0), lay.width - wide)
             tall = len(lines) * line
@@ -284,6 +288,10 @@ def _captions(lay: Columns, style: Style) -> tuple[list[Mark], float, int]:
                 continue
             for number, text in enumerate(lines):
                 y = top - (number + 0.5) * line
-                words.append(Words(text, left + wide / 2, y, style.small, style.ink, name=f"label {block.name}"))
+                words.append(Words(text, left + wide / 2, y, style.small, style.ink, name=f"label {named}"))
+            if stacked:  # synapses may pass here: the words are to be read all the same
+                right = left + wide
+                corners = np.array([[[left, top - tall], [right, top - tall], [right, top], [left, top]]])
+                words.insert(0, Shapes("ground", corners, faded(style.paper, 0.85), level=EDGES))
             lowest = min(lowest, top - tall)
     return words, lowest, missing

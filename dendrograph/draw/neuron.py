@@ -208,7 +208,8 @@ def _onto(projection: Projection, targets: Whole) -> tuple[Whole, Whole]:
     """The first edge onto each target, and how many there are."""
     if projection.pairs is None:
         return targets * projection.sources, np.full(len(targets), projection.sources)
-    first, last = (np.searchsorted(projection.pairs[1], targets, side=side) for side in ("left", "right"))
+    column = projection.pairs[1]
+    first, last = (np.searchsorted(column, targets.astype(column.dtype), side=side) for side in ("left", "right"))
     return first, last - first
 
 
@@ -291,5 +292,8 @@ def _entries(
         entries.append(Entry("none", "", f"{MOST_DOTS} of {crowded:,} synapses drawn"))
     if lay.um:
         entries.append(scale_bar(lay.um, width))
+    if lay.short:
+        some = ", ".join(dict.fromkeys(lay.short)) if len(set(lay.short)) < 4 else f"{len(lay.short)} short branches"
+        entries.append(Entry("none", "", f"not to scale: {some}"))
     entries += [Entry("none", "", text) for text in unnamed if "×" in text]
     return tuple(entries)

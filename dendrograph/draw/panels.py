@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import NDArray
 
 from dendrograph.draw.activity import activity_scene, picture_of
@@ -17,8 +18,8 @@ from dendrograph.draw.matrix import matrix_scene
 from dendrograph.draw.network import network_scene
 from dendrograph.draw.neuron import neuron_scene
 from dendrograph.draw.places import layers_of, places_of
-from dendrograph.draw.render import font_of, render, text_width
-from dendrograph.draw.scene import Entry, Mark, Picture, Scene, Words
+from dendrograph.draw.render import font_of, hold_empty, render, size_of, text_width
+from dendrograph.draw.scene import Entry, Mark, Picture, Scene, Shapes, Words
 from dendrograph.draw.style import FONT, Style, style_of, width_of
 from dendrograph.draw.weights import weights_scene
 from dendrograph.errors import DendrographError, clip, did_you_mean
@@ -29,9 +30,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 VIEWS = ("neuron", "network", "fields", "matrix", "weights", "activity")
+ONE_NEURON = ("neuron", "fields", "weights")  # views that `layer` and `neuron` choose something of
 MOST_DRAWN = 1_000_000  # compartments, one by one
-NARROWEST = 40.0  # mm of a panel
+HIGHEST = 2000.0  # mm of a figure
+# mm of a panel beside others, by its view
+NARROWEST = {"neuron": 40.0, "network": 40.0, "fields": 50.0, "matrix": 50.0, "weights": 75.0, "activity": 60.0}
+SEVERAL = 75.0  # mm of a panel beside others of another view
 LETTER = 1.25  # of a panel, times the size of text
+OF_ONE = ("scale", "none")  # signs of the legend that are true of one panel only
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +47,7 @@ class Subject:
     weights: of each projection as they act, in the order of its edges
     about: what weights they are, `trained` or `initial`
     activity: of every group, shape (size,), for one sample; sample: what that is, in words
+    asked: whether somebody chose the sample, to see it below receptive fields too
     """
 
     graph: Graph
@@ -48,11 +55,16 @@ class Subject:
     about: str = ""
     activity: Mapping[str, NDArray] = field(default_factory=dict)
     sample: str = ""
+    asked: bool = False
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to draw; see `dendrograph.drawing.figure`."""
+    """How to draw; see `dendrograph.drawing.figure`.
+
+    Raises:
+        DendrographError: a value is of another type than it can be.
+    """
 
     style: str = "paper"
     width: str | float | None = None
@@ -62,8 +74,21 @@ class Options:
     legend: bool = True
     fold: bool = True
     layer: str | None = None
-    neuron: int = 0
+    neuron: int | None = None
     columns: int | None = None
+
+    def __post_init__(self) -> None:
+        kinds: dict[str, tuple[type, ...]] = {
+            **dict.fromkeys(("style", "palette", "font"), (str,)),
+            **dict.fromkeys(("label", "legend", "fold"), (bool,)),
+            "layer": (str, type(None)),
+            **dict.fromkeys(("neuron", "columns"), (int, type(None))),
+        }
+        for name, allowed in kinds.items():
+            value = getattr(self, name)
+            if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+                words = {str: "text", bool: "True or False", int: "a whole number"}
+                raise DendrographError(f"{name} must be {words[allowed[0]]}, found {clip(repr(value))}")
 
 
 def views_of(text: str | Sequence[str]) -> tuple[str, ...]:
@@ -72,7 +97,9 @@ def views_of(text: str | Sequence[str]) -> tuple[str, ...]:
     Raises:
         DendrographError: there is no such view, or none is named.
     """
-    names = [name.strip() for name in text.split(",")] if isinstance(text, str) else list(text)
+    names = [name.strip() for name in text.split(",")] if isinstance(text, str) else text
+    if not isinstance(names, list | tuple):
+        raise DendrographError(f"view must name views, found {clip(repr(text))}\n  views: {', '.join(VIEWS)}")
     for name in names:
         if name not in VIEWS:
             raise DendrographError(f"unknown view '{clip(str(name))}'\n  {did_you_mean(str(name), VIEWS, 'views')}")
@@ -92,32 +119,43 @@ def compose(subjects: Sequence[Subject], views: Sequence[str], options: Options)
 
     style, width = _style_and_width(options)
     names = [(subject, view) for subject in subjects for view in views]
-    columns = _columns(len(names), len(subjects), width, options, style)
+    _refuse_idle(views, options)
+    columns = _columns(subjects, views, width, options, style)
     gap, margin = 3.0 * style.scale, 0.8 * style.scale
     panel = (width - 2 * margin - gap * (columns - 1)) / columns
     if panel < 15 * style.scale:
         raise DendrographError(
             f"{columns} columns in {width / 10:g} cm are too narrow\n  give fewer --columns, or a wider --width"
         )
-    colours, sources = _shared(subjects, style, options.layer)
+    colours, sources = _shared(subjects, style)
     # Where several networks are seen in one view, what the colours mean is said once, below them all.
     shared = len(subjects) > 1 and options.legend
     several = len(names) > 1
+    notes: list[str] = []
+    if len(set(colours.values())) < len(colours):
+        notes.append(f"{len(colours)} nonlinearities share {len(set(colours.values()))} colours")
     scenes: list[Scene] = []
     entries: list[Entry] = []
-    notes: list[str] = []
     for number, (subject, view) in enumerate(names):
         scene = _scene(subject, view, panel, style, options, colours, sources)
-        entries += scene.entries if shared else ()
         notes += scene.notes
-        scene = scene if shared or not options.legend else with_legend(scene, style)
+        if shared:
+            entries += [entry for entry in scene.entries if entry.sign not in OF_ONE]
+            scene = replace(scene, entries=tuple(entry for entry in scene.entries if entry.sign in OF_ONE))
+        scene = with_legend(scene, style) if options.legend else scene
         title = subject.graph.name if len(subjects) > 1 and options.label else ""
-        scenes.append(_headed(scene, chr(ord("a") + number % 26) if several else "", title, style))
+        scenes.append(_headed(scene, _letter(number) if several else "", title, style))
     rows = [scenes[start : start + columns] for start in range(0, len(scenes), columns)]
     tall = [max(scene.height for scene in row) for row in rows]
-    foot = legend(tuple(dict.fromkeys(entries)), width, style) if entries else Scene(width, 0.0, ())
+    once = {(entry.colour, entry.text): entry for entry in reversed(entries)}  # a bar and a dot may say the same
+    foot = legend(tuple(reversed(once.values())), width, style) if entries else Scene(width, 0.0, ())
     below = foot.height + 0.8 * style.scale if entries else 0.0
     height = 2 * margin + sum(tall) + gap * (len(rows) - 1) + below
+    if height > HIGHEST:
+        raise DendrographError(
+            f"the figure would be {height / 10:.0f} cm high, {HIGHEST / 10:g} are the most\n"
+            "  draw fewer panels, or more --columns"
+        )
     with own_style():
         figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor=style.paper)
         FigureCanvasAgg(figure)
@@ -138,17 +176,42 @@ def compose(subjects: Sequence[Subject], views: Sequence[str], options: Options)
 
 
 def draw_on(axes: Axes, subject: Subject, view: str, options: Options) -> tuple[str, ...]:
-    """One diagram on axes, as wide as they are; and what it leaves out."""
+    """One diagram on axes, as wide as they are; and what it leaves out.
+
+    Raises:
+        DendrographError: also where something is on the axes already, or they are not plain.
+    """
     (view,) = views_of([view])
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    box = axes.get_position(original=True)
-    inches = figure.get_size_inches()
+    for name in ("width", "columns"):
+        if getattr(options, name) is not None:
+            raise DendrographError(f"'{name}' says nothing on axes of your own, which have a size\n  leave it out")
+    _refuse_idle((view,), options)
+    hold_empty(axes)
     style, _ = _style_and_width(options)
-    colours, sources = _shared([subject], style, options.layer)
-    scene = _scene(subject, view, float(25.4 * box.width * inches[0]), style, options, colours, sources)
-    render(with_legend(scene, style) if options.legend else scene, axes, style)
+    colours, sources = _shared([subject], style)
+    scene = _scene(subject, view, size_of(axes)[0], style, options, colours, sources)
+    scene = with_legend(scene, style) if options.legend else scene
+    if options.style == "dark":  # the axes' own ground does not show
+        corners = np.array([[[0.0, 0.0], [scene.width, 0.0], [scene.width, scene.height], [0.0, scene.height]]])
+        scene = replace(scene, marks=(Shapes("ground", corners, style.paper, level=-1), *scene.marks))
+    with own_style():
+        render(scene, axes, style)
     return scene.notes
+
+
+def _refuse_idle(views: Sequence[str], options: Options) -> None:
+    """Refuse options that none of the views has a use for."""
+    for name in ("layer", "neuron"):
+        if getattr(options, name) is not None and not set(views) & set(ONE_NEURON):
+            raise DendrographError(
+                f"'{name}' says nothing to the view {', '.join(views)}\n  leave it out, or draw {', '.join(ONE_NEURON)}"
+            )
+
+
+def _letter(number: int) -> str:
+    """a, b, … z, aa, ab, …"""
+    rest, last = divmod(number, 26)
+    return (_letter(rest - 1) if rest else "") + chr(ord("a") + last)
 
 
 def _style_and_width(options: Options) -> tuple[Style, float]:
@@ -161,21 +224,23 @@ def _measure(font: str, text: str, size: float) -> float:
     return text_width(text, size, font)
 
 
-def _columns(panels: int, subjects: int, width: float, options: Options, style: Style) -> int:
-    most = max(1, int(width / (NARROWEST * style.scale)))
+def _columns(subjects: Sequence[Subject], views: Sequence[str], width: float, options: Options, style: Style) -> int:
+    """Panels in a row: networks beside each other in one view; or the views of one network, which share their rows."""
+    panels = len(subjects) * len(views)
     if options.columns is not None:
         if not 1 <= options.columns <= panels:
             raise DendrographError(f"{options.columns} columns for {panels} panels\n  give a number from 1 to {panels}")
         return options.columns
-    if subjects > 1:  # one network beside the other; several views of each, one below the other
-        return min(most, subjects if panels == subjects else panels // subjects)
-    wide = max(1, int(width / (75.0 * style.scale)))
-    return min(panels, wide)
+    least = max(SEVERAL if len(views) > 1 else 0.0, *(NARROWEST[view] for view in views)) * style.scale
+    most = max(1, int(width / least))
+    if len(views) == 1:
+        return min(most, len(subjects))
+    if len(subjects) == 1:
+        return min(most, len(views))
+    return max(number for number in range(1, min(most, len(views)) + 1) if len(views) % number == 0)
 
 
-def _shared(
-    subjects: Sequence[Subject], style: Style, layer: str | None
-) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def _shared(subjects: Sequence[Subject], style: Style) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Colours that mean the same in all panels."""
     graphs = [subject.graph for subject in subjects]
     named = [
@@ -243,8 +308,10 @@ def _scene(
 
 
 def _images(subject: Subject) -> dict[str, Picture]:
-    """The sample, as a picture to lay receptive fields over."""
+    """The sample that somebody chose, as a picture to lay receptive fields over."""
     graph = subject.graph
+    if not subject.asked:
+        return {}
     return {
         name: picture_of(name, subject.activity[name], shape)
         for name, shape in graph.inputs.items()
@@ -259,7 +326,8 @@ def _layer(graph: Graph, layer: str | None) -> str:
     return layer or layers[0]
 
 
-def _neuron(graph: Graph, layer: str, index: int) -> int:
+def _neuron(graph: Graph, layer: str, index: int | None) -> int:
+    index = index or 0
     count = places_of(graph, layer)[0].group.neurons
     if not 0 <= index < count:
         told = "there is one neuron, number 0" if count == 1 else f"they are numbered from 0 to {count - 1:,}"
@@ -278,7 +346,8 @@ def _headed(scene: Scene, letter: str, title: str, style: Style) -> Scene:
     if letter:
         words.append(Words(letter, 0.0, y, size, style.ink, "left", "center", bold=True, name="letter"))
     if title:
-        x = scene.width / 2
+        x, taken = scene.width / 2, style.measure(letter, size) + style.scale
+        title = style.fitting((title,), style.text, scene.width - 2 * taken)
         words.append(Words(title, x, y, style.text, style.ink, "center", "center", name="title"))
     return replace(scene, height=scene.height + head, marks=(*scene.marks, *words))
 

@@ -74,7 +74,9 @@ def edges_onto(projection: Projection, target: int) -> tuple[int, int]:
     """The first edge onto a target and the one after the last."""
     if projection.pairs is None:
         return target * projection.sources, (target + 1) * projection.sources
-    first, last = np.searchsorted(projection.pairs[1], (target, target + 1))
+    targets = projection.pairs[1]
+    # Of the same type: else all of it would be cast for each search.
+    first, last = np.searchsorted(targets, np.array((target, target + 1), dtype=targets.dtype))
     return int(first), int(last)
 
 

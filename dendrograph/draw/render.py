@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 RASTER = 5000  # parts of one collection from which on it is a picture inside a vector file
 FULL, FEW = 20_000, 50  # parts of a whole diagram from which on all collections of more than a few are
 # And `ink`: from paper to ink.
+SIGNS = "_×→−…µ[]/"  # that diagrams are written with, besides letters and digits
 MAPS = {"grey": "Greys", "heat": "cividis", "signed": "RdBu_r", "signed-grey": "Greys"}
 
 
@@ -25,21 +26,40 @@ def render(scene: Scene, axes: Axes, style: Style) -> None:
 
     Each mark becomes one artist whose gid is the mark's name.
     """
-    figure = axes.get_figure(root=True)
-    assert figure is not None
     axes.set_axis_off()
     axes.set_xlim(0.0, scene.width)
     axes.set_ylim(0.0, scene.height)
     axes.set_aspect("equal")
-    box = axes.get_position(original=True)
-    inches = figure.get_size_inches()
-    room = 25.4 * box.width * inches[0], 25.4 * box.height * inches[1]
+    room = size_of(axes)
     scale = min(room[0] / scene.width, room[1] / scene.height)
     raster = RASTER if sum(map(_parts, scene.marks)) < FULL else FEW
     for mark in scene.marks:
         artist = _artist(mark, axes, style, scale)
         artist.set_gid(mark.name or None)
         artist.set_rasterized(isinstance(mark, Strokes | Discs | Shapes) and _parts(mark) >= raster)
+
+
+def size_of(axes: Axes) -> tuple[float, float]:
+    """Width and height of axes in mm, wherever they stand: in a figure, in a part of one, in other axes."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    bounds = axes.get_position(original=True)
+    box = bounds.transformed(axes.figure.transSubfigure)
+    return 25.4 * box.width / figure.dpi, 25.4 * box.height / figure.dpi
+
+
+def hold_empty(axes: Axes) -> None:
+    """Refuse axes on which a diagram would be no diagram.
+
+    Raises:
+        DendrographError: they are not plain, or hold something.
+    """
+    if axes.name != "rectilinear" or (axes.get_xscale(), axes.get_yscale()) != ("linear", "linear"):
+        raise DendrographError(
+            "a diagram needs plain axes, with two linear scales\n  make them by figure.add_subplot()"
+        )
+    if axes.has_data() or axes.texts:
+        raise DendrographError("these axes hold something already\n  give empty ones, or clear them: axes.clear()")
 
 
 def _parts(mark: Mark) -> int:
@@ -63,7 +83,6 @@ def _artist(mark: Mark, axes: Axes, style: Style, scale: float) -> Any:
             ha=mark.across,
             va="center_baseline" if mark.up == "center" else mark.up,
             fontweight="bold" if mark.bold else "normal",
-            fontstyle="italic" if mark.italic else "normal",
             rotation=90 if mark.upright else 0,
             rotation_mode="anchor" if mark.upright else "default",
             family=style.font,
@@ -72,17 +91,17 @@ def _artist(mark: Mark, axes: Axes, style: Style, scale: float) -> Any:
         )
     if isinstance(mark, Picture):
         left, bottom, right, top = mark.box
-        image = axes.imshow(
+        return axes.imshow(
             mark.cells,
             extent=(left, right, bottom, top),
             cmap=colour_map(mark.map, style),
             vmin=mark.low,
             vmax=mark.high,
             interpolation="nearest",
+            origin="upper",
+            aspect="equal",
             zorder=mark.level,
         )
-        axes.set_xlim(*axes.get_xlim())
-        return image
     if isinstance(mark, Strokes):
         lines = collections.LineCollection(
             list(mark.paths),
@@ -132,9 +151,14 @@ def font_of(name: str) -> str:
     """
     from matplotlib import font_manager
 
+    if not isinstance(name, str):
+        raise DendrographError(f"font must be the name of one, found {name!r}")
     known = sorted({entry.name for entry in font_manager.fontManager.ttflist})
     if name not in known:
         raise DendrographError(f"there is no font '{name}' on this machine\n  {did_you_mean(name, known, 'fonts')}")
+    letters = font_manager.get_font(font_manager.findfont(name)).get_charmap()
+    if missing := [letter for letter in SIGNS if ord(letter) not in letters]:
+        raise DendrographError(f"the font '{name}' lacks {' '.join(missing)}\n  take another one")
     return name
 
 

@@ -88,7 +88,6 @@ class Words:
     across: Literal["left", "center", "right"] = "center"
     up: Literal["bottom", "center", "top"] = "center"
     bold: bool = False
-    italic: bool = False
     upright: bool = False  # reads from below
     name: str = ""
 

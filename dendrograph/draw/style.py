@@ -11,7 +11,7 @@ from dendrograph.errors import DendrographError, clip, did_you_mean
 MM = 72 / 25.4  # points to a millimetre
 SINGLE, DOUBLE, SLIDE = 89.0, 183.0, 254.0  # mm: one and two columns of a journal, the width of a slide
 WIDTHS = {"single": SINGLE, "double": DOUBLE}
-NARROWEST, WIDEST = 2.0, 200.0  # cm
+NARROWEST, WIDEST = 4.0, 200.0  # cm
 
 FONT = "DejaVu Sans"  # comes with matplotlib: the same letters on every machine
 
@@ -74,6 +74,17 @@ class Style:
     def line(self, text: float | None = None) -> float:
         """Height in mm of a line of text."""
         return 1.35 * (text or self.text) / MM
+
+    def fitting(self, choices: Sequence[str], size: float, room: float) -> str:
+        """The first text that fits into so many mm; else the last one, cut short with an ellipsis."""
+        room *= 0.95  # on a screen letters stand on whole pixels, and take a little more
+        for text in choices:
+            if self.measure(text, size) <= room:
+                return text
+        text = choices[-1]
+        while len(text) > 1 and self.measure(f"{text}…", size) > room:
+            text = text[:-1]
+        return f"{text}…"
 
     def colours_of(self, names: Iterable[str]) -> dict[str, str]:
         """A colour for each nonlinearity: the one that it prefers, or the next that is free."""

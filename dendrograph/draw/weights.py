@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrograph.draw.chart import Frame, bar_room, colour_bar, frame_of, symmetric
-from dendrograph.draw.fields import as_cells
+from dendrograph.draw.fields import as_cells, names_below
 from dendrograph.draw.neuron import Paint, neuron_scene
 from dendrograph.draw.places import Place, places_of
 from dendrograph.draw.receptive import Grid, Receptive, receptive_fields
@@ -20,8 +20,9 @@ from dendrograph.graph import Graph, Projection
 Weights = Mapping[str, NDArray[np.float32]]
 
 MOST_FIELDS = 24
-MOST_VALUES = 20_000  # of a distribution: of more, every so many
+MOST_VALUES = 20_000  # of a distribution: of more, so many at random
 POINTS = 200  # of a curve
+CHART = 24.0  # mm, the least width of one distribution
 
 
 def weights_scene(
@@ -83,7 +84,9 @@ def _images(
     side = min((room - gap * (columns - 1)) / columns, 16.0 * style.scale)
     rows = -(-len(shown) // columns)
     head = style.line() + 0.6 * style.scale if label else 0.0
-    tall = rows * side + (rows - 1) * gap
+    names = names_below(shown, style, side + 0.6 * gap) if label else []
+    below = style.line(style.small) + 0.4 * style.scale if names else 0.0
+    tall = rows * (side + below) + (rows - 1) * gap
     start = margin + (room - columns * side - (columns - 1) * gap) / 2
     height = tall + head + 2 * margin
     marks: list[Mark] = []
@@ -91,7 +94,7 @@ def _images(
         grid = Grid.of(graph, one.projection.source)
         cells = as_cells(grid, one.units, weights[one.projection.name][one.edges].astype(float))
         left = start + (number % columns) * (side + gap)
-        top = height - margin - head - (number // columns) * (side + gap)
+        top = height - margin - head - (number // columns) * (side + below + gap)
         cell = min(side / grid.width, side / grid.height)
         x, y = left + (side - cell * grid.width) / 2, top - (side - cell * grid.height) / 2
         box = (x, y - cell * grid.height, x + cell * grid.width, y)
@@ -99,8 +102,13 @@ def _images(
         marks.append(Shapes(f"ground {one.label}", ground, faded(style.faint, 0.35), level=0))
         marks.append(Picture(f"weights {one.label}", cells, box, style.signed, -most, most))
         marks.append(frame_of(box, style, f"frame {one.label}", style.faint))
+        if names:
+            at = (box[0] + box[2]) / 2, top - side - 0.3 * style.scale
+            marks.append(Words(names[number], *at, style.small, style.ink, "center", "top", name="label weights"))
     if label:
-        text = f"{about} synaptic weights of neuron {index} of {layer}".strip()
+        whose = f"neuron {index} of {layer}"
+        choices = (f"{about} synaptic weights of {whose}".strip(), f"{about} synaptic weights".strip(), "weights")
+        text = style.fitting(choices, style.text, width - 2 * margin)
         start_of_title = max(margin, min(start, width - margin - style.measure(text, style.text)))
         marks.append(
             Words(
@@ -172,10 +180,17 @@ def _tree(
         each = (scene.height - 2.0 * style.scale) / len(bars)
         for number, (name, most) in enumerate(bars):
             top = scene.height - 1.0 * style.scale - number * each
-            bottom = top - min(each - 2.5 * style.scale, 22.0 * style.scale)
+            bottom = top - min(each - style.line(style.small) - style.scale, 22.0 * style.scale)
             left = width - beside
             marks += colour_bar(
-                style.signed, -most, most, (left, bottom, left + bar, top), name, style, f"{name} weights"
+                style.signed,
+                -most,
+                most,
+                (left, bottom, left + bar, top),
+                name,
+                style,
+                f"{name} weights",
+                each - style.scale,
             )
     return Scene(width, scene.height, tuple(marks), scene.notes, scene.entries)
 
@@ -195,17 +210,20 @@ def distributions(graph: Graph, weights: Weights, width: float, style: Style, la
     margin, gap, left_room = 1.0 * style.scale, 2.5 * style.scale, style.line(style.small) + 2.2 * style.scale
     foot = 2 * style.line(style.small) + 2.5 * style.scale
     head = style.line() + 0.6 * style.scale if label else 0.0
-    side = (width - 2 * margin - gap * (len(shown) - 1)) / len(shown) - left_room
-    side = min(side, 60 * style.scale)
+    columns = min(len(shown), max(1, int((width - 2 * margin + gap) / (CHART * style.scale + gap))))
+    side = min((width - 2 * margin - gap * (columns - 1)) / columns - left_room, 60 * style.scale)
     tall = min(24.0 * style.scale, 0.75 * side)
-    height = tall + foot + head + 2 * margin
-    words = {"synapse": "synaptic weights", "cable": "cable weights", "readout": "readout weights"}
+    rows = -(-len(shown) // columns)
+    each = tall + foot + head + 2 * margin
+    height = rows * each
+    words = {"synapse": "synaptic", "cable": "cable", "readout": "readout"}
     marks: list[Mark] = []
     entries: list[Entry] = []
-    used = len(shown) * (side + left_room) + gap * (len(shown) - 1)
+    used = columns * (side + left_room) + gap * (columns - 1)
     for number, kind in enumerate(shown):
-        left = (width - used) / 2 + number * (side + left_room + gap) + left_room
-        box = (left, margin + foot, left + side, margin + foot + tall)
+        left = (width - used) / 2 + (number % columns) * (side + left_room + gap) + left_room
+        bottom = (rows - 1 - number // columns) * each + margin + foot
+        box = (left, bottom, left + side, bottom + tall)
         several = len(kinds[kind]) > 1
         curves = [(one, *density(weights[one.name])) for one in kinds[kind] if len(weights[one.name])]
         if not curves:
@@ -226,7 +244,7 @@ def distributions(graph: Graph, weights: Weights, width: float, style: Style, la
         if label:
             marks.append(
                 Words(
-                    words[kind],
+                    style.fitting((f"{words[kind]} weights", words[kind]), style.text, side),
                     left,
                     box[3] + 0.5 * style.scale,
                     style.text,
@@ -241,8 +259,9 @@ def distributions(graph: Graph, weights: Weights, width: float, style: Style, la
 
 def density(values: NDArray) -> tuple[Floats, Floats]:
     """Where the density of values is estimated, and what it is there: by a Gaussian kernel of Scott's width."""
-    step = -(-len(values) // MOST_VALUES)
-    taken = np.asarray(values, dtype=float)[::step]
+    taken = np.asarray(values, dtype=float)
+    if len(taken) > MOST_VALUES:  # drawn at random: edges are in order, and every so many would be of one source
+        taken = np.random.default_rng(0).choice(taken, MOST_VALUES, replace=False)
     low, high = float(taken.min()), float(taken.max())
     if high - low <= 1e-9 * max(1.0, abs(high)):  # all alike: one narrow peak
         reach = 0.05 * (abs(high) or 1.0)

@@ -34,6 +34,7 @@ OPSET = 18  # what PyTorch's exporter writes by itself; runtimes have had it sin
 LARGEST = 2**31 - 2**20  # bytes of a file, which is one message of protobuf
 BATCHES = (1, 3, 128)  # on which it is checked
 TOLERANCE = 1e-3  # of the largest output: sums in another order differ by far less, a wrong graph by far more
+FLOOR = 1e-6  # below which a difference is of no account, however small the outputs
 OUTPUT = "logits"
 
 INSTALL = "pip install 'dendrograph[onnx]'"
@@ -172,7 +173,7 @@ def _checked(content: bytes, network: DendriticNetwork) -> str:
             told = clip(str(error).strip(), most=300)
             raise DendrographError(f"onnxruntime cannot run the network: {told}\n  nothing was written") from None
         difference = float(np.abs(answer - expected).max())
-        if answer.shape != expected.shape or not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        if answer.shape != expected.shape or not difference <= TOLERANCE * float(np.abs(expected).max()) + FLOOR:
             raise DendrographError(
                 f"onnxruntime answers otherwise than PyTorch: the greatest difference is {difference:.3g}\n"
                 "  nothing was written; a fault of ours, or of a nonlinearity of your own that is exported wrongly"

@@ -17,7 +17,7 @@ NARROWEST = 25.0  # mm of a panel
 def matrix_scene(graph: Graph, width: float, style: Style, *, label: bool = True) -> Scene:
     """One panel a projection, with its kind, its ends, and its density."""
     projections = graph.projections
-    gap, margin = 3.0 * style.scale, 1.0 * style.scale
+    gap, margin = gap_of(style), 1.0 * style.scale
     side_label = style.line(style.small) + 0.8 * style.scale if label else 0.0
     columns = rows_of(len(projections), max(1, int((width - 2 * margin + gap) / ((NARROWEST * style.scale) + gap))))
     panel = min((width - 2 * margin - gap * (columns - 1)) / columns, 60.0 * style.scale)
@@ -39,6 +39,11 @@ def matrix_scene(graph: Graph, width: float, style: Style, *, label: bool = True
             marks += _panel(graph, projection, box, style, label)
         top -= head + foot + each + gap
     return Scene(width, height, tuple(marks))
+
+
+def gap_of(style: Style) -> float:
+    """Between panels, in mm."""
+    return 3.0 * style.scale
 
 
 def _height(projection: Projection, side: float) -> float:
@@ -90,9 +95,13 @@ def _panel(graph: Graph, projection: Projection, box: Box, style: Style, label: 
                 name=f"title {name}",
             )
         )
+    sources = f"{projection.sources:,} sources"
+    peak = float(cells.max())
+    # Of a matrix with more pairs than cells black is the densest cell, which may be far from full.
+    told = (f"{sources}, black: {100 * peak:.2g} %", sources) if 0 < peak < 1 else (sources,)
     marks.append(
         Words(
-            f"{projection.sources:,} sources",
+            style.fitting(told, style.small, right - left + gap_of(style)),
             (left + right) / 2,
             bottom - 0.4 * style.scale,
             style.small,

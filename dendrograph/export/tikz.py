@@ -1,4 +1,4 @@
-r"""TikZ: the folded network as a `tikzpicture`, no wider than one column, for `\input` in a LaTeX document."""
+r"""TikZ: the folded network as a `tikzpicture`, made for one column, for `\input` in a LaTeX document."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ UP = 2.0  # cm from one row of boxes to the next
 # A long name may be broken where it is joined.
 SPECIAL = {
     "/": r"/\allowbreak{}",
+    "-": r"-\allowbreak{}",
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "×": r"$\times$",
 }
-SPECIAL |= {character: f"\\{character}" for character in "&%$#_{}"}
+SPECIAL |= {character: f"\\{character}" for character in "&%$#{}"} | {"_": r"\_\allowbreak{}"}
 
 
 def paths(path: Path) -> tuple[Path, ...]:

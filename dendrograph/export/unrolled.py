@@ -199,4 +199,4 @@ def example(network: DendriticNetwork, batch: int, seed: int = 0) -> Sequence[Te
     generator = torch.Generator().manual_seed(seed)
     kind = next(network.parameters()).dtype
     shapes = network.graph.inputs.values()
-    return [torch.rand((batch, *shape), generator=generator, dtype=torch.float64).to(kind) for shape in shapes]
+    return [torch.randn((batch, *shape), generator=generator, dtype=torch.float64).to(kind) for shape in shapes]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # `list` answers at once: it needs neither of them
     import numpy as np
     from numpy.typing import NDArray
 
+    from dendrograph.analyse import Analysis
     from dendrograph.graph import Graph, Group, Projection
     from dendrograph.stimulation import Stimulation
 
@@ -141,6 +142,18 @@ def stimulation(result: Stimulation) -> str:
             rows.append((row["recorded"], row["sites"], row["kind"], f"{row['amplitude']:.3f}", *numbers))
     about = f"neuron {result.index} of layer {result.layer}, {result.weights} weights; at rest {rest}"
     return f"{about}\n\n{table(header, rows)}"
+
+
+def analysis(result: Analysis) -> str:
+    """Groups and projections with their measures; means over the units that are not silent."""
+    texts = []
+    for rows in (result.groups, result.weights):
+        if rows:
+            cells = [
+                [f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows
+            ]
+            texts.append(table([key.replace("_", " ") for key in rows[0]], cells))
+    return "\n\n".join(texts)
 
 
 def listed(words: Sequence[str], most: int = 5) -> str:

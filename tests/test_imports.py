@@ -35,7 +35,7 @@ ORDER = (
     *("datafiles", "dataset", "data", "atomic", "progress", "config", "ranks", "evaluation"),
     *("draw", "draw.files", "draw.learning"),
     *("run", "record", "flat"),
-    *("training", "experiment", "single", "sites", "stimulation", "analyse"),
+    *("training", "experiment", "single", "sites", "stimulation", "measures", "analyse"),
     *("samples", "swc", "reduction", "importing"),
     *("export.content", "export.subject", "export.rows"),
     *("export.graphml", "export.dot", "export.node_link", "export.tables", "export.arrays", "export.geometric"),

@@ -17,7 +17,7 @@ from dendrograph.compiler import compile
 from dendrograph.dataset import Dataset
 from dendrograph.draw.panels import Subject
 from dendrograph.errors import DendrographError
-from dendrograph.experiment import DEFAULT_DATA
+from dendrograph.experiment import DEFAULT_DATA, compile_for
 from dendrograph.graph import Graph
 from dendrograph.morphology import Compartment, Layer, Morphology, load
 from dendrograph.network import DendriticNetwork
@@ -146,13 +146,7 @@ def _graph(what: Any, source: Source, dataset: Dataset | None, wants_sample: boo
             raise DendrographError("--inputs and --data both say what the inputs are\n  leave one of them out")
         classes = dataset.classes if source.classes is None else source.classes
         return compile(tree, dataset.shapes, classes, source.seed or 0), dataset
-    shapes = source.inputs or {}
-    unknown = [name for name in shapes if name not in tree.inputs and name != "image"]
-    if unknown:
-        raise DendrographError(f"--inputs {unknown[0]}=…: no such stream\n  streams: {', '.join(tree.inputs)}")
-    named = {name: shapes.get(name, shapes.get("image") if len(tree.inputs) == 1 else None) for name in tree.inputs}
-    bound = {name: shape or (28, 28) for name, shape in named.items() if shape or tree.inputs[name] is None}
-    return compile(tree, bound, 10 if source.classes is None else source.classes, source.seed or 0), None
+    return compile_for(tree, source.inputs or {}, source.classes, source.seed), None
 
 
 def _data(source: Source) -> Dataset:

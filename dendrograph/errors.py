@@ -113,3 +113,8 @@ def clip(text: str, most: int = 60) -> str:
     if not shown.isprintable():
         shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
     return shown if len(shown) <= most else shown[: most - 3] + "..."
+
+
+def numbered(count: int, what: str) -> str:
+    """What the numbers of so many things are, for whoever named another one."""
+    return f"there is one {what}, number 0" if count == 1 else f"they are numbered from 0 to {count - 1:,}"

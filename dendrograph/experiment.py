@@ -15,7 +15,7 @@ from dendrograph.dataset import Dataset
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.evaluation import Evaluation, evaluate
 from dendrograph.graph import Graph
-from dendrograph.morphology import load
+from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
 from dendrograph.plan import Plan, plan
 from dendrograph.run import Run, is_run
@@ -128,7 +128,17 @@ def graph_of(
             raise DendrographError(f"{morphology}: {fixed}\n  leave the options out")
         plugin.use(plugins)
         return Run.open(morphology).graph()
-    tree = load(morphology, set, plugins)
+    return compile_for(load(morphology, set, plugins), inputs, classes, seed)
+
+
+def compile_for(
+    tree: Morphology, inputs: Mapping[str, tuple[int, ...]], classes: int | None = None, seed: int | None = None
+) -> Graph:
+    """The graph of a morphology for the shapes that somebody gave; see `graph_of` for what is taken otherwise.
+
+    Raises:
+        DendrographError: a shape is given of a stream that there is not.
+    """
     unknown = [name for name in inputs if name not in tree.inputs and name != "image"]
     if unknown:
         raise DendrographError(f"--inputs {unknown[0]}=…: no such stream\n  streams: {', '.join(tree.inputs)}")

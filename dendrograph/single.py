@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dendrograph.errors import DendrographError, did_you_mean
+from dendrograph.errors import DendrographError, did_you_mean, numbered
 from dendrograph.graph import Graph, Group, Projection
 from dendrograph.network import DendriticNetwork
 
@@ -57,7 +57,7 @@ def cut_out(graph: Graph, layer: str, index: int = 0) -> Graph:
     groups = [group for group in graph.groups if group.layer == layer and group.role in ("dendrite", "soma")]
     count = groups[-1].neurons
     if index not in range(count):
-        raise DendrographError(f"no neuron {index} in layer '{layer}'\n  {_numbered(count, 'neuron')}")
+        raise DendrographError(f"no neuron {index} in layer '{layer}'\n  {numbered(count, 'neuron')}")
     for group in groups:
         if group.normalisation != "none":
             raise DendrographError(
@@ -124,7 +124,3 @@ def _edges(projection: Projection, index: int, count: int) -> slice:
         return slice(index * each * projection.sources, (index + 1) * each * projection.sources)
     first, last = np.searchsorted(projection.pairs[1], (index * each, (index + 1) * each))
     return slice(int(first), int(last))
-
-
-def _numbered(count: int, what: str) -> str:
-    return f"there is one {what}, number 0" if count == 1 else f"they are numbered from 0 to {count - 1:,}"

@@ -30,8 +30,9 @@ def activity_scene(
 ) -> Scene:
     """The network, each unit coloured by its activity.
 
-    Groups differ in range, so each has colours of its own: white is 0, and the darkest is the greatest distance from 0
-    that any of its units has in this sample. Inputs are shown from their least to their greatest value.
+    Groups differ in range, so each has colours of its own: the middle of the map is 0, and its ends are the greatest
+    distance from 0 that any of its units has in this sample. Inputs are shown from their least to their
+    greatest value.
 
     Args:
         graph: the network.

@@ -10,6 +10,7 @@ import numpy as np
 from dendrograph.draw import layout
 from dendrograph.draw.layout import Floats, Whole
 from dendrograph.draw.places import Place, layers_of, places_of
+from dendrograph.draw.receptive import edges_onto
 from dendrograph.draw.style import Style
 from dendrograph.graph import Graph, Group, Projection
 
@@ -304,7 +305,7 @@ def between(projection: Projection, source: Units, target: Units) -> tuple[Whole
         first = np.tile(np.where(drawn < 0, -1, np.arange(len(drawn))), len(target.copy))
         second = np.repeat(np.arange(len(target.copy)), len(drawn))
         return first, second, np.where(first < 0, -1, target.copy[second] * projection.sources + drawn[first])
-    starts, counts = _onto(projection, target)
+    starts, counts = edges_onto(projection, target.copy)
     second = np.repeat(np.arange(len(target.copy)), counts)
     edge = np.repeat(starts, counts) + np.arange(len(second)) - np.repeat(np.cumsum(counts) - counts, counts)
     return source.number()[projection.pairs[0][edge]], second, edge
@@ -314,13 +315,4 @@ def edges_between(projection: Projection, source: Units, target: Units) -> int:
     """How many edges reach the units drawn."""
     if projection.pairs is None:
         return len(source.copy) * len(target.copy)
-    return int(_onto(projection, target)[1].sum())
-
-
-def _onto(projection: Projection, target: Units) -> tuple[Whole, Whole]:
-    """The first edge onto each unit drawn, and how many there are."""
-    assert projection.pairs is not None
-    column = projection.pairs[1]
-    # Of the same type: else all of the column would be cast.
-    first, last = (np.searchsorted(column, target.copy.astype(column.dtype), side=side) for side in ("left", "right"))
-    return first, last - first
+    return int(edges_onto(projection, target.copy)[1].sum())

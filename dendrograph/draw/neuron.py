@@ -15,6 +15,7 @@ from dendrograph.draw.labels import place_labels
 from dendrograph.draw.layout import Whole
 from dendrograph.draw.legend import scale_bar
 from dendrograph.draw.places import Place, places_of
+from dendrograph.draw.receptive import edges_onto
 from dendrograph.draw.scene import (
     ABOVE,
     DOTS,
@@ -164,7 +165,7 @@ def _synapses(
         if not place.synapses or not len(rows):
             continue
         targets = index * place.size + lay.twigs.copy[rows]
-        firsts, counts = zip(*(_onto(one, targets) for one in place.synapses), strict=True)
+        firsts, counts = zip(*(edges_onto(one, targets) for one in place.synapses), strict=True)
         total = np.sum(counts, axis=0)
         crowded = max(crowded, int(total.max()) if (total > MOST_DOTS).any() else 0)
         shown = np.minimum(total, MOST_DOTS)
@@ -202,15 +203,6 @@ def _synapses(
                 )
             )
     return marks, crowded
-
-
-def _onto(projection: Projection, targets: Whole) -> tuple[Whole, Whole]:
-    """The first edge onto each target, and how many there are."""
-    if projection.pairs is None:
-        return targets * projection.sources, np.full(len(targets), projection.sources)
-    column = projection.pairs[1]
-    first, last = (np.searchsorted(column, targets.astype(column.dtype), side=side) for side in ("left", "right"))
-    return first, last - first
 
 
 Spots = tuple[Floats, Floats, Floats]  # centres, feet, radii

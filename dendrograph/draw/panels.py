@@ -22,7 +22,7 @@ from dendrograph.draw.render import font_of, hold_empty, render, size_of, text_w
 from dendrograph.draw.scene import Entry, Mark, Picture, Scene, Shapes, Words
 from dendrograph.draw.style import FONT, Style, style_of, width_of
 from dendrograph.draw.weights import weights_scene
-from dendrograph.errors import DendrographError, clip, did_you_mean
+from dendrograph.errors import DendrographError, clip, did_you_mean, numbered
 from dendrograph.graph import Graph
 
 if TYPE_CHECKING:
@@ -330,8 +330,7 @@ def _neuron(graph: Graph, layer: str, index: int | None) -> int:
     index = index or 0
     count = places_of(graph, layer)[0].group.neurons
     if not 0 <= index < count:
-        told = "there is one neuron, number 0" if count == 1 else f"they are numbered from 0 to {count - 1:,}"
-        raise DendrographError(f"no neuron {index} in layer '{layer}'\n  {told}")
+        raise DendrographError(f"no neuron {index} in layer '{layer}'\n  {numbered(count, 'neuron')}")
     return index
 
 

@@ -63,21 +63,22 @@ def receptive_fields(graph: Graph, layer: str, index: int) -> Iterator[Receptive
 
 
 def _receptive(projection: Projection, place: Place, target: int, copy: int) -> Receptive:
-    first, last = edges_onto(projection, target)
-    units = np.arange(projection.sources) if projection.pairs is None else projection.pairs[0][first:last]
+    (first,), (count,) = edges_onto(projection, np.array([target]))
+    edges = first + np.arange(count)
+    units = np.arange(projection.sources) if projection.pairs is None else projection.pairs[0][edges]
     centres = projection.field.centres if projection.field is not None else None
     centre = -1 if centres is None else int(centres[target])
-    return Receptive(place, copy, projection, np.asarray(units, dtype=np.int64), np.arange(first, last), centre)
+    return Receptive(place, copy, projection, np.asarray(units, dtype=np.int64), edges, centre)
 
 
-def edges_onto(projection: Projection, target: int) -> tuple[int, int]:
-    """The first edge onto a target and the one after the last."""
+def edges_onto(projection: Projection, targets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first edge onto each target, and how many there are. Shape (targets,) each."""
     if projection.pairs is None:
-        return target * projection.sources, (target + 1) * projection.sources
-    targets = projection.pairs[1]
-    # Of the same type: else all of it would be cast for each search.
-    first, last = np.searchsorted(targets, np.array((target, target + 1), dtype=targets.dtype))
-    return int(first), int(last)
+        return targets * projection.sources, np.full(len(targets), projection.sources)
+    column = projection.pairs[1]
+    sought = targets.astype(column.dtype)  # else all of the column would be cast for each search
+    first, last = (np.searchsorted(column, sought, side=side) for side in ("left", "right"))
+    return first, last - first
 
 
 def coverage(graph: Graph, layer: str, group: str, grid: Grid) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, numbered
 from dendrograph.export.content import Content, of_bytes
 from dendrograph.export.subject import Subject, cables
 from dendrograph.export.tree_layout import directions
@@ -66,10 +66,9 @@ def contents(subject: Subject, path: Path) -> Content:
     soma = next(group for group in graph.groups if group.layer == layer and group.role == "soma")
     neuron = subject.neuron or 0
     if neuron not in range(soma.size):
-        numbers = (
-            "there is one neuron, number 0" if soma.size == 1 else f"they are numbered from 0 to {soma.size - 1:,}"
+        raise DendrographError(
+            f"--neuron {neuron}: no such neuron in layer '{layer}'\n  {numbered(soma.size, 'neuron')}"
         )
-        raise DendrographError(f"--neuron {neuron}: no such neuron in layer '{layer}'\n  {numbers}")
     size = sum(group.size // soma.size for group in graph.groups if group.layer == layer) - 1
     if size > MOST_SECTIONS:
         raise DendrographError(

@@ -55,7 +55,9 @@ ORDER = (
         "draw.matrix",
     ),
     *("draw.weights", "draw.activity", "draw.panels", "draw.interactive", "drawn", "drawing"),
-    *("draw.stimulation", "describe", "cli", "__main__"),
+    *("draw.stimulation", "describe"),
+    *("commands", "commands.options", "commands.training", "commands.inspection", "commands.figures", "commands.files"),
+    *("cli", "__main__"),
 )
 
 # What is looked up when it is first used, and named for type checkers.

@@ -1,0 +1,112 @@
+"""What the commands share: the application, options of the same meaning, and how their values are read."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dendrograph.errors import DendrographError
+
+app = typer.Typer(
+    name="dendrograph",
+    help="Simulate and train networks of dendritic neurons, declared as trees in YAML.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+MorphologyOrRun = Annotated[
+    str,
+    typer.Argument(metavar="MORPHOLOGY|RUN", help="A YAML file, a shipped name, or a run folder.", show_default=False),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Turn a knob: dendrites=64, layers.0.count=512. May stand several times."
+    ),
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="MODULE|FILE",
+        help="Python that adds nonlinearities and fields: an installed plugin, my_package.mine, ./mine.py. "
+        "May stand several times.",
+        show_default=False,
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inputs",
+        metavar="SHAPE",
+        help="Shape of a sample: 28x28, 32x32x3, 784; or STREAM=SHAPE, once a stream.",
+        show_default="28x28",
+    ),
+]
+Classes = Annotated[int | None, typer.Option("--classes", min=1, help="Units of the readout.", show_default="10")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the wiring.", show_default="0")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder of data sets; DENDROGRAPH_DATA says the same.", show_default=False),
+]
+Kernel = Annotated[
+    str | None,
+    typer.Option("--kernel", help="auto, or a kernel to use wherever it can serve.", show_default="auto"),
+]
+
+
+def rank() -> int:
+    """The number of this process among those that `torchrun` started: the first speaks for all; 0 without it."""
+    rank, size = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
+    several = "MASTER_ADDR" in os.environ and size.isdecimal() and int(size) > 1
+    return int(rank) if several and rank.isdecimal() else 0
+
+
+def shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
+    """What `--inputs` says: the shape of each stream."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in texts or []:
+        stream, equals, sides = text.rpartition("=")
+        stream = stream.strip() if equals else "image"
+        parts = sides.lower().replace("×", "x").split("x")
+        if not stream or len(parts) > 3 or not all(re.fullmatch("[1-9][0-9]{0,8}", part) for part in parts):
+            raise DendrographError(f"--inputs {text}: no shape\n  write 784, 28x28, 32x32x3, or STREAM=28x28")
+        if stream in shapes:
+            raise DendrographError(f"--inputs {text}: stream '{stream}' has a shape already\n  give each stream once")
+        shapes[stream] = tuple(int(part) for part in parts)
+    return shapes
+
+
+def assignments(settings: list[str] | None) -> dict[str, str]:
+    """What `--set` says: each path with the text of its value."""
+    assignments: dict[str, str] = {}
+    for setting in settings or []:
+        path, equals, value = setting.partition("=")
+        path = path.strip()
+        if not equals or not path:
+            raise DendrographError(
+                f"--set {setting}: no PATH=VALUE\n  write --set PATH=VALUE, such as --set dendrites=64"
+            )
+        if path in assignments:
+            raise DendrographError(f"--set {setting}: '{path}' is set already\n  set each path once")
+        assignments[path] = value
+    return assignments
+
+
+def tell_idle(morphology: str, turned: dict[str, str], plugins: list[str] | None = None) -> None:
+    """Turning a knob that changes nothing is allowed, since a sweep turns the same for all models, but is told."""
+    from dendrograph.morphology import load
+    from dendrograph.run import is_run
+
+    if turned and not rank() and not is_run(morphology):  # a run has no knobs: it is refused, in its own words
+        for name in sorted(set(load(morphology, turned, plugins or ()).idle_parameters) & set(turned)):
+            print(
+                f"note: nothing in {morphology} uses the parameter '{name}', so --set {name} changes nothing",
+                file=sys.stderr,
+            )

@@ -1,0 +1,138 @@
+"""Training a network, testing it again, measuring it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dendrograph.commands.options import (
+    DataDir,
+    Kernel,
+    MorphologyOrRun,
+    Plugins,
+    Settings,
+    app,
+    assignments,
+    rank,
+    tell_idle,
+)
+from dendrograph.errors import DendrographError
+
+
+@app.command("train")
+def train_command(
+    morphology: MorphologyOrRun,
+    data: Annotated[
+        str | None, typer.Option(help="A data set's name, or the path of a .npz file.", show_default="digits")
+    ] = None,
+    data_dir: DataDir = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the data.", show_default="the paper's for the data set")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step.", show_default="128")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate.", show_default="0.001")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam, adamw, rmsprop or sgd.", show_default="adam")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of wiring, weights, split, order and noise.", show_default="0")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, or auto.", show_default="auto")] = None,
+    kernel: Kernel = None,
+    early_stop: Annotated[
+        bool | None,
+        typer.Option("--early-stop", help="Stop after 10 epochs without a lower validation loss; keep the best."),
+    ] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Sigma of Gaussian noise on all inputs.", show_default="0")
+    ] = None,
+    sequential: Annotated[
+        bool | None, typer.Option("--sequential", help="Present the classes one after the other.")
+    ] = None,
+    settings: Settings = None,
+    plugins: Plugins = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder.", show_default="runs/NAME-DATA-seedN")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the run in --out (or with the RUN given); begin it if it has not begun."
+        ),
+    ] = False,
+) -> None:
+    """Train a network and leave a run folder.
+
+    Weights, history, metrics and learning curves are kept, and a checkpoint after every epoch: an interrupted run
+    goes on by --resume, to the same result.
+    """
+    from dendrograph.experiment import train_by_name
+
+    chosen = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": optimizer,
+        "seed": seed,
+        "device": device,
+        "early_stop": early_stop,
+        "noise": noise,
+        "sequential": sequential,
+    }
+    given = {key: value for key, value in chosen.items() if value is not None}
+    turned = assignments(settings)
+    tell_idle(morphology, turned, plugins)
+    run = train_by_name(morphology, data, data_dir, kernel, given, turned, out, resume, plugins=plugins or ())
+    if rank():
+        return
+    test = run.metrics["test"]
+    print(f"test accuracy {test['accuracy']:.2%}, loss {test['loss']:.4f}, {test['samples']:,} samples")
+    print(f"results: {run.folder}")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    data_dir: DataDir = None,
+    plugins: Plugins = None,
+) -> None:
+    """Test a finished run again, from its folder alone.
+
+    Loss, accuracy and confusion matrix on its test data.
+    """
+    from dendrograph.describe import confusion
+    from dendrograph.experiment import evaluate_run
+
+    result = evaluate_run(run, data_dir, plugins or ())
+    print(f"test accuracy {result.accuracy:.2%}, loss {result.loss:.4f}, {result.samples:,} samples")
+    print("\nconfusion: rows are true classes, columns answers")
+    print(confusion(result.confusion))
+
+
+@app.command("analyse")
+def analyse_command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    active: Annotated[float, typer.Option(help="A unit is active above this.")] = 0.0,
+    answers: Annotated[
+        float, typer.Option(help="Share of a class's samples from which on a unit answers to it.")
+    ] = 0.5,
+    data_dir: DataDir = None,
+    plugins: Plugins = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A folder to make, with the tables as CSV.", show_default=False)
+    ] = None,
+) -> None:
+    """Measure a finished run on its test data: activity, selectivity, weights.
+
+    A row a group and a row a projection are printed; --out also keeps a row a unit.
+    """
+    from dendrograph import atomic
+    from dendrograph.analyse import analyse_run
+    from dendrograph.describe import analysis
+
+    if out is not None and out.exists():
+        raise DendrographError(f"{out}: there is something already\n  name a folder that is to be made")
+    result = analyse_run(run, data_dir, plugins or (), active, answers)
+    if out is not None:
+        atomic.make_folder(out, {f"{name}.csv": text for name, text in result.to_csv().items()})
+    print(analysis(result))
+    if out is not None:
+        print(f"\ntables: {out}")

@@ -67,6 +67,7 @@ LATER = {"draw": {"drawing"}}
 WITHOUT_TORCH = ORDER[: ORDER.index("wiring") + 1]
 
 HEAVY = ("matplotlib", "networkx", "numpy", "pandas", "psutil", "rich", "ruamel", "safetensors", "scipy", "sklearn")
+HEAVY += ("dask", "distributed", "pyarrow", "umap")
 HEAVY += ("morphio", "onnx", "onnxruntime", "onnxscript", "torch", "torch_geometric", "torch_scatter", "typer")
 
 

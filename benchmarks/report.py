@@ -15,7 +15,7 @@ from dendrograph.memory import shown
 
 COMMAND = "python benchmarks/suite.py"
 STEPS_FIGURE, SCALE_FIGURE = "benchmark-steps.svg", "benchmark-scale.svg"
-ORDER = ("steps", "epoch", "memory", "first-batch", "scale", "roofline", "trees")
+ORDER = ("steps", "epoch", "memory", "first-batch", "scale", "roofline", "trees", "together")
 
 Result = Mapping[str, Any]
 
@@ -238,6 +238,29 @@ def _trees(result: Result) -> list[str]:
     ]
 
 
+def _together(result: Result) -> list[str]:
+    sides = list(result["rows"][0]["seconds"])
+    rows = [
+        [
+            row["model"],
+            " × ".join(map(str, row["shape"])),
+            str(row["threads"]),
+            str(row["networks"]),
+            *(_milliseconds(row["seconds"][side]) for side in sides),
+            _spread(row["ratio"], 1, "{:.2f}"),
+        ]
+        for row in result["rows"]
+    ]
+    return [
+        f"Networks of {result['dendrites']} × {result['somata']} that differ in their seeds: an epoch of "
+        f"{result['batches']} batches of each, {sides[0]} by `train`'s own epoch, and all {sides[1]} by that of "
+        f"`train_together` ({_rounds(result)} in turn). Their weights are held to each other before. Validation and "
+        "checkpoints, which each network has by itself either way, are not in it. The last column says how many times "
+        "faster one graph is.",
+        _table(["model", "inputs", "threads", "networks", *(f"{side} (ms)" for side in sides), "ratio"], rows),
+    ]
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Result], list[str]]]] = {
     "steps": ("Steps", _steps),
     "epoch": ("A whole epoch", _epoch),
@@ -246,6 +269,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Result], list[str]]]] = {
     "scale": ("Growth", _scale),
     "roofline": ("Roofline", _roofline),
     "trees": ("Trees that are not symmetric", _trees),
+    "together": ("Many networks as one graph", _together),
 }
 
 

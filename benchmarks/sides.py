@@ -76,7 +76,7 @@ class Dendrograph(Side):
     def __init__(self, graph: Graph) -> None:
         self.module = self.network = DendriticNetwork(graph)
         self.parameters = FlatParameters(self.network)
-        self.optimizer = training._optimizer(self.parameters.vector, TrainConfig(device="cpu"))
+        self.optimizer = training.optimizer_for(self.parameters.vector, TrainConfig(device="cpu"))
 
     def backward(self, x: Tensor, y: Tensor) -> Tensor:
         """Forward, loss and backward; the gradients lie in one vector afterwards."""

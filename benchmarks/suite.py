@@ -26,6 +26,7 @@ import report
 import roofline
 import scale
 import steps
+import together
 import trees
 from targets import outcomes
 
@@ -39,6 +40,7 @@ MEASURES: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
     "scale": scale.measure,
     "roofline": roofline.measure,
     "trees": trees.measure,
+    "together": together.measure,
 }
 FULL_FOLDER, QUICK_FOLDER = Path("docs"), Path("build/benchmarks")  # a smoke run must not replace real numbers
 FORMAT = 1

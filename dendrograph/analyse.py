@@ -1,153 +1,370 @@
-"""Tidy tables of what a trained network does on its test samples, and of its weights."""
+"""Tidy tables of what a trained network does on its test samples, of its weights, and of how it learned."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from dendrograph import measures
+from dendrograph import activity, distributions, embedding, generalisation, robustness, tables
 from dendrograph import plugins as plugin
 from dendrograph.config import TrainConfig
-from dendrograph.data import batches
-from dendrograph.dataset import Split
-from dendrograph.errors import DendrographError
-from dendrograph.evaluation import BATCH
+from dendrograph.dataset import Dataset, Split
+from dendrograph.errors import DendrographError, clip, did_you_mean
 from dendrograph.network import DendriticNetwork
 from dendrograph.run import Run
+from dendrograph.tables import Row
 from dendrograph.training import noisy_test
 
-Row = Mapping[str, Any]
-
-ACTIVE = 0.0  # above which activity counts
-ANSWERS = 0.5  # share of a class's samples from which on a unit answers to the class
+Tables = Mapping[str, tuple[Row, ...]]
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """Tables of one network: a row a unit, a row a group, a row a projection.
+class Settings:
+    """What the parts of an analysis take; each setting is of use to the parts that `PARTS` names beside it.
 
-    units: group, unit, active (share of samples), entropy and entropy_with_silence (bits), classes (to which it
-        answers), selectivity
-    groups: group, units, silent (never active), active, and the means of the others over the units that are not silent
-    weights: projection, kind, and the fields of `measures.Moments`
+    active: a unit is active where its activity is above this
+    answers: a unit answers to a class where it is active in at least this share of its samples
+    embeddings: of `embedding.METHODS`
+    samples: at most so many are embedded at a time
+    neighbours: of the scores of embeddings
+    repeats: draws of samples, noise, patches or lesions; by default what each part takes: five embeddings, three others
+    seed: of all that is drawn
+    at_most: dendrites that are removed one at a time
+
+    Raises:
+        DendrographError: a value that is not allowed.
     """
 
-    units: tuple[Row, ...]
-    groups: tuple[Row, ...]
-    weights: tuple[Row, ...]
+    active: float = 0.0
+    answers: float = 0.5
+    embeddings: tuple[str, ...] = embedding.DEFAULT
+    samples: int = embedding.SAMPLES
+    neighbours: int = embedding.NEIGHBOURS
+    repeats: int | None = None
+    seed: int = 0
+    at_most: int = 200
 
-    def to_csv(self) -> dict[str, str]:
-        """Each table as the text of a CSV file, by its name; numbers keep all their digits."""
-        return {
-            name: _csv(table)
-            for name, table in (("units", self.units), ("groups", self.groups), ("weights", self.weights))
-        }
+    def __post_init__(self) -> None:
+        if not _is_number(self.active) or not math.isfinite(self.active):
+            raise DendrographError(f"active: {self.active} is no threshold\n  give a finite number")
+        if not _is_number(self.answers) or not 0 < self.answers <= 1:
+            raise DendrographError(
+                f"answers: {self.answers} is no share of samples\n  give a number above 0, and at most 1"
+            )
+        for name, least in (("samples", 3), ("neighbours", 1), ("repeats", 1), ("seed", 0), ("at_most", 1)):
+            value = getattr(self, name)
+            if (type(value) is not int or not least <= value < 2**32) and (name, value) != ("repeats", None):
+                raise DendrographError(f"{name}: found {clip(repr(value))}\n  give a whole number of at least {least}")
+        if type(self.embeddings) not in (tuple, list):
+            raise DendrographError(f"embeddings: found {clip(repr(self.embeddings))}\n  give a tuple of names")
+        embedding.require(self.embeddings)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is analysed; `run` and `dataset` are there where it is a run.
+
+    split: the samples as the run was tested on them, noise included
+    scale: what bytes are divided by (`Dataset.scale`)
+    """
+
+    network: DendriticNetwork
+    split: Split | None
+    scale: float
+    settings: Settings
+    run: Run | None = None
+    dataset: Dataset | None = None
+
+    @property
+    def samples(self) -> Split:
+        """The split.
+
+        Raises:
+            DendrographError: it holds no sample.
+        """
+        if self.split is None or not len(self.split):
+            raise DendrographError("there is no sample to analyse")
+        return self.split
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an analysis.
+
+    make: gives its tables
+    settings: those of `Settings` that it uses
+    data, run: whether it takes samples, and a run that has ended
+    """
+
+    make: Callable[[Subject], Tables]
+    settings: tuple[str, ...] = ()
+    data: bool = True
+    run: bool = False
+
+
+def _activity(subject: Subject) -> Tables:
+    settings = subject.settings
+    return activity.tables(subject.network, subject.samples, subject.scale, settings.active, settings.answers)
+
+
+def _weights(subject: Subject) -> Tables:
+    return distributions.tables(subject.network)
+
+
+def _learning(subject: Subject) -> Tables:
+    assert subject.run is not None and subject.dataset is not None
+    return generalisation.tables(subject.run, subject.network, subject.dataset)
+
+
+def _embedding(subject: Subject) -> Tables:
+    split, settings = subject.samples, subject.settings
+    repeats = embedding.REPEATS if settings.repeats is None else settings.repeats
+    return embedding.tables(
+        lambda rows: activity.recorded(subject.network, split.take(torch.from_numpy(rows)), subject.scale),
+        split.labels.cpu().numpy(),
+        settings.embeddings,
+        settings.samples,
+        settings.neighbours,
+        repeats,
+        settings.seed,
+    )
+
+
+def _noise(subject: Subject) -> Tables:
+    split, sigma = subject.samples, 0.0
+    if subject.run is not None and subject.dataset is not None:  # noise is added to samples that have none yet
+        split, sigma = subject.dataset.test, TrainConfig.from_record(subject.run.record["config"]).noise
+    drawn = _drawn(subject.settings)
+    rows = robustness.noise(subject.network, split, subject.scale, **drawn, trained_sigma=sigma)
+    return _with_summary("noise", rows, subject)
+
+
+def _occlusion(subject: Subject) -> Tables:
+    drawn = _drawn(subject.settings)
+    rows = robustness.occlusion(subject.network, subject.samples, subject.scale, **drawn)
+    return _with_summary("occlusion", rows, subject)
+
+
+def _lesions(subject: Subject) -> Tables:
+    network, split, scale, settings = subject.network, subject.samples, subject.scale, subject.settings
+    rows = robustness.lesions(network, split, scale, **_drawn(settings))
+    single = robustness.single_lesions(network, split, scale, settings.at_most, settings.seed)
+    return {**_with_summary("lesions", rows, subject), "single_lesions": single}
+
+
+def _with_summary(name: str, rows: tuple[Row, ...], subject: Subject) -> Tables:
+    return {name: rows, f"{name}_summary": robustness.summary(rows, subject.network.graph.classes)}
+
+
+def _drawn(settings: Settings) -> dict[str, Any]:
+    given = {} if settings.repeats is None else {"repeats": settings.repeats}
+    return {**given, "seed": settings.seed}
+
+
+PARTS: Mapping[str, Part] = {
+    "activity": Part(_activity, ("active", "answers")),
+    "weights": Part(_weights, data=False),
+    "learning": Part(_learning, run=True),
+    "embedding": Part(_embedding, ("embeddings", "samples", "neighbours", "repeats", "seed")),
+    "noise": Part(_noise, ("repeats", "seed")),
+    "occlusion": Part(_occlusion, ("repeats", "seed")),
+    "lesions": Part(_lesions, ("repeats", "seed", "at_most")),
+}
+OF_A_NETWORK = ("activity", "weights")  # what is measured if nothing else is asked for
+OF_A_RUN = (*OF_A_NETWORK, "learning")
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Tables by name, each a tuple of rows; docs/analysis.md says what stands in each.
+
+    activity: units, groups, hits; weights: weights, densities; learning: learning, results; embedding: embedding,
+    points; noise, occlusion, lesions: the same and a summary, noise_summary and so on; lesions: also single_lesions.
+    Of several runs each row begins with `run`.
+    """
+
+    tables: Tables
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tables", MappingProxyType(dict(self.tables)))
+
+    @property
+    def units(self) -> tuple[Row, ...]:
+        """A row a unit: active, sparseness, entropy, entropy_with_silence, classes, selectivity."""
+        return self["units"]
+
+    @property
+    def groups(self) -> tuple[Row, ...]:
+        """A row a group: how many units it has and how many are silent, and the means over the others."""
+        return self["groups"]
+
+    @property
+    def weights(self) -> tuple[Row, ...]:
+        """A row a projection: the fields of `measures.Moments`."""
+        return self["weights"]
+
+    def __getitem__(self, name: str) -> tuple[Row, ...]:
+        if name not in self.tables:
+            raise DendrographError(f"no table '{clip(str(name))}'\n  {did_you_mean(name, self.tables, 'tables')}")
+        return self.tables[name]
+
+    def files(self, form: str = "csv") -> dict[str, str | bytes]:
+        """Each table as a file, by its name: `csv` or `parquet`.
+
+        Raises:
+            DendrographError: there is no such format, or its library is not installed.
+        """
+        return {f"{name}.{form}": tables.encode(rows, form) for name, rows in self.tables.items()}
 
 
 def analyse(
-    network: DendriticNetwork, split: Split, scale: float, active: float = ACTIVE, answers: float = ANSWERS
+    network: DendriticNetwork, split: Split, scale: float, parts: Iterable[str] = OF_A_NETWORK, **settings: Any
 ) -> Analysis:
-    """Measure every group of compartments on a split, and every projection's weights.
+    """Measure a network, trained or not; its mode is put back afterwards.
 
     Args:
-        network: trained or not; its mode is put back afterwards.
+        network: on the device where it shall run.
         split: samples and labels.
         scale: what bytes are divided by (`Dataset.scale`).
-        active: a unit is active where its activity is above this.
-        answers: a unit answers to a class where it is active in at least this share of its samples.
+        parts: of `PARTS`; `learning` needs a run.
+        settings: see `Settings`.
 
     Raises:
-        DendrographError: a threshold is none, or there is no sample.
+        DendrographError: a part or a setting is none, or is of no use; or there is no sample.
     """
-    if not np.isfinite(active):
-        raise DendrographError(f"active: {active} is no threshold\n  give a finite number")
-    if not 0 < answers <= 1:
-        raise DendrographError(f"answers: {answers} is no share of samples\n  give a number above 0, and at most 1")
-    if not len(split):
-        raise DendrographError("there is no sample to analyse")
-    labels = split.labels.numpy()
-    # A label that the readout does not have still counts as a class.
-    classes = max(network.graph.classes, int(labels.max()) + 1)
-    sizes = np.bincount(labels, minlength=classes)
-    units: list[Row] = []
-    groups: list[Row] = []
-    for name, values in _activity(network, split, scale).items():
-        on = values > active
-        hits = measures.hit_matrix(on, labels, classes)
-        columns: dict[str, NDArray] = {
-            "active": on.mean(axis=0),
-            "entropy": measures.node_entropy(hits),
-            "entropy_with_silence": measures.node_entropy_with_silence(hits, len(labels)),
-            "classes": measures.preferred(hits, sizes, answers),
-            "selectivity": measures.selectivity(values, labels, classes),
-        }
-        awake = columns["active"] > 0
-        units += [
-            {"group": name, "unit": unit, **{key: column[unit].item() for key, column in columns.items()}}
-            for unit in range(values.shape[1])
-        ]
-        means = {key: float(column[awake].mean()) if awake.any() else float("nan") for key, column in columns.items()}
-        groups.append(
-            {"group": name, "units": len(awake), "silent": int((~awake).sum()), **means, "active": float(on.mean())}
-        )
-    return Analysis(tuple(units), tuple(groups), tuple(_weights(network)))
+    chosen = choose(parts)
+    if missing := [name for name in chosen if PARTS[name].run]:
+        raise DendrographError(f"the part '{missing[0]}' needs a run\n  analyse_run(folder) measures one")
+    subject = Subject(network, split, scale, _settings(chosen, settings))
+    return Analysis(_tables(subject, chosen))
 
 
 def analyse_run(
     folder: str | Path,
     data_dir: Path | None = None,
     plugins: Iterable[str | Path] = (),
-    active: float = ACTIVE,
-    answers: float = ANSWERS,
+    parts: Iterable[str] = OF_A_RUN,
+    **settings: Any,
 ) -> Analysis:
     """The same of a finished run, on its test split, noise included.
 
     Raises:
         RunError: the run has not ended, is damaged, or was trained on data that only Python held.
         DataError: the data set is no longer what the run was trained on.
+        DendrographError: a part or a setting is none, or is of no use.
     """
+    return analyse_runs([folder], data_dir, plugins, parts, **settings)
+
+
+def analyse_runs(
+    folders: Sequence[str | Path],
+    data_dir: Path | None = None,
+    plugins: Iterable[str | Path] = (),
+    parts: Iterable[str] = OF_A_RUN,
+    **settings: Any,
+) -> Analysis:
+    """The same of several runs: each row of each table begins with `run`, the name of the run's folder.
+
+    Where two folders have the same name, all are named with as many of the folders above them as tell them apart.
+
+    Raises:
+        DendrographError: as `analyse_run`; or there is no run, or the same twice.
+    """
+    chosen = choose(parts)
+    made = _settings(chosen, settings)
+    if data_dir is not None and not _needs_data(chosen):
+        raise DendrographError(f"data_dir: no data is read for {', '.join(chosen)}\n  leave it out")
     plugin.use(plugins)
-    run = Run.open(folder)
-    network, dataset = run.network(), run.dataset(data_dir)
-    split = noisy_test(dataset, TrainConfig.from_record(run.record["config"]))
-    return analyse(network, split, dataset.scale, active, answers)
-
-
-def _activity(network: DendriticNetwork, split: Split, scale: float) -> dict[str, NDArray[np.float64]]:
-    """Activity of every group of compartments. Shape (samples, units) each."""
-    inside = [group.name for group in network.graph.groups if group.role in ("dendrite", "soma")]
-    found: dict[str, list[NDArray]] = {name: [] for name in inside}
-    training, device = network.training, next(network.parameters()).device
-    network.eval()
-    with torch.inference_mode():
-        for inputs, _ in batches(split, scale, BATCH, torch.arange(len(split)), device):
-            values = network.activations(inputs)
-            for name in inside:
-                found[name].append(values[name].cpu().numpy())
-    network.train(training)
-    return {name: np.concatenate(parts).astype(np.float64) for name, parts in found.items()}
-
-
-def _weights(network: DendriticNetwork) -> Iterable[Row]:
-    for projection in network.graph.projections:
-        if projection.edges:
-            values = network.weight(projection.name).detach().cpu().double().numpy()
-            yield {"projection": projection.name, "kind": projection.kind, **asdict(measures.moments(values))}
-
-
-def _csv(table: Sequence[Row]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(table[0]) if table else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        [{key: repr(value) if isinstance(value, float) else value for key, value in row.items()} for row in table]
+    names = names_of(folders)
+    runs = [Run.open(folder) for folder in folders]
+    for run in runs:
+        _ = run.metrics  # that one has not ended is said before the others are measured
+    found = [_tables(_subject(run, data_dir, chosen, made), chosen) for run in runs]
+    if len(runs) == 1:
+        return Analysis(found[0])
+    return Analysis(
+        {
+            table: tuple(
+                {"run": name, **row} for name, of_run in zip(names, found, strict=True) for row in of_run[table]
+            )
+            for table in found[0]
+        }
     )
-    return stream.getvalue()
+
+
+def choose(parts: Iterable[str]) -> tuple[str, ...]:
+    """The names of parts, in the order of `PARTS`; `all` is every one.
+
+    Raises:
+        DendrographError: one is none, or there is none.
+    """
+    asked = (parts,) if isinstance(parts, str) else tuple(parts)
+    for name in asked:
+        if name != "all" and name not in PARTS:
+            raise DendrographError(
+                f"unknown part '{clip(str(name))}' of an analysis\n  {did_you_mean(name, [*PARTS, 'all'], 'parts')}"
+            )
+    if not asked:
+        raise DendrographError(f"there is no part to analyse\n  {did_you_mean('', [*PARTS, 'all'], 'parts')}")
+    return tuple(name for name in PARTS if name in asked or "all" in asked)
+
+
+def names_of(folders: Sequence[str | Path]) -> tuple[str, ...]:
+    """A name for each run folder, no two alike: its own, or with the folders above it, joined by `-`.
+
+    Raises:
+        DendrographError: there is no folder, or one is given twice.
+    """
+    paths = [Path(folder).resolve() for folder in folders]
+    if not paths:
+        raise DendrographError("there is no run to analyse\n  give at least one run folder")
+    for position, path in enumerate(paths):
+        if path in paths[:position]:
+            raise DendrographError(f"{folders[position]}: is given twice\n  give each run once")
+    for depth in range(1, 1 + max(len(path.parts) for path in paths)):
+        names = tuple("-".join(path.parts[1:][-depth:]) for path in paths)
+        if len(set(names)) == len(names):
+            return names
+    return tuple(f"{name}-{number}" for number, name in enumerate(names, 1))
+
+
+def _settings(chosen: Sequence[str], given: Mapping[str, Any]) -> Settings:
+    """The settings, each of which must be of use to a part that was chosen."""
+    known = [field.name for field in fields(Settings)]
+    for name in given:
+        if name not in known:
+            raise DendrographError(f"unknown setting '{clip(name)}'\n  {did_you_mean(name, known, 'settings')}")
+        users = [part for part in PARTS if name in PARTS[part].settings]
+        if not set(users) & set(chosen):
+            raise DendrographError(
+                f"{name}: of no use to {', '.join(chosen)}\n  leave it out, or ask for a part that uses it: "
+                f"{', '.join(users)}"
+            )
+    return replace(Settings(), **given)
+
+
+def _needs_data(chosen: Sequence[str]) -> bool:
+    return any(PARTS[name].data for name in chosen)
+
+
+def _subject(run: Run, data_dir: Path | None, chosen: Sequence[str], settings: Settings) -> Subject:
+    network = run.network()
+    if not _needs_data(chosen):
+        return Subject(network, None, 1.0, settings, run)
+    dataset = run.dataset(data_dir)
+    split = noisy_test(dataset, TrainConfig.from_record(run.record["config"]))
+    return Subject(network, split, dataset.scale, settings, run, dataset)
+
+
+def _tables(subject: Subject, chosen: Sequence[str]) -> Tables:
+    return {name: rows for part in chosen for name, rows in PARTS[part].make(subject).items()}
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)

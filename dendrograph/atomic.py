@@ -61,7 +61,21 @@ def hold_folder(path: Path) -> None:
         raise DendrographError(f"{path}: cannot be written: {folder} is not writable\n  give another --out")
 
 
-def make_folder(folder: Path, files: Mapping[str, str]) -> None:
+def hold_new(folder: Path) -> None:
+    """Refuse a folder that could not be made, before the work for what goes into it is done.
+
+    Raises:
+        DendrographError: there is something already; or what it would lie in is no folder, or is not writable.
+    """
+    if folder.exists() or folder.is_symlink():
+        raise DendrographError(f"{folder}: there is something already\n  name a folder that is to be made")
+    above = next(one for one in folder.absolute().parents if one.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        problem = "is not writable" if above.is_dir() else "is no folder"
+        raise DendrographError(f"{folder}: cannot be made: {above} {problem}\n  name a folder elsewhere")
+
+
+def make_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
     """Make a folder with these files in it, in one step; folders above it are made as needed.
 
     Raises:

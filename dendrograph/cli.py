@@ -20,7 +20,13 @@ from dendrograph.errors import DendrographError
 # Each adds its commands, in the order in which --help lists them.
 # isort: off
 from dendrograph.commands import training  # noqa: F401
+from dendrograph.commands import analysis  # noqa: F401
+from dendrograph.commands import sweeping  # noqa: F401
+from dendrograph.commands import comparison  # noqa: F401
+from dendrograph.commands import reproducing  # noqa: F401
+from dendrograph.commands import continual  # noqa: F401
 from dendrograph.commands import inspection  # noqa: F401
+from dendrograph.commands import controls  # noqa: F401
 from dendrograph.commands import figures  # noqa: F401
 from dendrograph.commands import files  # noqa: F401
 # isort: on

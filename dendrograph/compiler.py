@@ -27,6 +27,7 @@ MOST_GROUPS = 100_000  # of compartments and of synapses: each takes time, howev
 # Purposes of streams of random numbers; that of the initial weights is 2.
 _SYNAPSES = 0
 _CENTRES = 1
+_SHUFFLE = 3
 
 
 @dataclass(frozen=True)
@@ -258,11 +259,16 @@ def _refuse_what_does_not_fit(
                 remedy = "write normalisation: none, or ask for more of them"
                 fault = place.compartment.where.fault(problem, remedy, "normalisation")
                 faults.setdefault(id(place.compartment), fault)
+            shuffled = next((each for each in place.compartment.synapses if each.shuffle), None)
+            if shuffled and size == 1:
+                problem = f"there is one such compartment in layer '{population.name}': nothing to shuffle"
+                fault = shuffled.where.fault(problem, "write shuffle: false, or ask for more of them", "shuffle")
+                faults.setdefault(id(shuffled), fault)
             for synapses in place.compartment.synapses:
                 found = _presynaptic(synapses, population, units)
                 total = sum(source.size for source in found)
                 each = total if synapses.count == "all" else synapses.count
-                each *= found[0].channels if _takes_positions(synapses.field) else 1
+                each *= found[0].channels if takes_positions(synapses.field) else 1
                 summed = synapses.sign == SHUNTING or not (alone or synapses.nonlinearity)
                 messages += 0 if summed else size * each
                 if synapses.count == "all":
@@ -291,7 +297,7 @@ def _refuse_what_does_not_fit(
         )
 
 
-def _takes_positions(field: str) -> bool:
+def takes_positions(field: str) -> bool:
     """Whether a field draws positions of one grid, each of which brings all of its channels."""
     return field in ("local", "global") or (field in fields.OWN and fields.OWN[field].positions)
 
@@ -309,7 +315,7 @@ def _too_few(synapses: Synapses, sources: list[Source], layer: str) -> Fault | N
     count = synapses.count
     assert isinstance(count, int)
     drawn_from = " and ".join(f"'{source.group.split('/')[0]}'" for source in sources)
-    if _takes_positions(synapses.field):
+    if takes_positions(synapses.field):
         if len(sources) > 1:
             problem = f"field '{synapses.field}' lies on one grid, but there are {len(sources)} sources"
             return synapses.where.fault(problem, "write an entry of synapses for each source", "from")
@@ -373,6 +379,10 @@ def _synapse_projections(
             # One neuron has one centre a source, whichever of its dendrites asks: hence a stream a layer and source.
             neuron_rng = wiring.stream(seed, _CENTRES, layer, *found[0].group.encode())
             field, drawn = _draw(synapses, found, population.count, place.size, rng, neuron_rng)
+            if synapses.shuffle:
+                # What a compartment has of several entries stays together: hence a stream a group.
+                exchange = wiring.shuffle(size, wiring.stream(seed, _SHUFFLE, layer, position))
+                field, drawn = _exchanged(field, exchange), wiring.deal(*drawn, exchange)
         offset = 0
         for source in found:
             pairs = None
@@ -453,6 +463,14 @@ def _draw(
         synapses.field, fan_in, fan_in * targets, True, grid, channels, count, centres, neuron_centres, members
     )
     return field, (units.ravel(), _each(targets, fan_in))
+
+
+def _exchanged(field: Field, drawn_for: Indices) -> Field:
+    """The field once compartments have exchanged their synapses: their centres went with them."""
+    moved = {
+        key: column[drawn_for] for key in ("centres", "neuron_centres") if (column := getattr(field, key)) is not None
+    }
+    return replace(field, drawn_for=drawn_for, **moved)
 
 
 def _each(targets: int, fan_in: int) -> Indices:

@@ -19,6 +19,7 @@ from dendrograph.datafiles import KNOWN, data_folder, load_known, read_npz
 from dendrograph.dataset import Dataset, Split, assemble
 from dendrograph.errors import DataError, did_you_mean
 from dendrograph.kernels import compiled
+from dendrograph.tasks import derive, parse
 
 __all__ = [
     "NAMES",
@@ -31,6 +32,7 @@ __all__ = [
     "from_tensors",
     "load",
     "split_validation",
+    "validation_rows",
 ]
 
 NAMES: tuple[str, ...] = ("digits", *KNOWN)
@@ -55,9 +57,14 @@ def load(
     A `.npz` holds x_train, y_train, x_test, y_test and maybe x_val, y_val; with several input streams, x_train_<stream>
     and so on. uint8 inputs stand for 0 to 1 (they are divided by 255); float inputs are taken as they are.
 
+    `mnist/split-5/2`, `mnist/domain-split-5/2` and `mnist/permuted-10/3` are tasks of a data set, of any of these; see
+    `dendrograph.tasks`.
+
     Raises DataError, saying what to put where, if anything is missing, damaged or no data to train on.
     """
     name = os.fspath(name_or_path)
+    if (task := parse(name, NAMES)) is not None:
+        return derive(load(task.base, data_dir, download), task)
     if name.lower().endswith(".npz"):
         path = Path(name).expanduser()
         own = assemble(read_npz(path), name=path.stem, where=f"{path}: ", source=str(path.resolve()))
@@ -111,6 +118,17 @@ def split_validation(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> 
     """
     if dataset.validation is not None:
         return dataset.train, dataset.validation
+    train, validation = validation_rows(dataset, fraction, seed)
+    return dataset.train.take(train), dataset.train.take(validation)
+
+
+def validation_rows(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which rows of the train split `split_validation` leaves for training, and which it holds out; nothing is copied.
+
+    All are left, and none is held out, where the data set has a validation split of its own.
+    """
+    if dataset.validation is not None:
+        return torch.arange(len(dataset.train)), torch.arange(0)
     if not 0 < fraction < 1:
         raise DataError(f"the validation fraction is {fraction}, but must lie between 0 and 1, as 0.1 does")
     if not 0 <= seed < 2**32:
@@ -129,8 +147,7 @@ def split_validation(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> 
             f"validation and {len(dataset.train) - wanted} for training, but each needs at least {len(labels)}, one "
             f"for each class{remedy}, or another fraction"
         )
-    train, validation = _stratified(dataset.train.labels.numpy(), wanted, seed)
-    return dataset.train.take(train), dataset.train.take(validation)
+    return _stratified(dataset.train.labels.numpy(), wanted, seed)
 
 
 def add_noise(split: Split, scale: float, sigma: float, generator: torch.Generator | int) -> Split:

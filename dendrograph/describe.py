@@ -15,10 +15,13 @@ if TYPE_CHECKING:  # `list` answers at once: it needs neither of them
     from numpy.typing import NDArray
 
     from dendrograph.analyse import Analysis
+    from dendrograph.continual import Learned
+    from dendrograph.controls import Control
     from dendrograph.graph import Graph, Group, Projection
     from dendrograph.stimulation import Stimulation
 
 MOST_SHOWN = 9  # amplitudes of one curve
+SHORT = ("groups", "weights", "results", "embedding", "noise_summary", "occlusion_summary", "lesions_summary")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -57,7 +60,7 @@ def describe(graph: Graph) -> str:
         (
             projection.name,
             projection.kind,
-            projection.field.rule if projection.field else "all" if projection.all_to_all else "tree",
+            projection.field.shown if projection.field else "all" if projection.all_to_all else "tree",
             f"{projection.edges:,}",
             _fan_in(projection.fan_in()),
             _weights(projection),
@@ -82,6 +85,32 @@ def describe(graph: Graph) -> str:
             f"connectivity  {graph.connectivity_hash}",
         ]
     )
+
+
+def fair_controls(graph: Graph, found: Sequence[Control]) -> str:
+    """The controls of a network: their size against its own, what each keeps and takes away, or why there is none."""
+    from dendrograph.controls import KINDS
+
+    rows = [
+        (
+            name,
+            f"{made.parameters:,}",
+            f"{made.parameters / graph.parameters:.3f}",
+            f"{made.edges:,}",
+            f"{made.edges / graph.edges:.3f}",
+        )
+        for name, made in ((graph.name, graph), *((each.kind, each.graph) for each in found))
+        if made is not None
+    ]
+    texts = [table(("control", "parameters", "ratio", "synapses and cables", "ratio"), rows)]
+    for each in found:
+        kind = KINDS[each.kind]
+        if each.graph is None:
+            texts.append(f"{each.kind}: there is none: {each.missing}")
+        else:
+            lines = (f"{each.kind}: {kind.about}", f"keeps: {kind.keeps}", f"takes away: {kind.takes}")
+            texts.append("\n  ".join((*lines, *(f"note: {note}" for note in each.notes))))
+    return "\n\n".join(texts)
 
 
 def _integration(group: Group) -> str:
@@ -145,15 +174,27 @@ def stimulation(result: Stimulation) -> str:
 
 
 def analysis(result: Analysis) -> str:
-    """Groups and projections with their measures; means over the units that are not silent."""
+    """The tables of an analysis that are short enough to read; of the learning, how it ended."""
     texts = []
-    for rows in (result.groups, result.weights):
-        if rows:
-            cells = [
-                [f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows
-            ]
-            texts.append(table([key.replace("_", " ") for key in rows[0]], cells))
+    for name in SHORT:
+        if rows := result.tables.get(name, ()):
+            cells = [[_short(value) for value in row.values()] for row in rows]
+            texts.append(f"{name.replace('_', ' ')}\n{table([key.replace('_', ' ') for key in rows[0]], cells)}")
     return "\n\n".join(texts)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def continual(learned: Learned) -> str:
+    """Test accuracy on each task before any training and after each task, in per cent, and the measures of it."""
+    rows = [[str(learnt), *(f"{100 * share:.2f}" for share in row)] for learnt, row in enumerate(learned.matrix)]
+    tasks = [str(task) for task in range(1, len(rows))]
+    measures = [(name.replace("_", " "), f"{100 * value:.2f}") for name, value in learned.measures.items()]
+    about = f"{learned.record['scenario']} {learned.record['protocol']}"
+    matrix = table(["tasks learnt", *tasks], rows)
+    return f"{about}: test accuracy (%) on task 1 to {tasks[-1]}\n{matrix}\n\n{table(('measure', '%'), measures)}"
 
 
 def listed(words: Sequence[str], most: int = 5) -> str:

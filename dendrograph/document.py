@@ -87,6 +87,20 @@ class Document:
             document = document._with_value(str(path), value, tuple(sections))
         return document
 
+    def takes(self, path_text: str, sections: Iterable[str] = ()) -> bool:
+        """Whether a knob of this name, or a value at this path, can be set; see `with_values`."""
+        try:
+            self._settable(re.findall(r"[^.\[\]]+", path_text), tuple(sections))
+        except MorphologyError:
+            return False
+        return True
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the knobs that it declares."""
+        declared = self.value.get("parameters") if isinstance(self.value, dict) else None
+        return tuple(declared) if isinstance(declared, dict) else ()
+
     def _with_value(self, path_text: str, value: Any, sections: tuple[str, ...]) -> Document:
         setting = f"{_SETTING}{clip(path_text)}={clip(value if isinstance(value, str) else flow(value))}"
         reading = Reading(setting, placed=False)

@@ -147,6 +147,25 @@ def compile_for(
     return compile(tree, bound, 10 if classes is None else classes, seed or 0)
 
 
+def graph_for_data(
+    morphology: str,
+    data: str,
+    data_dir: Path | None = None,
+    set: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    plugins: Iterable[str | Path] = (),
+) -> Graph:
+    """The graph of a morphology for the shapes and classes of a data set (seed 0 by default).
+
+    Raises:
+        DendrographError: they do not fit, or it is a run, which has data of its own.
+    """
+    if is_run(morphology):
+        raise DendrographError(f"{morphology}: a run has data of its own\n  leave --data out")
+    tree, dataset = load(morphology, set, plugins), _load(data, data_dir)
+    return compile(tree, dataset.shapes, dataset.classes, seed or 0)
+
+
 def plan_of(morphology: str, graph: Graph, kernel: str | None = None) -> Plan:
     """The plan for a graph: by the kernel given, else by the run's own, else by the best for each projection."""
     own = Run.open(morphology).record["network"]["kernel"] if is_run(morphology) else "auto"

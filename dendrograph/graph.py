@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal
 
 import networkx as nx
@@ -32,7 +33,8 @@ class Group:
     """All compartments at one place of the tree across a layer's neurons: `hidden/basal`, `hidden/soma`.
 
     Compartments are ordered neuron by neuron, so the children of one parent are contiguous. They are the nodes
-    `start` to `start + size - 1` of the whole graph. `stage` is the group's height above its deepest source.
+    `start` to `start + size - 1` of the whole graph. `stage` is the group's height above its deepest source. `members`
+    says how many compartments each network has where several are one graph (union.py); it is empty in one by itself.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Group:
     bias: bool = False
     dropout: float = 0.0
     normalisation: str = "none"
+    members: tuple[int, ...] = ()
 
     @property
     def trained(self) -> int:
@@ -62,7 +65,8 @@ class Field:
     `fan_in` is what each compartment must have (None where it varies by design), `total` what all must have together;
     `distinct` says that no compartment draws a unit twice. For `local` and `global`: the grid that was sampled, the
     positions a compartment takes, and its centre. For `global`: the centre of its neuron (or of its set of neurons),
-    and how many compartments share one.
+    and how many compartments share one. For what is shuffled: the compartment for which each one's synapses were
+    drawn; centres are those of the synapses that a compartment has.
     """
 
     rule: str
@@ -75,6 +79,12 @@ class Field:
     centres: Indices | None = None
     neuron_centres: Indices | None = None
     members: int = 0
+    drawn_for: Indices | None = None
+
+    @property
+    def shown(self) -> str:
+        """The rule, as tables and messages have it."""
+        return self.rule + (", shuffled" if self.drawn_for is not None else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +94,8 @@ class Projection:
     `pairs` holds source and target of each edge, local to their groups, sorted by target, then by source; None stands
     for all-to-all, whose index is made only if somebody asks for it. The indices are int32 where both groups have fewer
     than 2^31 units: products of them may overflow, so reckon with `edge_index`, which is int64. `field` tells how
-    synapses were drawn; a list of sources makes several projections that share one.
+    synapses were drawn; a list of sources makes several projections that share one. Where `pairs` is None, `blocks`
+    makes it all-to-all in parts, one after the other: (sources, targets) of each; empty for one part.
 
     What an edge carries is the message g(w y), with w the weight as it acts and y its source's activity:
 
@@ -110,6 +121,7 @@ class Projection:
     sign: str = FREE
     factor: float = 1.0
     trainable: bool = True
+    blocks: tuple[tuple[int, int], ...] = ()
 
     @property
     def nonlinear(self) -> str:
@@ -121,24 +133,38 @@ class Projection:
     @property
     def edges(self) -> int:
         """Number of edges, which is the number of weights."""
-        return self.sources * self.targets if self.pairs is None else len(self.pairs[0])
+        if self.pairs is None:
+            return sum(sources * targets for sources, targets in self.parts)
+        return len(self.pairs[0])
+
+    @property
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """Sources and targets of each part within which there are edges: the blocks, or the whole."""
+        return self.blocks or ((self.sources, self.targets),)
 
     @property
     def all_to_all(self) -> bool:
         """Whether every source reaches every target once."""
-        return self.pairs is None
+        return self.pairs is None and not self.blocks
 
     @property
     def density(self) -> float:
-        """Edges over the product of the group sizes."""
-        return self.edges / max(1, self.sources * self.targets)
+        """Edges over as many as its parts could have: over the product of the group sizes where it is one whole."""
+        return self.edges / max(1, sum(sources * targets for sources, targets in self.parts))
 
     def endpoints(self) -> tuple[Indices, Indices]:
         """Source and target of each edge, also for all-to-all; of the same types as `pairs`."""
         if self.pairs is not None:
             return self.pairs
         source, target = (np.arange(units, dtype=index_type(units)) for units in (self.sources, self.targets))
-        return np.tile(source, self.targets), np.repeat(target, self.sources)
+        if not self.blocks:
+            return np.tile(source, self.targets), np.repeat(target, self.sources)
+        borders = np.cumsum([(0, 0), *self.blocks], axis=0)
+        ends = [(source[s0:s1], target[t0:t1]) for (s0, t0), (s1, t1) in pairwise(borders)]
+        return (
+            np.concatenate([np.tile(sources, len(targets)) for sources, targets in ends]),
+            np.concatenate([np.repeat(targets, len(sources)) for sources, targets in ends]),
+        )
 
     @property
     def edge_index(self) -> Tensor:
@@ -148,13 +174,15 @@ class Projection:
     def fan_in(self) -> Counts:
         """Edges into each target. Shape (targets,)."""
         if self.pairs is None:
-            return np.full(self.targets, self.sources)
+            sources, targets = np.array(self.parts).T
+            return np.repeat(sources, targets)
         return _tally(self.pairs[1], self.targets)
 
     def fan_out(self) -> Counts:
         """Edges out of each source. Shape (sources,)."""
         if self.pairs is None:
-            return np.full(self.sources, self.targets)
+            sources, targets = np.array(self.parts).T
+            return np.repeat(targets, sources)
         return _tally(self.pairs[0], self.sources)
 
 
@@ -282,6 +310,7 @@ class Graph:
             digest.update(f"{group.name} {group.role} {group.size}\n".encode())
         for projection in self.projections:
             digest.update(f"{projection.kind} {projection.source} {projection.target} {projection.edges}\n".encode())
+            digest.update("".join(f"{sources} {targets}\n" for sources, targets in projection.blocks).encode())
             for column in projection.pairs or ():
                 for part in memory.blocks(len(column)):
                     digest.update(np.ascontiguousarray(column[part], dtype="<i8").tobytes())

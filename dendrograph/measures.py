@@ -24,9 +24,27 @@ def hit_matrix(active: NDArray[np.bool_], labels: Counts, classes: int) -> Count
     Returns:
         Shape (units, classes).
     """
-    members = np.zeros((classes, len(labels)), dtype=np.int64)
-    members[labels, np.arange(len(labels))] = 1
-    return (members @ active.astype(np.int64)).T
+    return np.rint(_by_class(active.astype(np.float64), labels, classes)).astype(np.int64).T
+
+
+def class_sums(activity: Floats, labels: Counts, classes: int) -> Floats:
+    """The sum of each unit's activity over the samples of each class, negative activity taken as 0.
+
+    Args:
+        activity: (samples, units).
+        labels: (samples,), from 0 to classes - 1.
+        classes: how many there are.
+
+    Returns:
+        Shape (classes, units).
+    """
+    return _by_class(np.maximum(activity, 0.0), labels, classes)
+
+
+def _by_class(values: Floats, labels: Counts, classes: int) -> Floats:
+    members = np.zeros((classes, len(labels)))
+    members[labels, np.arange(len(labels))] = 1.0
+    return members @ values
 
 
 def entropy(shares: Floats) -> Floats:
@@ -87,14 +105,44 @@ def selectivity(activity: Floats, labels: Counts, classes: int) -> Floats:
     Returns:
         Shape (units,).
     """
-    there = [label for label in range(classes) if (labels == label).any()]
-    means = np.stack([np.maximum(activity[labels == label], 0.0).mean(axis=0) for label in there])
-    if len(there) < 2:
-        return np.zeros(activity.shape[1])
+    sums = class_sums(activity, labels, classes)
+    return selectivity_of_sums(sums, np.bincount(labels, minlength=classes))
+
+
+def selectivity_of_sums(sums: Floats, class_sizes: Counts) -> Floats:
+    """The same from `class_sums`, (classes, units), and how many samples each class has, (classes,)."""
+    there = class_sizes > 0
+    if there.sum() < 2:
+        return np.zeros(sums.shape[1])
+    means = sums[there] / class_sizes[there, None]
     most = means.max(axis=0)
-    rest = (means.sum(axis=0) - most) / (len(there) - 1)
+    rest = (means.sum(axis=0) - most) / (len(means) - 1)
     total = most + rest
-    return np.divide(most - rest, total, out=np.zeros_like(total), where=total > 0)
+    # The rest is a difference of sums: where all of it is rounding it may come out below zero.
+    found = np.divide(most - rest, total, out=np.zeros_like(total), where=total > 0)
+    return np.clip(found, 0.0, 1.0)
+
+
+def sparseness(total: Floats, squares: Floats, number: int) -> Floats:
+    """How few of n responses r carry the activity, from 0 (all alike) to 1 (one alone).
+
+        S = (1 - (sum of r)^2 / (n sum of r^2)) / (1 - 1 / n),    r = max(activity, 0)
+
+    Over the samples of one unit it is lifetime sparseness, over the units in one sample population sparseness (Treves &
+    Rolls, "What determines the capacity of autoassociative memories in the brain?", Network 2, 1991; in this form Vinje
+    & Gallant, Science 287, 2000).
+
+    Args:
+        total: the sums of r.
+        squares: the sums of r^2, of the same shape.
+        number: n.
+
+    Returns:
+        The same shape; nan where no response is above 0, or n is 1.
+    """
+    silent = (squares <= 0) | (number < 2)
+    ratio = np.divide(total**2, number * squares, out=np.ones(total.shape), where=~silent)
+    return np.where(silent, np.nan, np.clip((1 - ratio) / (1 - 1 / max(2, number)), 0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -125,10 +173,9 @@ def moments(weights: Floats) -> Moments:
     values = np.asarray(weights, dtype=np.float64)
     number, nan = len(values), float("nan")
     largest = float(np.abs(values).max())
-    alike = number < 2 or float(np.ptp(values)) <= 1e-12 * largest
     near = float(np.mean(np.abs(values) < largest / 100)) if largest else 1.0
     plain = number, float(values.mean()), float(values.std())
-    if alike:
+    if _alike(values):
         return Moments(*plain, nan, nan, nan, near)
     third, fourth = float(skew(values)), float(kurtosis(values, fisher=False))
     bimodality = nan
@@ -137,3 +184,44 @@ def moments(weights: Floats) -> Moments:
         excess = float(kurtosis(values, bias=False))
         bimodality = (float(skew(values, bias=False)) ** 2 + 1) / (excess + correction)
     return Moments(*plain, third, fourth, bimodality, near)
+
+
+EXACT = 20_000  # weights up to which each gets a Gaussian of its own
+BINS = 4096  # of more weights, each far narrower than the Gaussians
+
+
+def density(weights: Floats, points: int = 200) -> tuple[Floats, Floats]:
+    """The density of a distribution of weights, estimated by a sum of Gaussians at evenly spaced points.
+
+        f(x) = 1 / n * sum over i of N(x; w_i, h^2),    h = s n^(-1/5),    s the standard deviation with n - 1
+
+    (Scott, "Multivariate Density Estimation", 1992; `scipy.stats.gaussian_kde`.) The points reach three bandwidths h
+    beyond the least and the largest weight. Above `EXACT` weights each is first moved to the middle of one of `BINS`
+    bins.
+
+    Returns:
+        Points and densities, (points,) each; both empty where all weights are alike, or there are fewer than two.
+    """
+    from scipy.stats import gaussian_kde
+
+    values = np.asarray(weights, dtype=np.float64)
+    if _alike(values):
+        return np.empty(0), np.empty(0)
+    number = len(values)
+    width = float(values.std(ddof=1)) * number ** (-1 / 5)
+    counts = np.ones(number)
+    centres = values
+    if number > EXACT:
+        counts, edges = np.histogram(values, bins=BINS)
+        centres, counts = ((edges[:-1] + edges[1:]) / 2)[counts > 0], counts[counts > 0]
+    # SciPy multiplies its factor by the deviation of what it is given, which knows nothing of how many are in a bin.
+    deviation = float(np.sqrt(np.cov(centres, aweights=counts)))
+    estimate = gaussian_kde(centres, bw_method=width / deviation, weights=counts)
+    margin = 3 * width
+    x = np.linspace(values.min() - margin, values.max() + margin, points)
+    return x, np.asarray(estimate(x), dtype=np.float64)
+
+
+def _alike(values: Floats) -> bool:
+    """Whether what differs between the values is rounding, or there is one alone."""
+    return len(values) < 2 or float(np.ptp(values)) <= 1e-12 * float(np.abs(values).max())

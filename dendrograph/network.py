@@ -60,8 +60,8 @@ class _Link:
 
     def run_biased(self, network: DendriticNetwork, values: Mapping[str, Tensor], bias: Tensor) -> Tensor:
         """The same plus a bias a target; a matrix product adds it on the way."""
-        if self.apply is dense.apply and not self.index:
-            return dense.apply_biased(self.weight.of(network), values[self.source], self.targets, bias)
+        if self.apply is dense.apply and dense.adds_bias(self.index):
+            return dense.apply_biased(self.weight.of(network), values[self.source], self.targets, bias, *self.index)
         return self.run(network, values) + bias.unsqueeze(1)
 
 
@@ -124,6 +124,7 @@ class _Step:
     share: float | Tensor
     empty: Tensor | None
     normalised: bool
+    members: tuple[int, ...]
     activity: _Activity
     dropout: float
 
@@ -138,8 +139,7 @@ class _Step:
         if bias is not None:
             total = total + bias.unsqueeze(1)
         if self.normalised:
-            total = total - total.mean(0, keepdim=True)
-            total = total * torch.rsqrt(total.square().mean(0, keepdim=True) + EPSILON)
+            total = _normalised(total, self.members)
         if self.shunts:
             conductance = self.shunts[0].run(network, values)
             for shunt in self.shunts[1:]:
@@ -167,6 +167,16 @@ class _Step:
         if isinstance(self.share, Tensor):
             return total * self.share.to(total.dtype)
         return total if self.share == 1.0 else total * self.share
+
+
+def _normalised(total: Tensor, members: tuple[int, ...], over: int = 0) -> Tensor:
+    """Mean 0 and variance 1 over the units of a layer; of a union, over those of each member. Shape (size, batch)."""
+    if not members:
+        total = total - total.mean(over, keepdim=True)
+        return total * torch.rsqrt(total.square().mean(over, keepdim=True) + EPSILON)
+    if len(set(members)) == 1:
+        return _normalised(total.reshape(len(members), members[0], total.shape[1]), (), over=1).reshape(total.shape)
+    return torch.cat([_normalised(part, ()) for part in total.split(members)])
 
 
 # The messages of one more projection join those of the ones before it; of equals, the first gets the gradient.
@@ -308,6 +318,7 @@ class DendriticNetwork(nn.Module):
             share,
             empty,
             group.normalisation == "layer",
+            group.members,
             _Activity.of(group),
             group.dropout,
         )

@@ -21,8 +21,10 @@ from dendrograph.plugins import digests
 from dendrograph.run import Run
 
 
-def make(network: DendriticNetwork, data: Dataset, config: TrainConfig, processes: int) -> dict[str, dict[str, Any]]:
-    """The record of a training that is about to begin."""
+def make(
+    network: DendriticNetwork, data: Dataset, config: TrainConfig, processes: int, together: int = 1
+) -> dict[str, dict[str, Any]]:
+    """The record of a training that is about to begin, on so many processes and as one graph with so many networks."""
     graph = network.graph
     if graph.morphology is None:
         raise DendrographError("the network's graph has no morphology: make it by `compile`")
@@ -58,6 +60,7 @@ def make(network: DendriticNetwork, data: Dataset, config: TrainConfig, processe
             **{library: metadata.version(library) for library in ("torch", "numpy", "scikit-learn")},
             "threads": torch.get_num_threads(),
             "processes": processes,
+            **({"networks together": together} if together > 1 else {}),
             "instruction set": compiled.native.instruction_set() if compiled.native else "PyTorch's",
             "machine": f"{platform.system()} {platform.machine()}",
         },

@@ -150,6 +150,7 @@ def _synapses() -> Schema:
         "sign": _choice(SIGNS, "Of the weights, kept by construction; shunting divides."),
         "init": _ref("init"),
         "replace": _flag("Whether one source may be drawn twice."),
+        "shuffle": _flag("Whether compartments exchange what was drawn for them, at random, within the layer."),
     }
     return _mapping(Synapses.KEYS, properties, "Weighted connections onto a compartment.")
 

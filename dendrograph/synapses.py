@@ -23,6 +23,7 @@ class Synapses:
     count: a number a compartment (for the fields `local` and `global`: of grid positions), or `"all"`
     sign: what a weight may be: `free`, or of one sign through all training; `shunting` divides what the rest sums to
     nonlinearity: of each synapse by itself, before the compartment integrates
+    shuffle: whether compartments exchange what was drawn for them, at random, with others of their group and layer
     """
 
     count: int | All
@@ -33,9 +34,10 @@ class Synapses:
     group: int = 1
     sign: str = FREE
     nonlinearity: Nonlinearity | None = None
+    shuffle: bool = False
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
-    KEYS = ("count", "from", "field", "group", "nonlinearity", "sign", "init", "replace")
+    KEYS = ("count", "from", "field", "group", "nonlinearity", "sign", "init", "replace", "shuffle")
     # Key, the value of it that goes with any field, and the fields that it may be turned for.
     ONLY_WITH = (("replace", False, ("random", "pooled")), ("group", 1, ("global",)))
 
@@ -79,6 +81,10 @@ class Synapses:
                     allowed = " and ".join(f"'{name}'" for name in fields)
                     fault(f"'{key}' does not go with field '{field}'", f"it goes with {allowed} only", key)
                 del settings[key]
+        if field == "all" and settings.get("shuffle"):
+            if not any(declared.more_local(key, than="shuffle") for key in ("field", "count")):
+                fault("field 'all' leaves nothing to shuffle", "leave it out, or name a field that samples", "shuffle")
+            del settings["shuffle"]
         if settings.get("sign") == SHUNTING and settings.get("nonlinearity"):
             if declared.more_local("sign", than="nonlinearity"):
                 del settings["nonlinearity"]
@@ -103,6 +109,8 @@ class Synapses:
             settings["init"] = Init.read(init_at)
         if replace_at := declared.get("replace"):
             settings["replace"] = replace_at.flag()
+        if shuffle_at := declared.get("shuffle"):
+            settings["shuffle"] = shuffle_at.flag()
         if group_at := declared.get("group"):
             settings["group"] = group_at.whole(1)
         if sign_at := declared.get("sign"):
@@ -118,7 +126,7 @@ class Synapses:
             "from": self.sources[0] if len(self.sources) == 1 else list(self.sources),
             "field": self.field,
             "init": self.init.to_dict(),
-            **told(self, ("replace", "group", "sign")),
+            **told(self, ("replace", "group", "sign", "shuffle")),
             **({"nonlinearity": self.nonlinearity.to_dict()} if self.nonlinearity else {}),
         }
 

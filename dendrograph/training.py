@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 
 from dendrograph import record
 from dendrograph.config import TrainConfig
-from dendrograph.data import Dataset, Split, add_noise, batches_at, class_by_class, split_validation
+from dendrograph.data import Dataset, Split, add_noise, batches_at, class_by_class, validation_rows
 from dendrograph.errors import DataError, DendrographError, RunError, TrainingError
 from dendrograph.evaluation import evaluate
 from dendrograph.flat import FlatParameters
@@ -28,7 +28,25 @@ from dendrograph.progress import Reporter, reporter
 from dendrograph.ranks import Ranks, join, own_device
 from dendrograph.run import History, Run, free_folder, is_run
 
-__all__ = ["Interrupted", "TrainConfig", "derived_seed", "noisy_test", "train"]
+__all__ = [
+    "Interrupted",
+    "Loop",
+    "Splits",
+    "State",
+    "TrainConfig",
+    "derived_seed",
+    "finish",
+    "has_ended",
+    "keep",
+    "noisy_test",
+    "on_disk",
+    "optimizer_for",
+    "order_of",
+    "refuse_misfit",
+    "restored",
+    "train",
+    "train_epoch",
+]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -66,8 +84,8 @@ def train(
     if resume and out is None:
         raise RunError("to go on with a run, give its folder as `out`")
     config = (config or TrainConfig()).for_data(data.name)
-    _refuse_misfit(network, data)
-    splits = _splits(data, config)
+    refuse_misfit(network, data)
+    splits = Splits.of(data, config)
     device = own_device(config.device)
     network.to(device)
     ranks = join(device)
@@ -89,11 +107,11 @@ def train(
         show.note(f"{run.folder}: the run has ended; nothing to do")
         return run
     parameters = FlatParameters(network, more=1)  # the loss of a batch
-    optimizer = _optimizer(parameters.vector, config)
+    optimizer = optimizer_for(parameters.vector, config)
     try:
         # Dropout draws from PyTorch's global random numbers: the caller finds them as they were.
         with torch.random.fork_rng([device] if "cuda" in device else []):
-            _fit(_Loop(network, splits, data.scale, config, run, show, ranks, parameters, optimizer), checkpoint)
+            _fit(Loop(network, splits, data.scale, config, run, show, ranks, parameters, optimizer), checkpoint)
     except KeyboardInterrupt:
         kept = f"; {_kept(len(run.history))}\n  {run.how_to_go_on}" if ranks.first else ""
         raise Interrupted(f"{run.folder}: interrupted{kept}") from None
@@ -121,7 +139,7 @@ def _begin_or_go_on(
             return run, None
         return run, run.parse_checkpoint(sent) if sent else {}
     try:
-        run, content, checkpoint = _on_disk(folder, network, asked, resume, show)
+        run, content, checkpoint = on_disk(folder, network, asked, resume, show)
     except DendrographError as error:
         ranks.send(f"refused by process 0: {error}".encode())
         raise
@@ -134,7 +152,7 @@ def _begin_or_go_on(
     return run, checkpoint
 
 
-def _on_disk(
+def on_disk(
     folder: Path, network: DendriticNetwork, asked: Mapping[str, Any], resume: bool, show: Reporter
 ) -> tuple[Run, bytes | None, Mapping[str, Any] | None]:
     """The run, its checkpoint's file, and what that holds: empty where the run begins, None where it has ended."""
@@ -151,12 +169,36 @@ def _on_disk(
     return Run.begin(folder, network.graph.morphology, asked), None, {}
 
 
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """What a training sees: it trains on the rows of `samples` that `rows` names, which none is a copy of."""
+
+    samples: Split
+    rows: Tensor
+    validation: Split
+    test: Split
+
+    @classmethod
+    def of(cls, data: Dataset, config: TrainConfig) -> Splits:
+        """Of a data set, noise included.
+
+        Raises:
+            DataError: no validation split can be made, or noise cannot be added.
+        """
+        rows, held_out = validation_rows(data, config.validation, config.seed)
+        samples = data.train
+        validation = samples.take(held_out) if data.validation is None else data.validation
+        if config.noise:  # the noise of a sample is that of its place among those that are trained on
+            samples, rows = _noisy(samples.take(rows), data, config, 0), torch.arange(len(rows))
+        return cls(samples, rows, _noisy(validation, data, config, 1), noisy_test(data, config))
+
+
 @dataclass(frozen=True)
-class _Loop:
+class Loop:
     """What every step of a training needs."""
 
     network: DendriticNetwork
-    splits: tuple[Split, Split, Split]
+    splits: Splits
     scale: float
     config: TrainConfig
     run: Run
@@ -167,7 +209,7 @@ class _Loop:
 
 
 @dataclass
-class _State:
+class State:
     """What changes from epoch to epoch, beside weights and optimizer; `best` holds the weights of the best epoch."""
 
     history: History = field(default_factory=list)
@@ -176,22 +218,41 @@ class _State:
     seconds: float = 0.0
 
 
-def _fit(loop: _Loop, checkpoint: Mapping[str, Any]) -> None:
+def _fit(loop: Loop, checkpoint: Mapping[str, Any]) -> None:
     """Train to the end, from the beginning (an empty checkpoint) or from a checkpoint."""
+    state = restored(loop, checkpoint)
+    began = time.monotonic() - state.seconds
+    assert loop.config.epochs is not None
+    loop.show.start(loop.config.epochs, len(state.history), len(loop.splits.rows))
+    while not has_ended(loop.config, state):
+        keep(loop, state, train_epoch(loop, len(state.history) + 1), began)
+    finish(loop, state, began)
+
+
+def restored(loop: Loop, checkpoint: Mapping[str, Any]) -> State:
+    """Put weights and optimizer to where a checkpoint has them (an empty one: leave them), and give the rest of it."""
+    if not checkpoint:
+        return State()
+    loop.network.load_state_dict(checkpoint["network"])
+    loop.optimizer.load_state_dict(checkpoint["optimizer"])
+    return State(**{item.name: checkpoint[item.name] for item in fields(State)})
+
+
+def has_ended(config: TrainConfig, state: State) -> bool:
+    """Whether no epoch is left: all are done, or the validation loss has not fallen for long enough."""
+    assert config.epochs is not None
+    done = len(state.history)
+    return done >= config.epochs or (config.early_stop and done - state.best_epoch >= config.patience)
+
+
+def finish(loop: Loop, state: State, began: float) -> None:
+    """Evaluate what was trained, and write the end of the run."""
     network, run, ranks = loop.network, loop.run, loop.ranks
-    _, validation, test = loop.splits
-    state, began = _State(), time.monotonic()
-    if checkpoint:
-        network.load_state_dict(checkpoint["network"])
-        loop.optimizer.load_state_dict(checkpoint["optimizer"])
-        state = _State(**{item.name: checkpoint[item.name] for item in fields(_State)})
-        began -= state.seconds
-    _epochs(loop, state, began)
     if loop.config.early_stop:
         network.load_state_dict(state.best)
     metrics = {
-        "test": evaluate(network, test, loop.scale, ranks).record(),
-        "validation": evaluate(network, validation, loop.scale, ranks).record(),
+        "test": evaluate(network, loop.splits.test, loop.scale, ranks).record(),
+        "validation": evaluate(network, loop.splits.validation, loop.scale, ranks).record(),
         "epochs": len(state.history),
         "weights_of_epoch": state.best_epoch or len(state.history),
         "parameters": network.graph.parameters,
@@ -202,51 +263,48 @@ def _fit(loop: _Loop, checkpoint: Mapping[str, Any]) -> None:
     ranks.send(b"")  # all find the run ended
 
 
-def _epochs(loop: _Loop, state: _State, began: float) -> None:
-    """All epochs that are left, with a checkpoint after each."""
-    network, config, show = loop.network, loop.config, loop.show
-    training, validation, _ = loop.splits
-    assert config.epochs is not None
-    show.start(config.epochs, len(state.history), len(training))
-    for epoch in range(len(state.history) + 1, config.epochs + 1):
-        if config.early_stop and epoch - 1 - state.best_epoch >= config.patience:
-            break
-        loss, accuracy = _epoch(loop, epoch)
-        outcome = evaluate(network, validation, loop.scale, loop.ranks)
-        if not math.isfinite(outcome.loss):
-            raise TrainingError(f"epoch {epoch}: the validation loss is {outcome.loss}\n  {_advice(config, epoch)}")
-        if config.early_stop and all(outcome.loss < past["validation_loss"] for past in state.history):
-            state.best_epoch = epoch
-            state.best = {name: value.clone() for name, value in network.state_dict().items()}
-        row = {
-            "epoch": epoch,
-            "train_loss": loss,
-            "train_accuracy": accuracy,
-            "validation_loss": outcome.loss,
-            "validation_accuracy": outcome.accuracy,
-        }
-        state.history.append(row)
-        state.seconds = time.monotonic() - began
-        if loop.ranks.first:
-            weights = {"network": network.state_dict(), "optimizer": loop.optimizer.state_dict()}
-            loop.run.save_checkpoint({**weights, **vars(state)})
-        show.epoch(row)
+def keep(loop: Loop, state: State, trained: tuple[float, float], began: float) -> None:
+    """What follows an epoch that was trained, with its loss and accuracy: validation, its row, and a checkpoint."""
+    network, config, epoch = loop.network, loop.config, len(state.history) + 1
+    outcome = evaluate(network, loop.splits.validation, loop.scale, loop.ranks)
+    if not math.isfinite(outcome.loss):
+        raise TrainingError(f"epoch {epoch}: the validation loss is {outcome.loss}\n  {_advice(config, epoch)}")
+    if config.early_stop and all(outcome.loss < past["validation_loss"] for past in state.history):
+        state.best_epoch = epoch
+        state.best = {name: value.clone() for name, value in network.state_dict().items()}
+    loss, accuracy = trained
+    row = {
+        "epoch": epoch,
+        "train_loss": loss,
+        "train_accuracy": accuracy,
+        "validation_loss": outcome.loss,
+        "validation_accuracy": outcome.accuracy,
+    }
+    state.history.append(row)
+    state.seconds = time.monotonic() - began
+    if loop.ranks.first:
+        weights = {"network": network.state_dict(), "optimizer": loop.optimizer.state_dict()}
+        loop.run.save_checkpoint({**weights, **vars(state)})
+    loop.show.epoch(row)
 
 
-def _epoch(loop: _Loop, epoch: int) -> tuple[float, float]:
-    """Each training sample once. Gives the mean loss and accuracy over the epoch, as they were at each step."""
-    network, config, ranks = loop.network, loop.config, loop.ranks
-    training = loop.splits[0]
+def train_epoch(loop: Loop, epoch: int) -> tuple[float, float]:
+    """Each training sample once. Gives the mean loss and accuracy over the epoch, as they were at each step.
+
+    Raises:
+        TrainingError: the loss is not finite.
+    """
+    network, config, ranks, samples = loop.network, loop.config, loop.ranks, loop.splits.samples
     # Each epoch has random numbers of its own, so that resuming needs no generator's state.
     torch.manual_seed(derived_seed(config.seed, "dropout" if ranks.first else f"dropout {ranks.rank}", epoch))
-    order = _order(training, config, epoch)
+    order = order_of(loop.splits, config, epoch)
     device = next(network.parameters()).device
     parts = order.split(config.batch_size)
     shares = [rows[ranks.share(len(rows))] for rows in parts]
     seen, loss_sum = 0, 0.0
     score = _Score(ranks)
     network.train()
-    for rows, (inputs, labels) in zip(parts, batches_at(training, loop.scale, shares, device), strict=True):
+    for rows, (inputs, labels) in zip(parts, batches_at(samples, loop.scale, shares, device), strict=True):
         number = len(rows)
         value = _step(loop, inputs, labels, number, score)
         if not math.isfinite(value):
@@ -260,7 +318,7 @@ def _epoch(loop: _Loop, epoch: int) -> tuple[float, float]:
     return loss_sum / seen, score.accuracy(last=True)
 
 
-def _step(loop: _Loop, inputs: Mapping[str, Tensor], labels: Tensor, number: int, score: _Score) -> float:
+def _step(loop: Loop, inputs: Mapping[str, Tensor], labels: Tensor, number: int, score: _Score) -> float:
     """One step on this process's share of a batch of so many samples.
 
     Gives the mean loss of the whole batch, before the step. No step is made where the loss is not finite.
@@ -310,12 +368,6 @@ class _Score:
         return self._right / max(1, self._counted)
 
 
-def _splits(data: Dataset, config: TrainConfig) -> tuple[Split, Split, Split]:
-    """Training, validation and test."""
-    training, validation = split_validation(data, config.validation, config.seed)
-    return _noisy(training, data, config, 0), _noisy(validation, data, config, 1), noisy_test(data, config)
-
-
 def noisy_test(data: Dataset, config: TrainConfig) -> Split:
     """The test split as a run with this configuration saw it, noise included."""
     return _noisy(data.test, data, config, 2)
@@ -332,14 +384,16 @@ def derived_seed(seed: int, purpose: str, number: int) -> int:
     return int(np.random.SeedSequence([seed, *purpose.encode(), number]).generate_state(1)[0])
 
 
-def _order(training: Split, config: TrainConfig, epoch: int) -> Tensor:
+def order_of(splits: Splits, config: TrainConfig, epoch: int) -> Tensor:
+    """The rows of `splits.samples` in the order in which an epoch sees them."""
     generator = torch.Generator().manual_seed(derived_seed(config.seed, "order", epoch))
     if config.sequential:
-        return class_by_class(training.labels, generator)
-    return torch.randperm(len(training), generator=generator)
+        return splits.rows[class_by_class(splits.samples.labels[splits.rows], generator)]
+    return splits.rows[torch.randperm(len(splits.rows), generator=generator)]
 
 
-def _optimizer(vector: torch.nn.Parameter, config: TrainConfig) -> torch.optim.Optimizer:
+def optimizer_for(vector: torch.nn.Parameter, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimizer that a configuration names, over all parameters as one vector."""
     parameters = [vector]
     match config.optimizer:
         case "adam":
@@ -352,7 +406,7 @@ def _optimizer(vector: torch.nn.Parameter, config: TrainConfig) -> torch.optim.O
             return torch.optim.SGD(parameters, lr=config.lr, momentum=0.9)
 
 
-def _refuse_misfit(network: DendriticNetwork, data: Dataset) -> None:
+def refuse_misfit(network: DendriticNetwork, data: Dataset) -> None:
     """Say before the run begins what its first batch would fail at."""
     wanted, given = (
         {name: math.prod(shape) for name, shape in it.items()} for it in (network.graph.inputs, data.shapes)

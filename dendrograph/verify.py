@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,7 +19,8 @@ def verify(graph: Graph) -> tuple[str, ...]:
     Checked: edges lie inside their groups and are sorted; fan-in is exactly what was declared; no compartment draws a
     unit twice, or is without synapses or children, unless declared so; a parent's dendrites are its own, contiguous and
     equally many; a local field is the centre and whole rings around it; a global field's centres lie around their own
-    neuron's centre.
+    neuron's centre. Of what is shuffled: every compartment has what was drawn for one compartment of its group, no two
+    the same one's, all that was drawn for it together; and put back there, it is as its field says.
 
     Raises:
         WiringError: with every violation.
@@ -44,6 +46,7 @@ def verify(graph: Graph) -> tuple[str, ...]:
             silent |= field.fan_in is None or field.fan_in == 0
             wrong += _check_field(parts, field, fan_in)
             told.append(_tell(group.name, parts, field, fan_in))
+        wrong += _check_exchange(group.name, [field for field, _ in fields.values()], group.size)
         if group.role in ("input", "readout"):
             continue
         for projection in onto[group.name]:
@@ -118,9 +121,35 @@ def _check_field(parts: list[Projection], field: Field, fan_in: Counts) -> list[
         wrong.append(f"{name}: a compartment draws a unit twice")
     if field.centres is not None and field.positions:
         wrong += _check_local(parts[0], field, field.centres)
-    if field.rule == "tiled" and field.total:
-        wrong += _check_tiled(parts, field)
+    if field.rule == "tiled" and field.total and _is_permutation(field, len(fan_in)):
+        wrong += _check_tiled([_put_back(part, field) for part in parts], field)
     return wrong
+
+
+def _check_exchange(name: str, fields: list[Field], size: int) -> list[str]:
+    """Compartments that exchange their synapses do so one for one, and all that one has moves together."""
+    if not all(_is_permutation(field, size) for field in fields):
+        return [f"{name}: what was drawn for a compartment is lost in the shuffle, or stands twice"]
+    shuffled = [field.drawn_for for field in fields if field.drawn_for is not None]
+    if any(not np.array_equal(drawn_for, shuffled[0]) for drawn_for in shuffled):
+        return [f"{name}: what was drawn for one compartment is torn apart by the shuffle"]
+    return []
+
+
+def _is_permutation(field: Field, size: int) -> bool:
+    if field.drawn_for is None:
+        return True
+    return field.drawn_for.shape == (size,) and bool((np.sort(field.drawn_for) == np.arange(size)).all())
+
+
+def _put_back(part: Projection, field: Field) -> Projection:
+    """The projection with each synapse at the compartment for which it was drawn."""
+    if field.drawn_for is None:
+        return part
+    sources, targets = part.endpoints()
+    targets = field.drawn_for[targets]
+    order = np.argsort(targets, kind="stable")
+    return replace(part, pairs=(sources[order], targets[order]))
 
 
 def _check_tiled(parts: list[Projection], field: Field) -> list[str]:
@@ -164,8 +193,9 @@ def _check_local(projection: Projection, field: Field, centres: Indices) -> list
         wrong.append(f"{name}: a position does not take all of its channels")
     if hollow:
         wrong.append(f"{name}: a receptive field has a hole")
-    if field.neuron_centres is not None:
-        wrong += _check_centres(name, field, centres, field.neuron_centres)
+    if field.neuron_centres is not None and _is_permutation(field, projection.targets):
+        back = slice(None) if field.drawn_for is None else np.argsort(field.drawn_for)
+        wrong += _check_centres(name, field, centres[back], field.neuron_centres[back])
     return wrong
 
 
@@ -223,8 +253,10 @@ def _tell(group: str, parts: list[Projection], field: Field, fan_in: Counts) -> 
     sources = ", ".join(part.source for part in parts)
     if field.fan_in is None:
         spread = f"{fan_in.min()} to {fan_in.max()}, {fan_in.mean():.1f} on average" if len(fan_in) else "0"
-        return f"{group}: {spread} synapses a compartment from {sources} ({field.rule})"
+        return f"{group}: {spread} synapses a compartment from {sources} ({field.shown})"
     rule = field.rule
     if field.neuron_centres is not None:
         rule += ", centres around their own neuron's"
+    if field.drawn_for is not None:
+        rule += ", then shuffled"
     return f"{group}: exactly {field.fan_in} synapses a compartment from {sources} ({rule})"

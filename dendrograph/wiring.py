@@ -108,6 +108,30 @@ def tile(sources: int, neurons: int, per_neuron: int, count: int) -> Indices:
     return np.tile(rows, (neurons, 1))
 
 
+def shuffle(targets: int, rng: np.random.Generator) -> Indices:
+    """For each target, the one whose synapses it gets: a permutation, each equally likely. Shape (targets,)."""
+    return rng.permutation(targets).astype(index_type(targets), copy=False)
+
+
+def deal(source: Indices, target: Indices, drawn_for: Indices) -> tuple[Indices, Indices]:
+    """The same synapses, dealt out anew: target i gets all of those that were drawn for target `drawn_for[i]`.
+
+    Synapses are sorted by target, `drawn_for` is a permutation of the targets.
+
+    Returns:
+        Source and target of each synapse, sorted by target; synapses of one target keep their order.
+    """
+    drawn = np.bincount(target, minlength=len(drawn_for))
+    first = np.cumsum(drawn) - drawn
+    counts = drawn[drawn_for]
+    targets = np.repeat(np.arange(len(drawn_for), dtype=target.dtype), counts)
+    sources = np.empty_like(source)
+    moved = first[drawn_for] - (np.cumsum(counts) - counts)  # from where a synapse stands now to where it stood
+    for part in memory.blocks(len(source)):
+        sources[part] = source[np.arange(part.start, part.stop) + moved[targets[part]]]
+    return sources, targets
+
+
 def neighbourhood(grid: Grid, centres: Indices, count: int, rng: np.random.Generator) -> Indices:
     """The `count` positions nearest to each centre: itself, the 3×3 neighbourhood, then rings outward.
 

@@ -452,6 +452,41 @@ def test_wiring_is_that_which_earlier_versions_gave(model: str) -> None:
     assert compile(load(model, knobs), (28, 28), seed=7).connectivity_hash[:16] == WIRINGS[model]
 
 
+def test_a_shuffle_changes_the_order_of_rows_and_nothing_else() -> None:
+    """One exchange a group, whatever entries it has; each layer and kind has its own; other wiring is as without it."""
+    entries = [{"count": 4, "field": "global"}, {"count": 3, "field": "pooled"}, {"count": 2}]
+
+    def graph(*shuffled: bool) -> Graph:
+        marked = [entry | {"shuffle": each} for entry, each in zip(entries, shuffled, strict=True)]
+        kinds = [{"name": name, "count": 3, "synapses": marked} for name in "ab"]
+        layers = [{"name": name, "neuron": "n", "count": 20} for name in ("one", "two")]
+        return compile(
+            Morphology.from_dict({"name": "it", "neurons": {"n": {"dendrites": kinds}}, "layers": layers}), (9, 9)
+        )
+
+    plain, all_of_them, two = graph(False, False, False), graph(True, True, True), graph(True, False, True)
+    orders = set()
+    for group in ("one/a", "one/b", "two/a", "two/b"):
+        of_group = set()
+        for one, other, third in zip(*(each.onto(group) for each in (plain, all_of_them, two)), strict=True):
+            order = other.field.drawn_for
+            of_group.add(tuple(order.tolist()))
+            assert one.field.drawn_for is None
+            for shuffled in (other, third):
+                for row in range(60):
+                    was = row if shuffled.field.drawn_for is None else order[row]
+                    source, target = shuffled.endpoints()
+                    drawn, by = one.endpoints()
+                    assert source[target == row].tolist() == drawn[by == was].tolist()
+                    if one.field.centres is not None:
+                        assert shuffled.field.centres[row] == one.field.centres[was]
+        assert [each.field.drawn_for is None for each in two.onto(group)] == [False, True, False]
+        assert len(of_group) == 1
+        orders |= of_group
+    assert len(orders) == 4
+    assert plain.connectivity_hash != all_of_them.connectivity_hash
+
+
 @every_case
 def test_neither_blocks_nor_the_type_of_the_indices_change_the_graph(
     case: Case, monkeypatch: pytest.MonkeyPatch

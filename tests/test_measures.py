@@ -84,3 +84,53 @@ def test_weights_that_are_alike_have_no_shape() -> None:
         assert found.deviation == 0 and np.isnan([found.skewness, found.kurtosis, found.bimodality]).all()
     assert measures.moments(np.zeros(3)).near_zero == 1
     assert np.isnan(measures.moments(np.array([1.0, 2.0, 4.0])).bimodality)
+
+
+def test_selectivity_of_sums_leaves_out_classes_without_samples() -> None:
+    sums = measures.class_sums(ACTIVITY, LABELS, 5)
+    np.testing.assert_array_equal(sums[:, 0], [6, 0, 0, 0, 0])
+    np.testing.assert_allclose(sums[:, 3], [0, 4, 2, 0, 0])
+    sizes = np.bincount(LABELS, minlength=5)
+    expected = measures.selectivity(ACTIVITY, LABELS, 3)
+    np.testing.assert_allclose(measures.selectivity_of_sums(sums, sizes), expected)
+
+
+def test_sparseness_by_hand() -> None:
+    def of(*responses: float) -> float:
+        one = np.array(responses)
+        return float(measures.sparseness(np.array([one.sum()]), np.array([np.square(one).sum()]), len(one))[0])
+
+    assert of(3, 0, 0, 0) == 1
+    assert of(2, 2, 2) == 0
+    # (1 - 36 / (3 * 14)) / (1 - 1/3)
+    assert of(1, 2, 3) == pytest.approx(3 / 14)
+    assert np.isnan(of(0, 0)) and np.isnan(of(4))
+
+
+def test_density_is_that_of_scipy_and_adds_up_to_one() -> None:
+    weights = np.random.default_rng(0).normal(2, 3, 500)
+    x, density = measures.density(weights)
+    np.testing.assert_allclose(density, scipy.stats.gaussian_kde(weights)(x), rtol=1e-10)  # Scott's rule is its default
+    assert np.trapezoid(density, x) == pytest.approx(1, abs=2e-3) and len(x) == 200
+
+
+def test_density_by_hand() -> None:
+    x, density = measures.density(np.array([0.0, 1.0]), points=3)
+    h = np.sqrt(0.5) * 2 ** (-1 / 5)
+    np.testing.assert_allclose(x, [-3 * h, 0.5, 1 + 3 * h])
+    assert density[1] == pytest.approx(scipy.stats.norm.pdf(0.5, scale=h))
+
+
+def test_the_density_of_many_weights_is_nearly_that_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = np.random.default_rng(0).normal(size=5000) ** 3
+    x, exact = measures.density(weights)
+    monkeypatch.setattr(measures, "EXACT", 1000)
+    binned_x, binned = measures.density(weights)
+    np.testing.assert_array_equal(binned_x, x)
+    assert not np.array_equal(binned, exact)
+    np.testing.assert_allclose(binned, exact, atol=2e-3 * exact.max())
+
+
+def test_weights_that_are_alike_have_no_density() -> None:
+    for values in (np.full(5, 0.1), np.zeros(3), np.array([7.0])):
+        assert [len(one) for one in measures.density(values)] == [0, 0]

@@ -221,6 +221,8 @@ class TestKeys:
             ("{count: 3, from: image}", Synapses(3, ("image",))),
             ("{count: 3, from: [image, previous]}", Synapses(3, ("image", "previous"))),
             ("{count: 3, field: tiled}", Synapses(3, field="tiled")),
+            ("{count: 3, field: global, shuffle: true}", Synapses(3, field="global", shuffle=True)),
+            ("{count: 3, field: tiled, shuffle: false}", Synapses(3, field="tiled")),
             ("{count: 3, sign: free, nonlinearity: }", Synapses(3)),
             *((f"{{count: 3, sign: {sign}}}", Synapses(3, sign=sign)) for sign in SIGNS),
             ("{count: 3, nonlinearity: tanh}", Synapses(3, nonlinearity=Nonlinearity("tanh", ()))),
@@ -388,6 +390,8 @@ class TestDefaultsOfTheFile:
             ("{count: 2}", "{field: local, replace: true}", "defaults.synapses.replace: 'replace' does not go with"),
             ("{}", "{count: all, field: local}", "defaults.synapses.field: count 'all' contradicts field 'local'"),
             ("{}", "{count: 2, field: all}", "defaults.synapses.count: field 'all' takes no count"),
+            ("{shuffle: true}", "{field: all}", "neurons.n.synapses.shuffle: field 'all' leaves nothing to shuffle"),
+            ("{}", "{field: all, shuffle: true}", "defaults.synapses.shuffle: field 'all' leaves nothing to shuffle"),
         ],
     )
     def test_contradictions(self, own: str, defaults: str, fault: str) -> None:
@@ -623,6 +627,7 @@ def any_synapses(draw: st.DrawFn, signs: tuple[str, ...]) -> Synapses:
         group=draw(st.integers(1, 5)) if field == "global" else 1,
         sign=sign,
         nonlinearity=draw(own),
+        shuffle=draw(st.booleans()) if field != "all" else False,
     )
 
 
@@ -725,7 +730,7 @@ neurons:
         cable: {length_um: 120.5, diameter_um: 0.7, rm_ohm_cm2: 12000}
         synapses:
           - {count: 4, from: image, field: tiled, nonlinearity: {name: sublinear, saturation: 2}}
-          - {count: 2, from: [image, context], sign: free, init: {name: constant, value: -1}}
+          - {count: 2, from: [image, context], sign: free, init: {name: constant, value: -1}, shuffle: true}
         dendrites:
           - {name: b, cable: {init: he, sign: excitatory, trainable: false}, synapses: {count: 2, from: image}}
       - name: c

@@ -53,6 +53,10 @@ SHARED = _graph(
     inputs={"image": "auto", "sound": 6},
 )
 
+EXCHANGED, TILES = (_with_field(field, shuffle=True) for field in ("global", "tiled"))
+ENTRIES = [{"count": 6, "field": field, "shuffle": True} for field in ("global", "pooled")]
+TOGETHER = _graph({"dendrites": [{"name": "d", "count": 4, "synapses": ENTRIES}]})
+
 SYNAPSES, CABLE = "image->hidden/d", "hidden/d->hidden/soma"
 
 
@@ -373,6 +377,50 @@ BREAKS: dict[str, tuple[Graph, Callable[[Graph], Graph], str]] = {
 }
 
 
+BREAKS |= {
+    "a row lost in the shuffle": (
+        EXCHANGED,
+        lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, drawn_for=np.append(f.drawn_for[:-1], f.drawn_for[0]))),
+        "what was drawn for a compartment is lost in the shuffle, or stands twice",
+    ),
+    "a shuffle of fewer compartments": (
+        EXCHANGED,
+        lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, drawn_for=f.drawn_for[:-1])),
+        "what was drawn for a compartment is lost in the shuffle, or stands twice",
+    ),
+    "entries of one compartment that part": (
+        TOGETHER,
+        lambda g: _refielded(g, SYNAPSES + "#2", lambda f: replace(f, drawn_for=np.roll(f.drawn_for, 1))),
+        "what was drawn for one compartment is torn apart by the shuffle",
+    ),
+    "another shuffle than that of the centres": (
+        EXCHANGED,
+        lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, drawn_for=np.roll(f.drawn_for, 1))),
+        "the dendrites of one neuron do not share its centre",
+    ),
+    "shuffled centres without the shuffle": (
+        EXCHANGED,
+        lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, drawn_for=None)),
+        "the dendrites of one neuron do not share its centre",
+    ),
+    "a shuffled edge moved outward": (
+        EXCHANGED,
+        lambda g: _rewired(g, SYNAPSES, _move_outward),
+        "a receptive field has a hole",
+    ),
+    "shuffled tiles of another unit": (
+        TILES,
+        lambda g: _rewired(g, SYNAPSES, _set(0, 60, 70)),
+        "the compartments of a neuron do not share the sources out evenly",
+    ),
+    "shuffled tiles without the shuffle": (
+        TILES,
+        lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, drawn_for=None)),
+        "the compartments of a neuron do not share the sources out evenly",
+    ),
+}
+
+
 def _doubled(source: NDArray, target: NDArray) -> None:
     """A compartment that draws at least two units of the stream draws the first of them twice."""
     row = next(row for row in range(len(target) - 1) if target[row] == target[row + 1])
@@ -495,6 +543,9 @@ def test_what_is_found_true_is_told() -> None:
     )
     (told,) = verify(POOLED)
     assert told.startswith("hidden/d: ") and told.endswith("6.0 on average synapses a compartment from image (pooled)")
+    (told,) = verify(EXCHANGED)
+    assert told.endswith("from image (global, centres around their own neuron's, then shuffled)")
+    assert verify(TOGETHER)[1].endswith(" on average synapses a compartment from image (pooled, shuffled)")
     assert verify(RGB) == ("hidden/soma: exactly 15 synapses a compartment from image (local)",)
     assert verify(SHARED) == ("hidden/soma: exactly 5 synapses a compartment from image, sound (random)",)
     silent = _graph({"synapses": {"count": 0}})

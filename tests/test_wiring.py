@@ -17,6 +17,7 @@ from scipy.stats import chisquare
 
 from dendrograph import memory, wiring
 from dendrograph.wiring import (
+    deal,
     gather_centres,
     index_type,
     nearly_square,
@@ -25,6 +26,7 @@ from dendrograph.wiring import (
     reach,
     sample,
     scatter_centres,
+    shuffle,
     spread_channels,
     stream,
     tile,
@@ -96,6 +98,31 @@ def test_the_slow_telling_knows_a_field_from_what_is_none() -> None:
     assert [len(ring) for ring in _rings((5, 5), 12)] == [1, 8, 16]
     assert [len(ring) for ring in _rings((5, 5), 0)] == [1, 3, 5, 7, 9]
     assert [len(ring) for ring in _rings((1, 4), 1)] == [1, 2, 1]
+
+
+# --- shuffled ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=4), min_size=1, max_size=9), seeds, st.integers(1, 50))
+def test_a_shuffle_deals_whole_rows_out_anew(rows: list[list[int]], seed: int, block: int) -> None:
+    """Against the same told with lists: target i gets the row of `drawn_for[i]`, in its order."""
+    source = np.array([unit for row in rows for unit in row], dtype=np.int32)
+    target = np.array([number for number, row in enumerate(rows) for _ in row], dtype=np.int32)
+    drawn_for = shuffle(len(rows), _rng(seed))
+    assert sorted(drawn_for.tolist()) == list(range(len(rows))) and drawn_for.dtype == np.int32
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(memory, "BLOCK", block)
+        sources, targets = deal(source, target, drawn_for)
+    told = [(number, unit) for number, row in enumerate(drawn_for.tolist()) for unit in rows[row]]
+    assert list(zip(targets.tolist(), sources.tolist(), strict=True)) == told
+    assert (sources.dtype, targets.dtype) == (source.dtype, target.dtype)
+
+
+def test_every_exchange_is_equally_likely() -> None:
+    rng = _rng(4)
+    found = Counter(tuple(shuffle(4, rng).tolist()) for _ in range(6000))
+    assert len(found) == 24
+    _assert_uniform(found.values())
 
 
 # --- local ------------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Case:
         """What of the language it uses, so that a test can tell that nothing is left out."""
         found = {f"field {synapses.get('field', 'random')}" for synapses in self.synapses()}
         for synapses in self.synapses():
-            found |= {key for key in ("replace", "group") if synapses.get(key)}
+            found |= {key for key in ("replace", "group", "shuffle") if synapses.get(key)}
             found |= {"several sources"} if isinstance(synapses.get("from"), list) else set()
             found |= {"silent"} if synapses.get("count") == 0 else set()
             found |= {f"init {_name(synapses.get('init', 'glorot'))}", f"sign {synapses.get('sign', 'free')}"}
@@ -475,6 +475,21 @@ CORNERS = tuple(
                     "synapses": _FOUR,
                 },
                 nonlinearity={"name": "leaky_relu", "slope": {"trainable": "group"}},
+            ),
+            {"image": (4, 4)},
+        ),
+        (
+            "synapses that are shuffled",
+            _with_dendrites(
+                {
+                    "count": 4,
+                    "synapses": [
+                        {**_FOUR, "field": "global", "shuffle": True},
+                        {**_FOUR, "field": "pooled", "sign": "excitatory", "shuffle": True},
+                        {"field": "all"},
+                    ],
+                },
+                {"count": 2, "synapses": {"count": 9, "field": "tiled", "shuffle": True}},
             ),
             {"image": (4, 4)},
         ),

@@ -1,4 +1,4 @@
-"""Training a network, testing it again, measuring it."""
+"""Training a network, testing it again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from dendrograph.commands.options import (
     rank,
     tell_idle,
 )
-from dendrograph.errors import DendrographError
 
 
 @app.command("train")
@@ -105,34 +104,3 @@ def evaluate_command(
     print(f"test accuracy {result.accuracy:.2%}, loss {result.loss:.4f}, {result.samples:,} samples")
     print("\nconfusion: rows are true classes, columns answers")
     print(confusion(result.confusion))
-
-
-@app.command("analyse")
-def analyse_command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
-    active: Annotated[float, typer.Option(help="A unit is active above this.")] = 0.0,
-    answers: Annotated[
-        float, typer.Option(help="Share of a class's samples from which on a unit answers to it.")
-    ] = 0.5,
-    data_dir: DataDir = None,
-    plugins: Plugins = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A folder to make, with the tables as CSV.", show_default=False)
-    ] = None,
-) -> None:
-    """Measure a finished run on its test data: activity, selectivity, weights.
-
-    A row a group and a row a projection are printed; --out also keeps a row a unit.
-    """
-    from dendrograph import atomic
-    from dendrograph.analyse import analyse_run
-    from dendrograph.describe import analysis
-
-    if out is not None and out.exists():
-        raise DendrographError(f"{out}: there is something already\n  name a folder that is to be made")
-    result = analyse_run(run, data_dir, plugins or (), active, answers)
-    if out is not None:
-        atomic.make_folder(out, {f"{name}.csv": text for name, text in result.to_csv().items()})
-    print(analysis(result))
-    if out is not None:
-        print(f"\ntables: {out}")

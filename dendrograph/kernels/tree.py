@@ -16,7 +16,7 @@ def reasons_against(projection: Projection, device: str = "cpu") -> tuple[str, .
     """Serves projections in which target t has the sources t n, …, t n + n - 1, the same n for all."""
     if projection.nonlinear:
         return (projection.nonlinear,)
-    if projection.all_to_all and projection.targets > 1:
+    if projection.pairs is None and projection.targets > len(projection.parts):
         return ("the children of a parent are not contiguous: the wiring is all-to-all",)
     if not projection.targets or projection.sources % projection.targets:
         return (f"{projection.sources} sources do not divide evenly among {projection.targets} targets",)

@@ -1,0 +1,96 @@
+"""Measuring finished runs: tables, and figures of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dendrograph.commands.options import DataDir, Plugins, app
+from dendrograph.errors import DendrographError
+
+
+@app.command("analyse")
+def analyse_command(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.", show_default=False)],
+    parts: Annotated[
+        str,
+        typer.Option(help="Of activity, weights, learning, embedding, noise, occlusion, lesions; or all."),
+    ] = "activity,weights,learning",
+    active: Annotated[float | None, typer.Option(help="A unit is active above this.", show_default="0")] = None,
+    answers: Annotated[
+        float | None,
+        typer.Option(help="Share of a class's samples from which on a unit answers to it.", show_default="0.5"),
+    ] = None,
+    embeddings: Annotated[
+        str | None, typer.Option(help="Ways to embed: pca, tsne, umap.", show_default="pca,tsne")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="At most so many are embedded at a time.", show_default="1000")
+    ] = None,
+    neighbours: Annotated[int | None, typer.Option(help="Of the scores of embeddings.", show_default="6")] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option(help="Embeddings, or draws of noise, patches, lesions.", show_default="5 embeddings, 3 draws"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of all that is drawn.", show_default="0")] = None,
+    at_most: Annotated[
+        int | None, typer.Option(help="Dendrites that are removed one at a time.", show_default="200")
+    ] = None,
+    data_dir: DataDir = None,
+    plugins: Plugins = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A folder to make, with tables and figures.", show_default=False)
+    ] = None,
+    table_format: Annotated[
+        str | None, typer.Option("--format", help="Of the tables: csv or parquet.", show_default="csv")
+    ] = None,
+    figures: Annotated[
+        str | None, typer.Option(help="Their form: pdf, png or svg; or none.", show_default="pdf")
+    ] = None,
+) -> None:
+    """Measure finished runs on their test data: activity, weights, learning, and more by --parts.
+
+    Short tables are printed; --out keeps all of them, and figures. Tables of several runs begin with a column that
+    names the run.
+    """
+    from dendrograph import atomic, tables
+    from dendrograph.analyse import analyse_runs
+    from dendrograph.describe import analysis
+    from dendrograph.draw.analysis import figure_files, hold_figures
+
+    for option, value in (("--format", table_format), ("--figures", figures)):
+        if out is None and value is not None:
+            raise DendrographError(f"{option}: no file is made without --out\n  give a folder to make by --out")
+    form = table_format or "csv"
+    tables.require(form)
+    hold_figures(figures or "pdf")
+    if out is not None:
+        atomic.hold_new(out)
+    chosen = {
+        "active": active,
+        "answers": answers,
+        "embeddings": None if embeddings is None else _words(embeddings),
+        "samples": samples,
+        "neighbours": neighbours,
+        "repeats": repeats,
+        "seed": seed,
+        "at_most": at_most,
+    }
+    given = {name: value for name, value in chosen.items() if value is not None}
+    result = analyse_runs(runs, data_dir, plugins or (), _words(parts), **given)
+    notes: tuple[str, ...] = ()
+    if out is not None:
+        pictures, notes = figure_files(result.tables, figures or "pdf")
+        atomic.make_folder(out, {**result.files(form), **pictures})
+    print(analysis(result))
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    if out is not None:
+        print(f"\ntables{'' if figures == 'none' else ' and figures'}: {out}")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())

@@ -1,0 +1,99 @@
+"""Learning tasks one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dendrograph.commands.options import DataDir, Kernel, Plugins, Settings, app, assignments, rank, tell_idle
+
+
+@app.command("continual")
+def continual_command(
+    morphology: Annotated[
+        str, typer.Argument(metavar="MORPHOLOGY", help="A YAML file, or a shipped name.", show_default=False)
+    ],
+    data: Annotated[
+        str | None, typer.Option(help="A data set's name, or the path of a .npz file.", show_default="digits")
+    ] = None,
+    data_dir: DataDir = None,
+    protocol: Annotated[
+        str, typer.Option(help="split: some of the classes a task; permuted: the pixels in another order a task.")
+    ] = "split",
+    tasks: Annotated[int, typer.Option(help="How many.")] = 5,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            help="class-incremental, task-incremental or domain-incremental.",
+            show_default="class-incremental; domain-incremental for permuted",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over each task's data.", show_default="the paper's for the data set")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step.", show_default="128")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate.", show_default="0.001")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam, adamw, rmsprop or sgd.", show_default="adam")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of wiring, weights, split, order and noise.", show_default="0")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, or auto.", show_default="auto")] = None,
+    kernel: Kernel = None,
+    early_stop: Annotated[
+        bool | None,
+        typer.Option("--early-stop", help="Stop after 10 epochs without a lower validation loss; keep the best."),
+    ] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Sigma of Gaussian noise on all inputs.", show_default="0")
+    ] = None,
+    settings: Settings = None,
+    plugins: Plugins = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder to make.", show_default="runs/NAME-DATA-PROTOCOL-TASKS-SCENARIO-seedN"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what is in --out; begin it if it has not begun.")
+    ] = False,
+) -> None:
+    """Learn tasks one after the other, and test on all of them after each.
+
+    A run folder a task, the matrix of accuracies, forgetting and transfer are kept; what was interrupted goes on by
+    --resume, to the same result.
+    """
+    from dendrograph.continual import learn_by_name
+    from dendrograph.describe import continual
+
+    chosen = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": optimizer,
+        "seed": seed,
+        "device": device,
+        "early_stop": early_stop,
+        "noise": noise,
+    }
+    given = {key: value for key, value in chosen.items() if value is not None}
+    turned = assignments(settings)
+    tell_idle(morphology, turned, plugins)
+    learned = learn_by_name(
+        morphology,
+        data,
+        data_dir,
+        protocol,
+        tasks,
+        scenario,
+        kernel,
+        given,
+        turned,
+        out,
+        resume,
+        plugins=plugins or (),
+    )
+    if rank():
+        return
+    print(continual(learned))
+    print(f"results: {learned.folder}")

@@ -1,0 +1,45 @@
+"""The paper's experiments, again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dendrograph.commands.options import DataDir, app
+
+
+@app.command("reproduce")
+def reproduce_command(
+    experiments: Annotated[
+        list[str],
+        typer.Argument(metavar="EXPERIMENT...", help="fig2 to fig7, controls, continual, or all.", show_default=False),
+    ],
+    scale: Annotated[str, typer.Option(help="smoke, small or full.")] = "small",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The folder.", show_default="reproduced/SCALE")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes on this machine.", show_default="one a core")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(help="A Markdown file whose blocks of results are filled in.", show_default=False),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run the paper's experiments with fair controls, and tabulate them.
+
+    The same command goes on after an interruption. Tables and figures come to lie in OUT/results.
+    """
+    from dendrograph.reproduce.page import fill_file
+    from dendrograph.reproduce.reproducing import refuse_failures, reproduce
+
+    found = reproduce(experiments, scale, out, data_dir, workers)
+    for name, table in found.tables.items():
+        print(f"\n{name}\n\n{table}")
+    if page is not None:
+        for name in fill_file(page, found.tables):
+            print(f"note: {page} has no block for {name}")
+        print(f"page: {page}")
+    print(f"\ntables and figures: {found.folder / 'results'}")
+    refuse_failures(found)

@@ -1,0 +1,251 @@
+"""Conditions against each other, over seeds: tables in which every number leads back to run folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dendrograph import conditions as grouping
+from dendrograph import efficiency, selection
+from dendrograph.conditions import Condition, Finished, shown_seed
+from dendrograph.errors import DendrographError, did_you_mean
+from dendrograph.inference import Estimate, holm, mean_interval, paired
+from dendrograph.selection import BY, Selection
+
+Row = dict[str, Any]
+
+FEW = 5  # seeds below which no bootstrap interval can be as wide as it should
+TESTED = ("test_accuracy", "test_loss", "generalisation_gap", "accuracy_efficiency", "loss_efficiency")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Tables: a row a condition, a pair of conditions, a run, and a condition that took part in a selection.
+
+    Of a condition: means over its seeds, with intervals (`_low`, `_high`) of 95 %. `pareto_accuracy` and `pareto_loss`
+    say whether it is on the front of more test accuracy, or less test loss, for fewer parameters, among those on its
+    data. Of a pair: the condition less the reference, seed by seed.
+
+    by: what pairs are about and selections are made by, `accuracy` or `loss`
+    notes: what was left out, and why
+    """
+
+    conditions: tuple[Row, ...]
+    pairs: tuple[Row, ...]
+    runs: tuple[Row, ...]
+    selection: tuple[Row, ...]
+    by: str
+    notes: tuple[str, ...]
+
+
+def compare(
+    paths: Iterable[str | Path], reference: str | None = None, select: Sequence[str] = (), by: str = "accuracy"
+) -> Comparison:
+    """Compare finished runs: group them into conditions, choose among settings, and hold all to a reference, by pairs.
+
+    Args:
+        paths: run folders, or folders under which they lie, such as that of a sweep.
+        reference: label of a condition, or name of a morphology that has one condition on each data set; by default
+            the first condition on each.
+        select: settings or knobs among which the validation split chooses.
+        by: `accuracy` or `loss`.
+
+    Raises:
+        DendrographError: no run is found, two runs contradict each other, or a name is unknown.
+    """
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    if by not in BY:
+        raise DendrographError(f"by '{by}': {did_you_mean(by, BY, 'measures')}")
+    folders, notes = grouping.find(paths)
+    runs, more = grouping.read(folders)
+    notes += more
+    if not runs:
+        listed = "".join(f"\n  {note}" for note in notes[:10])
+        raise DendrographError(f"{', '.join(map(str, paths))}: no finished run to compare{listed}")
+    found, more = grouping.conditions(runs)
+    notes += more
+    chosen = selection.select(found, select, by) if select else Selection(tuple(found))
+    notes += chosen.notes
+    rows: list[Row] = []
+    tables: list[tuple[Condition, list[Row]]] = []
+    for data in dict.fromkeys(condition.data for condition in chosen.kept):
+        here = [condition for condition in chosen.kept if condition.data == data]
+        of_data = _with_efficiency([_of_run(one, run) for one in here for run in one.runs.values()])
+        rows += of_data
+        tables += [(one, [row for row in of_data if row["condition"] == one.label]) for one in here]
+    table = _with_fronts([_of_condition(condition, own) for condition, own in tables])
+    for row in table:
+        notes += [f"{row['data']}: {row['condition']}: one seed: no interval"] if row["seeds"] < 2 else []
+        unknown = [key for key in TESTED if np.isnan(row[key])]
+        notes += [f"{row['data']}: {row['condition']}: not known of all runs: {', '.join(unknown)}"] if unknown else []
+    for data in dict.fromkeys(row["data"] for row in table):
+        fewest = min((row["seeds"] for row in table if row["data"] == data and row["seeds"] > 1), default=FEW)
+        if fewest < FEW:
+            notes.append(
+                f"{data}: intervals of {fewest} seeds reach from the lowest value to the highest at most, which holds "
+                f"the true mean less often than 95 %: train at least {FEW}"
+            )
+    pairs, more = _pairs(tables, _references(chosen.kept, reference, notes), f"test_{by}")
+    return Comparison(tuple(table), tuple(pairs), tuple(rows), chosen.rows, by, (*notes, *more))
+
+
+def _of_run(condition: Condition, run: Finished) -> Row:
+    history, metrics = run.history, run.metrics
+    last = metrics.get("weights_of_epoch")
+    trained = float("nan")
+    if isinstance(last, int) and 1 <= last <= len(history):
+        trained = history[last - 1]["train_accuracy"]
+    synapses = run.run.record["graph"].get("synapses")
+    accuracy = run.number("test", "accuracy")
+    return {
+        "data": condition.data,
+        "condition": condition.label,
+        "morphology": condition.morphology,
+        "seed": shown_seed(run.seed),
+        "parameters": int(run.number("parameters")),
+        "synapses": synapses if isinstance(synapses, int) else float("nan"),
+        "validation_accuracy": run.number("validation", "accuracy"),
+        "validation_loss": run.number("validation", "loss"),
+        "test_accuracy": accuracy,
+        "test_loss": run.number("test", "loss"),
+        "train_accuracy": trained,
+        "generalisation_gap": trained - accuracy,
+        "epochs": int(run.number("epochs")),
+        "best_epoch": efficiency.best_epoch([row["validation_loss"] for row in history]),
+        "run": str(run.run.folder),
+        "identity": run.run.identity,
+    }
+
+
+def _with_efficiency(rows: Sequence[Row]) -> list[Row]:
+    """Efficiency scores, the reference set being all of these runs."""
+    costs = efficiency.costs([row["parameters"] for row in rows], [row["best_epoch"] for row in rows])
+    known = np.isfinite(costs).any()
+    cheapest = rows[int(np.nanargmin(costs))]["run"] if known else ""
+    scores = {
+        "cost": costs,
+        "accuracy_efficiency": efficiency.accuracy_efficiency([row["test_accuracy"] for row in rows], costs),
+        "loss_efficiency": efficiency.loss_efficiency([row["test_loss"] for row in rows], costs),
+    }
+    return [
+        {**row, **{key: float(values[position]) for key, values in scores.items()}, "cheapest_run": cheapest}
+        for position, row in enumerate(rows)
+    ]
+
+
+def _of_condition(condition: Condition, rows: Sequence[Row]) -> Row:
+    def mean(key: str) -> float:
+        return float(np.mean([row[key] for row in rows]))
+
+    tested = {key: mean_interval([row[key] for row in rows]) for key in TESTED}
+    spread: Row = {}
+    for key, estimate in tested.items():
+        spread |= _columns(key, estimate)
+    sizes = {key: mean(key) for key in ("parameters", "synapses")}
+    return {
+        "data": condition.data,
+        "condition": condition.label,
+        "morphology": condition.morphology,
+        "seeds": len(rows),
+        **{key: int(size) if size.is_integer() else size for key, size in sizes.items()},
+        "validation_accuracy": mean("validation_accuracy"),
+        "validation_loss": mean("validation_loss"),
+        **spread,
+        "epochs": mean("epochs"),
+        "best_epoch": mean("best_epoch"),
+        "competed": len(condition.competed),
+        "efficiency_reference_runs": 0,
+        "efficiency_cheapest_run": rows[0]["cheapest_run"],
+        "runs": "; ".join(row["run"] for row in rows),
+    }
+
+
+def _columns(key: str, estimate: Estimate) -> Row:
+    return {key: estimate.mean, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
+
+
+def _with_fronts(table: Sequence[Row]) -> list[Row]:
+    """The Pareto fronts of each data set, and how many runs its efficiency scores refer to."""
+    found: list[Row] = []
+    for data in dict.fromkeys(row["data"] for row in table):
+        rows = [row for row in table if row["data"] == data]
+        sizes = [row["parameters"] for row in rows]
+        accurate = efficiency.on_front([row["test_accuracy"] for row in rows], sizes)
+        light = efficiency.on_front([-row["test_loss"] for row in rows], sizes)
+        number = sum(row["seeds"] for row in rows)
+        for row, first, second in zip(rows, accurate, light, strict=True):
+            counted = {"pareto_accuracy": first, "pareto_loss": second, "efficiency_reference_runs": number}
+            found.append({**row, **counted})
+    return found
+
+
+def _references(found: Sequence[Condition], name: str | None, notes: list[str]) -> dict[str, Condition]:
+    """The condition to which the others on its data are held, by data set."""
+    by_data = {
+        data: [one for one in found if one.data == data]
+        for data in dict.fromkeys(condition.data for condition in found)
+    }
+    if name is None:
+        return {data: here[0] for data, here in by_data.items()}
+    references: dict[str, Condition] = {}
+    for data, here in by_data.items():
+        meant = [one for one in here if one.label == name] or [one for one in here if one.morphology == name]
+        if len(meant) > 1:
+            labels = "".join(f"\n  {one.label}" for one in meant)
+            raise DendrographError(f"--reference {name}: several conditions on {data} are meant; give one of{labels}")
+        if meant:
+            references[data] = meant[0]
+    if not references:
+        known = dict.fromkeys(one.label for one in found)
+        raise DendrographError(f"--reference {name}: no such condition\n  {did_you_mean(name, known, 'conditions')}")
+    notes += [f"{data}: no pairs: it has no {name}" for data in by_data if data not in references]
+    return references
+
+
+def _pairs(
+    tables: Sequence[tuple[Condition, list[Row]]], references: dict[str, Condition], measure: str
+) -> tuple[list[Row], list[str]]:
+    """Each condition against the reference on its data; Holm's correction is over those of one data set."""
+    found: list[Row] = []
+    notes: list[str] = []
+    for data, reference in references.items():
+        theirs = next({row["seed"]: row[measure] for row in rows} for one, rows in tables if one is reference)
+        of_data: list[Row] = []
+        for condition, rows in tables:
+            if condition.data != data or condition is reference:
+                continue
+            result = paired({row["seed"]: row[measure] for row in rows}, theirs)
+            if result.left_out:
+                seeds = ", ".join(map(str, result.left_out))
+                notes.append(
+                    f"{data}: {condition.label} and {reference.label}: only one of them has seed {seeds}: left out of "
+                    "their difference"
+                )
+            shared = [row["seed"] for row in rows if row["seed"] not in result.left_out]
+            of_data.append(
+                {
+                    "data": data,
+                    "condition": condition.label,
+                    "reference": reference.label,
+                    "measure": measure,
+                    "pairs": result.difference.number,
+                    **_columns("difference", result.difference),
+                    "d_z": result.effect,
+                    "g_z": result.corrected,
+                    "p_t": result.p_t,
+                    "p_t_holm": float("nan"),
+                    "p_signs": result.p_signs,
+                    "p_signs_holm": float("nan"),
+                    "seeds": "; ".join(shared),
+                    "morphology": condition.morphology,
+                }
+            )
+        for kind in ("p_t", "p_signs"):
+            for row, p in zip(of_data, holm([row[kind] for row in of_data]), strict=True):
+                row[f"{kind}_holm"] = p
+        found += of_data
+    return found, notes

@@ -1,0 +1,278 @@
+"""Finished runs, found on disk and grouped into conditions: all that decides a result but the seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dendrograph.document import Document
+from dendrograph.errors import DendrographError, RunError
+from dendrograph.run import Run, is_run
+
+Seed = tuple[int, int]  # of the training, of the wiring
+
+MOST_PATHS = 3  # of a morphology that a label names
+ABOUT = ("name", "about", "citation", "parameters")  # keys of a morphology that change no network, or stand elsewhere
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended.
+
+    config: settings of the training, without the seed
+    knobs: the morphology's parameters
+    content: all else of the morphology, by path (`layers.0.count`), and what it was compiled for
+    metrics: the content of metrics.json
+    """
+
+    run: Run
+    config: Mapping[str, str]
+    knobs: Mapping[str, str]
+    content: Mapping[str, str]
+    metrics: Mapping[str, Any]
+
+    @property
+    def seed(self) -> Seed:
+        """Of the training, and of the wiring; they differ only in runs from Python."""
+        return int(self.run.record["config"]["seed"]), int(self.run.record["graph"]["seed"])
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Everything that may vary, by name."""
+        return {**self.knobs, **self.config, **self.content}
+
+    def number(self, *path: str) -> float:
+        """A number of metrics.json.
+
+        Raises:
+            RunError: it is not there.
+        """
+        value: Any = self.metrics
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise RunError(f"{self.run.folder / 'metrics.json'}: damaged: '{'.'.join(path)}' is no number")
+        return float(value)
+
+    @cached_property
+    def history(self) -> list[dict[str, float]]:
+        """The rows of history.csv; none where it is not there."""
+        return self.run.history
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Runs that differ in the seed alone.
+
+    label: the morphology's name, and what varies among the conditions of that name on the same data
+    data: the data set's name; with the first digits of its SHA-256 where two of one name are not the same
+    runs: by seed, in its order
+    competed: labels of those that lost to it in a selection
+    """
+
+    label: str
+    morphology: str
+    data: str
+    runs: Mapping[Seed, Finished] = field(repr=False)
+    competed: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Finished:
+        """Any of the runs: they have all settings in common."""
+        return next(iter(self.runs.values()))
+
+    def mean(self, *path: str) -> float:
+        """The mean over seeds of a number of metrics.json."""
+        return sum(run.number(*path) for run in self.runs.values()) / len(self.runs)
+
+
+def shown_seed(seed: Seed) -> str:
+    """A seed as tables have it."""
+    return str(seed[0]) if seed[0] == seed[1] else f"{seed[0]} (wiring {seed[1]})"
+
+
+def find(paths: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
+    """Run folders: those given, and those anywhere under folders that are given; each once, and notes on the rest.
+
+    A folder whose name begins with a dot is not entered: it is half-written, or none of the user's.
+
+    Raises:
+        DendrographError: a path is no folder, or no run is under it.
+    """
+    found: dict[Path, Path] = {}
+    notes: list[str] = []
+    for given in paths:
+        path = Path(given)
+        if not str(given) or not path.is_dir():
+            problem = "is a file" if path.is_file() else "there is no such folder"
+            raise DendrographError(
+                f"{path if str(given) else 'an empty path'}: {problem}\n"
+                "  give run folders, or folders that hold them, such as runs"
+            )
+        under = list(_under(path, notes))
+        if not under:
+            raise DendrographError(
+                f"{path}: no run is in it\n  a run is a folder with run.json, as `dendrograph train` leaves it"
+            )
+        for folder in under:
+            found.setdefault(folder.resolve(), folder)
+    return list(found.values()), notes
+
+
+def _under(top: Path, notes: list[str]) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        notes.append(f"left out: {error.filename}: cannot be read: {error.strerror}")
+
+    for place, folders, _ in os.walk(top, onerror=unreadable):
+        if is_run(place):
+            folders.clear()
+            yield Path(place)
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_natural)
+
+
+def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
+    """`dendrites=4` before `dendrites=16`."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)], name
+
+
+def read(folders: Iterable[Path]) -> tuple[list[Finished], list[str]]:
+    """The runs that have ended, and a note on each that has not, or is damaged."""
+    runs: list[Finished] = []
+    notes: list[str] = []
+    parsed: dict[str, dict[str, str]] = {}
+    for folder in folders:
+        try:
+            runs.append(_finished(Run.open(folder), parsed))
+        except DendrographError as error:
+            notes.append(f"left out: {str(error).splitlines()[0]}")
+    return runs, notes
+
+
+def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
+    metrics, about = run.metrics, run.record["graph"]
+    path = run.folder / "morphology.yaml"
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+    digest = hashlib.sha256(text).hexdigest()
+    if digest != about["morphology"]:
+        raise RunError(f"{path}: not the morphology that was trained: the file was changed")
+    if digest not in parsed:
+        value = Document.from_text(text.decode("utf-8", "replace"), str(path)).value
+        parts = {key: part for key, part in value.items() if key not in ABOUT} if isinstance(value, dict) else {}
+        parsed[digest] = dict(_flat(parts))
+    compiled = {key: _shown(about.get(key)) for key in ("inputs", "classes", "plugins") if about.get(key)}
+    knobs, config = about.get("knobs"), run.record["config"]
+    knobs = knobs if isinstance(knobs, dict) else {}
+    finished = Finished(
+        run,
+        {key: _shown(value) for key, value in config.items() if key != "seed"},
+        {f"parameters.{key}" if key in config else key: _shown(value) for key, value in knobs.items()},
+        {**parsed[digest], **{f"compiled.{key}": value for key, value in compiled.items()}},
+        metrics,
+    )
+    if type(config.get("seed")) is not int or type(about["seed"]) is not int:
+        raise RunError(f"{run.folder / 'run.json'}: damaged: the seed is no whole number")
+    for counted in ("parameters", "epochs"):
+        if not finished.number(counted) >= 1:
+            raise RunError(f"{run.folder / 'metrics.json'}: damaged: '{counted}' is no count")
+    for part in ("validation", "test"):
+        for measure in ("accuracy", "loss"):
+            finished.number(part, measure)
+    _ = finished.history  # what is damaged is found now
+    return finished
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from _flat(part, f"{path}.{key}" if path else str(key))
+    if not isinstance(value, dict | list):
+        yield path, _shown(value)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def conditions(runs: Sequence[Finished]) -> tuple[list[Condition], list[str]]:
+    """Group runs by all that decides their result but the seed and the kernel, which changes last digits at most.
+
+    Returns:
+        The conditions, in the order of their first runs, data set by data set; and notes.
+
+    Raises:
+        DendrographError: two runs of one condition and one seed are not the same.
+    """
+    groups: dict[str, dict[Seed, Finished]] = {}
+    notes: list[str] = []
+    for run in runs:
+        record = run.run.record
+        key = json.dumps(
+            [record["graph"]["name"], record["data"]["digest"], run.config, run.knobs, run.content], sort_keys=True
+        )
+        same = groups.setdefault(key, {})
+        other = same.setdefault(run.seed, run)
+        if other is run:
+            continue
+        if other.run.identity != run.run.identity:
+            raise DendrographError(
+                f"{run.run.folder} and {other.run.folder}: two runs of one condition and one seed, and not the same "
+                f"({_difference(run, other)})\n  which of them counts is for you to say: leave one of them out"
+            )
+        notes.append(f"left out: {run.run.folder}: the same run as {other.run.folder}")
+    named: dict[str, dict[str, None]] = {}
+    for group in groups.values():
+        about = next(iter(group.values())).run.record["data"]
+        named.setdefault(str(about["name"]), {})[str(about["digest"])] = None
+    found = []
+    for group in groups.values():
+        record = next(iter(group.values())).run.record
+        data = str(record["data"]["name"])
+        data += f" {record['data']['digest']:.8}" if len(named[data]) > 1 else ""
+        found.append(Condition("", str(record["graph"]["name"]), data, dict(sorted(group.items()))))
+    order = list(dict.fromkeys(condition.data for condition in found))
+    return _labelled(sorted(found, key=lambda condition: order.index(condition.data))), notes
+
+
+def _difference(one: Finished, other: Finished) -> str:
+    a, b = one.run.record, other.run.record
+    keys = [("network", key) for key in ("kernel", "kernels", "initial_weights")]
+    keys += [("graph", key) for key in ("connectivity_hash", "morphology")]
+    differ = [key.replace("_", " ") for section, key in keys if a[section].get(key) != b[section].get(key)]
+    return f"they differ in: {', '.join(differ) or 'what run.json says of them'}"
+
+
+def _labelled(found: Sequence[Condition]) -> list[Condition]:
+    """Conditions with labels of which no two on the same data are alike."""
+    words: list[list[str]] = [[condition.morphology] for condition in found]
+    for parts in (("knobs", "config"), ("content",)):  # the second where the first leave labels alike
+        alike: dict[tuple[str, ...], list[int]] = {}
+        for position, condition in enumerate(found):
+            alike.setdefault((condition.data, *words[position]), []).append(position)
+        for positions in alike.values():
+            first = [found[position].first for position in positions]
+            varying = {part: _varying([getattr(one, part) for one in first]) for part in parts}
+            for position, one in zip(positions, first, strict=True):
+                if len(varying.get("content", ())) > MOST_PATHS:
+                    text = json.dumps(dict(one.content), sort_keys=True)
+                    words[position].append(f"morphology={hashlib.sha256(text.encode()).hexdigest():.8}")
+                    continue
+                sides = [(getattr(one, part), key) for part in parts for key in varying[part]]
+                words[position] += [f"{key}={side.get(key, '-')}" for side, key in sides]
+    return [replace(condition, label=" ".join(own)) for condition, own in zip(found, words, strict=True)]
+
+
+def _varying(sides: Sequence[Mapping[str, str]]) -> list[str]:
+    """Keys of what is not the same in all of them."""
+    keys = dict.fromkeys(key for side in sides for key in side)
+    return [key for key in keys if len({side.get(key) for side in sides}) > 1]

@@ -1,0 +1,353 @@
+"""Continual learning: one network learns tasks in turn; how well it does each of them, after each of them.
+
+A folder of it holds
+    task-1, task-2, …     the run folder of each task, which begins with the weights that the task before ended with
+    accuracy.{png,pdf}    the figure
+    continual.json        the protocol, the matrix of accuracies and its measures, once all tasks have been learnt
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dendrograph import atomic
+from dendrograph import data as datasets
+from dendrograph import record as records
+from dendrograph.answers import Answers
+from dendrograph.compiler import compile
+from dendrograph.config import TrainConfig
+from dendrograph.dataset import Split
+from dendrograph.draw.continual import continual_figure
+from dendrograph.draw.files import as_bytes
+from dendrograph.errors import DataError, RunError, TrainingError, clip, did_you_mean
+from dendrograph.evaluation import evaluate
+from dendrograph.forgetting import MEASURES, Matrix
+from dendrograph.morphology import load
+from dendrograph.network import DendriticNetwork
+from dendrograph.progress import reporter
+from dendrograph.ranks import Ranks, join, own_device
+from dendrograph.run import Run, _read_sealed, _sealed, free_folder, is_run
+from dendrograph.tasks import SCENARIOS, Tasks
+from dendrograph.training import Interrupted, noisy_test, refuse_misfit, train
+
+FORMAT = 1
+FILE = "continual.json"
+DEFAULT_DATA = "digits"
+PLACES = ("data source", "data origin")  # of the record: where the data lay, which may be elsewhere the next time
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Tasks that were learnt in turn, on disk. `record` is the content of continual.json."""
+
+    folder: Path
+    record: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Learned:
+        """Open a folder in which all tasks have been learnt.
+
+        Raises:
+            RunError: it is none, or its continual.json is damaged.
+        """
+        folder = Path(folder)
+        path = folder / FILE
+        if not path.is_file():
+            if _begun(folder):
+                raise RunError(f"{folder}: not all tasks have been learnt\n  {_go_on(folder)}")
+            found = f"it holds no {FILE}" if folder.is_dir() else "no such folder"
+            raise RunError(f"{folder}: {found}\n  give a folder that `dendrograph continual` has left")
+        record = _read_sealed(path)
+        if record.get("format") != FORMAT:
+            raise RunError(f"{path}: format {record.get('format')!r}, this version reads {FORMAT}")
+        return cls(folder, record)
+
+    @property
+    def matrix(self) -> Matrix:
+        """Test accuracy on each task (columns) before any training (row 0) and after each task."""
+        return np.array(self.record["accuracy"])
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """The measures of the matrix, by name."""
+        return {name: measure(self.matrix) for name, measure in MEASURES.items()}
+
+
+def learn_in_turn(
+    network: DendriticNetwork,
+    tasks: Tasks,
+    config: TrainConfig | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> Learned:
+    """Train a network in place on the tasks, one after the other, and test it on all of them after each.
+
+    Each task begins with the weights that the one before ended with, and with a new optimizer. It leaves an ordinary
+    run folder. In the task-incremental scenario the readout's units of other tasks are closed while a task is learnt
+    and while it is tested (see `answers`); in the end all are open.
+
+    Args:
+        network: with inputs of the data set's shapes and `tasks.classes` classes; its weights are the start.
+        tasks: the data set and how it is cut.
+        config: of each task; the number of epochs is by default the paper's for the whole data set.
+        out: the folder, which must not exist; by default the first free `runs/NAME-DATA-PROTOCOL-T-SCENARIO-seedN`.
+        resume: go on with what is in `out`. Tasks that have been learnt are not learnt again; the result is that of a
+            learning that was never stopped, bit for bit.
+        progress: show it on standard output.
+
+    Raises:
+        RunError: `out` cannot be written, is another learning's, or is damaged.
+        DataError: the data do not fit the network, or no validation split can be made.
+        TrainingError: the loss is not finite.
+        Interrupted: Ctrl-C; it is a `KeyboardInterrupt`.
+    """
+    config = (config or TrainConfig()).for_data(tasks.whole.name)
+    if resume and out is None:
+        raise RunError("to go on with a learning, give its folder as `out`")
+    _refuse_misfit(network, tasks)
+    stem = f"{network.graph.name}-{tasks.whole.name}-{tasks.protocol}-{tasks.number}-{tasks.scenario}-seed{config.seed}"
+    folder = free_folder(stem) if out is None else Path(out)
+    _refuse_occupied(folder, resume)
+    network.to(own_device(config.device))
+    ranks = join(config.device)
+    show = reporter(progress and ranks.first)
+    about = _about(network, tasks, config)
+    answers = Answers(network)
+    ended = _ended(folder, about, ranks) if resume else None
+    if ended is not None:
+        for number in range(1, tasks.number + 1):  # for the network, which is to end as if it had learnt them now
+            with answers.limited_to(tasks.answers(number), learning=True):
+                _learn(network, tasks, number, config, folder, resume, progress=False)
+        show.note(f"{folder}: all tasks have been learnt; nothing to do")
+        return ended
+    splits = _tests(tasks, config)
+    rows, runs = [], []
+    for number in range(tasks.number + 1):
+        try:
+            if number:
+                show.note(f"task {number} of {tasks.number}: {tasks.about(number)}")
+                with answers.limited_to(tasks.answers(number), learning=True):
+                    runs.append(_learn(network, tasks, number, config, folder, resume, progress))
+            rows.append(_row(network, tasks, splits, answers, ranks))
+        except TrainingError as error:
+            raise TrainingError(f"task {number} of {tasks.number}: {error}") from None
+        except KeyboardInterrupt:
+            raise Interrupted(f"{folder}: interrupted in task {max(1, number)}\n  {_go_on(folder)}") from None
+    record = {**about, "runs": [run.identity for run in runs], "accuracy": rows}
+    record["measures"] = {name: measure(rows) for name, measure in MEASURES.items()}
+    if ranks.first:
+        figure = continual_figure({network.graph.name: np.array(rows)})
+        for form in ("png", "pdf"):
+            atomic.write(folder / f"accuracy.{form}", as_bytes(figure, form))
+        _clear(folder)
+        atomic.write(folder / FILE, _sealed(record))
+    return Learned(folder, record)
+
+
+def _learn(
+    network: DendriticNetwork, tasks: Tasks, number: int, config: TrainConfig, out: Path, resume: bool, progress: bool
+) -> Run:
+    """Train on one task, or go on with it; of a task that has been learnt the weights are read."""
+    data, folder = tasks.task(number), out / f"task-{number}"
+    if resume and is_run(folder):
+        run, asked = Run.open(folder), records.make(network, data, config, 1)
+        records.refuse_another(run, asked, begun=True)  # says what differs, where it is more than the weights
+        if run.record["network"]["initial_weights"] != asked["network"]["initial_weights"]:
+            before = f"task-{number - 1} ended" if number > 1 else "this network does"
+            raise RunError(
+                f"{folder}: did not begin with the weights with which {before}\n"
+                "  was it, or the one before, copied from another folder? delete it to learn the task anew"
+            )
+    return train(network, data, config, folder, resume, progress)
+
+
+def _tests(tasks: Tasks, config: TrainConfig) -> list[Split]:
+    """The test split of each task, noise included, as its run sees it."""
+    numbers = range(1, tasks.number + 1)
+    return [noisy_test(replace(tasks.whole, test=tasks.test(number)), config) for number in numbers]
+
+
+def _row(
+    network: DendriticNetwork, tasks: Tasks, splits: Sequence[Split], answers: Answers, ranks: Ranks
+) -> list[float]:
+    """The accuracy on each task, learnt or not."""
+    found = []
+    for number, split in enumerate(splits, 1):
+        with answers.limited_to(tasks.answers(number)):
+            found.append(evaluate(network, split, tasks.whole.scale, ranks).accuracy)
+    return found
+
+
+def _about(network: DendriticNetwork, tasks: Tasks, config: TrainConfig) -> dict[str, Any]:
+    """All that the result follows from."""
+    made = records.make(network, tasks.whole, config, 1)
+    return {
+        "format": FORMAT,
+        "protocol": tasks.protocol,
+        "scenario": tasks.scenario,
+        "tasks": [tasks.name(number) for number in range(1, tasks.number + 1)],
+        **{section: made[section] for section in ("config", "data", "graph", "network")},
+    }
+
+
+def _ended(folder: Path, about: Mapping[str, Any], ranks: Ranks) -> Learned | None:
+    """What is in a folder whose tasks have all been learnt; the first process reads it for all.
+
+    Raises:
+        RunError: it is not what is asked for.
+    """
+    found = b""
+    if ranks.first and (folder / FILE).is_file():
+        found = json.dumps(Learned.open(folder).record).encode()
+    if not (found := ranks.send(found)):
+        return None
+    learned = Learned(folder, json.loads(found))
+    asked, had = _flat(about), _flat(learned.record)
+    differences = [
+        f"{name}: it has {clip(repr(had.get(name)))}, asked for is {clip(repr(value))}"
+        for name, value in asked.items()
+        if had.get(name) != value and name not in PLACES
+    ]
+    if differences:
+        listed = "\n  ".join(differences)
+        raise RunError(f"{folder}: a learning goes on only as it began\n  {listed}\n  or give another folder by --out")
+    return learned
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record's values, those of its sections under the section's name."""
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        flat |= {f"{key} {name}": each for name, each in value.items()} if isinstance(value, dict) else {key: value}
+    return flat
+
+
+def _clear(folder: Path) -> None:
+    """Take away what a killed process has left half made: files, and folders of tasks."""
+    for left in folder.glob(".*.tmp"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _refuse_misfit(network: DendriticNetwork, tasks: Tasks) -> None:
+    """Say before the first test what it would fail at."""
+    graph = network.graph
+    readout = any(group.role == "readout" for group in graph.groups)
+    refuse_misfit(network, replace(tasks.whole, classes=tasks.classes))
+    if not readout or graph.classes != tasks.classes:
+        found = f"a readout of {graph.classes} units" if readout else "no readout"
+        raise DataError(
+            f"{graph.name} has {found}, but {tasks.whole.name}, {tasks.protocol}, {tasks.scenario}, needs one of "
+            f"{tasks.classes} units\n  build the network with classes={tasks.classes}"
+        )
+
+
+def _refuse_occupied(folder: Path, resume: bool) -> None:
+    another = "give another folder by --out"
+    if is_run(folder):
+        raise RunError(f"{folder}: is a run folder\n  {another}")
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: is a file\n  {another}")
+    if folder.is_dir() and not all(re.fullmatch(r"\..*\.tmp", path.name) for path in folder.iterdir()):
+        if not _begun(folder):
+            raise RunError(f"{folder}: something is there already, and it is no learning of tasks\n  {another}")
+        if not resume:
+            raise RunError(f"{folder}: tasks were learnt there already\n  go on with them by --resume, or {another}")
+
+
+def _begun(folder: Path) -> bool:
+    return is_run(folder / "task-1") or (folder / FILE).is_file()
+
+
+def _go_on(folder: Path) -> str:
+    return f"go on with it: the same command again, with --out {shlex.quote(str(folder))} --resume"
+
+
+def learn_by_name(
+    morphology: str,
+    data: str | None = None,
+    data_dir: Path | None = None,
+    protocol: str = "split",
+    tasks: int = 5,
+    scenario: str | None = None,
+    kernel: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    set: Mapping[str, Any] | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    plugins: Iterable[str | Path] = (),
+) -> Learned:
+    """Learn what the names say; see `learn_in_turn`.
+
+    Args:
+        morphology: a file or a shipped name.
+        data: a data set's name or the path of a `.npz`; digits by default.
+        data_dir: where data sets lie.
+        protocol: `split` or `permuted`.
+        tasks: how many.
+        scenario: by default class-incremental for `split`, domain-incremental for `permuted`.
+        kernel: of the network, `auto` by default.
+        settings: fields of `TrainConfig`; `seed` is that of the wiring and the weights too.
+        set: knobs of the morphology.
+        out: the folder.
+        resume: go on with what is in `out`.
+        progress: show it on standard output.
+        plugins: what the morphology needs, as `load` takes them.
+    """
+    if is_run(morphology):
+        path = Path(morphology) / "morphology.yaml"
+        raise RunError(f"{morphology}: this is a run folder\n  give {path} to learn anew with its morphology")
+    if resume and out is None:
+        raise RunError("--resume needs to know what to go on with\n  give its folder by --out")
+    if protocol not in SCENARIOS:
+        raise DataError(f"unknown protocol '{clip(protocol)}'\n  {did_you_mean(protocol, SCENARIOS, 'protocols')}")
+    tree, config = load(morphology, set, plugins), TrainConfig(**(settings or {}))
+    name = DEFAULT_DATA if data is None else data
+    whole = datasets.load(name, data_dir)
+    if data_dir is not None and whole.origin["data_dir"] is None:
+        raise DataError(f"--data-dir {data_dir}: {name} lies in no data folder\n  leave it out, or name --data")
+    cut = Tasks(whole, protocol, tasks, SCENARIOS[protocol][0] if scenario is None else scenario)
+    network = DendriticNetwork(compile(tree, whole.shapes, cut.classes, config.seed), kernel or "auto")
+    return learn_in_turn(network, cut, config, out, resume, progress)
+
+
+def table(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
+    """A row a folder: what was learnt by what, and the measures; for comparing conditions, paired by their seeds.
+
+    Raises:
+        RunError: a folder holds no learning that has ended.
+    """
+    rows = []
+    for folder in folders:
+        learned = Learned.open(folder)
+        graph, config = learned.record["graph"], learned.record["config"]
+        rows.append(
+            {
+                "folder": str(folder),
+                "morphology": graph["name"],
+                "knobs": " ".join(f"{key}={value}" for key, value in graph["knobs"].items()),
+                "parameters": graph["parameters"],
+                "data": learned.record["data"]["name"],
+                "protocol": learned.record["protocol"],
+                "scenario": learned.record["scenario"],
+                "tasks": len(learned.record["tasks"]),
+                "epochs": config["epochs"],
+                "lr": config["lr"],
+                "seed": config["seed"],
+                **learned.measures,
+            }
+        )
+    return rows

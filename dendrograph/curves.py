@@ -1,0 +1,102 @@
+"""The curves of a robustness table, accuracy against the level of a disturbance, and two numbers for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dendrograph.errors import DendrographError, clip, did_you_mean
+from dendrograph.tables import Row
+
+LEVELS = ("sigma", "share")  # the columns that say how strong a disturbance is
+MEASURED = ("repeat", "removed", "covered", "accuracy", "loss")  # what tells two curves apart is in none of these
+
+
+def area(levels: Sequence[float], accuracy: Sequence[float]) -> float:
+    """The mean accuracy over the range of levels: the area under the curve by trapezoids, over the range.
+
+        A = sum over k of (a[k] + a[k + 1]) / 2 (x[k + 1] - x[k])  /  (x[last] - x[first])
+
+    Args:
+        levels: in any order, each once.
+        accuracy: of each.
+
+    Returns:
+        nan of a single level.
+    """
+    from scipy.integrate import trapezoid
+
+    x, y = _curve(levels, accuracy)
+    return float(trapezoid(y, x) / (x[-1] - x[0])) if len(x) > 1 else float("nan")
+
+
+def half_level(levels: Sequence[float], accuracy: Sequence[float], chance_level: float) -> float:
+    """The first level at which half of the accuracy above chance is lost, between two levels by a straight line.
+
+        a(x) = c + (a[first] - c) / 2,    c what chance gives, a[first] the accuracy at the lowest level
+
+    Returns:
+        nan where that is never reached, and where the first accuracy is not above chance.
+    """
+    x, y = _curve(levels, accuracy)
+    half = chance_level + (y[0] - chance_level) / 2
+    below = np.flatnonzero(y <= half)
+    if not y[0] > chance_level or not len(below):
+        return float("nan")
+    last = int(below[0])
+    before = last - 1
+    return float(x[before] + (x[last] - x[before]) * (y[before] - half) / (y[before] - y[last]))
+
+
+def summary(rows: Sequence[Row], classes: int) -> tuple[Row, ...]:
+    """A row for each curve of a table of noise, occlusion or lesions: two numbers that stand for it.
+
+    Accuracy is averaged over the repeats first. Chance is 1 / classes.
+
+    Args:
+        rows: as the measures give them.
+        classes: of the network.
+
+    Returns:
+        Rows with what tells the curves apart (kind, name, trained_sigma, as far as the table has it), area, half_level.
+
+    Raises:
+        DendrographError: the table is none of these.
+    """
+    if type(classes) is not int or classes < 1:
+        raise DendrographError(f"classes: found {clip(repr(classes))}\n  give how many the network has, such as 10")
+    found: list[Row] = []
+    for about, levels, accuracies in curves(rows):
+        means = [float(np.mean(one)) for one in accuracies]
+        found.append({**about, "area": area(levels, means), "half_level": half_level(levels, means, 1 / classes)})
+    return tuple(found)
+
+
+def curves(rows: Sequence[Row]) -> list[tuple[dict[str, Any], list[float], list[list[float]]]]:
+    """The curves of a table: what tells each apart, its levels in rising order, and the accuracies at each."""
+    if not rows:
+        raise DendrographError("there is no row\n  give a table of noise, occlusion or lesions")
+    level = next((column for column in LEVELS if column in rows[0]), None)
+    if level is None or any(level not in row or "accuracy" not in row for row in rows):
+        raise DendrographError(
+            f"no table of noise, occlusion or lesions: it has {clip(', '.join(rows[0]))}\n"
+            f"  {did_you_mean('', LEVELS, 'a column of levels')}, and a column accuracy"
+        )
+    together: dict[tuple, dict[float, list[float]]] = {}
+    for row in rows:
+        about = tuple((key, value) for key, value in row.items() if key != level and key not in MEASURED)
+        together.setdefault(about, {}).setdefault(float(row[level]), []).append(float(row["accuracy"]))
+    return [(dict(about), sorted(one), [one[x] for x in sorted(one)]) for about, one in together.items()]
+
+
+def _curve(levels: Sequence[float], accuracy: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, y = np.asarray(levels, dtype=np.float64), np.asarray(accuracy, dtype=np.float64)
+    if x.ndim != 1 or x.shape != y.shape or not len(x) or len(np.unique(x)) < len(x):
+        raise DendrographError(
+            f"no curve: {x.size} levels and {y.size} accuracies\n  give each level once, and an accuracy for each"
+        )
+    order = np.argsort(x)
+    return x[order], y[order]

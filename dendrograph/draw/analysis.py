@@ -1,0 +1,104 @@
+"""All figures of an analysis, from its tables: which there are, and what could not be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from dendrograph.draw.densities import densities_figure
+from dendrograph.draw.embeddings import embeddings_figure
+from dendrograph.draw.files import FORMS, as_bytes
+from dendrograph.draw.generalisation import generalisation_figure
+from dendrograph.draw.hits import hits_figure
+from dendrograph.draw.plots import Table
+from dendrograph.draw.robustness import robustness_figure, single_lesion_figure
+from dendrograph.draw.selectivity import selectivity_figure
+from dendrograph.errors import DendrographError, clip, did_you_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Tables = Mapping[str, Table]
+
+NONE = "none"  # the form of no figures
+
+
+def analysis_figures(tables: Tables) -> tuple[dict[str, Figure], tuple[str, ...]]:
+    """A figure for each part of an analysis that was made, and a word on each that could not be drawn.
+
+    Of several runs (a column `run`) each has a figure of its own, `embedding-RUN`, and so on; curves of noise,
+    occlusion and lesions stand in one.
+
+    Args:
+        tables: as `Analysis.tables`.
+    """
+    figures: dict[str, Figure] = {}
+    notes: list[str] = []
+
+    def draw(name: str, figure: Callable[[], Figure]) -> None:
+        try:
+            figures[name] = figure()
+        except DendrographError as error:
+            notes.append(f"no figure '{name}': {error}")
+
+    for run, own in _by_run(tables).items():
+        end = f"-{run}" if run else ""
+        for name, needed, figure in OF_A_RUN:
+            if needed in own:
+                draw(f"{name}{end}", lambda figure=figure, own=own: figure(own))  # type: ignore[misc]
+    for name in ("noise", "occlusion", "lesions", "single_lesions"):
+        if name in tables:
+            labelled = {run or "network": own[name] for run, own in _by_run(tables).items()}
+            figure = single_lesion_figure if name == "single_lesions" else robustness_figure
+            draw(name, lambda figure=figure, labelled=labelled: figure(labelled))  # type: ignore[misc]
+    return figures, tuple(notes)
+
+
+def figure_files(tables: Tables, form: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """The same as files by their names, in one of the `FORMS`; no file at all where the form is `none`."""
+    hold_figures(form)
+    if form == NONE:
+        return {}, ()
+    figures, notes = analysis_figures(tables)
+    return {f"{name}.{form}": as_bytes(figure, form) for name, figure in figures.items()}, notes
+
+
+def hold_figures(form: str) -> None:
+    """Refuse a form in which there are no figures.
+
+    Raises:
+        DendrographError: it is none of `FORMS`, and not `none`.
+    """
+    if form not in (*FORMS, NONE):
+        raise DendrographError(
+            f"unknown form '{clip(form)}' of figures\n  {did_you_mean(form, (*FORMS, NONE), 'forms')}"
+        )
+
+
+def _selectivity(tables: Tables) -> Figure:
+    classes = {row["class"] for row in tables.get("hits", ())}
+    return selectivity_figure(tables["units"], len(classes) or None)
+
+
+# The name of each figure of one run, the table without which it is not drawn, and how.
+OF_A_RUN: tuple[tuple[str, str, Callable[[Tables], Figure]], ...] = (
+    ("selectivity", "units", _selectivity),
+    ("hits", "hits", lambda tables: hits_figure(tables["hits"])),
+    ("densities", "densities", lambda tables: densities_figure(tables["densities"])),
+    ("generalisation", "learning", lambda tables: generalisation_figure(tables["learning"], tables.get("results", ()))),
+    ("embedding", "points", lambda tables: embeddings_figure(tables["points"], tables.get("embedding", ()))),
+)
+
+
+def _by_run(tables: Tables) -> dict[str, Tables]:
+    """The tables of each run, by its name; '' where there is one, and no name."""
+    names = dict.fromkeys(row.get("run", "") for rows in tables.values() for row in rows)
+    return {
+        name: {
+            table: [
+                {key: value for key, value in row.items() if key != "run"} for row in rows if row.get("run", "") == name
+            ]
+            for table, rows in tables.items()
+        }
+        for name in names
+    }

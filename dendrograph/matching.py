@@ -1,0 +1,146 @@
+"""Plain networks of point neurons that are as large as another network: in parameters, or in multiplications."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from dendrograph.errors import DendrographError
+from dendrograph.graph import Graph
+from dendrograph.neuron import PREVIOUS, Compartment, Nonlinearity, Synapses
+from dendrograph.point_layers import (
+    Made,
+    PointLayer,
+    all_to_all,
+    free_name,
+    learns,
+    normalised,
+    point_layers,
+    scaled,
+    to_morphology,
+)
+from dendrograph.tree import branchings
+
+MOST_OVER = 0.1  # a control that is larger than its morphology by more than this share is no fair one
+MOST_TOLD = 6  # layers whose sizes are told
+
+
+def parameter_matched(graph: Graph, name: str, about: str) -> Made:
+    """Hidden layers of one width w, all-to-all, whose trainable parameters come nearest to those of a network.
+
+    With P input units, L layers, C classes, b = 1 where units have a bias (and e more that each learns of its
+    nonlinearity, g a layer) and r = 1 where the readout has biases:
+
+        p(w) = P w + (L - 1) w^2 + L ((b + e) w + g) + (w + r) C
+
+    Raises:
+        DendrographError: one unit a layer has too many already.
+    """
+    morphology = graph.morphology
+    assert morphology is not None, "it was compiled"
+    copies = tuple(morphology.copies())
+    soma = morphology.neurons[copies[0].layer.neuron]
+    unit = Compartment(
+        nonlinearity=answer(soma), bias=soma.bias, dropout=soma.dropout, normalisation=soma.normalisation
+    )
+    shared = [how for _, how in unit.nonlinearity.trainable]
+    inputs, depth = sum(math.prod(shape) for shape in graph.inputs.values()), len(copies)
+    each, once = unit.bias + shared.count("compartment"), shared.count("group")
+
+    def parameters(width: int) -> int:
+        between = (depth - 1) * width**2
+        own = depth * (each * width + once)
+        return inputs * width + between + own + (width + morphology.readout.bias) * graph.classes
+
+    width = _nearest(parameters, graph.parameters)
+    _refuse_larger(parameters(1), graph.parameters, "parameters")
+    init = learns(next(each.init for place in branchings(soma) for each in place.compartment.synapses))
+    first = replace(normalised(unit, width), synapses=(Synapses("all", tuple(graph.inputs), "all", init),))
+    deeper = replace(first, synapses=(Synapses("all", (PREVIOUS,), "all", init),))
+    names = [free_name(f"hidden{number + 1}" if depth > 1 else "hidden", graph.inputs) for number in range(depth)]
+    layers = [PointLayer(each, deeper if number else first, width) for number, each in enumerate(names)]
+    notes = [(f"{depth} x " if depth > 1 else "") + _units(f"{width:,}")]
+    if unit.nonlinearity != soma.nonlinearity:
+        notes.append(f"its units answer by {unit.nonlinearity.name}, as dendrites do: the somata are linear")
+    if len(graph.inputs) > 1:
+        notes.append("all streams enter the first layer")
+    return to_morphology(layers, name, about, morphology, graph.inputs), (
+        *notes,
+        *_far(parameters(width), graph.parameters),
+    )
+
+
+def compute_matched(graph: Graph, name: str, about: str) -> Made:
+    """The vanilla network in the proportions of another whose multiplications a sample come nearest to the other's.
+
+    A layer of point neurons stands for each group of compartments, all-to-all from whatever reaches the group: its
+    dendrites' layers, and the sources of its synapses. Of n_g compartments remain max(1, s n_g), with one factor s for
+    all, rounded up or down, so that synapses and cables, each a multiplication, come nearest:
+
+        m = sum over layers g of n_g (sum over its sources h of n_h) + n_last C
+
+    Raises:
+        DendrographError: one unit a layer has too many already.
+    """
+    assert graph.morphology is not None, "it was compiled"
+    plain = all_to_all(point_layers(graph))
+    fixed = {stream: math.prod(shape) for stream, shape in graph.inputs.items()}
+    wired = [(layer.name, [*_drawn(layer.neuron)]) for layer in plain]
+
+    def multiplications(layers: Sequence[PointLayer]) -> int:
+        sizes = fixed | {layer.name: layer.count for layer in layers}
+        between = sum(sizes[name] * sum(sizes[source] for source in sources) for name, sources in wired)
+        return between + sizes[plain[-1].name] * graph.classes
+
+    _refuse_larger(multiplications(scaled(plain, 0.0)), graph.edges, "synapses and cables")
+    low, high = 0.0, 1.0
+    while multiplications(scaled(plain, high)) <= graph.edges:
+        low, high = high, 2 * high
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if multiplications(scaled(plain, middle)) <= graph.edges else (low, middle)
+    # Between the two lies a step at which layers of like sizes grow together: some of them may go first, the last ones.
+    below, above = scaled(plain, low), scaled(plain, high)
+    steps = [(*below[:split], *above[split:]) for split in range(len(plain) + 1)]
+    layers = min(steps, key=lambda some: abs(multiplications(some) - graph.edges))
+    units = ", ".join(f"{layer.count:,}" for layer in layers[:MOST_TOLD]) + (", ..." if len(layers) > MOST_TOLD else "")
+    notes = (_units(units), *_far(multiplications(layers), graph.edges))
+    return to_morphology(layers, name, about, graph.morphology, graph.inputs), notes
+
+
+def _units(count: str) -> str:
+    return f"{count} unit" + ("" if count == "1" else "s")
+
+
+def answer(soma: Compartment) -> Nonlinearity:
+    """The nonlinearity of a neuron as one unit: the soma's, or that of the nearest dendrite where the soma is linear.
+
+    A network of linear units would be no match for any other.
+    """
+    found = [place.compartment.nonlinearity for place in branchings(soma)]
+    return next((each for each in found if each.name != "identity"), found[0])
+
+
+def _drawn(neuron: Compartment) -> list[str]:
+    return [source for synapses in neuron.synapses if synapses.count != 0 for source in synapses.sources]
+
+
+def _nearest(count: Callable[[int], int], target: int) -> int:
+    """The whole number of at least 1 whose count, which grows with it, comes nearest; of two the smaller."""
+    low, high = 1, 2
+    while count(high) <= target:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) <= target else (low, middle)
+    return min((low, high), key=lambda number: abs(count(number) - target))
+
+
+def _far(found: int, target: int) -> tuple[str, ...]:
+    """A note where what comes nearest is not near."""
+    return ("no other number of units comes nearer",) if abs(found - target) > MOST_OVER * target else ()
+
+
+def _refuse_larger(least: int, target: int, what: str) -> None:
+    if least > (1 + MOST_OVER) * target:
+        raise DendrographError(f"with one unit a layer it has {least:,} {what} already, not {target:,}")

@@ -1,0 +1,133 @@
+"""Tables and figures of finished runs: what an experiment leaves beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dendrograph.analyse import analyse_runs
+from dendrograph.compare import compare
+from dendrograph.continual import table as continual_table
+from dendrograph.inference import holm, mean_interval, paired
+from dendrograph.reporting import differences, pipes, results
+from dendrograph.run import Run
+from dendrograph.tables import to_csv
+
+Files = dict[str, str | bytes]
+Row = Mapping[str, Any]
+
+MEASURED = {  # table of the analysis, what tells its rows apart, and the columns that are averaged over seeds
+    "weights": ("weights", ("projection", "kind"), ("deviation", "kurtosis", "bimodality", "near_zero")),
+    "activity": (
+        "groups",
+        ("group",),
+        ("silent", "active", "entropy", "entropy_with_silence", "classes", "selectivity"),
+    ),
+}
+CONTINUAL = ("average_accuracy", "forgetting", "backward_transfer")
+
+
+def comparison(name: str, folders: Sequence[Path], reference: str | None) -> tuple[Files, str]:
+    """Of one group: CSV tables, a figure, and the text for a page."""
+    from dendrograph.draw.comparison import accuracy_figure
+    from dendrograph.draw.files import as_bytes
+
+    found = compare(folders, reference)
+    figure = accuracy_figure(found.conditions)
+    files: Files = {
+        f"{name}.csv": to_csv(found.conditions),
+        f"{name}-runs.csv": to_csv(found.runs),
+        f"{name}.png": as_bytes(figure, "png"),
+        f"{name}.pdf": as_bytes(figure, "pdf"),
+    }
+    text = pipes(results(found.conditions, str))
+    if reference is not None and found.pairs:
+        files[f"{name}-pairs.csv"] = to_csv(found.pairs)
+        text += f"\n\nDifference in test accuracy (%) to {reference}, seed by seed:\n\n"
+        text += pipes(differences(found.pairs, str))
+    return files, text
+
+
+def measures(name: str, folders: Sequence[Path], part: str, data_dir: Path | None) -> tuple[Files, str]:
+    """Of one part of the analysis: means over seeds with intervals, a row a model and group or projection."""
+    table, keys, columns = MEASURED[part]
+    morphologies = {folder.name: Run.open(folder).record["graph"]["name"] for folder in folders}
+    needs_data = part != "weights"
+    found = analyse_runs(folders, data_dir if needs_data else None, parts=[part]).tables[table]
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in found:
+        groups.setdefault((morphologies[str(row["run"])], *(str(row[key]) for key in keys)), []).append(row)
+    rows = []
+    for group, members in groups.items():
+        spread: dict[str, float] = {}
+        for column in columns:
+            estimate = mean_interval([float(member[column]) for member in members])
+            spread |= {column: estimate.mean, f"{column}_low": estimate.low, f"{column}_high": estimate.high}
+        runs = "; ".join(str(member["run"]) for member in members)
+        rows.append({**dict(zip(("model", *keys), group, strict=True)), "seeds": len(members), **spread, "runs": runs})
+    header = ("model", *keys, "n", *columns)
+    body = [
+        (*(str(row[key]) for key in ("model", *keys)), str(row["seeds"]), *(_interval(row, key) for key in columns))
+        for row in rows
+    ]
+    return {f"{name}.csv": to_csv(rows), f"{name}-runs.csv": to_csv(found)}, pipes((header, body))
+
+
+def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files, str]:
+    """Of learnings in turn: means over seeds, and differences to a reference, pair by pair."""
+    found = continual_table(folders)
+    rows, pairs = [], []
+    for protocol in dict.fromkeys(row["protocol"] for row in found):
+        here = [row for row in found if row["protocol"] == protocol]
+        models = list(dict.fromkeys(row["morphology"] for row in here))
+        of = {
+            model: {row["seed"]: row["average_accuracy"] for row in here if row["morphology"] == model}
+            for model in models
+        }
+        for model in models:
+            own = [row for row in here if row["morphology"] == model]
+            spread: dict[str, float] = {}
+            for column in CONTINUAL:
+                estimate = mean_interval([row[column] for row in own])
+                spread |= {column: estimate.mean, f"{column}_low": estimate.low, f"{column}_high": estimate.high}
+            about = {key: own[0][key] for key in ("scenario", "tasks", "parameters")}
+            folders_of = "; ".join(Path(row["folder"]).name for row in own)
+            rows.append(
+                {"protocol": protocol, "model": model, **about, "seeds": len(own), **spread, "runs": folders_of}
+            )
+        tested = [(model, paired(of[model], of[reference])) for model in models if model != reference]
+        corrected = holm([result.p_t for _, result in tested])
+        for (model, result), p in zip(tested, corrected, strict=True):
+            low, high = result.difference.low, result.difference.high
+            difference = {"difference": result.difference.mean, "difference_low": low, "difference_high": high}
+            pairs.append(
+                {"protocol": protocol, "model": model, "reference": reference, **difference, "g_z": result.corrected}
+                | {"p_t": result.p_t, "p_t_holm": p}
+            )
+    header = ("protocol", "scenario", "model", "parameters", "n", *CONTINUAL)
+    body: list[tuple[str, ...]] = [
+        (
+            *(row["protocol"], row["scenario"], row["model"], f"{row['parameters']:,}", str(row["seeds"])),
+            *(_interval(row, key) for key in CONTINUAL),
+        )
+        for row in rows
+    ]
+    text = pipes((header, body))
+    text += f"\n\nDifference in average accuracy to {reference}, seed by seed:\n\n"
+    lines: list[tuple[str, ...]] = [
+        (pair["protocol"], pair["model"], _interval(pair, "difference"), _plain(pair["g_z"]), f"{pair['p_t_holm']:.3g}")
+        for pair in pairs
+    ]
+    text += pipes((("protocol", "model", "difference", "g_z", "p (t, Holm)"), lines))
+    return {f"{name}.csv": to_csv(rows), f"{name}-pairs.csv": to_csv(pairs), f"{name}-runs.csv": to_csv(found)}, text
+
+
+def _interval(row: Row, key: str) -> str:
+    mean, low, high = (float(row[f"{key}{end}"]) for end in ("", "_low", "_high"))
+    return _plain(mean) if math.isnan(low) else f"{_plain(mean)} [{_plain(low)}, {_plain(high)}]"
+
+
+def _plain(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3g}"

@@ -1,0 +1,148 @@
+"""An experiment, from its sweep file to its tables and figures."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dendrograph import atomic
+from dendrograph.continual import learn_by_name
+from dendrograph.errors import DendrographError
+from dendrograph.reproduce import products
+from dendrograph.reproduce.experiments import Experiment, chosen, file_of
+from dendrograph.sweep import folder
+from dendrograph.sweep.language import read
+from dendrograph.sweep.sweeping import run
+
+Tables = dict[str, str]  # Markdown, by the name of the block of a page
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """What came out: files under `folder`/results, tables for a page by their names, and runs that failed."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    tables: Mapping[str, str]
+    failures: tuple[tuple[str, str], ...]
+
+
+def reproduce(
+    names: list[str],
+    scale: str = "small",
+    out: Path | None = None,
+    data_dir: Path | None = None,
+    processes: int | None = None,
+    progress: bool = True,
+) -> Reproduced:
+    """Run experiments, or go on with them, and tabulate what came out.
+
+    All experiments of a scale share one folder, so that a run which two of them need is trained once.
+
+    Args:
+        names: of experiments, or `all`.
+        scale: `smoke` (minutes), `small` (hours on two cores), `full` (a cluster's work).
+        out: the folder; `reproduced/SCALE` by default.
+        data_dir: where data sets lie.
+        processes: workers; one a core by default.
+        progress: show it on standard output.
+
+    Raises:
+        DendrographError: an unknown name or scale, or as a sweep does.
+    """
+    experiments = chosen(names)
+    place = out or Path("reproduced") / scale
+    read_before = {one.name: read(file_of(one.name, scale), data_dir) for one in experiments if one.name != "continual"}
+    failures: list[tuple[str, str]] = []
+    files: list[Path] = []
+    tables: Tables = {}
+    for experiment in experiments:
+        if progress:
+            print(f"== {experiment.name}: {experiment.about}", flush=True)
+        if experiment.name == "continual":
+            made, found = _continual(scale, place, data_dir, progress)
+        else:
+            swept = run(read_before[experiment.name], place, processes, None, progress)
+            failures += swept.failures
+            made, found = _products(experiment, place, folder.adopted(place, read_before[experiment.name]), data_dir)
+        tables |= found
+        (place / "results").mkdir(parents=True, exist_ok=True)
+        for name, content in made.items():
+            atomic.write(place / "results" / name, content)
+            files.append(place / "results" / name)
+    return Reproduced(place, tuple(files), tables, tuple(failures))
+
+
+def _products(experiment: Experiment, place: Path, sweep: Any, data_dir: Path | None) -> tuple[products.Files, Tables]:
+    ended = folder.finished(place, sweep.cells)
+    cells = [cell for cell in sweep.cells if cell.name in ended]
+    made: products.Files = {}
+    tables: Tables = {}
+    for group in experiment.groups:
+        folders = [cell.run_folder(place) for cell in cells if group.holds(cell)]
+        if folders:
+            files, tables[group.name] = products.comparison(group.name, folders, group.reference)
+            made |= files
+    for part in experiment.measured:
+        folders = [cell.run_folder(place) for cell in cells]
+        files, tables[experiment.name] = products.measures(experiment.name, folders, part, data_dir)
+        made |= files
+    return made, tables
+
+
+def _continual(scale: str, place: Path, data_dir: Path | None, progress: bool) -> tuple[products.Files, Tables]:
+    """Learnings in turn, each in a folder of its own; those that have ended are left as they are."""
+    from ruamel.yaml import YAML
+
+    from dendrograph.compiler import compile
+    from dendrograph.controls import controls
+    from dendrograph.data import load as load_data
+    from dendrograph.morphology import load
+
+    plan = YAML(typ="safe", pure=True).load(file_of("continual", scale).read_text(encoding="utf-8"))
+    data = load_data(plan["data"], data_dir)
+    files: dict[str, str] = {}
+    for name in plan["morphologies"]:
+        files[name] = name
+        tree = load(name, plan["set"])
+        compile(tree, data.shapes, data.classes, 0)
+        for control, made in controls(tree, data.shapes, data.classes, plan["controls"].get(name, [])).items():
+            path = place / "continual" / f"{name}-{control}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write(path, made.to_yaml())
+            files[f"{name}-{control}"] = str(path)
+    folders = []
+    combinations = list(itertools.product(plan["protocols"], files.items(), range(plan["seeds"])))
+    for number, (protocol, (name, file), seed) in enumerate(combinations, 1):
+        out = place / "continual" / f"{protocol}-{name}-seed{seed}"
+        if progress:
+            print(f"[{number}/{len(combinations)}] {out.name}", flush=True)
+        learn_by_name(
+            file,
+            plan["data"],
+            data_dir,
+            protocol,
+            plan["tasks"],
+            settings={**plan["train"], "seed": seed},
+            set=plan["set"] if file == name else None,
+            out=out,
+            resume=True,
+            progress=False,
+        )
+        folders.append(out)
+    made_files, text = products.continual("continual", folders, plan["reference"])
+    return made_files, {"continual": text}
+
+
+def refuse_failures(reproduced: Reproduced) -> None:
+    """Say that runs failed.
+
+    Raises:
+        DendrographError: some did.
+    """
+    if reproduced.failures:
+        listed = "\n  ".join(f"{name}: {error.splitlines()[0]}" for name, error in reproduced.failures[:10])
+        raise DendrographError(f"{len(reproduced.failures)} runs failed; the tables are of the others\n  {listed}")

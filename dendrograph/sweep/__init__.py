@@ -1,0 +1,12 @@
+"""Sweeps: many trainings from one file, validated before anything runs, on all cores or on a cluster.
+
+language.py    the file, as cells: one training each
+cells.py       a cell, and how it is trained into its run folder
+folder.py      what a sweep leaves on disk
+cost.py        what it will cost, from timed steps
+jobs.py        cells that one worker trains together
+workers.py     the processes that work, by dask.distributed
+interrupts.py  what each of them does about Ctrl-C
+display.py     what is shown meanwhile
+sweeping.py    all of it, in order
+"""

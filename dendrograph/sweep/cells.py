@@ -1,0 +1,164 @@
+"""A cell of a sweep: one training, with all that decides its result; and how a worker trains it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from dendrograph import data as datasets
+from dendrograph import plugins as plugin
+from dendrograph.compiler import compile
+from dendrograph.config import TrainConfig
+from dendrograph.dataset import Dataset
+from dendrograph.errors import DendrographError
+from dendrograph.graph import Graph
+from dendrograph.morphology import Morphology
+from dendrograph.network import DendriticNetwork
+from dendrograph.run import Run
+from dendrograph.training import train
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training.
+
+    name: of its run folder; it ends with the first digits of `identity`
+    morphology: plain values of the grammar, knobs turned, with the parameters that were turned
+    file: what messages call the morphology
+    data: a data set's name, or the path of a `.npz`; `digest` is that of its content
+    config: with the number of epochs decided
+    axes: what the sweep varies, as text, in the order of the file
+    plugins: as the user named them
+    """
+
+    morphology: Mapping[str, Any]
+    file: str
+    data: str
+    digest: str
+    config: TrainConfig
+    kernel: str = "auto"
+    data_dir: str | None = None
+    axes: tuple[tuple[str, str], ...] = ()
+    plugins: tuple[str, ...] = ()
+    name: str = ""
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of all that decides the result: two cells of one identity are one training."""
+        return _digest({**self._decisive, "seed": self.config.seed})
+
+    @cached_property
+    def condition(self) -> str:
+        """SHA-256 of all that decides the result but the seed: cells of one condition are replicates."""
+        return _digest(self._decisive)
+
+    @property
+    def _decisive(self) -> dict[str, Any]:
+        morphology = {key: value for key, value in self.morphology.items() if key not in ("parameters", "about")}
+        config = asdict(replace(self.config, seed=0))
+        return {"morphology": morphology, "data": self.digest, "config": config, "kernel": self.kernel}
+
+    def named(self) -> Cell:
+        """This cell, with a name made of what the sweep varies."""
+        words = [str(self.morphology["name"]), *(f"{key}={value}" for key, value in self.axes)]
+        readable = "".join(letter if letter.isalnum() or letter in "=_.-+" else "_" for letter in "-".join(words))
+        return replace(self, name=f"{readable[:100]}{self.mark}")
+
+    @property
+    def mark(self) -> str:
+        """How the name of its run folder ends, whatever else the sweep varies: by it a run is found again."""
+        return f"-seed{self.config.seed}-{self.identity[:12]}"
+
+    def record(self) -> dict[str, Any]:
+        """As cells.json holds it."""
+        return {
+            "name": self.name,
+            "identity": self.identity,
+            "condition": self.condition,
+            "morphology": self.morphology["name"],
+            "axes": dict(self.axes),
+            "data": self.data,
+            "seed": self.config.seed,
+        }
+
+    def graph(self, data: Dataset) -> Graph:
+        """Compile its morphology for its data."""
+        plugin.use(self.plugins)
+        tree = Morphology.from_dict(self.morphology, self.file)
+        return compile(tree, data.shapes, data.classes, self.config.seed)
+
+    def network(self, data: Dataset) -> DendriticNetwork:
+        """Its network, before training."""
+        return DendriticNetwork(self.graph(data), self.kernel)
+
+    def run_folder(self, folder: Path) -> Path:
+        """Where it stands in the folder of its sweep."""
+        return folder / "runs" / self.name
+
+    def lock(self, folder: Path) -> FileLock:
+        """Held by the process that trains the cell: a worker that was thought dead may still be at it."""
+        (folder / ".locks").mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / ".locks" / f"{self.name}.lock")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell; `error` is empty where it was trained to its end.
+
+    The validation accuracy alone is told: a sweep is for choosing, and the test split is not for that.
+    """
+
+    cell: str
+    seconds: float
+    validation_accuracy: float = float("nan")
+    error: str = ""
+
+
+def train_cell(cell: Cell, folder: Path) -> Outcome:
+    """Train a cell into its run folder, or go on with it; a run that has ended is left as it is.
+
+    Whatever goes wrong is the outcome: other cells are not to suffer from it.
+    """
+    began = time.monotonic()
+    try:
+        with cell.lock(folder):
+            place = cell.run_folder(folder)
+            ended = Run(place, {}).finished
+            if not ended:
+                data = dataset(cell.data, cell.data_dir)
+                train(cell.network(data), data, cell.config, place, resume=True, progress=False)
+        return ended_well(cell, folder, time.monotonic() - began)
+    except Exception as error:  # noqa: BLE001 (a fault of any kind is that of this cell alone)
+        return failed(cell, error, time.monotonic() - began)
+
+
+def ended_well(cell: Cell, folder: Path, seconds: float) -> Outcome:
+    """The outcome of a cell whose run has ended."""
+    metrics = Run.open(cell.run_folder(folder)).metrics
+    return Outcome(cell.name, seconds, metrics["validation"]["accuracy"])
+
+
+def failed(cell: Cell, error: BaseException, seconds: float = 0.0) -> Outcome:
+    """The outcome of a cell that met an error."""
+    text = str(error)
+    if not isinstance(error, DendrographError) or not text:
+        text = f"{type(error).__name__}: {text}"
+    return Outcome(cell.name, seconds, error=text)
+
+
+@lru_cache(maxsize=3)
+def dataset(name: str, data_dir: str | None) -> Dataset:
+    """A data set, kept for the next cell."""
+    return datasets.load(name, data_dir)
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

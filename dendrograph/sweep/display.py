@@ -1,0 +1,98 @@
+"""What a sweep shows while it runs: one bar on a terminal, a line a finished run elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from dendrograph.progress import clock
+from dendrograph.sweep.cells import Outcome
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Display:
+    """The progress of a sweep, by the share of its cost that is done.
+
+    Args:
+        show: whether to show anything.
+        number: of all runs.
+        before: those that had ended already.
+        cost: seconds of one core that the others are expected to take.
+        workers: how many share the work.
+    """
+
+    def __init__(self, show: bool, number: int, before: int, cost: float, workers: int) -> None:
+        self.show, self.number, self.done, self.cost, self.workers = show, number, before, cost, workers
+        self.failed = 0
+        self.before = before
+        self.began = time.monotonic()
+        self.share = 0.0
+        self.bar: Progress | None = None
+        if show and sys.stdout.isatty():
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=None),
+                TextColumn("{task.fields[state]}"),
+                transient=True,
+                expand=True,
+            )
+            self.task = self.bar.add_task(self._count, total=1.0, state="")
+            self.bar.start()
+
+    def at(self, share: float) -> None:
+        """So much of the cost is done, between 0 and 1."""
+        self.share = max(self.share, min(share, 1.0))
+        if self.bar:
+            self.bar.update(self.task, description=self._count, completed=self.share, state=self._left)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """A run has ended, one way or another."""
+        self.done += not outcome.error
+        self.failed += bool(outcome.error)
+        if not self.show:
+            return
+        if outcome.error:
+            told = f"failed: {outcome.error.splitlines()[0]}"
+        else:
+            told = f"validation accuracy {outcome.validation_accuracy:.2%}, {outcome.seconds:.1f} s"
+        line = f"{self._count}  {outcome.cell}: {told}"
+        if self.bar:
+            self.bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print(f"{line}  {self._left}", flush=True)
+
+    def lost(self, number: int) -> None:
+        """So many workers died."""
+        who = "a worker was" if number == 1 else f"{number} workers were"
+        self.note(f"note: {who} killed; its work goes on from the last checkpoint")
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+        if self.show:
+            self.bar.console.print(text, highlight=False, markup=False) if self.bar else print(text, flush=True)
+
+    def __enter__(self) -> Display:
+        """Nothing more."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bar away."""
+        if self.bar:
+            self.bar.stop()
+
+    @property
+    def _count(self) -> str:
+        return f"[{self.done + self.failed:>{len(str(self.number))}}/{self.number}]"
+
+    @property
+    def _left(self) -> str:
+        """By what the sweep has taken so far; before anything is done, by the timed steps."""
+        passed = time.monotonic() - self.began
+        rest = passed * (1 - self.share) / self.share if self.share > 0.02 else self.cost / self.workers - passed
+        rate = (self.done + self.failed - self.before) / max(passed, 1e-9) * 60
+        return f"{rate:.1f} runs/min  {clock(max(0.0, rest))} left"

@@ -1,0 +1,108 @@
+"""What a sweep leaves on disk.
+
+sweep.yaml     the file, as it was when the sweep last began
+cells.json     its trainings: names, identities, what varies
+runs/NAME/     a run folder for each
+failures.json  what could not be trained, with the error; only where there is any
+.locks/        which cell is being trained, and whether a sweep is at work in the folder
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dendrograph import atomic
+from dendrograph.errors import RunError
+from dendrograph.run import Run
+from dendrograph.sweep.cells import Cell
+from dendrograph.sweep.language import Sweep
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other sweeps out of the folder; the hold ends with the process, however it ends.
+
+    Raises:
+        RunError: another sweep is at work in it, or the folder is something else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: is no folder\n  give another by --out")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "cells.json").is_file():
+        kept = {entry.name for entry in folder.iterdir()} - {".locks"}
+        if kept:
+            raise RunError(f"{folder}: something is there already, and it is no sweep\n  give another folder by --out")
+    try:
+        (folder / ".locks").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".locks" / "sweep.lock", timeout=0)
+        with lock:
+            yield
+    except Timeout:
+        raise RunError(f"{folder}: a sweep is at work in it\n  wait for it, or give another folder by --out") from None
+    except PermissionError as error:
+        raise RunError(f"{folder}: cannot be written: {error.strerror}\n  give a writable folder by --out") from None
+
+
+def adopted(folder: Path, sweep: Sweep) -> Sweep:
+    """The sweep, with the names that its cells have in the folder already.
+
+    A file that varies something more would name its old cells anew; their runs are found by their identity.
+    """
+    runs = folder / "runs"
+    there = {cell_mark(entry.name): entry.name for entry in runs.iterdir()} if runs.is_dir() else {}
+    return replace(sweep, cells=tuple(replace(cell, name=there.get(cell.mark, cell.name)) for cell in sweep.cells))
+
+
+def cell_mark(name: str) -> str:
+    """The end of a run folder's name that `Cell.mark` gives; empty where it is no cell's."""
+    found = re.search(r"-seed\d+-[0-9a-f]{12}\Z", name)
+    return found[0] if found else ""
+
+
+def begin(folder: Path, sweep: Sweep) -> None:
+    """Write what the sweep is about to do, and take away what killed processes have left half made."""
+    for left in (folder / "runs").glob(".*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
+    atomic.write(folder / "sweep.yaml", sweep.text)
+    content = {"name": sweep.name, "cells": [cell.record() for cell in sweep.cells]}
+    atomic.write(folder / "cells.json", json.dumps(content, indent=1) + "\n")
+
+
+def finished(folder: Path, cells: Sequence[Cell]) -> set[str]:
+    """The names of cells whose run has ended."""
+    return {cell.name for cell in cells if Run(cell.run_folder(folder), {}).finished}
+
+
+def epochs(folder: Path, cell: Cell) -> int:
+    """How many epochs of a cell are done, by its history."""
+    try:
+        return max(0, (cell.run_folder(folder) / "history.csv").read_bytes().count(b"\n") - 1)
+    except OSError:
+        return 0
+
+
+def strangers(folder: Path, sweep: Sweep) -> list[str]:
+    """Run folders that are not of the sweep: of the file as it was before."""
+    runs = folder / "runs"
+    known = {cell.name for cell in sweep.cells}
+    return (
+        sorted(entry.name for entry in runs.iterdir() if entry.name not in known and entry.name[0] != ".")
+        if runs.is_dir()
+        else []
+    )
+
+
+def note_failures(folder: Path, failures: Mapping[str, str]) -> None:
+    """Keep what could not be trained, with the error; no failure, no file."""
+    path = folder / "failures.json"
+    if failures:
+        atomic.write(path, json.dumps(dict(sorted(failures.items())), indent=1) + "\n")
+    else:
+        path.unlink(missing_ok=True)

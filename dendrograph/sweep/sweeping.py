@@ -1,0 +1,160 @@
+"""A sweep, from its file to its run folders."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dendrograph.errors import DendrographError
+from dendrograph.progress import clock
+from dendrograph.sweep import cost, folder, jobs, workers
+from dendrograph.sweep.cells import Cell
+from dendrograph.sweep.display import Display
+from dendrograph.sweep.language import Sweep, read
+from dendrograph.training import Interrupted
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What became of a sweep: its folder, its runs that have ended, and the others with their errors."""
+
+    folder: Path
+    finished: tuple[Path, ...]
+    failures: tuple[tuple[str, str], ...]
+
+
+def sweep_by_name(
+    file: str | Path,
+    out: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    processes: int | None = None,
+    scheduler: str | None = None,
+    plugins: Iterable[str | Path] = (),
+    progress: bool = True,
+    dry: bool = False,
+) -> Swept:
+    """Run the sweep of a file, or go on with it; see `run`.
+
+    Args:
+        file: the YAML file.
+        out: the folder; `sweeps/NAME` by default.
+        data_dir: where data sets lie.
+        processes: workers on this machine; one a core by default.
+        scheduler: instead of them: the address of a running dask cluster, or its scheduler file.
+        plugins: what the morphologies need, as `load` takes them.
+        progress: show it on standard output.
+        dry: only validate and tell what it will cost.
+    """
+    sweep = read(file, data_dir, plugins)
+    return run(sweep, Path(out) if out else Path("sweeps") / sweep.name, processes, scheduler, progress, dry)
+
+
+def run(
+    sweep: Sweep,
+    out: Path,
+    processes: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = True,
+    dry: bool = False,
+) -> Swept:
+    """Train every cell that has not been trained yet.
+
+    A run that has ended is not repeated, one that was begun goes on from its last checkpoint; so the same call goes on
+    with a sweep after whatever stopped it. Cells that failed are tried again.
+
+    Raises:
+        DendrographError: the folder cannot be used, another sweep is at work in it, or the engine is not there.
+        Interrupted: Ctrl-C.
+    """
+    if processes is not None and processes < 1:
+        raise DendrographError(f"--workers {processes}: there must be at least 1")
+    if processes is not None and scheduler is not None:
+        raise DendrographError("--workers says nothing with --scheduler: a cluster has its own\n  leave one out")
+    if dry:
+        sweep = folder.adopted(out, sweep)
+        _tell_plan(sweep, out, processes or workers.cores(), progress)
+        return _swept(sweep, out, {})
+    with folder.held(out):
+        sweep = folder.adopted(out, sweep)
+        folder.begin(out, sweep)
+        for name in folder.strangers(out, sweep)[:1]:
+            number = len(folder.strangers(out, sweep))
+            _say(progress, f"note: {number:,} run folders in {out} are not of this file as it is now, such as {name}")
+        waiting = [cell for cell in sweep.cells if cell.name not in folder.finished(out, sweep.cells)]
+        costs = _tell_plan(sweep, out, processes or workers.cores(), progress)
+        failures: dict[str, str] = {}
+        if waiting:
+            failures = _work(sweep, out, processes or workers.cores(), scheduler, progress, costs)
+        folder.note_failures(out, failures)
+    return _swept(sweep, out, failures)
+
+
+def _work(
+    sweep: Sweep, out: Path, processes: int, scheduler: str | None, progress: bool, costs: dict[str, float]
+) -> dict[str, str]:
+    """Have the workers train what is left. Gives the failures."""
+    ended = folder.finished(out, sweep.cells)
+    waiting = {cell.name: cell for cell in sweep.cells if cell.name not in ended}
+    total = sum(costs.values()) or 1.0
+    failures: dict[str, str] = {}
+    try:
+        with (
+            workers.cluster(min(processes, len(waiting)), scheduler) as client,
+            Display(progress, len(sweep.cells), len(ended), total, at_work := workers.number(client)) as show,
+        ):
+            plan = jobs.jobs(list(waiting.values()), sweep.batch, at_work, costs)
+            done = 0.0
+            for found in workers.outcomes(client, plan, out, show.lost):
+                for outcome in found:
+                    waiting.pop(outcome.cell)
+                    done += costs[outcome.cell]
+                    if outcome.error:
+                        failures[outcome.cell] = outcome.error
+                        folder.note_failures(out, failures)
+                    show.outcome(outcome)
+                show.at((done + _begun(out, waiting.values(), costs)) / total)
+    except KeyboardInterrupt:
+        kept = len(folder.finished(out, sweep.cells))
+        raise Interrupted(
+            f"{out}: interrupted; {kept:,} of {len(sweep.cells):,} runs have ended\n"
+            "  the same command goes on where it stopped"
+        ) from None
+    return failures
+
+
+def _begun(out: Path, cells: Iterable[Cell], costs: dict[str, float]) -> float:
+    """Seconds of what has been done of cells that have not ended."""
+    return sum(costs[cell.name] * folder.epochs(out, cell) / (cell.config.epochs or 1) for cell in cells)
+
+
+def _tell_plan(sweep: Sweep, out: Path, processes: int, progress: bool) -> dict[str, float]:
+    """Say what will be trained and what it will cost. Gives the seconds of each cell that is left."""
+    for note in sweep.notes:
+        _say(progress, f"note: {note}")
+    conditions = len({cell.condition for cell in sweep.cells})
+    ended = folder.finished(out, sweep.cells)
+    _say(progress, f"{sweep.name}: {len(sweep.cells):,} runs of {conditions:,} conditions, {len(ended):,} of them done")
+    waiting = [cell for cell in sweep.cells if cell.name not in ended]
+    if not waiting:
+        return {}
+    costs = cost.seconds(waiting)
+    total = sum(costs.values())
+    longest = max(costs.values())
+    at_least = max(total / min(processes, len(waiting)), longest)
+    expected = f"{clock(total)} of one core by timed steps, about {clock(at_least)} on {processes} workers"
+    _say(progress, f"expected: {expected}")
+    return costs
+
+
+def _swept(sweep: Sweep, out: Path, failures: dict[str, str]) -> Swept:
+    ended = folder.finished(out, sweep.cells)
+    finished = tuple(cell.run_folder(out) for cell in sweep.cells if cell.name in ended)
+    return Swept(out, finished, tuple(sorted(failures.items())))
+
+
+def _say(progress: bool, text: str) -> None:
+    if progress:
+        print(text)
+        sys.stdout.flush()

@@ -1,0 +1,473 @@
+"""Comparisons of runs: what is a condition, what is left out, what is chosen, and where each number comes from."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from small import MORPHOLOGY, digits, morphology_file, read_record, write_record
+
+from dendrograph import Morphology, TrainConfig, build, train
+from dendrograph.cli import main
+from dendrograph.compare import Comparison, compare
+from dendrograph.config import fields
+from dendrograph.errors import DendrographError
+from dendrograph.reporting import files, markdown, text
+from dendrograph.run import COLUMNS, Run
+
+CONFIG: dict[str, Any] = {field.name: field.default for field in fields(TrainConfig)} | {"epochs": 3, "device": "cpu"}
+
+
+def made(
+    folder: Path,
+    seed: int = 0,
+    accuracy: float = 0.8,
+    loss: float = 0.5,
+    validation: float | None = None,
+    name: str = "small",
+    parameters: int = 1000,
+    config: Mapping[str, Any] = {},
+    knobs: Mapping[str, Any] = {},
+    morphology: Mapping[str, Any] = MORPHOLOGY,
+    losses: tuple[float, ...] = (0.9, 0.6, 0.7),
+    data: str = "few",
+    digest: str = "d" * 64,
+    graph_seed: int | None = None,
+    weights: str = "w",
+    finished: bool = True,
+) -> Path:
+    """A run folder with the results given, as a training leaves it, without one."""
+    folder.mkdir(parents=True)
+    yaml = Morphology.from_dict({**morphology, "name": name}).to_yaml()
+    (folder / "morphology.yaml").write_text(yaml)
+    record = {
+        "format": 1,
+        "config": {**CONFIG, **config, "seed": seed},
+        "data": {"name": data, "source": "a test", "digest": digest, "origin": None},
+        "graph": {
+            "name": name,
+            "inputs": {"image": [8, 8]},
+            "classes": 10,
+            "seed": seed if graph_seed is None else graph_seed,
+            "morphology": hashlib.sha256(yaml.encode()).hexdigest(),
+            "connectivity_hash": "c",
+            "synapses": 500,
+            "parameters": parameters,
+            "knobs": dict(knobs),
+        },
+        "network": {"kernel": "auto", "kernels": {}, "initial_weights": weights},
+    }
+    write_record(folder / "run.json", record)
+    rows = [f"{epoch},1.0,0.95,{value},0.7" for epoch, value in enumerate(losses, start=1)]
+    (folder / "history.csv").write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
+    if finished:
+        metrics = {
+            "test": {"accuracy": accuracy, "loss": loss, "samples": 100},
+            "validation": {"accuracy": accuracy if validation is None else validation, "loss": loss},
+            "epochs": len(losses),
+            "weights_of_epoch": len(losses),
+            "parameters": parameters,
+            "run": Run.open(folder).identity,
+        }
+        write_record(folder / "metrics.json", metrics)
+    return folder
+
+
+def rows_of(found: Comparison) -> dict[str, dict[str, Any]]:
+    return {row["condition"]: row for row in found.conditions}
+
+
+def changed(path: Path, **values: Any) -> None:
+    write_record(path, {**read_record(path), **values})
+
+
+# -- what is a condition -----------------------------------------------------------------------------------------------
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_condition(tmp_path: Path) -> None:
+    for seed, accuracy in enumerate([0.7, 0.8, 0.9]):
+        made(tmp_path / f"deep/er/{seed}", seed, accuracy)
+    (row,) = compare([tmp_path]).conditions
+    assert row["condition"] == "small" and row["seeds"] == 3
+    assert row["test_accuracy"] == pytest.approx(0.8)
+    assert 0.7 <= row["test_accuracy_low"] < 0.8 < row["test_accuracy_high"] <= 0.9
+
+
+def test_a_label_names_what_varies_and_no_more(tmp_path: Path) -> None:
+    for number, lr in enumerate([0.1, 0.01]):
+        for dendrites in (4, 16):
+            place = tmp_path / f"{number}-{dendrites}"
+            made(place, config={"lr": lr}, knobs={"dendrites": dendrites, "somata": 8}, name="tree")
+    made(tmp_path / "other", name="other")
+    labels = [row["condition"] for row in compare([tmp_path]).conditions]
+    assert sorted(labels) == sorted(
+        ["other", *(f"tree dendrites={count} lr={lr}" for count in (4, 16) for lr in (0.1, 0.01))]
+    )
+
+
+def test_other_trees_of_one_name_are_other_conditions(tmp_path: Path) -> None:
+    """As `--set layers.0.count=32` makes them: no knob differs. What a file says about itself makes no difference."""
+    wide = {**MORPHOLOGY, "layers": [{"name": "hidden", "neuron": "pyramidal", "count": 32}]}
+    made(tmp_path / "a", 0)
+    made(tmp_path / "b", 0, morphology=wide)
+    made(tmp_path / "c", 1, morphology={**wide, "about": "The wide one."})
+    found = rows_of(compare([tmp_path]))
+    assert {label: row["seeds"] for label, row in found.items()} == {
+        "small layers.0.count=16": 1,
+        "small layers.0.count=32": 2,
+    }
+
+
+def test_trees_that_differ_in_much_are_told_apart_shortly(tmp_path: Path) -> None:
+    made(tmp_path / "a")
+    soma = {"nonlinearity": "tanh", "synapses": {"count": 3, "from": "image", "field": "random"}}
+    made(tmp_path / "b", morphology={**MORPHOLOGY, "neurons": {"pyramidal": soma}})
+    labels = [row["condition"] for row in compare([tmp_path]).conditions]
+    assert len(set(labels)) == 2 and all(label.startswith("small morphology=") for label in labels)
+    assert all(len(label) < 40 for label in labels)
+
+
+def test_data_of_one_name_and_another_content_are_others(tmp_path: Path) -> None:
+    made(tmp_path / "a")
+    made(tmp_path / "b", digest="e" * 64)
+    assert [row["data"] for row in compare([tmp_path]).conditions] == ["few dddddddd", "few eeeeeeee"]
+
+
+def test_the_seed_of_the_wiring_counts_too(tmp_path: Path) -> None:
+    for number, (seed, wiring) in enumerate([(1, 1), (1, 2), (2, 2)]):
+        made(tmp_path / str(number), seed, graph_seed=wiring)
+    found = compare([tmp_path])
+    assert [row["seed"] for row in found.runs] == ["1", "1 (wiring 2)", "2"]
+    assert found.conditions[0]["seeds"] == 3
+
+
+def test_the_order_is_that_of_the_folders_numbers_as_numbers(tmp_path: Path) -> None:
+    for count in (16, 4):
+        made(tmp_path / f"d={count}", knobs={"dendrites": count})
+    assert [row["condition"] for row in compare([tmp_path]).conditions] == ["small dendrites=4", "small dendrites=16"]
+
+
+# -- what is left out, and told ----------------------------------------------------------------------------------------
+
+
+def test_the_same_run_twice_counts_once(tmp_path: Path) -> None:
+    made(tmp_path / "a", accuracy=0.7)
+    made(tmp_path / "b", accuracy=0.7)
+    found = compare([tmp_path])
+    assert found.conditions[0]["seeds"] == 1
+    assert any(note.startswith(f"left out: {tmp_path / 'b'}: the same run as") for note in found.notes)
+    twice = compare([tmp_path / "a", tmp_path / "a", tmp_path / "b" / ".." / "a"])
+    assert [row["run"] for row in twice.runs] == [str(tmp_path / "a")], "one folder named three times is no note"
+    assert not any("same run" in note for note in twice.notes)
+
+
+def test_two_results_of_one_seed_are_refused(tmp_path: Path) -> None:
+    made(tmp_path / "a", weights="w")
+    made(tmp_path / "b", weights="other")
+    with pytest.raises(DendrographError, match=r"b and .*a: two runs of one condition and one seed, and not the same"):
+        compare([tmp_path])
+
+
+def test_unfinished_and_damaged_runs_are_told(tmp_path: Path) -> None:
+    made(tmp_path / "good")
+    made(tmp_path / "unfinished", 1, finished=False)
+    (made(tmp_path / "no-json", 2) / "run.json").write_text("{")
+    (made(tmp_path / "edited", 3) / "morphology.yaml").write_text("name: x\n")
+    (made(tmp_path / "no-tree", 4) / "morphology.yaml").unlink()
+    (made(tmp_path / "curves", 5) / "history.csv").write_text("epoch\nx\n")
+    changed(made(tmp_path / "holes", 6) / "metrics.json", test={"loss": None})
+    metrics = made(tmp_path / "swapped", 7) / "metrics.json"
+    metrics.write_bytes((tmp_path / "good" / "metrics.json").read_bytes())
+    made(tmp_path / ".hidden.tmp", 8)
+    found = compare([tmp_path])
+    assert [row["run"] for row in found.runs] == [str(tmp_path / "good")]
+    told = [note for note in found.notes if note.startswith("left out")]
+    assert len(told) == 7 and all("\n" not in note for note in told)
+    for name in ("unfinished", "no-json", "edited", "no-tree", "curves", "holes", "swapped"):
+        assert any(str(tmp_path / name) in note for note in told), name
+    assert not any(".hidden" in note for note in found.notes)
+
+
+def test_nothing_to_compare_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DendrographError, match="there is no such folder"):
+        compare([tmp_path / "none"])
+    with pytest.raises(DendrographError, match="no run is in it"):
+        compare([tmp_path])
+    made(tmp_path / "a", finished=False)
+    with pytest.raises(DendrographError, match=r"(?s)no finished run to compare.*has not ended"):
+        compare([tmp_path])
+    with pytest.raises(DendrographError, match="is a file"):
+        compare([tmp_path / "a" / "run.json"])
+    with pytest.raises(DendrographError, match="did you mean 'loss'"):
+        compare([tmp_path], by="los")
+
+
+def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
+    made(tmp_path / "a")
+    found = compare(tmp_path / "a")
+    row = found.conditions[0]
+    assert row["test_accuracy"] == 0.8 and math.isnan(row["test_accuracy_low"])
+    assert "few: small: one seed: no interval" in found.notes
+    assert not found.pairs
+    assert "80.00" in text(found) and "[nan" not in text(found)
+
+
+def test_without_a_history_what_follows_from_it_is_not_known(tmp_path: Path) -> None:
+    (made(tmp_path / "a") / "history.csv").unlink()
+    made(tmp_path / "b", 1)
+    found = compare([tmp_path])
+    row = found.conditions[0]
+    assert math.isnan(row["accuracy_efficiency"]) and math.isnan(row["generalisation_gap"])
+    assert row["test_accuracy"] == pytest.approx(0.8)
+    assert any(
+        "not known of all runs: generalisation_gap, accuracy_efficiency, loss_efficiency" in n for n in found.notes
+    )
+    files(found, "png")
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def test_efficiency_worked_by_hand(tmp_path: Path) -> None:
+    """Parameters 100 and 10,000; the lowest validation loss at epoch 1 and 10: k = 10^2 and 10^5, f = 1 and 2.5."""
+    made(tmp_path / "a", accuracy=0.5, loss=1.0, name="few", parameters=100, losses=(0.1, 0.2))
+    losses = (*(1 - 0.05 * epoch for epoch in range(10)), 2.0)
+    made(tmp_path / "b", accuracy=1.0, loss=0.2, name="many", parameters=10_000, losses=losses)
+    found = rows_of(compare([tmp_path]))
+    assert [found[name]["accuracy_efficiency"] for name in ("few", "many")] == pytest.approx([0.5, 0.4])
+    assert [found[name]["loss_efficiency"] for name in ("few", "many")] == pytest.approx([1.0, 0.5])
+    assert found["many"]["efficiency_cheapest_run"] == str(tmp_path / "a")
+    assert found["many"]["efficiency_reference_runs"] == 2
+    assert found["many"]["generalisation_gap"] == pytest.approx(0.95 - 1.0)
+    alone = compare([tmp_path / "b"]).conditions[0]
+    assert alone["accuracy_efficiency"] == 1.0, "another reference set"
+
+
+def test_data_sets_are_worlds_of_their_own(tmp_path: Path) -> None:
+    made(tmp_path / "a", parameters=100)
+    made(tmp_path / "b", parameters=10_000, data="more", digest="e" * 64, name="big")
+    found = compare([tmp_path])
+    assert all(row["accuracy_efficiency"] == row["test_accuracy"] for row in found.conditions)
+    assert all(row["pareto_accuracy"] for row in found.conditions)
+    assert not found.pairs
+
+
+def test_pairs_are_by_seed_and_as_scipy_has_them(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    scores = {name: generator.uniform(0.6, 0.9, 5) for name in ("base", "mine", "more")}
+    for name, values in scores.items():
+        for seed, value in enumerate(values):
+            made(tmp_path / f"{name}-{seed}", seed, float(value), name=name)
+    found = compare([tmp_path], reference="mine")
+    assert [row["condition"] for row in found.pairs] == ["base", "more"]
+    expected = [stats.ttest_rel(scores[name], scores["mine"]).pvalue for name in ("base", "more")]
+    assert [row["p_t"] for row in found.pairs] == pytest.approx(expected)
+    least, most = sorted(expected)
+    assert sorted(row["p_t_holm"] for row in found.pairs) == pytest.approx([min(1, 2 * least), max(2 * least, most)])
+    for row in found.pairs:
+        assert row["difference"] == pytest.approx(np.mean(scores[row["condition"]] - scores["mine"]))
+        assert row["pairs"] == 5 and row["reference"] == "mine" and row["seeds"] == "0; 1; 2; 3; 4"
+    by_loss = compare([tmp_path], by="loss").pairs
+    assert all(row["measure"] == "test_loss" and row["difference"] == 0 for row in by_loss)
+
+
+def test_seeds_without_a_partner_are_left_out_and_told(tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        made(tmp_path / f"a{seed}", seed, name="a")
+    for seed in (2, 3, 4):
+        made(tmp_path / f"b{seed}", seed, 0.9, name="b")
+    found = compare([tmp_path])
+    (pair,) = found.pairs
+    assert pair["pairs"] == 2 and pair["seeds"] == "2; 3" and pair["difference"] == pytest.approx(0.1)
+    assert any("only one of them has seed 4, 1" in note for note in found.notes)
+
+
+def test_references(tmp_path: Path) -> None:
+    for count in (2, 4):
+        made(tmp_path / f"a{count}", knobs={"dendrites": count}, name="tree")
+    made(tmp_path / "b", name="point")
+    made(tmp_path / "c", name="tree", data="more", digest="e" * 64)
+    by_label = compare([tmp_path], reference="tree dendrites=4")
+    assert {row["reference"] for row in by_label.pairs} == {"tree dendrites=4"} and len(by_label.pairs) == 2
+    assert "more: no pairs: it has no tree dendrites=4" in by_label.notes
+    with pytest.raises(DendrographError, match=r"(?s)several conditions on few are meant.*tree dendrites=2\n"):
+        compare([tmp_path], reference="tree")
+    with pytest.raises(DendrographError, match="no such condition\n  did you mean 'point'"):
+        compare([tmp_path], reference="pont")
+
+
+# -- selection ---------------------------------------------------------------------------------------------------------
+
+
+def grid(folder: Path) -> None:
+    """Two rates; the one that is better on the validation split is worse on the test split."""
+    for lr, validation, accuracy in ((0.1, 0.9, 0.6), (0.01, 0.7, 0.99)):
+        for seed in (0, 1):
+            made(folder / f"lr={lr}-{seed}", seed, accuracy, validation=validation, config={"lr": lr})
+    made(folder / "other", name="other")
+
+
+def test_the_validation_split_chooses(tmp_path: Path) -> None:
+    grid(tmp_path)
+    found = compare([tmp_path], select=["lr"])
+    assert [row["condition"] for row in found.conditions] == ["small lr=0.1", "other"]
+    assert [row["competed"] for row in found.conditions] == [1, 0]
+    assert "selected on few by validation accuracy: small lr=0.1, of 2 that differ in lr" in found.notes
+    assert [(row["condition"], row["selected"]) for row in found.selection] == [
+        ("small lr=0.01", False),
+        ("small lr=0.1", True),
+    ]
+    shown = text(found) + markdown(found) + "".join(map(str, files(found, "svg").values()))
+    assert "0.99" not in shown and "99.00" not in shown, "what the other did on the test split is nowhere"
+    assert {row["condition"] for row in found.runs} == {"small lr=0.1", "other"}
+
+
+def test_a_knob_chooses_and_takes_its_tree_along(tmp_path: Path) -> None:
+    for count in (16, 32):
+        layers = [{"name": "hidden", "neuron": "pyramidal", "count": count}]
+        made(
+            tmp_path / str(count), 0, count / 100, knobs={"somata": count}, morphology={**MORPHOLOGY, "layers": layers}
+        )
+    assert [row["condition"] for row in compare([tmp_path], select=["somata"]).conditions] == ["small somata=32"]
+    assert len(compare([tmp_path], select=["lr"]).conditions) == 2, "what is not named does not compete"
+    by_path = compare([tmp_path], select=["layers.0.count", "somata"])
+    assert by_path.conditions[0]["competed"] == 1
+
+
+def test_by_loss_less_is_better(tmp_path: Path) -> None:
+    made(tmp_path / "a", accuracy=0.9, loss=0.5, config={"lr": 0.1})
+    made(tmp_path / "b", accuracy=0.8, loss=0.4, config={"lr": 0.2})
+    assert compare([tmp_path], select=["lr"]).conditions[0]["condition"] == "small lr=0.1"
+    assert compare([tmp_path], select=["lr"], by="loss").conditions[0]["condition"] == "small lr=0.2"
+
+
+def test_selections_that_cannot_be(tmp_path: Path) -> None:
+    grid(tmp_path)
+    with pytest.raises(DendrographError, match="--select lrr: no run has such a setting or knob\n  did you mean 'lr'"):
+        compare([tmp_path], select=["lrr"])
+    with pytest.raises(DendrographError, match="seeds do not compete"):
+        compare([tmp_path], select=["seed"])
+    assert (
+        "nothing to select by batch_size: no two conditions differ in it"
+        in compare([tmp_path], select=["batch_size"]).notes
+    )
+    wide = {**MORPHOLOGY, "layers": [{"name": "hidden", "neuron": "pyramidal", "count": 32}]}
+    made(tmp_path / "k1", name="k", knobs={"d": 1})
+    made(tmp_path / "k2", name="k", knobs={"d": 1}, morphology=wide)
+    with pytest.raises(DendrographError, match="differ in more than that"):
+        compare([tmp_path], select=["d"])
+
+
+# -- text, files and the command ---------------------------------------------------------------------------------------
+
+
+def test_every_number_leads_back_to_a_folder(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for seed in range(3):
+            made(tmp_path / f"{name}{seed}", seed, 0.7 + seed / 100 + (name == "b") / 50, name=name)
+    made_files = files(compare([tmp_path]), "png")
+    assert set(made_files) == {
+        *("conditions.csv", "pairs.csv", "runs.csv", "comparison.md", "accuracy.png", "differences.png")
+    }
+    tables = {
+        name: list(csv.DictReader(io.StringIO(str(made_files[f"{name}.csv"])))) for name in ("conditions", "runs")
+    }
+    for row in tables["conditions"]:
+        folders = row["runs"].split("; ")
+        own = [json.loads((Path(folder) / "metrics.json").read_text())["test"]["accuracy"] for folder in folders]
+        assert float(row["test_accuracy"]) == pytest.approx(np.mean(own)) and len(own) == 3
+    for row in tables["runs"]:
+        assert row["identity"] == Run.open(row["run"]).identity
+        assert float(row["test_accuracy"]) == Run.open(row["run"]).metrics["test"]["accuracy"]
+        assert row["run"] in str(made_files["comparison.md"])
+
+
+def test_the_text_fits_a_terminal(tmp_path: Path) -> None:
+    name = "a-morphology-with-a-name-of-forty-letter"
+    for seed in range(2):
+        for lr in (0.1, 0.01):
+            made(tmp_path / f"{seed}{lr}", seed, name=name, config={"lr": lr}, parameters=12_345_678)
+        made(tmp_path / f"short{seed}", seed)
+    shown = text(compare([tmp_path]))
+    tables = shown[: shown.index("\nin full")]
+    assert all(len(line) <= 100 for line in tables.splitlines() if str(tmp_path) not in line)
+    assert f"  #1 {name} lr=0.01\n" in shown and "#1 a-morph" in tables
+
+
+def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for seed in range(4):
+            made(tmp_path / f"{name}{seed}", seed, 0.7 + 0.013 * seed * (name == "a"), name=name)
+    assert files(compare([tmp_path]), "pdf") == files(compare([tmp_path]), "pdf")
+
+
+def cli(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    return int(stopped.value.code or 0)
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grid(tmp_path / "runs")
+    out = tmp_path / "out"
+    assert (
+        cli("compare", tmp_path / "runs", "--select", "lr", "--reference", "other", "-o", out, "--figures", "svg") == 0
+    )
+    shown = capsys.readouterr()
+    assert "small lr=0.1" in shown.out and f"tables and figures: {out}" in shown.out
+    assert "note: selected on few" in shown.err
+    assert {path.name for path in out.iterdir()} == {
+        *("conditions.csv", "pairs.csv", "runs.csv", "selection.csv", "comparison.md"),
+        *("accuracy.svg", "differences.svg"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--figures", "pdf"], "--figures says nothing without --out"),
+        (["--out", "new", "--figures", "gif"], "--figures gif: forms: pdf, png, svg"),
+        (["--out", "runs"], "runs: there is something already"),
+        (["--select", "lr,"], "no list of settings"),
+        (["--select", "lr,lr"], "no list of settings"),
+        (["--by", "speed"], "by 'speed'"),
+        (["--reference", "nobody"], "--reference nobody: no such condition"),
+    ],
+)
+def test_what_the_command_refuses(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    grid(Path("runs"))
+    assert cli("compare", "runs", *arguments) == 2
+    assert message in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
+
+
+def test_runs_that_were_trained(tmp_path: Path) -> None:
+    data = digits()
+    for seed in (1, 2):
+        for lr in (0.01, 0.001)[:seed]:
+            network = build(morphology_file(tmp_path), data.shapes, data.classes, seed)
+            config = TrainConfig(epochs=2, lr=lr, seed=seed)
+            train(network, data, config, tmp_path / f"lr={lr}-seed{seed}", progress=False)
+    found = compare([tmp_path])
+    assert {row["condition"]: row["seeds"] for row in found.conditions} == {"small lr=0.01": 2, "small lr=0.001": 1}
+    metrics = [Run.open(tmp_path / f"lr=0.01-seed{seed}").metrics for seed in (1, 2)]
+    row = rows_of(found)["small lr=0.01"]
+    assert row["test_accuracy"] == pytest.approx(np.mean([one["test"]["accuracy"] for one in metrics]))
+    assert row["parameters"] == network.graph.parameters and row["synapses"] == network.graph.synapses
+    assert row["best_epoch"] in (1, 1.5, 2)

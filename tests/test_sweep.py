@@ -1,0 +1,359 @@
+"""Sweeps: read and validated as a whole, run on several processes, and not to be stopped by any death."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dendrograph import TrainConfig, build, datasets, train
+from dendrograph.cli import main
+from dendrograph.errors import DendrographError, MorphologyError, RunError
+from dendrograph.run import Run
+from dendrograph.sweep import folder
+from dendrograph.sweep.cells import Cell, Outcome, train_cell
+from dendrograph.sweep.jobs import jobs
+from dendrograph.sweep.language import Sweep, read
+from dendrograph.sweep.sweeping import run
+
+SMALL = "set: {dendrites: 2, somata: 4, synapses: 4}\ntrain: {epochs: 1}\n"
+
+
+def sweep_of(tmp_path: Path, text: str, name: str = "sweep.yaml") -> Sweep:
+    path = tmp_path / name
+    path.write_text(text)
+    return read(path)
+
+
+def faults(tmp_path: Path, text: str) -> str:
+    with pytest.raises(MorphologyError) as caught:
+        sweep_of(tmp_path, text)
+    return str(caught.value).replace(f"{tmp_path}{os.sep}", "")
+
+
+# ---- the language
+
+
+def test_a_grid_is_every_combination_once(tmp_path: Path) -> None:
+    sweep = sweep_of(
+        tmp_path,
+        "name: grid\nmorphologies: [dann-lrf, vann]\nset: {dendrites: [2, 3], somata: 4}\n"
+        "seeds: [3, 7]\ntrain: {epochs: 2, lr: [0.1, 0.01]}\n",
+    )
+    assert sweep.name == "grid"
+    assert len(sweep.cells) == 2 * 2 * 2 * 2
+    seen = {(c.morphology["name"], dict(c.axes)["dendrites"], c.config.lr, c.config.seed) for c in sweep.cells}
+    expected = {(m, d, lr, s) for m in ("dann-lrf", "vann") for d in "23" for lr in (0.1, 0.01) for s in (3, 7)}
+    assert seen == expected
+    assert {key for cell in sweep.cells for key, _ in cell.axes} == {"dendrites", "lr"}, "only what varies"
+    assert len({cell.name for cell in sweep.cells}) == len({cell.identity for cell in sweep.cells}) == 16
+    assert len({cell.condition for cell in sweep.cells}) == 8
+
+
+def test_mappings_in_a_list_are_grids_one_after_the_other(tmp_path: Path) -> None:
+    sweep = sweep_of(
+        tmp_path,
+        "morphologies: dann-lrf\nset:\n  - {dendrites: 2, somata: 4}\n  - {dendrites: [3, 5], somata: 8}\n",
+    )
+    turned = [(c.morphology["parameters"]["dendrites"], c.morphology["parameters"]["somata"]) for c in sweep.cells]
+    assert turned == [(2, 4), (3, 8), (5, 8)]
+
+
+def test_an_entry_of_runs_wins_over_the_file_key_by_key(tmp_path: Path) -> None:
+    sweep = sweep_of(
+        tmp_path,
+        "morphologies: dann-lrf\nset: {dendrites: 2, somata: 4}\ntrain: {epochs: 3, lr: 0.1}\n"
+        "runs:\n  - {}\n  - {set: {dendrites: 5}, train: {lr: 0.5}}\n  - {morphologies: vann, seeds: 2}\n",
+    )
+    told = [
+        (c.morphology["name"], *(c.morphology["parameters"][k] for k in ("dendrites", "somata")), c.config.lr)
+        for c in sweep.cells
+    ]
+    assert told == [("dann-lrf", 2, 4, 0.1), ("dann-lrf", 5, 4, 0.5), ("vann", 2, 4, 0.1), ("vann", 2, 4, 0.1)]
+    assert all(cell.config.epochs == 3 for cell in sweep.cells)
+
+
+def test_a_knob_that_changes_nothing_makes_no_second_run(tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, "morphologies: [dann-lrf, vann]\nset: {somata: 4, synapses: [3, 4]}\n")
+    assert [cell.morphology["name"] for cell in sweep.cells] == ["dann-lrf", "dann-lrf", "vann"]
+    assert any("1 combinations are the same training" in note for note in sweep.notes)
+
+
+def test_a_knob_of_one_morphology_is_left_out_for_the_others(tmp_path: Path) -> None:
+    own = (
+        "name: own\nparameters: {mine: 3}\nneurons: {n: {synapses: {count: $mine}}}\nlayers: [{neuron: n, count: 4}]\n"
+    )
+    (tmp_path / "own.yaml").write_text(own)
+    sweep = sweep_of(tmp_path, "morphologies: [own.yaml, vann]\nset: {mine: [1, 2], somata: 3}\n")
+    assert [cell.morphology["name"] for cell in sweep.cells] == ["own", "own", "vann"]
+
+
+def test_files_and_data_are_taken_from_where_the_sweep_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    below = tmp_path / "below"
+    below.mkdir()
+    monkeypatch.chdir(tmp_path)
+    main_text = (Path(__file__).parents[1] / "morphologies" / "xor-dcaap.yaml").read_text()
+    (below / "mine.yaml").write_text(main_text)
+    images, labels = np.zeros((40, 2), dtype=np.float32), np.arange(40) % 2
+    np.savez(below / "own.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    sweep = sweep_of(below, "morphologies: mine.yaml\ndata: own.npz\n")
+    assert [Path(cell.data) for cell in sweep.cells] == [below / "own.npz"]
+
+
+def test_controls_are_cells_of_their_own(tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\ncontrols: [linear, shuffled]\n{SMALL}")
+    names = [cell.morphology["name"] for cell in sweep.cells]
+    assert names == ["dann-lrf", "dann-lrf-linear", "dann-lrf-shuffled"]
+    assert all(cell.morphology["parameters"]["dendrites"] == 2 for cell in sweep.cells), "knobs are kept for tables"
+
+
+def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    text = (
+        "morphologies: [dann-lrf, nope]\n"
+        "set: {dendritez: 2, somata: [0, 4]}\n"
+        "data: [digits, digit]\n"
+        "seeds: [1, 1]\n"
+        "train: {epochs: 0, seed: 3, optimzer: adam}\n"
+        "controls: [linaer]\n"
+        "wat: 1\n"
+    )
+    told = faults(tmp_path, text)
+    for expected in (
+        "sweep.yaml:1:26: morphologies[1]: nope: no such file",
+        "sweep.yaml:2:7: set.dendritez: no morphology has the knob 'dendritez'\n  did you mean 'dendrites'?",
+        "sweep.yaml:3:16: data[1]: unknown data set 'digit'\n  did you mean 'digits'?",
+        "sweep.yaml:4:8: seeds: a seed stands twice",
+        "sweep.yaml:5:17: train.epochs: epochs must be a whole number of at least 1, found 0",
+        "sweep.yaml:5:20: train.seed: unknown key 'seed'\n  seeds is a key of its own",
+        "sweep.yaml:5:29: train.optimzer: unknown key 'optimzer'\n  did you mean 'optimizer'?",
+        "sweep.yaml:6:12: controls[0]: unknown control 'linaer'\n  did you mean 'linear'?",
+        "sweep.yaml:7:1: wat: unknown key 'wat'",
+    ):
+        assert expected in told, told
+
+
+def test_a_combination_that_cannot_be_compiled_is_told_with_its_values(tmp_path: Path) -> None:
+    told = faults(tmp_path, "morphologies: [dann-lrf, vann]\nset: {somata: [0, 4], synapses: [4, 65]}\n")
+    assert "sweep.yaml:2:16: set.somata[0]: this combination cannot be compiled: dann-lrf, somata=0, synapses=4, data digits" in told
+    # 65 positions do not fit an image of 8 × 8; a vanilla network has no use for the knob.
+    assert "dann-lrf, somata=4, synapses=65, data digits" in told
+    assert "vann, somata=4, synapses=65" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("seeds: 5\n", "missing key 'morphologies'"),
+        ("morphologies: []\n", "an empty list of values"),
+        ("- dann-lrf\n", "expected a mapping"),
+        ("morphologies: 3\n", "expected a file, or the name of a morphology"),
+        ("morphologies: vann\nset: 3\n", "expected a mapping of knobs"),
+        ("morphologies: vann\nset: [3]\n", "expected a mapping of knobs"),
+        ("morphologies: vann\nseeds: 0\n", "at least 1, or a list of seeds"),
+        ("morphologies: vann\nseeds: [-1]\n", "at least 0"),
+        ("morphologies: vann\nruns: 3\n", "expected a list of runs"),
+        ("morphologies: vann\nruns: [{batch: 3}]\n", "unknown key 'batch'"),
+        ("morphologies: vann\nbatch: 0\n", "at least 1"),
+        ("morphologies: vann\ndata: 3\n", "expected the name of a data set"),
+        ("morphologies: vann\nkernel: wat\n", "wat"),
+        ("morphologies: vann\nseeds: 1000000\n", "1,000,000 runs"),
+        ("morphologies: vann\ntrain: {device: warp}\n", "device 'warp' cannot be used"),
+        ("morphologies: vann\ntrain: {lr: nan}\n", "lr must be a number"),
+        ("{", "not YAML"),
+    ],
+)
+def test_bad_files(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in faults(tmp_path, text)
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    with pytest.raises(DendrographError, match="is empty"):
+        read(tmp_path / "empty.yaml")
+    with pytest.raises(DendrographError, match="cannot be read"):
+        read(tmp_path / "nothing.yaml")
+
+
+# ---- cells, one by one
+
+
+def test_a_cell_is_the_training_that_train_makes(tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\nseeds: [4]\n{SMALL}")
+    (cell,) = sweep.cells
+    outcome = train_cell(cell, tmp_path / "s")
+    digits = datasets.load("digits")
+    network = build("dann-lrf", digits.shapes, digits.classes, seed=4, set={"dendrites": 2, "somata": 4, "synapses": 4})
+    own = train(network, digits, TrainConfig(epochs=1, seed=4), tmp_path / "own", progress=False)
+    swept = Run.open(cell.run_folder(tmp_path / "s"))
+    assert swept.metrics["weights"] == own.metrics["weights"]
+    assert swept.identity == own.identity
+    assert outcome.validation_accuracy == own.metrics["validation"]["accuracy"] and not outcome.error
+
+
+def test_a_run_that_has_ended_is_left_as_it_is(tmp_path: Path) -> None:
+    (cell,) = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}").cells
+    train_cell(cell, tmp_path / "s")
+    before = {path: path.stat().st_mtime_ns for path in cell.run_folder(tmp_path / "s").iterdir()}
+    train_cell(cell, tmp_path / "s")
+    assert before == {path: path.stat().st_mtime_ns for path in cell.run_folder(tmp_path / "s").iterdir()}
+
+
+def test_an_error_is_the_outcome_of_its_cell_alone(tmp_path: Path) -> None:
+    (cell,) = sweep_of(tmp_path, "morphologies: dann-lrf\ntrain: {lr: 1.0e+30, epochs: 2}\n").cells
+    outcome = train_cell(cell, tmp_path / "s")
+    assert "the loss is" in outcome.error
+
+
+def test_a_run_is_found_again_when_the_file_varies_more(tmp_path: Path) -> None:
+    first = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
+    train_cell(first.cells[0], tmp_path / "s")
+    more = sweep_of(
+        tmp_path, "morphologies: dann-lrf\nset: {dendrites: [2, 3], somata: 4, synapses: 4}\ntrain: {epochs: 1}\n"
+    )
+    assert more.cells[0].name != first.cells[0].name
+    adopted = folder.adopted(tmp_path / "s", more)
+    assert adopted.cells[0].name == first.cells[0].name
+    assert folder.finished(tmp_path / "s", adopted.cells) == {first.cells[0].name}
+
+
+def test_jobs_hold_what_may_be_trained_together(tmp_path: Path) -> None:
+    sweep = sweep_of(
+        tmp_path, f"morphologies: [dann-lrf, vann]\nseeds: 6\nbatch: 4\n{SMALL.replace('1}', '1, lr: [0.1, 0.2]}')}"
+    )
+    costs = {cell.name: 1.0 for cell in sweep.cells}
+    found = jobs(sweep.cells, 4, 2, costs)
+    assert sorted(len(job) for job in found) == [2, 2, 2, 2, 4, 4, 4, 4]
+    assert all(len({(c.morphology["name"], c.config.lr) for c in job}) == 1 for job in found)
+    assert sorted(cell.name for job in found for cell in job) == sorted(cell.name for cell in sweep.cells)
+    assert max(len(job) for job in jobs(sweep.cells[:6], 6, 3, costs)) == 2, "no worker is left without work"
+
+
+# ---- the whole, on several processes
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("swept")
+    text = f"name: pair\nmorphologies: [dann-lrf, vann]\nseeds: 2\nbatch: 2\n{SMALL}"
+    result = run(sweep_of(place, text), place / "out", processes=2, progress=False)
+    assert not result.failures and len(result.finished) == 4
+    return place
+
+
+def test_a_sweep_leaves_run_folders_and_its_file(swept: Path) -> None:
+    out = swept / "out"
+    cells = json.loads((out / "cells.json").read_text())["cells"]
+    assert sorted(cell["name"] for cell in cells) == sorted(path.name for path in (out / "runs").iterdir())
+    assert (out / "sweep.yaml").read_text() == (swept / "sweep.yaml").read_text()
+    assert not (out / "failures.json").exists()
+    assert all(Run.open(path).metrics["test"]["samples"] == 360 for path in (out / "runs").iterdir())
+
+
+def test_a_sweep_in_a_folder_of_something_else_is_refused(swept: Path, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("dear")
+    with pytest.raises(RunError, match="it is no sweep"):
+        run(sweep, tmp_path / "full", progress=False)
+    with folder.held(swept / "out"), pytest.raises(RunError, match="a sweep is at work in it"):
+        run(sweep, swept / "out", progress=False)
+
+
+def test_failures_are_kept_and_the_others_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "f.yaml").write_text(
+        "name: f\nmorphologies: dann-lrf\nset: {dendrites: 2, somata: 4}\ntrain: {epochs: 2, lr: [1.0e+30, 0.01]}\n"
+    )
+    with pytest.raises(SystemExit) as caught:
+        main(["sweep", str(tmp_path / "f.yaml"), "--out", str(tmp_path / "f"), "--workers", "1"])
+    assert caught.value.code == 1
+    (error,) = json.loads((tmp_path / "f" / "failures.json").read_text()).values()
+    assert "the loss is" in error
+    told = capsys.readouterr()
+    assert "1 runs have ended" in told.out and "failed: dann-lrf-lr=1e+30" in told.err
+
+
+def test_a_dry_run_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s.yaml").write_text(f"name: dry\nmorphologies: dann-lrf\nseeds: 3\n{SMALL}")
+    with pytest.raises(SystemExit) as caught:
+        main(["sweep", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "dry"), "--dry-run"])
+    assert not caught.value.code
+    assert "3 runs of 1 conditions, 0 of them done" in capsys.readouterr().out
+    assert not (tmp_path / "dry").exists()
+
+
+def _start(tmp_path: Path, out: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "dendrograph", "sweep", str(tmp_path / "k.yaml"), "--out", str(out)]
+    return subprocess.Popen(
+        [*command, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def _until(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 180) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_sweep_outlives_a_killed_worker_and_its_own_death(tmp_path: Path) -> None:
+    (tmp_path / "k.yaml").write_text(
+        "name: k\nmorphologies: dann-lrf\nset: {dendrites: [2, 3], somata: 4}\nseeds: 12\ntrain: {epochs: 3}\n"
+    )
+    out = tmp_path / "k"
+
+    def ended() -> int:
+        return len(list(out.glob("runs/*/metrics.json")))
+
+    first = _start(tmp_path, out)
+    _until(lambda: ended() >= 3, first)
+    workers = [child for child in psutil.Process(first.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    assert len(workers) == 2
+    os.kill(workers[0].pid, signal.SIGKILL)
+    _until(lambda: ended() >= 6, first)
+    first.kill()
+    first.communicate()
+    stopped = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/metrics.json")}
+    assert 6 <= len(stopped) < 24
+    second = _start(tmp_path, out)
+    told, errors = second.communicate(timeout=300)
+    assert second.returncode == 0, errors
+    assert "24 runs have ended" in told
+    assert ended() == 24 and len({Run.open(path).identity for path in (out / "runs").iterdir()}) == 24
+    assert all(path.stat().st_mtime_ns == then for path, then in stopped.items()), "nothing is trained twice"
+
+
+@pytest.mark.slow
+def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "k.yaml").write_text(
+        "name: k\nmorphologies: dann-lrf\nset: {dendrites: 2, somata: 4}\nseeds: 40\ntrain: {epochs: 3}\n"
+    )
+    process = _start(tmp_path, tmp_path / "k")
+    _until(lambda: bool(list((tmp_path / "k").glob("runs/*/metrics.json"))), process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+    told, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, (told, errors)
+    assert "interrupted" in errors and "the same command goes on" in errors
+    assert "Traceback" not in errors
+
+
+def test_an_outcome_tells_no_test_result() -> None:
+    assert "test" not in " ".join(vars(Outcome("cell", 1.0)))
+
+
+def test_cells_are_named_safely(tmp_path: Path) -> None:
+    (cell,) = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}").cells
+    odd = Cell(cell.morphology, "f", "d", "0", cell.config, axes=(("data", "../../etc/pass wd"), ("k", "x" * 300)))
+    name = odd.named().name
+    assert "/" not in name and " " not in name and len(name) < 150

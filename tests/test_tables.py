@@ -1,0 +1,81 @@
+"""Tables as files, read back by other libraries."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dendrograph import DendrographError, tables
+
+ROWS = [
+    {"group": "hidden/soma", "unit": 0, "active": 0.1 + 0.2, "seen": True},
+    {"group": 'a, "b"', "unit": np.int64(1), "active": np.float32(0.5), "note": "more"},
+]
+
+
+def read(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_csv_by_hand() -> None:
+    assert tables.to_csv(ROWS) == (
+        "group,unit,active,seen,note\n"
+        "hidden/soma,0,0.30000000000000004,True,\n"
+        '"a, ""b""",1,0.5,,more\n'
+    )  # fmt: skip
+    assert tables.to_csv([]) == "\n"
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=5))
+def test_numbers_keep_all_their_digits(values: list[float]) -> None:
+    rows = [{"one": "x", "value": np.float64(value)} for value in values]
+    assert [float(row["value"]) for row in read(tables.to_csv(rows))] == values
+
+
+def test_parquet_read_back() -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    content = tables.to_parquet([*ROWS, {"group": "c", "unit": 3, "active": float("nan")}])
+    found = parquet.read_table(io.BytesIO(content))
+    assert found.column_names == ["group", "unit", "active", "seen", "note"]
+    assert found["unit"].to_pylist() == [0, 1, 3] and str(found["unit"].type) == "int64"
+    assert found["active"].to_pylist()[:2] == [0.1 + 0.2, 0.5] and math.isnan(found["active"].to_pylist()[2])
+    assert found["note"].to_pylist() == [None, "more", None] and found["active"].null_count == 0
+    assert tables.to_parquet(ROWS) == tables.to_parquet(ROWS)
+    assert parquet.read_table(io.BytesIO(tables.to_parquet([]))).num_columns == 0
+
+
+def test_parquet_holds_what_csv_holds() -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    found = parquet.read_table(io.BytesIO(tables.to_parquet(ROWS))).to_pylist()
+    plain: list[dict[str, Any]] = [{name: value for name, value in row.items() if value is not None} for row in found]
+    assert tables.to_csv(plain) == tables.to_csv(ROWS)
+
+
+def test_a_column_of_several_kinds() -> None:
+    pytest.importorskip("pyarrow")
+    with pytest.raises(DendrographError, match="column 'a': values of several kinds"):
+        tables.to_parquet([{"a": 1}, {"a": "one"}])
+
+
+def test_formats_that_are_none() -> None:
+    with pytest.raises(DendrographError, match="unknown format 'parket' of tables\n  did you mean 'parquet'"):
+        tables.encode(ROWS, "parket")
+    assert tables.encode(ROWS, "csv") == tables.to_csv(ROWS)
+
+
+def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "find_spec", lambda name: None)
+    with pytest.raises(DendrographError, match=r"not installed\n  pip install 'dendrograph\[parquet\]'"):
+        tables.to_parquet(ROWS)
+    tables.require("csv")

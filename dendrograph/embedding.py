@@ -137,7 +137,8 @@ def _tsne(values: Floats, seed: int) -> Floats:
     from sklearn.manifold import TSNE
 
     perplexity = min(PERPLEXITY, (len(values) - 1) / 3)
-    return TSNE(n_components=2, init="pca", perplexity=perplexity, random_state=seed, n_jobs=1).fit_transform(values)
+    tsne = TSNE(n_components=2, init="pca", perplexity=perplexity, random_state=seed, n_jobs=1)
+    return tsne.fit_transform(_within_one(values))
 
 
 def _umap(values: Floats, seed: int) -> Floats:
@@ -145,7 +146,14 @@ def _umap(values: Floats, seed: int) -> Floats:
 
     neighbours = min(UMAP_NEIGHBOURS, len(values) - 1)
     # It starts from PCA, as t-SNE does here: its own start warns where the samples fall into islands.
-    return UMAP(n_neighbors=neighbours, init="pca", random_state=seed, n_jobs=1).fit_transform(values)
+    umap = UMAP(n_neighbors=neighbours, init="pca", random_state=seed, n_jobs=1)
+    return umap.fit_transform(_within_one(values))
+
+
+def _within_one(values: Floats) -> Floats:
+    """The same from -1 to 1, about the mean: nothing changes but that single precision, to which it comes, holds it."""
+    centred = values - values.mean(axis=0)
+    return centred / np.abs(centred).max()
 
 
 METHODS: Mapping[str, Callable[[Floats, int], Floats]] = {"pca": _pca, "tsne": _tsne, "umap": _umap}

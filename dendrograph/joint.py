@@ -56,6 +56,7 @@ class Joint:
             for name, parameter in self.network.named_parameters():
                 of_members: list[Tensor] = [network.get_parameter(name) for network in networks]
                 parameter.copy_(torch.cat(of_members))
+                parameter.requires_grad_(of_members[0].requires_grad)  # somebody may have frozen it
                 if parameter.requires_grad:
                     for parts, place in zip(self._parts, shares(map(len, of_members)), strict=True):
                         parts.append(slice(start + place.start, start + place.stop))

@@ -51,6 +51,7 @@ class _Link:
     targets: int
     apply: Callable[..., Tensor]
     index: tuple[Any, ...]
+    adds_bias: bool  # whether it is a matrix product that adds a bias on the way
 
     def run(self, network: DendriticNetwork, values: Mapping[str, Tensor]) -> Tensor:
         x = values[self.source]
@@ -60,7 +61,7 @@ class _Link:
 
     def run_biased(self, network: DendriticNetwork, values: Mapping[str, Tensor], bias: Tensor) -> Tensor:
         """The same plus a bias a target; a matrix product adds it on the way."""
-        if self.apply is dense.apply and dense.adds_bias(self.index):
+        if self.adds_bias:
             return dense.apply_biased(self.weight.of(network), values[self.source], self.targets, bias, *self.index)
         return self.run(network, values) + bias.unsqueeze(1)
 
@@ -252,7 +253,9 @@ class DendriticNetwork(nn.Module):
         for projection, choice in zip(graph.projections, self.plan.choices, strict=True):
             index = tuple(part.to(device) for part in choice.kernel.prepare(projection))
             weight = _Weight(projection.name, projection.sign, projection.factor)
-            links[projection.name] = _Link(weight, projection.source, projection.targets, choice.kernel.apply, index)
+            apply, whole = choice.kernel.apply, projection.pairs is None
+            biased = apply is dense.apply and whole and projection.sign != SHUNTING
+            links[projection.name] = _Link(weight, projection.source, projection.targets, apply, index, biased)
         passes = {one.cables: self._pass(one, links) for one in self.plan.passes}
         inside = {one.group for one in passes.values()}
 

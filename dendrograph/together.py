@@ -67,6 +67,9 @@ def reasons_against(networks: Sequence[DendriticNetwork], configs: Sequence[Trai
                 found.append(f"{between} {key} {mine} and {its}")
         if network.kernel != first.kernel:
             found.append(f"{between} kernels {first.kernel} and {network.kernel}")
+        frozen = [{name for name, its in one.named_parameters() if not its.requires_grad} for one in (first, network)]
+        if frozen[0] != frozen[1] and not found:
+            found.append(f"{between} other parameters that are not trained: {', '.join(sorted(frozen[0] ^ frozen[1]))}")
         types = [next(one.parameters()).dtype for one in (first, network)]
         if types[0] != types[1]:
             found.append(f"{between} weights of {types[0]} and {types[1]}")

@@ -122,6 +122,14 @@ def test_umap_where_it_is_installed() -> None:
     assert score(first, "umap", "neighbourhood_hit")["mean"] > 0.95
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_the_size_of_the_activity_does_not_matter(scale: float) -> None:
+    for method in ("pca", "tsne"):
+        found = embedding.tables(of(soma=scale * CLOUDS), LABELS, (method,), repeats=1)
+        assert score(found, method, "neighbourhood_hit")["mean"] == 1
+        assert score(found, "activity", "silhouette")["mean"] == pytest.approx(silhouette_score(CLOUDS, LABELS))
+
+
 def test_umap_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding, "find_spec", lambda name: None)
     with pytest.raises(DendrographError, match=r"not installed\n  pip install 'dendrograph\[umap\]'"):

@@ -166,6 +166,18 @@ def test_run_json_says_how_many_were_trained_together(tmp_path: Path) -> None:
     assert isinstance(run, Run) and run.record["surroundings"]["networks together"] == 3
 
 
+def test_what_is_frozen_stays_so(tmp_path: Path) -> None:
+    data, nets = small.digits(), [networks() for _ in "ab"]
+    for net in (*nets[0], *nets[1]):
+        next(iter(net.weights.values())).requires_grad_(False)
+    expected = alone(nets[0], data, configs(epochs=2), folders(tmp_path, "alone"))
+    found = train_together(nets[1], data, configs(epochs=2), folders(tmp_path, "together"))
+    for run, other in zip(found, expected, strict=True):
+        near(run, other)
+    with_one_frozen = [nets[1][0], network(1)]
+    assert "have other parameters that are not trained: weights.image->" in reason(with_one_frozen, configs()[:2])
+
+
 # Each by itself: stopping early, failing, having ended
 
 

@@ -77,11 +77,6 @@ def apply(weight: Tensor, x: Tensor, targets: int, *index: Tensor | Blocks) -> T
     return weight.view(targets, x.shape[0]) @ x
 
 
-def adds_bias(index: tuple[Tensor | Blocks, ...]) -> bool:
-    """Whether `apply_biased` serves what `prepare` gave: wiring that is all-to-all, whole or in parts."""
-    return not index or not isinstance(index[0], Tensor)
-
-
 def apply_biased(weight: Tensor, x: Tensor, targets: int, bias: Tensor, *index: Blocks) -> Tensor:
     """u = W x + b in one call, for all-to-all wiring."""
     if index:

@@ -79,8 +79,8 @@ def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files
     """Of learnings in turn: means over seeds, and differences to a reference, pair by pair."""
     found = continual_table(folders)
     rows, pairs = [], []
-    for protocol in dict.fromkeys(row["protocol"] for row in found):
-        here = [row for row in found if row["protocol"] == protocol]
+    for protocol, scenario in dict.fromkeys((row["protocol"], row["scenario"]) for row in found):
+        here = [row for row in found if (row["protocol"], row["scenario"]) == (protocol, scenario)]
         models = list(dict.fromkeys(row["morphology"] for row in here))
         of = {
             model: {row["seed"]: row["average_accuracy"] for row in here if row["morphology"] == model}
@@ -92,7 +92,7 @@ def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files
             for column in CONTINUAL:
                 estimate = mean_interval([row[column] for row in own])
                 spread |= {column: estimate.mean, f"{column}_low": estimate.low, f"{column}_high": estimate.high}
-            about = {key: own[0][key] for key in ("scenario", "tasks", "parameters")}
+            about = {key: own[0][key] for key in ("tasks", "parameters")}
             folders_of = "; ".join(Path(row["folder"]).name for row in own)
             rows.append(
                 {"protocol": protocol, "model": model, **about, "seeds": len(own), **spread, "runs": folders_of}
@@ -103,7 +103,14 @@ def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files
             low, high = result.difference.low, result.difference.high
             difference = {"difference": result.difference.mean, "difference_low": low, "difference_high": high}
             pairs.append(
-                {"protocol": protocol, "model": model, "reference": reference, **difference, "g_z": result.corrected}
+                {
+                    "protocol": protocol,
+                    "scenario": scenario,
+                    "model": model,
+                    "reference": reference,
+                    **difference,
+                    "g_z": result.corrected,
+                }
                 | {"p_t": result.p_t, "p_t_holm": p}
             )
     header = ("protocol", "scenario", "model", "parameters", "n", *CONTINUAL)
@@ -117,10 +124,10 @@ def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files
     text = pipes((header, body))
     text += f"\n\nDifference in average accuracy to {reference}, seed by seed:\n\n"
     lines: list[tuple[str, ...]] = [
-        (pair["protocol"], pair["model"], _interval(pair, "difference"), _plain(pair["g_z"]), f"{pair['p_t_holm']:.3g}")
+        (pair["scenario"], pair["model"], _interval(pair, "difference"), _plain(pair["g_z"]), f"{pair['p_t_holm']:.3g}")
         for pair in pairs
     ]
-    text += pipes((("protocol", "model", "difference", "g_z", "p (t, Holm)"), lines))
+    text += pipes((("scenario", "model", "difference", "g_z", "p (t, Holm)"), lines))
     return {f"{name}.csv": to_csv(rows), f"{name}-pairs.csv": to_csv(pairs), f"{name}-runs.csv": to_csv(found)}, text
 
 

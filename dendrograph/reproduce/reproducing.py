@@ -115,9 +115,9 @@ def _continual(scale: str, place: Path, data_dir: Path | None, progress: bool) -
             atomic.write(path, made.to_yaml())
             files[f"{name}-{control}"] = str(path)
     folders = []
-    combinations = list(itertools.product(plan["protocols"], files.items(), range(plan["seeds"])))
-    for number, (protocol, (name, file), seed) in enumerate(combinations, 1):
-        out = place / "continual" / f"{protocol}-{name}-seed{seed}"
+    combinations = list(itertools.product(plan["scenarios"], files.items(), range(plan["seeds"])))
+    for number, ((protocol, scenario), (name, file), seed) in enumerate(combinations, 1):
+        out = place / "continual" / f"{protocol}-{scenario}-{name}-seed{seed}"
         if progress:
             print(f"[{number}/{len(combinations)}] {out.name}", flush=True)
         learn_by_name(
@@ -126,6 +126,7 @@ def _continual(scale: str, place: Path, data_dir: Path | None, progress: bool) -
             data_dir,
             protocol,
             plan["tasks"],
+            scenario,
             settings={**plan["train"], "seed": seed},
             set=plan["set"] if file == name else None,
             out=out,

@@ -1,0 +1,91 @@
+"""The experiments: every file is valid, no group is empty, and of a page only the blocks are changed."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from dendrograph.cli import main
+from dendrograph.errors import DendrographError
+from dendrograph.reproduce import page
+from dendrograph.reproduce.experiments import EXPERIMENTS, NAMES, SCALES, chosen, file_of
+from dendrograph.reproduce.reproducing import reproduce
+from dendrograph.sweep.language import read
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "continual"])
+def test_the_groups_of_a_smoke_experiment_hold_runs_and_their_references(name: str) -> None:
+    sweep = read(file_of(name, "smoke"))
+    (experiment,) = chosen([name])
+    reached = set()
+    for group in experiment.groups:
+        held = [cell for cell in sweep.cells if group.holds(cell)]
+        if not held:
+            # The scale leaves out a level of noise, say; small and full have it.
+            assert group.name.startswith(("fig6", "fig7")), group.name
+            continue
+        reached |= {cell.identity for cell in held}
+        if group.reference is not None:
+            assert group.reference in {cell.morphology["name"] for cell in held}
+            conditions = {(cell.morphology["name"], cell.condition) for cell in held}
+            assert len(conditions) == len({name for name, _ in conditions}), "one condition a morphology"
+    assert experiment.measured or reached == {cell.identity for cell in sweep.cells}, "no run is for nothing"
+
+
+def test_every_scale_has_every_experiment() -> None:
+    for scale in SCALES:
+        assert sorted(path.stem for path in file_of("fig2", scale).parent.glob("*.yaml")) == sorted(NAMES)
+
+
+def test_at_least_five_seeds_stand_behind_a_small_result() -> None:
+    for name in NAMES:
+        text = file_of(name, "small").read_text()
+        assert int(text.split("\nseeds: ")[1].split("\n")[0]) >= 5
+
+
+def test_names_that_are_none() -> None:
+    with pytest.raises(DendrographError, match=r"unknown experiment 'fig9'\n  did you mean"):
+        chosen(["fig9"])
+    with pytest.raises(DendrographError, match="unknown scale 'tiny'"):
+        file_of("fig2", "tiny")
+    assert [one.name for one in chosen(["fig3", "fig2"])] == ["fig2", "fig3"]
+    assert chosen(["all"]) == EXPERIMENTS
+
+
+def test_a_page_is_filled_block_by_block() -> None:
+    text = "# A\n<!-- results: one -->\nold\n<!-- end -->\nprose\n<!-- results: two -->\n<!-- end -->\n"
+    filled = page.fill(text, {"one": "| new |", "three": "x"})
+    assert filled == text.replace("old", "| new |")
+    assert page.fill(filled, {"one": "| new |"}) == filled
+    assert page.blocks(text) == ["one", "two"]
+
+
+def test_a_page_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DendrographError, match="cannot be read"):
+        page.fill_file(tmp_path / "none.md", {})
+
+
+@pytest.mark.slow
+def test_an_experiment_from_its_file_to_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "page.md").write_text("before\n<!-- results: fig4 -->\n<!-- end -->\nafter\n")
+    out = tmp_path / "out"
+    command = ["reproduce", "fig4", "fig5", "--scale", "smoke", "--out", str(out), "--page", str(tmp_path / "page.md")]
+    with pytest.raises(SystemExit) as caught:
+        main(command)
+    assert not caught.value.code
+    told = capsys.readouterr().out
+    assert "has no block for fig5" in told
+    first = (tmp_path / "page.md").read_text()
+    assert first.startswith("before\n<!-- results: fig4 -->\n| model |") and first.endswith("<!-- end -->\nafter\n")
+    rows = list(csv.DictReader((out / "results" / "fig4.csv").read_text().splitlines()))
+    assert {row["model"] for row in rows} == {"dann-random", "dann-lrf", "dann-grf", "pdann", "vann"}
+    for row in rows:
+        assert int(row["seeds"]) == 2 == len(row["runs"].split("; "))
+        assert all((out / "runs" / name / "metrics.json").is_file() for name in row["runs"].split("; "))
+    again = reproduce(["fig4"], "smoke", out, progress=False)
+    assert again.tables["fig4"] in first, "the same command gives the same table"
+    assert len(list((out / "runs").iterdir())) == 10, "what two experiments need is trained once"

@@ -2,182 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import torch
-
-from dendrograph import activity, distributions, embedding, generalisation, robustness, tables
 from dendrograph import plugins as plugin
+from dendrograph import tables
 from dendrograph.config import TrainConfig
-from dendrograph.dataset import Dataset, Split
+from dendrograph.dataset import Split
 from dendrograph.errors import DendrographError, clip, did_you_mean
 from dendrograph.network import DendriticNetwork
+from dendrograph.parts import OF_A_NETWORK, OF_A_RUN, PARTS, Settings, Subject, Tables, choose, settings_for
 from dendrograph.run import Run
 from dendrograph.tables import Row
 from dendrograph.training import noisy_test
-
-Tables = Mapping[str, tuple[Row, ...]]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the parts of an analysis take; each setting is of use to the parts that `PARTS` names beside it.
-
-    active: a unit is active where its activity is above this
-    answers: a unit answers to a class where it is active in at least this share of its samples
-    embeddings: of `embedding.METHODS`
-    samples: at most so many are embedded at a time
-    neighbours: of the scores of embeddings
-    repeats: draws of samples, noise, patches or lesions; by default what each part takes: five embeddings, three others
-    seed: of all that is drawn
-    at_most: dendrites that are removed one at a time
-
-    Raises:
-        DendrographError: a value that is not allowed.
-    """
-
-    active: float = 0.0
-    answers: float = 0.5
-    embeddings: tuple[str, ...] = embedding.DEFAULT
-    samples: int = embedding.SAMPLES
-    neighbours: int = embedding.NEIGHBOURS
-    repeats: int | None = None
-    seed: int = 0
-    at_most: int = 200
-
-    def __post_init__(self) -> None:
-        if not _is_number(self.active) or not math.isfinite(self.active):
-            raise DendrographError(f"active: {self.active} is no threshold\n  give a finite number")
-        if not _is_number(self.answers) or not 0 < self.answers <= 1:
-            raise DendrographError(
-                f"answers: {self.answers} is no share of samples\n  give a number above 0, and at most 1"
-            )
-        for name, least in (("samples", 3), ("neighbours", 1), ("repeats", 1), ("seed", 0), ("at_most", 1)):
-            value = getattr(self, name)
-            if (type(value) is not int or not least <= value < 2**32) and (name, value) != ("repeats", None):
-                raise DendrographError(f"{name}: found {clip(repr(value))}\n  give a whole number of at least {least}")
-        if type(self.embeddings) not in (tuple, list):
-            raise DendrographError(f"embeddings: found {clip(repr(self.embeddings))}\n  give a tuple of names")
-        embedding.require(self.embeddings)
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """What is analysed; `run` and `dataset` are there where it is a run.
-
-    split: the samples as the run was tested on them, noise included
-    scale: what bytes are divided by (`Dataset.scale`)
-    """
-
-    network: DendriticNetwork
-    split: Split | None
-    scale: float
-    settings: Settings
-    run: Run | None = None
-    dataset: Dataset | None = None
-
-    @property
-    def samples(self) -> Split:
-        """The split.
-
-        Raises:
-            DendrographError: it holds no sample.
-        """
-        if self.split is None or not len(self.split):
-            raise DendrographError("there is no sample to analyse")
-        return self.split
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of an analysis.
-
-    make: gives its tables
-    settings: those of `Settings` that it uses
-    data, run: whether it takes samples, and a run that has ended
-    """
-
-    make: Callable[[Subject], Tables]
-    settings: tuple[str, ...] = ()
-    data: bool = True
-    run: bool = False
-
-
-def _activity(subject: Subject) -> Tables:
-    settings = subject.settings
-    return activity.tables(subject.network, subject.samples, subject.scale, settings.active, settings.answers)
-
-
-def _weights(subject: Subject) -> Tables:
-    return distributions.tables(subject.network)
-
-
-def _learning(subject: Subject) -> Tables:
-    assert subject.run is not None and subject.dataset is not None
-    return generalisation.tables(subject.run, subject.network, subject.dataset)
-
-
-def _embedding(subject: Subject) -> Tables:
-    split, settings = subject.samples, subject.settings
-    repeats = embedding.REPEATS if settings.repeats is None else settings.repeats
-    return embedding.tables(
-        lambda rows: activity.recorded(subject.network, split.take(torch.from_numpy(rows)), subject.scale),
-        split.labels.cpu().numpy(),
-        settings.embeddings,
-        settings.samples,
-        settings.neighbours,
-        repeats,
-        settings.seed,
-    )
-
-
-def _noise(subject: Subject) -> Tables:
-    split, sigma = subject.samples, 0.0
-    if subject.run is not None and subject.dataset is not None:  # noise is added to samples that have none yet
-        split, sigma = subject.dataset.test, TrainConfig.from_record(subject.run.record["config"]).noise
-    drawn = _drawn(subject.settings)
-    rows = robustness.noise(subject.network, split, subject.scale, **drawn, trained_sigma=sigma)
-    return _with_summary("noise", rows, subject)
-
-
-def _occlusion(subject: Subject) -> Tables:
-    drawn = _drawn(subject.settings)
-    rows = robustness.occlusion(subject.network, subject.samples, subject.scale, **drawn)
-    return _with_summary("occlusion", rows, subject)
-
-
-def _lesions(subject: Subject) -> Tables:
-    network, split, scale, settings = subject.network, subject.samples, subject.scale, subject.settings
-    rows = robustness.lesions(network, split, scale, **_drawn(settings))
-    single = robustness.single_lesions(network, split, scale, settings.at_most, settings.seed)
-    return {**_with_summary("lesions", rows, subject), "single_lesions": single}
-
-
-def _with_summary(name: str, rows: tuple[Row, ...], subject: Subject) -> Tables:
-    return {name: rows, f"{name}_summary": robustness.summary(rows, subject.network.graph.classes)}
-
-
-def _drawn(settings: Settings) -> dict[str, Any]:
-    given = {} if settings.repeats is None else {"repeats": settings.repeats}
-    return {**given, "seed": settings.seed}
-
-
-PARTS: Mapping[str, Part] = {
-    "activity": Part(_activity, ("active", "answers")),
-    "weights": Part(_weights, data=False),
-    "learning": Part(_learning, run=True),
-    "embedding": Part(_embedding, ("embeddings", "samples", "neighbours", "repeats", "seed")),
-    "noise": Part(_noise, ("repeats", "seed")),
-    "occlusion": Part(_occlusion, ("repeats", "seed")),
-    "lesions": Part(_lesions, ("repeats", "seed", "at_most")),
-}
-OF_A_NETWORK = ("activity", "weights")  # what is measured if nothing else is asked for
-OF_A_RUN = (*OF_A_NETWORK, "learning")
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,8 +72,8 @@ def analyse(
         network: on the device where it shall run.
         split: samples and labels.
         scale: what bytes are divided by (`Dataset.scale`).
-        parts: of `PARTS`; `learning` needs a run.
-        settings: see `Settings`.
+        parts: of `parts.PARTS`; `learning` needs a run.
+        settings: see `parts.Settings`.
 
     Raises:
         DendrographError: a part or a setting is none, or is of no use; or there is no sample.
@@ -241,7 +81,7 @@ def analyse(
     chosen = choose(parts)
     if missing := [name for name in chosen if PARTS[name].run]:
         raise DendrographError(f"the part '{missing[0]}' needs a run\n  analyse_run(folder) measures one")
-    subject = Subject(network, split, scale, _settings(chosen, settings))
+    subject = Subject(network, split, scale, settings_for(chosen, settings))
     return Analysis(_tables(subject, chosen))
 
 
@@ -277,7 +117,7 @@ def analyse_runs(
         DendrographError: as `analyse_run`; or there is no run, or the same twice.
     """
     chosen = choose(parts)
-    made = _settings(chosen, settings)
+    made = settings_for(chosen, settings)
     if data_dir is not None and not _needs_data(chosen):
         raise DendrographError(f"data_dir: no data is read for {', '.join(chosen)}\n  leave it out")
     plugin.use(plugins)
@@ -296,23 +136,6 @@ def analyse_runs(
             for table in found[0]
         }
     )
-
-
-def choose(parts: Iterable[str]) -> tuple[str, ...]:
-    """The names of parts, in the order of `PARTS`; `all` is every one.
-
-    Raises:
-        DendrographError: one is none, or there is none.
-    """
-    asked = (parts,) if isinstance(parts, str) else tuple(parts)
-    for name in asked:
-        if name != "all" and name not in PARTS:
-            raise DendrographError(
-                f"unknown part '{clip(str(name))}' of an analysis\n  {did_you_mean(name, [*PARTS, 'all'], 'parts')}"
-            )
-    if not asked:
-        raise DendrographError(f"there is no part to analyse\n  {did_you_mean('', [*PARTS, 'all'], 'parts')}")
-    return tuple(name for name in PARTS if name in asked or "all" in asked)
 
 
 def names_of(folders: Sequence[str | Path]) -> tuple[str, ...]:
@@ -334,21 +157,6 @@ def names_of(folders: Sequence[str | Path]) -> tuple[str, ...]:
     return tuple(f"{name}-{number}" for number, name in enumerate(names, 1))
 
 
-def _settings(chosen: Sequence[str], given: Mapping[str, Any]) -> Settings:
-    """The settings, each of which must be of use to a part that was chosen."""
-    known = [field.name for field in fields(Settings)]
-    for name in given:
-        if name not in known:
-            raise DendrographError(f"unknown setting '{clip(name)}'\n  {did_you_mean(name, known, 'settings')}")
-        users = [part for part in PARTS if name in PARTS[part].settings]
-        if not set(users) & set(chosen):
-            raise DendrographError(
-                f"{name}: of no use to {', '.join(chosen)}\n  leave it out, or ask for a part that uses it: "
-                f"{', '.join(users)}"
-            )
-    return replace(Settings(), **given)
-
-
 def _needs_data(chosen: Sequence[str]) -> bool:
     return any(PARTS[name].data for name in chosen)
 
@@ -364,7 +172,3 @@ def _subject(run: Run, data_dir: Path | None, chosen: Sequence[str], settings: S
 
 def _tables(subject: Subject, chosen: Sequence[str]) -> Tables:
     return {name: rows for part in chosen for name, rows in PARTS[part].make(subject).items()}
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float)

@@ -14,12 +14,13 @@ import torch
 from small import digits as digits_of
 
 from dendrograph import DendrographError, TrainConfig, build, datasets, measures, train
-from dendrograph.analyse import PARTS, Settings, analyse, analyse_run, analyse_runs, choose, names_of
+from dendrograph.analyse import analyse, analyse_run, analyse_runs, names_of
 from dendrograph.cli import main
 from dendrograph.data import add_noise, split_validation
 from dendrograph.draw.analysis import analysis_figures
 from dendrograph.evaluation import evaluate
 from dendrograph.generalisation import training_split
+from dendrograph.parts import PARTS, Settings, choose
 from dendrograph.run import Run
 from dendrograph.training import derived_seed
 

@@ -37,7 +37,7 @@ ORDER = (
     *("run", "record", "flat"),
     *("training", "experiment", "single", "sites", "stimulation"),
     *("disturbance", "lesions", "lesion_effects", "single_lesions", "curves", "robustness"),
-    *("measures", "activity", "distributions", "generalisation", "embedding", "analyse"),
+    *("measures", "activity", "distributions", "generalisation", "embedding", "parts", "analyse"),
     *("answers", "forgetting", "continual"),
     *("samples", "swc", "reduction", "importing"),
     *("export.content", "export.subject", "export.rows"),

@@ -10,11 +10,11 @@ from typing import Any
 
 from dendrograph import plugins as plugin
 from dendrograph import tables
+from dendrograph.analysis.parts import OF_A_NETWORK, OF_A_RUN, PARTS, Settings, Subject, Tables, choose, settings_for
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Split
 from dendrograph.errors import DendrographError, clip, did_you_mean
 from dendrograph.network import DendriticNetwork
-from dendrograph.parts import OF_A_NETWORK, OF_A_RUN, PARTS, Settings, Subject, Tables, choose, settings_for
 from dendrograph.run import Run
 from dendrograph.tables import Row
 from dendrograph.training import noisy_test

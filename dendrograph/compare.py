@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from dendrograph import conditions as grouping
-from dendrograph import efficiency, selection
-from dendrograph.conditions import Condition, Finished, shown_seed
+from dendrograph.comparison import conditions as grouping
+from dendrograph.comparison import efficiency, selection
+from dendrograph.comparison.conditions import Condition, Finished, shown_seed
+from dendrograph.comparison.inference import Estimate, holm, mean_interval, paired
+from dendrograph.comparison.selection import BY, Selection
 from dendrograph.errors import DendrographError, did_you_mean
-from dendrograph.inference import Estimate, holm, mean_interval, paired
-from dendrograph.selection import BY, Selection
 
 Row = dict[str, Any]
 

@@ -75,10 +75,14 @@ def compute_matched(graph: Graph, name: str, about: str) -> Made:
     """The vanilla network in the proportions of another whose multiplications a sample come nearest to the other's.
 
     A layer of point neurons stands for each group of compartments, all-to-all from whatever reaches the group: its
-    dendrites' layers, and the sources of its synapses. Of n_g compartments remain max(1, s n_g), with one factor s for
-    all, rounded up or down, so that synapses and cables, each a multiplication, come nearest:
+    dendrites' layers, and the sources of its synapses. Of n_g compartments remain max(C, s n_g), or all where there are
+    fewer, with one factor s for all, rounded up or down, so that synapses and cables, each a multiplication, come
+    nearest:
 
         m = sum over layers g of n_g (sum over its sources h of n_h) + n_last C
+
+    A layer of fewer units than there are C classes would lose by its narrowness, whatever it computes. One is left so
+    narrow only where more would be too many multiplications.
 
     Raises:
         DendrographError: one unit a layer has too many already.
@@ -94,13 +98,18 @@ def compute_matched(graph: Graph, name: str, about: str) -> Made:
         return between + sizes[plain[-1].name] * graph.classes
 
     _refuse_larger(multiplications(scaled(plain, 0.0)), graph.edges, "synapses and cables")
+    least = graph.classes if multiplications(scaled(plain, 0.0, graph.classes)) <= graph.edges else 1
+
+    def fits(factor: float) -> bool:
+        return multiplications(scaled(plain, factor, least)) <= graph.edges
+
     low, high = 0.0, 1.0
-    while multiplications(scaled(plain, high)) <= graph.edges:
+    while fits(high):
         low, high = high, 2 * high
     while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if multiplications(scaled(plain, middle)) <= graph.edges else (low, middle)
+        low, high = (middle, high) if fits(middle) else (low, middle)
     # Between the two lies a step at which layers of like sizes grow together: some of them may go first, the last ones.
-    below, above = scaled(plain, low), scaled(plain, high)
+    below, above = scaled(plain, low, least), scaled(plain, high, least)
     steps = [(*below[:split], *above[split:]) for split in range(len(plain) + 1)]
     layers = min(steps, key=lambda some: abs(multiplications(some) - graph.edges))
     units = ", ".join(f"{layer.count:,}" for layer in layers[:MOST_TOLD]) + (", ..." if len(layers) > MOST_TOLD else "")

@@ -91,12 +91,12 @@ def all_to_all(layers: Sequence[PointLayer]) -> tuple[PointLayer, ...]:
     return tuple(replace(layer, neuron=_plain(layer.neuron), sign=FREE) for layer in layers)
 
 
-def scaled(layers: Iterable[PointLayer], scale: float) -> tuple[PointLayer, ...]:
-    """Each layer's number of neurons times a factor, rounded, at least one."""
+def scaled(layers: Iterable[PointLayer], scale: float, least: int = 1) -> tuple[PointLayer, ...]:
+    """Each layer's number of neurons times a factor, rounded; at least so many, or as many as it has."""
     return tuple(
         replace(layer, count=count, neuron=normalised(layer.neuron, count))
         for layer in layers
-        for count in [max(1, round(layer.count * scale))]
+        for count in [max(min(least, layer.count), round(layer.count * scale))]
     )
 
 

@@ -13,14 +13,15 @@ import pytest
 import torch
 from small import digits as digits_of
 
-from dendrograph import DendrographError, TrainConfig, build, datasets, measures, train
+from dendrograph import DendrographError, TrainConfig, build, datasets, train
 from dendrograph.analyse import analyse, analyse_run, analyse_runs, names_of
+from dendrograph.analysis import measures
+from dendrograph.analysis.generalisation import training_split
+from dendrograph.analysis.parts import PARTS, Settings, choose
 from dendrograph.cli import main
 from dendrograph.data import add_noise, split_validation
 from dendrograph.draw.analysis import analysis_figures
 from dendrograph.evaluation import evaluate
-from dendrograph.generalisation import training_split
-from dendrograph.parts import PARTS, Settings, choose
 from dendrograph.run import Run
 from dendrograph.training import derived_seed
 
@@ -157,7 +158,7 @@ def test_the_hits_are_those_of_the_measures(monkeypatch: pytest.MonkeyPatch) -> 
     digits = datasets.load("digits")
     network = build("dann-lrf", (8, 8), set={"somata": 5, "dendrites": 2, "synapses": 6})
     whole = analyse(network, digits.test, digits.scale)
-    monkeypatch.setattr("dendrograph.activity.BATCH", 77)
+    monkeypatch.setattr("dendrograph.analysis.activity.BATCH", 77)
     parts = analyse(network, digits.test, digits.scale)
     assert parts["hits"] == whole["hits"]
     for one, other in zip(parts.units, whole.units, strict=True):

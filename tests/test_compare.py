@@ -19,9 +19,9 @@ from small import MORPHOLOGY, digits, morphology_file, read_record, write_record
 from dendrograph import Morphology, TrainConfig, build, train
 from dendrograph.cli import main
 from dendrograph.compare import Comparison, compare
+from dendrograph.comparison.reporting import files, markdown, text
 from dendrograph.config import fields
 from dendrograph.errors import DendrographError
-from dendrograph.reporting import files, markdown, text
 from dendrograph.run import COLUMNS, Run
 
 CONFIG: dict[str, Any] = {field.name: field.default for field in fields(TrainConfig)} | {"epochs": 3, "device": "cpu"}

@@ -138,15 +138,21 @@ def test_a_vanilla_network_computes_as_much_in_like_proportions(name: str) -> No
         assert name == "vann"
         return
     assert all(projection.all_to_all and projection.kind == "synapse" for projection in vann.projections)
-    sizes = [group.size for group in graph.groups if group.role in ("dendrite", "soma")]
-    scaled = [group.size for group in vann.groups if group.role == "soma"]
-    assert len(sizes) == len(scaled)
+    all_sizes = [group.size for group in graph.groups if group.role in ("dendrite", "soma")]
+    all_scaled = [group.size for group in vann.groups if group.role == "soma"]
+    assert len(all_sizes) == len(all_scaled)
+    least = min(graph.classes, *all_scaled)
+    # No layer is narrower than the readout, unless the morphology's own is, or there is no other way.
+    kept = [(new, was) for new, was in zip(all_scaled, all_sizes, strict=True) if new > min(least, was)]
+    if not kept:
+        return
+    scaled, sizes = zip(*kept, strict=True)
     # One factor for all, rounded up or down: the intervals of factors that give each size have one in common.
     low = max((size - 1) / was for size, was in zip(scaled, sizes, strict=True) if size > 1) if max(scaled) > 1 else 0
     high = min((size + 1) / was for size, was in zip(scaled, sizes, strict=True))
     assert low < high
     if name != "k-tree":  # of its leaves there is one unit for each 784 synapses
-        assert abs(vann.edges / graph.edges - 1) < 0.02
+        assert abs(vann.edges / graph.edges - 1) < 0.05
 
 
 def test_proportions_worked_out_by_hand() -> None:
@@ -156,6 +162,14 @@ def test_proportions_worked_out_by_hand() -> None:
     vann = made(graph, "compute-matched")
     assert vann is not None and vann.edges == 81 * 2 + 2 * 1 + 1 * 3
     assert [group.size for group in vann.groups] == [81, 2, 1, 3]
+
+
+def test_no_layer_is_narrower_than_the_readout_where_it_need_not_be() -> None:
+    """512 dendrites and 64 somata on 784 inputs, 9,344 edges: in proportion 12 and 1 units, with 10 somata 12 too."""
+    vann = made(model("dann-lrf"), "compute-matched")
+    assert vann is not None
+    assert [group.size for group in vann.groups] == [784, 12, 10, 10]
+    assert vann.edges == 784 * 12 + 12 * 10 + 10 * 10
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

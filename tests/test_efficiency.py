@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dendrograph.efficiency import accuracy_efficiency, best_epoch, costs, factors, loss_efficiency, on_front
+from dendrograph.comparison.efficiency import accuracy_efficiency, best_epoch, costs, factors, loss_efficiency, on_front
 from dendrograph.errors import DendrographError
 
 

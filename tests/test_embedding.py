@@ -16,7 +16,8 @@ from sklearn.metrics import silhouette_score
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
-from dendrograph import DendrographError, embedding
+from dendrograph import DendrographError
+from dendrograph.analysis import embedding
 
 LABELS = np.repeat([0, 1, 2], 20)
 CLOUDS = np.random.default_rng(0).normal(size=(60, 4)) + 10 * np.eye(4)[LABELS]  # three that lie apart

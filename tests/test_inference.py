@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dendrograph.inference import effect_size, holm, mean_interval, p_of_signs, p_of_t_test, paired, small_sample_factor
+from dendrograph.comparison.inference import (
+    effect_size,
+    holm,
+    mean_interval,
+    p_of_signs,
+    p_of_t_test,
+    paired,
+    small_sample_factor,
+)
 
 FIVE = [0.81, 0.84, 0.80, 0.86, 0.83]
 numbers = st.floats(-1e3, 1e3).map(lambda value: round(value, 4))

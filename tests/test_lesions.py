@@ -14,10 +14,10 @@ from small import digits
 from trees import random_case, ready
 
 from dendrograph import DendriticNetwork, DendrographError, Morphology, build, compile, datasets
+from dendrograph.analysis.lesions import groups_of, lesioned, lesions
+from dendrograph.analysis.single_lesions import single_lesions
 from dendrograph.dataset import Split
 from dendrograph.evaluation import evaluate
-from dendrograph.lesions import groups_of, lesioned, lesions
-from dendrograph.single_lesions import single_lesions
 
 SMALL = {"somata": 6, "dendrites": 3, "synapses": 6}
 

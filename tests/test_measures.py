@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics.cluster import contingency_matrix
 
-from dendrograph import measures
+from dendrograph.analysis import measures
 
 LABELS = np.array([0, 0, 1, 1, 2])
 # Four units: of class 0 alone, of all classes, of none, of classes 1 and 2.

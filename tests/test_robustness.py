@@ -13,10 +13,10 @@ from scipy.integrate import quad
 from small import digits
 
 from dendrograph import DendrographError, build, datasets
+from dendrograph.analysis.robustness import area, half_level, lesions, noise, occluded, occlusion, summary
 from dendrograph.data import add_noise
 from dendrograph.dataset import Split
 from dendrograph.evaluation import evaluate
-from dendrograph.robustness import area, half_level, lesions, noise, occluded, occlusion, summary
 
 SMALL = {"somata": 6, "dendrites": 3, "synapses": 6}
 
@@ -54,7 +54,7 @@ def test_the_noise_of_a_repeat_is_one_noise_scaled(monkeypatch: pytest.MonkeyPat
         seen.append(noisy.inputs["image"] - 0.5)
         return noisy
 
-    monkeypatch.setattr("dendrograph.robustness.add_noise", watched)
+    monkeypatch.setattr("dendrograph.analysis.robustness.add_noise", watched)
     noise(small(), a_split((8, 8), 3), 1.0, levels=(0.05, 0.1), repeats=2)
     assert all(float(one.abs().max()) < 0.5 for one in seen), "nothing is clipped here"
     torch.testing.assert_close(2 * seen[0], seen[2], rtol=1e-4, atol=1e-6)

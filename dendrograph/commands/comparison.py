@@ -47,8 +47,9 @@ def compare_command(
 
     Runs that differ in the seed alone are one condition. Settings are chosen on the validation split.
     """
-    from dendrograph import atomic, reporting
+    from dendrograph import atomic
     from dendrograph.compare import compare
+    from dendrograph.comparison import reporting
     from dendrograph.draw.files import FORMS
 
     if figures is not None and out is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dendrograph.curves import LEVELS, curves
+from dendrograph.analysis.curves import LEVELS, curves
 from dendrograph.draw.files import own_style
 from dendrograph.draw.style import DOUBLE, PALETTES, SINGLE
 from dendrograph.errors import DendrographError, clip

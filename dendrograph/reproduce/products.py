@@ -9,9 +9,9 @@ from typing import Any
 
 from dendrograph.analyse import analyse_runs
 from dendrograph.compare import compare
+from dendrograph.comparison.inference import holm, mean_interval, paired
+from dendrograph.comparison.reporting import differences, pipes, results
 from dendrograph.continual import table as continual_table
-from dendrograph.inference import holm, mean_interval, paired
-from dendrograph.reporting import differences, pipes, results
 from dendrograph.run import Run
 from dendrograph.tables import to_csv
 

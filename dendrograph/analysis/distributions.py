@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph import measures
+from dendrograph.analysis import measures
 from dendrograph.errors import DendrographError
 from dendrograph.graph import Projection
 from dendrograph.network import DendriticNetwork

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dendrograph.conditions import Condition
+from dendrograph.comparison.conditions import Condition
 from dendrograph.errors import DendrographError, did_you_mean
 
 BY = ("accuracy", "loss")

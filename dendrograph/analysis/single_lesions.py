@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dendrograph.analysis.disturbance import SINGLE_LESIONS, at_rest, chance, hold_samples, hold_whole, outcome
+from dendrograph.analysis.lesion_effects import Above, Tried, neurons_of, way_of
+from dendrograph.analysis.lesions import ROLES, Numbers, groups_of, lesioned
 from dendrograph.data import batches
 from dendrograph.dataset import Split
-from dendrograph.disturbance import SINGLE_LESIONS, at_rest, chance, hold_samples, hold_whole, outcome
 from dendrograph.errors import DendrographError, did_you_mean
 from dendrograph.evaluation import BATCH
 from dendrograph.graph import Graph, Group
-from dendrograph.lesion_effects import Above, Tried, neurons_of, way_of
-from dendrograph.lesions import ROLES, Numbers, groups_of, lesioned
 from dendrograph.network import DendriticNetwork
 from dendrograph.tables import Row
 

@@ -14,10 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dendrograph.curves import area, half_level, summary
-from dendrograph.data import add_noise
-from dendrograph.dataset import Split
-from dendrograph.disturbance import (
+from dendrograph.analysis.curves import area, half_level, summary
+from dendrograph.analysis.disturbance import (
     NOISE,
     OCCLUSION,
     chance,
@@ -27,10 +25,12 @@ from dendrograph.disturbance import (
     is_number,
     outcome,
 )
+from dendrograph.analysis.lesions import lesioned, lesions
+from dendrograph.analysis.single_lesions import single_lesions
+from dendrograph.data import add_noise
+from dendrograph.dataset import Split
 from dendrograph.errors import DendrographError, clip
-from dendrograph.lesions import lesioned, lesions
 from dendrograph.network import DendriticNetwork
-from dendrograph.single_lesions import single_lesions
 from dendrograph.tables import Row
 
 __all__ = ["area", "half_level", "lesioned", "lesions", "noise", "occluded", "occlusion", "single_lesions", "summary"]

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dendrograph.analysis.disturbance import LESIONS, chance, hold_levels, hold_samples, hold_whole, outcome
 from dendrograph.dataset import Split
-from dendrograph.disturbance import LESIONS, chance, hold_levels, hold_samples, hold_whole, outcome
 from dendrograph.errors import DendrographError, did_you_mean
 from dendrograph.graph import Graph, Group, Projection
 from dendrograph.network import DendriticNetwork

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from dendrograph import activity, distributions, embedding, generalisation, robustness
+from dendrograph.analysis import activity, distributions, embedding, generalisation, robustness
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset, Split
 from dendrograph.errors import DendrographError, clip, did_you_mean

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dendrograph.analysis.lesions import Numbers, Origin, of_parts
 from dendrograph.declared import SHUNTING
 from dendrograph.graph import Graph, Group, Projection
-from dendrograph.lesions import Numbers, Origin, of_parts
 from dendrograph.network import DendriticNetwork
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dendrograph import measures
+from dendrograph.analysis import measures
 from dendrograph.data import batches
 from dendrograph.dataset import Split
 from dendrograph.errors import DendrographError

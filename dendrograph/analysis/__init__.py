@@ -1,0 +1,1 @@
+"""What trained networks do: the parts of `dendrograph.analyse`, each measure with its formula and source."""

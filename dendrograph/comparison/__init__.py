@@ -1,0 +1,1 @@
+"""Conditions against each other: what stands behind `dendrograph.compare`."""

@@ -48,7 +48,11 @@ def sweep_by_name(
         dry: only validate and tell what it will cost.
     """
     sweep = read(file, data_dir, plugins)
-    return run(sweep, Path(out) if out else Path("sweeps") / sweep.name, processes, scheduler, progress, dry)
+    place = Path(out) if out else Path("sweeps") / sweep.name
+    if others := folder.strangers(place, folder.adopted(place, sweep)):
+        number = f"{len(others):,} run folders" if len(others) > 1 else "a run folder"
+        _say(progress, f"note: {number} in {place} not of this file as it is now: {others[0]}")
+    return run(sweep, place, processes, scheduler, progress, dry)
 
 
 def run(
@@ -79,9 +83,6 @@ def run(
     with folder.held(out):
         sweep = folder.adopted(out, sweep)
         folder.begin(out, sweep)
-        for name in folder.strangers(out, sweep)[:1]:
-            number = len(folder.strangers(out, sweep))
-            _say(progress, f"note: {number:,} run folders in {out} are not of this file as it is now, such as {name}")
         waiting = [cell for cell in sweep.cells if cell.name not in folder.finished(out, sweep.cells)]
         costs = _tell_plan(sweep, out, processes or workers.cores(), progress)
         failures: dict[str, str] = {}

@@ -23,10 +23,10 @@ from timing import QUICK_TURN, TURN, interleaved, ratios, spread
 from dendrograph import TrainConfig, build, datasets
 from dendrograph.dataset import Dataset
 from dendrograph.flat import FlatParameters
-from dendrograph.joint import Joint, Member
 from dendrograph.progress import Silent
 from dendrograph.ranks import ALONE
 from dendrograph.run import Run
+from dendrograph.together.joint import Joint, Member
 from dendrograph.training import Loop, Splits, optimizer_for, train_epoch
 
 APART, TOGETHER = "one after the other", "as one graph"

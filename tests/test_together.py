@@ -15,8 +15,8 @@ import torch
 from dendrograph import DendriticNetwork, Morphology, Run, TrainConfig, build, compile, datasets, train
 from dendrograph.cli import main
 from dendrograph.errors import DataError, DendrographError, RunError, TrainingError
-from dendrograph.joint import Joint
 from dendrograph.together import reasons_against, train_together
+from dendrograph.together.joint import Joint
 from dendrograph.training import Interrupted
 
 SEEDS = (0, 1, 2)

@@ -15,7 +15,7 @@ from dendrograph.declared import Init
 from dendrograph.errors import DendrographError
 from dendrograph.graph import Projection
 from dendrograph.kernels import compiled, dense, reference
-from dendrograph.union import reasons_against, shares, union
+from dendrograph.together.union import reasons_against, shares, union
 
 SHAPE, CLASSES = (8, 8), 3
 

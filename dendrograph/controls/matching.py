@@ -6,10 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from dendrograph.errors import DendrographError
-from dendrograph.graph import Graph
-from dendrograph.neuron import PREVIOUS, Compartment, Nonlinearity, Synapses
-from dendrograph.point_layers import (
+from dendrograph.controls.point_layers import (
     Made,
     PointLayer,
     all_to_all,
@@ -20,6 +17,9 @@ from dendrograph.point_layers import (
     scaled,
     to_morphology,
 )
+from dendrograph.errors import DendrographError
+from dendrograph.graph import Graph
+from dendrograph.neuron import PREVIOUS, Compartment, Nonlinearity, Synapses
 from dendrograph.tree import branchings
 
 MOST_OVER = 0.1  # a control that is larger than its morphology by more than this share is no fair one

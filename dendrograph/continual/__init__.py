@@ -22,15 +22,15 @@ import numpy as np
 from dendrograph import atomic
 from dendrograph import data as datasets
 from dendrograph import record as records
-from dendrograph.answers import Answers
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
+from dendrograph.continual.answers import Answers
+from dendrograph.continual.forgetting import MEASURES, Matrix
 from dendrograph.dataset import Split
 from dendrograph.draw.continual import continual_figure
 from dendrograph.draw.files import as_bytes
 from dendrograph.errors import DataError, RunError, TrainingError, clip, did_you_mean
 from dendrograph.evaluation import evaluate
-from dendrograph.forgetting import MEASURES, Matrix
 from dendrograph.morphology import load
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import reporter

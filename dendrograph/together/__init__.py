@@ -9,16 +9,17 @@ from pathlib import Path
 
 import torch
 
-from dendrograph import record, union
+from dendrograph import record
 from dendrograph.config import TrainConfig
 from dendrograph.data import Dataset
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.flat import FlatParameters
-from dendrograph.joint import Joint, Member
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import Reporter, Silent, reporter
 from dendrograph.ranks import ALONE, started
 from dendrograph.run import Run
+from dendrograph.together import union
+from dendrograph.together.joint import Joint, Member
 from dendrograph.training import (
     Interrupted,
     Loop,

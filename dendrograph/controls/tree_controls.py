@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from dendrograph.controls.point_layers import Made
 from dendrograph.declared import INHIBITORY, SHUNTING
 from dendrograph.errors import DendrographError
 from dendrograph.graph import LINEAR, Graph
 from dendrograph.morphology import Morphology
 from dendrograph.neuron import Compartment, Synapses
-from dendrograph.point_layers import Made
 from dendrograph.tree import branchings
 
 ADDITIVE = ("sum", "mean")  # the integrations that are linear

@@ -16,8 +16,8 @@ from dendrograph.data import batches_at
 from dendrograph.flat import FlatParameters
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import Reporter
+from dendrograph.together.union import shares, union
 from dendrograph.training import Loop, State, optimizer_for, order_of
-from dendrograph.union import shares, union
 
 
 @dataclass(eq=False)

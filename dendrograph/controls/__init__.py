@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dendrograph.compiler import compile
+from dendrograph.controls.matching import compute_matched, parameter_matched
+from dendrograph.controls.point_layers import LONGEST, Made, fan_in_matched
+from dendrograph.controls.tree_controls import linear, shuffled
 from dendrograph.errors import DendrographError, WiringError, clip, did_you_mean
 from dendrograph.graph import Graph
-from dendrograph.matching import compute_matched, parameter_matched
 from dendrograph.morphology import Morphology, Shape
-from dendrograph.point_layers import LONGEST, Made, fan_in_matched
-from dendrograph.tree_controls import linear, shuffled
 
 Maker = Callable[[Graph, str, str], Made]
 

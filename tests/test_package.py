@@ -28,7 +28,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("setuptools")
     source = tmp_path_factory.mktemp("package") / "source"
     for path in (*ROOT.glob("*.*"), ROOT / "LICENSE", *ROOT.glob("dendrograph/**/*"), *ROOT.glob("morphologies/*"),
-                 *ROOT.glob("tests/*.py")):  # fmt: skip
+                 *ROOT.glob("examples/reproduce/*/*"), *ROOT.glob("tests/*.py")):  # fmt: skip
         if path.is_file() and "__pycache__" not in path.parts and not NATIVE.search(path.as_posix()):
             target = source / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,11 @@ def test_it_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("dendrograph/**/*.py")}
     models = {f"dendrograph/morphologies/{path.name}" for path in ROOT.glob("morphologies/*.yaml")}
     page = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("dendrograph/draw/page/*")}
-    assert held - native == {*modules, *models, *page, "dendrograph/py.typed"}
+    sweeps = {
+        f"dendrograph/reproductions/{path.parent.name}/{path.name}" for path in ROOT.glob("examples/reproduce/*/*.yaml")
+    }
+    assert held - native == {*modules, *models, *page, *sweeps, "dendrograph/py.typed"}
+    assert len(sweeps) >= 24
     assert len(models) >= 12
     assert "dendrograph/cli.py" in modules and "dendrograph/kernels/fused.py" in modules
     for path in ROOT.glob("morphologies/*.yaml"):
@@ -92,7 +96,7 @@ def test_its_metadata(wheel: zipfile.ZipFile) -> None:
         for match in re.findall(r"^ *(?:import|from) ([\w.]+)", path.read_text(), re.MULTILINE)
     }
     distributions = {"ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
-    extras = {"morphio", "onnxruntime", "torch_geometric", "torch_scatter"}
+    extras = {"dask", "distributed", "morphio", "onnxruntime", "pyarrow", "torch_geometric", "torch_scatter", "umap"}
     third_party = imported - set(sys.stdlib_module_names) - {"dendrograph"} - extras
     assert {distributions.get(name, name) for name in third_party} == required
 

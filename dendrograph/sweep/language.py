@@ -105,7 +105,8 @@ class _Reader:
         self.data_dir = data_dir
         self.plugins = plugins
         self.data: dict[str, Dataset | None] = {}
-        self.compiled: dict[tuple[str, str], bool] = {}
+        self.documents: dict[str, Document] = {}
+        self.compiled: set[tuple[str, str]] = set()
         self.notes: list[str] = []
 
     def sweep(self, stem: str) -> Sweep:
@@ -188,18 +189,22 @@ class _Reader:
             tree = load(self._path(file), taken, self.plugins)
             trees = [tree]
             self._compile(tree, dataset)
+            made = controls(tree, dataset.shapes, dataset.classes) if asked else {}
             for name in asked:
-                made = controls(tree, dataset.shapes, dataset.classes, [name])
-                trees += [
-                    Morphology.from_dict({**one.to_dict(), "parameters": dict(tree.parameters)}, one.name)
-                    for one in made.values()
-                ]
-            for one in trees[1:]:
-                self._compile(one, dataset)
+                if name not in made:
+                    self._note(f"{tree.name} has no control '{name}': dendrograph controls {file.value} says why")
+                    continue
+                named = {**made[name].to_dict(), "parameters": dict(tree.parameters)}
+                trees.append(Morphology.from_dict(named, made[name].name))
+                self._compile(trees[-1], dataset)
         except DendrographError as error:
             at.fault(f"this combination cannot be compiled: {combination}", str(error))
             return
         yield from trees
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def _compile(self, tree: Morphology, data: Dataset) -> None:
         """Compile once for each shape of data: what compiles with one seed does with any."""
@@ -208,26 +213,25 @@ class _Reader:
         key = (tree.to_yaml(), repr((data.shapes, data.classes)))
         if key not in self.compiled:
             compile(tree, data.shapes, data.classes, 0)
-            self.compiled[key] = True
+            self.compiled.add(key)
 
     def _file(self, choice: _Choice) -> Document | None:
         """The document of a morphology; None, and a fault, where there is none."""
         if not isinstance(choice.value, str):
             choice.cursor.expected("a file, or the name of a morphology that ships", did_you_mean("", shipped()))
             return None
+        path = self._path(choice)
+        if path in self.documents:
+            return self.documents[path]
         try:
-            tree = load(self._path(choice), None, self.plugins)
+            document = load(path, None, self.plugins).document
         except DendrographError as error:
             lines = str(error).split("\n", 1)
-            choice.cursor.fault(lines[0], lines[1] if len(lines) > 1 else "")
+            choice.cursor.fault(lines[0], lines[1].strip() if len(lines) > 1 else "")
             return None
-        path = Path(self._path(choice))
-        source = path if path.is_file() else shipped().get(choice.value)
-        assert source is not None
-        if source.is_dir():
-            source = source / "morphology.yaml"
-        del tree
-        return Document.from_text(decoded(source.read_bytes(), str(source)), str(source))
+        assert document is not None, "it was read"
+        self.documents[path] = document
+        return document
 
     def _path(self, choice: _Choice) -> str:
         """A file is taken from where the sweep's file lies; a name is that of a morphology that ships."""

@@ -71,7 +71,7 @@ class Run:
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
         run = cls(folder, {"format": FORMAT, **record})
-        atomic.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": _sealed(run.record)})
+        atomic.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": sealed(run.record)})
         return run
 
     @classmethod
@@ -86,7 +86,7 @@ class Run:
         if not is_run(folder):
             found = "no such folder" if not folder.exists() else "not a run folder (it holds no run.json)"
             raise RunError(f"{folder}: {found}\n  a run folder is what `dendrograph train` leaves under runs/")
-        record = _read_sealed(path)
+        record = read_sealed(path)
         if record.get("format") != FORMAT:
             raise RunError(f"{path}: format {record.get('format')!r}, this version reads {FORMAT}")
         for section, keys in SECTIONS.items():
@@ -190,7 +190,7 @@ class Run:
         path = self.folder / "metrics.json"
         if not self.finished:
             raise RunError(f"{self.folder}: no results yet: the run has not ended\n  {self.how_to_go_on}")
-        metrics = _read_sealed(path)
+        metrics = read_sealed(path)
         if metrics.get("run") != self.identity:
             raise RunError(f"{path}: not this run's results\n  was it, or run.json, copied from another run?")
         return metrics
@@ -289,7 +289,7 @@ class Run:
             atomic.write(self.folder / f"learning-curves.{form}", as_bytes(figure, form))
         atomic.clear(self.folder)
         ended = {**metrics, "weights": hashlib.sha256(content).hexdigest(), "run": self.identity}
-        atomic.write(self.folder / "metrics.json", _sealed(ended))
+        atomic.write(self.folder / "metrics.json", sealed(ended))
 
 
 def is_run(folder: str | Path) -> bool:
@@ -306,7 +306,7 @@ def free_folder(stem: str, under: Path = Path("runs")) -> Path:
     return folder
 
 
-def _sealed(value: Mapping[str, Any]) -> str:
+def sealed(value: Mapping[str, Any]) -> str:
     """The text of a JSON file that ends with a SHA-256 of its content, so that damage and edits show."""
     return json.dumps({**value, "sha256": _seal(value)}, indent=2) + "\n"
 
@@ -315,7 +315,12 @@ def _seal(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Path) -> dict[str, Any]:
+    """The content of a file that `sealed` made.
+
+    Raises:
+        RunError: it cannot be read, or is not what it was.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -15,7 +15,7 @@ from typing import Any
 from dendrograph import Morphology, datasets
 from dendrograph.dataset import Dataset
 from dendrograph.experiment import train_by_name
-from dendrograph.run import _sealed
+from dendrograph.run import sealed
 
 # All that a finished run leaves behind.
 FILES = {
@@ -113,4 +113,4 @@ def read_record(path: Path) -> dict[str, Any]:
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write it as a run does: what is wrong in it is then not that its SHA-256 does not fit."""
-    path.write_text(_sealed(record))
+    path.write_text(sealed(record))

@@ -24,7 +24,7 @@ from dendrograph.continual.forgetting import MEASURES, average_accuracy, backwar
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.evaluation import evaluate
 from dendrograph.experiment import evaluate_run, train_by_name
-from dendrograph.run import _sealed
+from dendrograph.run import sealed
 from dendrograph.tasks import CLASS, DOMAIN, TASK, Tasks
 from dendrograph.training import Interrupted
 
@@ -331,7 +331,7 @@ def test_a_file_that_was_changed_is_not_read(folders: Mapping[str, Path], tmp_pa
     assert "damaged or changed" in refused(lambda: Learned.open(tmp_path))
     path.write_text(text[:-20])
     assert "damaged: no JSON" in refused(lambda: Learned.open(tmp_path))
-    path.write_text(_sealed({**small.read_record(folders[CLASS] / "continual.json"), "format": 2}))
+    path.write_text(sealed({**small.read_record(folders[CLASS] / "continual.json"), "format": 2}))
     assert refused(lambda: Learned.open(tmp_path)) == f"{path}: format 2, this version reads 1"
     assert refused(lambda: Learned.open(tmp_path / "none")).startswith(f"{tmp_path / 'none'}: no such folder\n")
 

@@ -99,7 +99,14 @@ ORDER = (
         "sweep.workers",
     ),
     *("sweep.display", "sweep.sweeping"),
-    *("reproduce", "reproduce.experiments", "reproduce.products", "reproduce.page", "reproduce.reproducing"),
+    *(
+        "reproduce",
+        "reproduce.experiments",
+        "reproduce.products",
+        "reproduce.page",
+        "reproduce.records",
+        "reproduce.reproducing",
+    ),
     *(
         "commands",
         "commands.options",

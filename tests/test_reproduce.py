@@ -12,6 +12,7 @@ from dendrograph.errors import DendrographError
 from dendrograph.reproduce import page
 from dendrograph.reproduce.experiments import EXPERIMENTS, NAMES, SCALES, chosen, file_of
 from dendrograph.reproduce.reproducing import reproduce
+from dendrograph.run import Run
 from dendrograph.sweep.language import read
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,6 +87,13 @@ def test_an_experiment_from_its_file_to_a_page(tmp_path: Path, capsys: pytest.Ca
     for row in rows:
         assert int(row["seeds"]) == 2 == len(row["runs"].split("; "))
         assert all((out / "runs" / name / "metrics.json").is_file() for name in row["runs"].split("; "))
+    kept = tmp_path / "results" / "smoke"
+    assert sorted(path.name for path in (kept / "runs").iterdir()) == sorted(
+        path.name for path in (out / "runs").iterdir()
+    )
+    record = Run.open(next((kept / "runs").iterdir()))
+    assert record.metrics["test"]["samples"] == 360 and record.graph().parameters == record.metrics["parameters"]
+    assert (kept / "fig4.csv").read_bytes() == (out / "results" / "fig4.csv").read_bytes()
     again = reproduce(["fig4"], "smoke", out, progress=False)
     assert again.tables["fig4"] in first, "the same command gives the same table"
     assert len(list((out / "runs").iterdir())) == 10, "what two experiments need is trained once"

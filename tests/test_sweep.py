@@ -291,6 +291,24 @@ def test_a_dry_run_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not (tmp_path / "dry").exists()
 
 
+def test_a_sweep_runs_on_a_cluster_that_is_there(tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\nseeds: 2\n{SMALL}")
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as cluster:
+        result = run(sweep, tmp_path / "out", scheduler=cluster.scheduler_address, progress=False)
+    assert len(result.finished) == 2 and not result.failures
+
+
+def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dendrograph.sweep.workers.SECONDS_TO_CONNECT", 1)
+    sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
+    with pytest.raises(DendrographError, match="no dask scheduler answers"):
+        run(sweep, tmp_path / "out", scheduler="tcp://127.0.0.1:9", progress=False)
+    with pytest.raises(DendrographError, match="leave one out"):
+        run(sweep, tmp_path / "out", processes=2, scheduler="tcp://127.0.0.1:9", progress=False)
+
+
 def _start(tmp_path: Path, out: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "dendrograph", "sweep", str(tmp_path / "k.yaml"), "--out", str(out)]
     return subprocess.Popen(

@@ -23,7 +23,10 @@ def reproduce_command(
     workers: Annotated[int | None, typer.Option(help="Processes on this machine.", show_default="one a core")] = None,
     page: Annotated[
         Path | None,
-        typer.Option(help="A Markdown file whose blocks of results are filled in.", show_default=False),
+        typer.Option(
+            help="A Markdown file to fill in; records and figures come to lie beside it.",
+            show_default=False,
+        ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -31,14 +34,13 @@ def reproduce_command(
 
     The same command goes on after an interruption. Tables and figures come to lie in OUT/results.
     """
-    from dendrograph.reproduce.page import fill_file
-    from dendrograph.reproduce.reproducing import refuse_failures, reproduce
+    from dendrograph.reproduce.reproducing import publish, refuse_failures, reproduce
 
     found = reproduce(experiments, scale, out, data_dir, workers)
     for name, table in found.tables.items():
         print(f"\n{name}\n\n{table}")
     if page is not None:
-        for name in fill_file(page, found.tables):
+        for name in publish(found, page, scale):
             print(f"note: {page} has no block for {name}")
         print(f"page: {page}")
     print(f"\ntables and figures: {found.folder / 'results'}")

@@ -35,7 +35,7 @@ from dendrograph.morphology import load
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import reporter
 from dendrograph.ranks import Ranks, join, own_device
-from dendrograph.run import Run, _read_sealed, _sealed, free_folder, is_run
+from dendrograph.run import Run, free_folder, is_run, read_sealed, sealed
 from dendrograph.tasks import SCENARIOS, Tasks
 from dendrograph.training import Interrupted, noisy_test, refuse_misfit, train
 
@@ -66,7 +66,7 @@ class Learned:
                 raise RunError(f"{folder}: not all tasks have been learnt\n  {_go_on(folder)}")
             found = f"it holds no {FILE}" if folder.is_dir() else "no such folder"
             raise RunError(f"{folder}: {found}\n  give a folder that `dendrograph continual` has left")
-        record = _read_sealed(path)
+        record = read_sealed(path)
         if record.get("format") != FORMAT:
             raise RunError(f"{path}: format {record.get('format')!r}, this version reads {FORMAT}")
         return cls(folder, record)
@@ -150,7 +150,7 @@ def learn_in_turn(
         for form in ("png", "pdf"):
             atomic.write(folder / f"accuracy.{form}", as_bytes(figure, form))
         _clear(folder)
-        atomic.write(folder / FILE, _sealed(record))
+        atomic.write(folder / FILE, sealed(record))
     return Learned(folder, record)
 
 

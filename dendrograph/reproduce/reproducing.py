@@ -13,6 +13,8 @@ from dendrograph.continual import learn_by_name
 from dendrograph.errors import DendrographError
 from dendrograph.reproduce import products
 from dendrograph.reproduce.experiments import Experiment, chosen, file_of
+from dendrograph.reproduce.page import fill_file
+from dendrograph.reproduce.records import keep
 from dendrograph.sweep import folder
 from dendrograph.sweep.language import read
 from dendrograph.sweep.sweeping import run
@@ -22,10 +24,14 @@ Tables = dict[str, str]  # Markdown, by the name of the block of a page
 
 @dataclass(frozen=True)
 class Reproduced:
-    """What came out: files under `folder`/results, tables for a page by their names, and runs that failed."""
+    """What came out: files under `folder`/results, tables for a page by their names, and runs that failed.
+
+    runs: the run folders behind them
+    """
 
     folder: Path
     files: tuple[Path, ...]
+    runs: tuple[Path, ...]
     tables: Mapping[str, str]
     failures: tuple[tuple[str, str], ...]
 
@@ -59,6 +65,7 @@ def reproduce(
     failures: list[tuple[str, str]] = []
     files: list[Path] = []
     tables: Tables = {}
+    runs: dict[Path, None] = {}
     for experiment in experiments:
         if progress:
             print(f"== {experiment.name}: {experiment.about}", flush=True)
@@ -67,13 +74,14 @@ def reproduce(
         else:
             swept = run(read_before[experiment.name], place, processes, None, progress)
             failures += swept.failures
+            runs |= dict.fromkeys(swept.finished)
             made, found = _products(experiment, place, folder.adopted(place, read_before[experiment.name]), data_dir)
         tables |= found
         (place / "results").mkdir(parents=True, exist_ok=True)
         for name, content in made.items():
             atomic.write(place / "results" / name, content)
             files.append(place / "results" / name)
-    return Reproduced(place, tuple(files), tables, tuple(failures))
+    return Reproduced(place, tuple(files), tuple(runs), tables, tuple(failures))
 
 
 def _products(experiment: Experiment, place: Path, sweep: Any, data_dir: Path | None) -> tuple[products.Files, Tables]:
@@ -136,6 +144,20 @@ def _continual(scale: str, place: Path, data_dir: Path | None, progress: bool) -
         folders.append(out)
     made_files, text = products.continual("continual", folders, plan["reference"])
     return made_files, {"continual": text}
+
+
+def publish(reproduced: Reproduced, page: Path, scale: str) -> list[str]:
+    """Fill in a page, and keep the tables, the figures and the records of the runs beside it, in results/SCALE.
+
+    Gives the names of tables for which the page has no block.
+    """
+    missing = fill_file(page, reproduced.tables)
+    beside = page.parent / "results" / scale
+    keep(reproduced.runs, beside / "runs")
+    for file in reproduced.files:
+        if file.suffix != ".pdf":  # the same figures, for paper
+            atomic.write(beside / file.name, file.read_bytes())
+    return missing
 
 
 def refuse_failures(reproduced: Reproduced) -> None:

@@ -161,6 +161,7 @@ def test_a_combination_that_cannot_be_compiled_is_told_with_its_values(tmp_path:
         ("morphologies: vann\nset: [3]\n", "expected a mapping of knobs"),
         ("morphologies: vann\nseeds: 0\n", "at least 1, or a list of seeds"),
         ("morphologies: vann\nseeds: [-1]\n", "at least 0"),
+        ("morphologies: vann\nseeds: [4294967296]\n", "seeds[0]: expected a seed of at most 4,294,967,295"),
         ("morphologies: vann\nruns: 3\n", "expected a list of runs"),
         ("morphologies: vann\nruns: [{batch: 3}]\n", "unknown key 'batch'"),
         ("morphologies: vann\nbatch: 0\n", "at least 1"),

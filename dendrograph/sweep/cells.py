@@ -22,7 +22,7 @@ from dendrograph.errors import DendrographError
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology
 from dendrograph.network import DendriticNetwork
-from dendrograph.run import Run
+from dendrograph.run import Run, is_run
 from dendrograph.training import train
 
 
@@ -103,6 +103,11 @@ class Cell:
         """Where it stands in the folder of its sweep."""
         return folder / "runs" / self.name
 
+    def has_ended(self, folder: Path) -> bool:
+        """Whether it has been trained to its end in that folder."""
+        place = self.run_folder(folder)
+        return is_run(place) and Run(place, {}).finished
+
     def lock(self, folder: Path) -> FileLock:
         """Held by the process that trains the cell: a worker that was thought dead may still be at it."""
         (folder / ".locks").mkdir(parents=True, exist_ok=True)
@@ -131,8 +136,7 @@ def train_cell(cell: Cell, folder: Path) -> Outcome:
     try:
         with cell.lock(folder):
             place = cell.run_folder(folder)
-            ended = Run(place, {}).finished
-            if not ended:
+            if not cell.has_ended(folder):
                 data = dataset(cell.data, cell.data_dir)
                 train(cell.network(data), data, cell.config, place, resume=True, progress=False)
         return ended_well(cell, folder, time.monotonic() - began)

@@ -21,7 +21,6 @@ from filelock import FileLock, Timeout
 
 from dendrograph import atomic
 from dendrograph.errors import RunError
-from dendrograph.run import Run
 from dendrograph.sweep.cells import Cell
 from dendrograph.sweep.language import Sweep
 
@@ -76,8 +75,8 @@ def begin(folder: Path, sweep: Sweep) -> None:
 
 
 def finished(folder: Path, cells: Sequence[Cell]) -> set[str]:
-    """The names of cells whose run has ended."""
-    return {cell.name for cell in cells if Run(cell.run_folder(folder), {}).finished}
+    """The names of cells whose run has ended, and is whole."""
+    return {cell.name for cell in cells if cell.has_ended(folder)}
 
 
 def epochs(folder: Path, cell: Cell) -> int:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 
-from dendrograph.run import Run
 from dendrograph.sweep.cells import Cell, Outcome, dataset, ended_well, failed, train_cell
 
 Job = tuple[Cell, ...]
@@ -40,7 +39,7 @@ def work(job: Job, folder: str) -> list[Outcome]:
     if len(job) == 1:
         return [train_cell(job[0], place)]
     began = time.monotonic()
-    open_cells = [cell for cell in job if not Run(cell.run_folder(place), {}).finished]
+    open_cells = [cell for cell in job if not cell.has_ended(place)]
     found = _together(open_cells, place) if len(open_cells) > 1 else [train_cell(cell, place) for cell in open_cells]
     share = (time.monotonic() - began) / max(1, len(open_cells))
     there = {outcome.cell for outcome in found}

@@ -30,6 +30,7 @@ KEYS = ("morphologies", "controls", "set", "data", "seeds", "train", "kernel")
 TOP = ("name", "about", "batch", "runs", *KEYS)
 SETTINGS = tuple(item.name for item in fields(TrainConfig) if item.name != "seed")
 MOST_CELLS = 100_000
+LARGEST_SEED = 2**32 - 1
 SUCH_AS = "morphologies: [dann-lrf, vann], seeds: 5"
 
 
@@ -316,9 +317,12 @@ class _Reader:
         if not isinstance(cursor.value, list):
             return list(range(cursor.whole(1, ", or a list of seeds")))
         seeds = [entry.whole(0) for entry in cursor.entries("seeds")]
+        for entry, seed in zip(cursor.entries("seeds"), seeds, strict=True):
+            if seed > LARGEST_SEED:
+                entry.expected(f"a seed of at most {LARGEST_SEED:,}")
         if len(set(seeds)) < len(seeds):
             cursor.fault("a seed stands twice", "name each seed once")
-        return seeds
+        return [seed for seed in seeds if seed <= LARGEST_SEED]
 
 
 @dataclass(frozen=True)

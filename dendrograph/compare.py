@@ -14,6 +14,7 @@ from dendrograph.comparison import efficiency, selection
 from dendrograph.comparison.conditions import Condition, Finished, shown_seed
 from dendrograph.comparison.inference import Estimate, holm, mean_interval, paired
 from dendrograph.comparison.selection import BY, Selection
+from dendrograph.controls import CONTROLS
 from dendrograph.errors import DendrographError, did_you_mean
 
 Row = dict[str, Any]
@@ -49,8 +50,8 @@ def compare(
 
     Args:
         paths: run folders, or folders under which they lie, such as that of a sweep.
-        reference: label of a condition, or name of a morphology that has one condition on each data set; by default
-            the first condition on each.
+        reference: label of a condition, or name of a morphology, of which each condition is held to the one that has
+            its knobs and settings; by default the first morphology that is no control.
         select: settings or knobs among which the validation split chooses.
         by: `accuracy` or `loss`.
 
@@ -183,41 +184,67 @@ def _with_fronts(table: Sequence[Row]) -> list[Row]:
     return found
 
 
-def _references(found: Sequence[Condition], name: str | None, notes: list[str]) -> dict[str, Condition]:
-    """The condition to which the others on its data are held, by data set."""
-    by_data = {
-        data: [one for one in found if one.data == data]
-        for data in dict.fromkeys(condition.data for condition in found)
-    }
-    if name is None:
-        return {data: here[0] for data, here in by_data.items()}
-    references: dict[str, Condition] = {}
-    for data, here in by_data.items():
-        meant = [one for one in here if one.label == name] or [one for one in here if one.morphology == name]
-        if len(meant) > 1:
-            labels = "".join(f"\n  {one.label}" for one in meant)
-            raise DendrographError(f"--reference {name}: several conditions on {data} are meant; give one of{labels}")
-        if meant:
-            references[data] = meant[0]
+def _references(found: Sequence[Condition], name: str | None, notes: list[str]) -> dict[str, list[Condition]]:
+    """The conditions to which the others on their data are held, by data set: one, or those of one morphology.
+
+    By default those of the first morphology that is no control of another; where there is no other, its first one.
+    """
+    references: dict[str, list[Condition]] = {}
+    everywhere = list(dict.fromkeys(condition.data for condition in found))
+    for data in everywhere:
+        here = [one for one in found if one.data == data]
+        if name is None:
+            known = [one.morphology for one in here]
+            first = next((one for one in known if not is_control(one, known)), known[0])
+            own = [one for one in here if one.morphology == first]
+            references[data] = own if len(own) < len(here) else own[:1]
+        else:
+            meant = [one for one in here if one.label == name] or [one for one in here if one.morphology == name]
+            references |= {data: meant} if meant else {}
     if not references:
-        known = dict.fromkeys(one.label for one in found)
-        raise DendrographError(f"--reference {name}: no such condition\n  {did_you_mean(name, known, 'conditions')}")
-    notes += [f"{data}: no pairs: it has no {name}" for data in by_data if data not in references]
+        labels = dict.fromkeys(one.label for one in found)
+        raise DendrographError(
+            f"--reference {name}: no such condition\n  {did_you_mean(str(name), labels, 'conditions')}"
+        )
+    notes += [f"{data}: no pairs: it has no {name}" for data in everywhere if data not in references]
     return references
 
 
+def is_control(morphology: str, known: Sequence[str]) -> bool:
+    """Whether a name is that of a control of another that is known: `dann-lrf-linear` where there is `dann-lrf`."""
+    return any(
+        morphology.startswith(f"{other}-") and morphology.removeprefix(f"{other}-") in CONTROLS for other in known
+    )
+
+
+def _partner(condition: Condition, references: Sequence[Condition]) -> Condition | None:
+    """The reference that a condition is held to: of several the one with the same knobs and settings."""
+    if len(references) == 1:
+        return references[0]
+    own = condition.first
+    same = [one for one in references if (one.first.knobs, one.first.config) == (own.knobs, own.config)]
+    return same[0] if len(same) == 1 else None
+
+
 def _pairs(
-    tables: Sequence[tuple[Condition, list[Row]]], references: dict[str, Condition], measure: str
+    tables: Sequence[tuple[Condition, list[Row]]], references: dict[str, list[Condition]], measure: str
 ) -> tuple[list[Row], list[str]]:
-    """Each condition against the reference on its data; Holm's correction is over those of one data set."""
+    """Each condition against its reference on its data; Holm's correction is over those of one data set."""
     found: list[Row] = []
     notes: list[str] = []
-    for data, reference in references.items():
-        theirs = next({row["seed"]: row[measure] for row in rows} for one, rows in tables if one is reference)
+    values = {id(one): {row["seed"]: row[measure] for row in rows} for one, rows in tables}
+    for data, candidates in references.items():
         of_data: list[Row] = []
         for condition, rows in tables:
-            if condition.data != data or condition is reference:
+            if condition.data != data or any(condition is one for one in candidates):
                 continue
+            reference = _partner(condition, candidates)
+            if reference is None:
+                notes.append(
+                    f"{data}: {condition.label}: no pair: no {candidates[0].morphology} has its knobs and settings"
+                )
+                continue
+            theirs = values[id(reference)]
             result = paired({row["seed"]: row[measure] for row in rows}, theirs)
             if result.left_out:
                 seeds = ", ".join(map(str, result.left_out))
@@ -231,6 +258,7 @@ def _pairs(
                     "data": data,
                     "condition": condition.label,
                     "reference": reference.label,
+                    "reference_morphology": reference.morphology,
                     "measure": measure,
                     "pairs": result.difference.number,
                     **_columns("difference", result.difference),

@@ -299,10 +299,33 @@ def test_references(tmp_path: Path) -> None:
     by_label = compare([tmp_path], reference="tree dendrites=4")
     assert {row["reference"] for row in by_label.pairs} == {"tree dendrites=4"} and len(by_label.pairs) == 2
     assert "more: no pairs: it has no tree dendrites=4" in by_label.notes
-    with pytest.raises(DendrographError, match=r"(?s)several conditions on few are meant.*tree dendrites=2\n"):
-        compare([tmp_path], reference="tree")
+    by_name = compare([tmp_path], reference="tree")
+    assert not by_name.pairs and any("point: no pair: no tree has its knobs" in note for note in by_name.notes)
     with pytest.raises(DendrographError, match="no such condition\n  did you mean 'point'"):
         compare([tmp_path], reference="pont")
+
+
+def test_each_size_is_held_to_the_tree_of_its_size(tmp_path: Path) -> None:
+    for count, accuracy in ((2, 0.5), (4, 0.7)):
+        made(tmp_path / f"a{count}", 0, accuracy - 0.1, knobs={"dendrites": count}, name="tree-linear")
+        made(tmp_path / f"b{count}", 0, accuracy, knobs={"dendrites": count}, name="tree")
+    for reference in (None, "tree"):  # the control comes first by name, and is no reference
+        found = compare([tmp_path], reference)
+        pairs = {(row["condition"], row["reference"]): row["difference"] for row in found.pairs}
+        assert pairs == {
+            ("tree-linear dendrites=2", "tree dendrites=2"): pytest.approx(-0.1),
+            ("tree-linear dendrites=4", "tree dendrites=4"): pytest.approx(-0.1),
+        }
+
+
+def test_of_a_sweep_the_cells_of_its_file_count(tmp_path: Path) -> None:
+    made(tmp_path / "s" / "runs" / "one", 0)
+    made(tmp_path / "s" / "runs" / "old", 1)
+    (tmp_path / "s" / "cells.json").write_text(json.dumps({"name": "s", "cells": [{"name": "one"}, {"name": "two"}]}))
+    found = compare([tmp_path / "s"])
+    assert [row["seed"] for row in found.runs] == ["0"]
+    assert any("not of the sweep as its file is now: old" in note for note in found.notes)
+    assert any("two: not begun, or damaged" in note for note in found.notes)
 
 
 # -- selection ---------------------------------------------------------------------------------------------------------

@@ -81,10 +81,35 @@ def test_an_entry_of_runs_wins_over_the_file_key_by_key(tmp_path: Path) -> None:
     assert all(cell.config.epochs == 3 for cell in sweep.cells)
 
 
+def test_an_entry_of_runs_turns_more_knobs_of_each_mapping_of_a_list(tmp_path: Path) -> None:
+    sweep = sweep_of(
+        tmp_path,
+        "morphologies: dann-lrf\nset: [{dendrites: 2}, {dendrites: 3}]\nruns: [{set: {somata: [4, 5]}}, {seeds: 2}]\n",
+    )
+    turned = [(c.morphology["parameters"]["dendrites"], c.morphology["parameters"]["somata"]) for c in sweep.cells]
+    assert turned == [(2, 4), (2, 5), (3, 4), (3, 5), (2, 64), (2, 64), (3, 64), (3, 64)]
+
+
+def test_a_huge_grid_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    many = str(list(range(1, 400)))
+    knobs = f"{{dendrites: {many}, somata: {many}, synapses: {many}}}"
+    assert "sweep.yaml:2:6: set: more than 100,000 runs" in faults(tmp_path, f"morphologies: dann-lrf\nset: {knobs}\n")
+
+
+def test_a_run_that_is_damaged_has_not_ended(tmp_path: Path) -> None:
+    (cell,) = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}").cells
+    train_cell(cell, tmp_path / "s")
+    assert cell.has_ended(tmp_path / "s")
+    path = cell.run_folder(tmp_path / "s") / "metrics.json"
+    path.write_bytes(path.read_bytes()[:50])
+    assert not cell.has_ended(tmp_path / "s")
+    assert "damaged" in train_cell(cell, tmp_path / "s").error
+
+
 def test_a_knob_that_changes_nothing_makes_no_second_run(tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "morphologies: [dann-lrf, vann]\nset: {somata: 4, synapses: [3, 4]}\n")
     assert [cell.morphology["name"] for cell in sweep.cells] == ["dann-lrf", "dann-lrf", "vann"]
-    assert any("1 combinations are the same training" in note for note in sweep.notes)
+    assert any("are not repeated: 1" in note for note in sweep.notes)
 
 
 def test_a_knob_of_one_morphology_is_left_out_for_the_others(tmp_path: Path) -> None:
@@ -167,7 +192,9 @@ def test_a_combination_that_cannot_be_compiled_is_told_with_its_values(tmp_path:
         ("morphologies: vann\nbatch: 0\n", "at least 1"),
         ("morphologies: vann\ndata: 3\n", "expected the name of a data set"),
         ("morphologies: vann\nkernel: wat\n", "wat"),
-        ("morphologies: vann\nseeds: 1000000\n", "1,000,000 runs"),
+        ("morphologies: vann\nseeds: 1000000000\n", "more than 100,000 runs"),
+        ("morphologies: vann\ncontrols: [all, linear]\n", "unknown control 'all'"),
+        ("morphologies: vann\nruns: [{kernel: dense}]\n", "unknown key 'kernel'"),
         ("morphologies: vann\ntrain: {device: warp}\n", "device 'warp' cannot be used"),
         ("morphologies: vann\ntrain: {lr: nan}\n", "lr must be a number"),
         ("{", "not YAML"),
@@ -288,7 +315,7 @@ def test_a_dry_run_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit) as caught:
         main(["sweep", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "dry"), "--dry-run"])
     assert not caught.value.code
-    assert "3 runs of 1 conditions, 0 of them done" in capsys.readouterr().out
+    assert "dry: runs 3, conditions 1, done 0" in capsys.readouterr().out
     assert not (tmp_path / "dry").exists()
 
 

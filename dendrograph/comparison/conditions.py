@@ -131,10 +131,31 @@ def _under(top: Path, notes: list[str]) -> Iterator[Path]:
         notes.append(f"left out: {error.filename}: cannot be read: {error.strerror}")
 
     for place, folders, _ in os.walk(top, onerror=unreadable):
-        if is_run(place):
+        cells = _cells(Path(place))
+        if cells is not None:
+            others = sorted(path.name for path in (Path(place) / "runs").glob("*") if path.name not in {".", *cells})
+            others = [name for name in others if not name.startswith(".")]
+            notes += [f"left out: {place}: not of the sweep as its file is now: {', '.join(others)}"] if others else []
+            folders.clear()
+            for name in cells:
+                run = Path(place) / "runs" / name
+                if is_run(run):
+                    yield run
+                else:
+                    notes.append(f"left out: {run}: not begun, or damaged: it holds no run.json")
+        elif is_run(place):
             folders.clear()
             yield Path(place)
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_natural)
+
+
+def _cells(folder: Path) -> list[str] | None:
+    """The runs of a sweep, in the order of its file; None where the folder is none of a sweep."""
+    try:
+        content = json.loads((folder / "cells.json").read_text(encoding="utf-8"))
+        return [str(cell["name"]) for cell in content["cells"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _natural(name: str) -> tuple[list[tuple[int, str]], str]:

@@ -145,7 +145,14 @@ def differences(pairs: Sequence[Row], shown: Callable[[str], str]) -> Table:
 
 def _about(pairs: Sequence[Row], shown: Callable[[str], str]) -> str:
     measure = {"test_accuracy": "test accuracy (%)", "test_loss": "test loss"}[pairs[0]["measure"]]
-    return f"{measure} less that of {shown(pairs[0]['reference'])}, seed by seed"
+    return f"{measure} less that of {reference_of(pairs, shown)}, seed by seed"
+
+
+def reference_of(pairs: Sequence[Row], shown: Callable[[str], str] = str) -> str:
+    """To what a table of pairs is held, in words."""
+    if len({row["reference"] for row in pairs}) == 1:
+        return shown(pairs[0]["reference"])
+    return f"{pairs[0]['reference_morphology']} with the same knobs and settings"
 
 
 def _reference_set(rows: Sequence[Row]) -> str:

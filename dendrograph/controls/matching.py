@@ -113,7 +113,9 @@ def compute_matched(graph: Graph, name: str, about: str) -> Made:
     steps = [(*below[:split], *above[split:]) for split in range(len(plain) + 1)]
     layers = min(steps, key=lambda some: abs(multiplications(some) - graph.edges))
     units = ", ".join(f"{layer.count:,}" for layer in layers[:MOST_TOLD]) + (", ..." if len(layers) > MOST_TOLD else "")
-    notes = (_units(units), *_far(multiplications(layers), graph.edges))
+    narrow = least < graph.classes and min(layer.count for layer in layers) < graph.classes
+    bottleneck = ("a layer is narrower than the readout, and loses by that alone: compare with care",) if narrow else ()
+    notes = (_units(units), *bottleneck, *_far(multiplications(layers), graph.edges))
     return to_morphology(layers, name, about, graph.morphology, graph.inputs), notes
 
 

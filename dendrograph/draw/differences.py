@@ -41,7 +41,9 @@ def differences_figure(pairs: Sequence[Mapping[str, Any]], morphologies: Sequenc
         panels = figure.subplots(len(sets), 1, squeeze=False, height_ratios=heights)[:, 0]
         for data, rows, axes in zip(sets, by_set, panels, strict=True):
             _panel(axes, rows, look)
-            axes.set_title(f"{short(data)}: difference from {short(rows[0]['reference'])}", loc="left")
+            several = len({row["reference"] for row in rows}) > 1
+            reference = rows[0]["reference_morphology" if several else "reference"]
+            axes.set_title(f"{short(data)}: difference from {short(reference)}", loc="left")
         figure.supxlabel("g: corrected for few seeds. p: corrected for several comparisons.", fontsize=POINTS - 0.5)
     return figure
 

@@ -18,7 +18,7 @@ from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, RunError
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology
 from dendrograph.network import DendriticNetwork
@@ -104,9 +104,15 @@ class Cell:
         return folder / "runs" / self.name
 
     def has_ended(self, folder: Path) -> bool:
-        """Whether it has been trained to its end in that folder."""
+        """Whether it has been trained to its end in that folder, and nothing of that has been lost.
+
+        What is damaged has not ended: to go on with it tells what is wrong.
+        """
         place = self.run_folder(folder)
-        return is_run(place) and Run(place, {}).finished
+        try:
+            return is_run(place) and bool(Run.open(place).metrics) and (place / "weights.safetensors").is_file()
+        except RunError:
+            return False
 
     def lock(self, folder: Path) -> FileLock:
         """Held by the process that trains the cell: a worker that was thought dead may still be at it."""

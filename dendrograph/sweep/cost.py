@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,8 +14,10 @@ from torch.nn.functional import cross_entropy
 
 from dendrograph.data import batches_at
 from dendrograph.dataset import Dataset
+from dendrograph.errors import DendrographError
 from dendrograph.flat import FlatParameters
 from dendrograph.sweep.cells import Cell, dataset
+from dendrograph.training import train
 
 TIMED = 8  # networks of different size, for each data set: between them, time is taken as linear in the synapses
 STEPS = 4
@@ -33,7 +38,6 @@ def seconds(cells: Sequence[Cell], tick: Callable[[], None] = lambda: None) -> d
 
 
 def _of_one_data_set(cells: Sequence[Cell], data: Dataset, tick: Callable[[], None]) -> dict[str, float]:
-    samples = 1.0 if data.validation is not None else 1 - cells[0].config.validation
     first: dict[str, Cell] = {}
     for cell in cells:
         first.setdefault(_shape(cell), cell)
@@ -44,14 +48,38 @@ def _of_one_data_set(cells: Sequence[Cell], data: Dataset, tick: Callable[[], No
     for shape in dict.fromkeys(chosen):
         timed = {**timed, edges[shape]: _step(first[shape], data)}
         tick()
+    smallest = first[by_size[0]]
+    more = _around(smallest, data, timed[edges[by_size[0]]] * _steps(smallest, data))
+    tick()
     sizes = sorted(timed)
     found = {}
     for cell in cells:
         step = float(np.interp(edges[_shape(cell)], sizes, [timed[size] for size in sizes]))
-        steps = -(-len(data.train) * samples // cell.config.batch_size)
-        # Validation runs forward alone, which is about a third of a step, over a tenth of the samples or so.
-        found[cell.name] = step * steps * (cell.config.epochs or 1) * 1.1
+        found[cell.name] = step * _steps(cell, data) * (cell.config.epochs or 1) + more
     return found
+
+
+def _steps(cell: Cell, data: Dataset) -> float:
+    """Steps of an epoch, and what validation costs: forward alone, about a third of a step for each of its batches."""
+    share = 0.0 if data.validation is not None else cell.config.validation
+    held_out = len(data.validation) if data.validation is not None else len(data.train) * share
+    return (len(data.train) * (1 - share) + held_out / 3) / cell.config.batch_size
+
+
+def _around(cell: Cell, data: Dataset, epoch: float) -> float:
+    """Seconds of a run beside its steps (its start, its checkpoints, its curves), by a run of one epoch."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            config = replace(cell.config, epochs=1)
+            train(cell.network(data), data, config, Path(folder) / "run", progress=False)
+            return max(0.0, time.perf_counter() - began - epoch)
+    except DendrographError:  # its loss is not finite, say: the sweep itself will tell
+        return 0.0
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _shape(cell: Cell) -> str:

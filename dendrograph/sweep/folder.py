@@ -34,6 +34,8 @@ def held(folder: Path) -> Iterator[None]:
     """
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder}: is no folder\n  give another by --out")
+    if (folder / "runs").exists() and not (folder / "runs").is_dir():
+        raise RunError(f"{folder / 'runs'}: is no folder\n  give another by --out")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "cells.json").is_file():
         kept = {entry.name for entry in folder.iterdir()} - {".locks"}
         if kept:
@@ -45,7 +47,7 @@ def held(folder: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise RunError(f"{folder}: a sweep is at work in it\n  wait for it, or give another folder by --out") from None
-    except PermissionError as error:
+    except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror}\n  give a writable folder by --out") from None
 
 

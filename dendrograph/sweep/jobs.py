@@ -43,7 +43,7 @@ def work(job: Job, folder: str) -> list[Outcome]:
     found = _together(open_cells, place) if len(open_cells) > 1 else [train_cell(cell, place) for cell in open_cells]
     share = (time.monotonic() - began) / max(1, len(open_cells))
     there = {outcome.cell for outcome in found}
-    found += [ended_well(cell, place, 0.0) for cell in job if cell.name not in there]
+    found += [train_cell(cell, place) for cell in job if cell.name not in there]
     return [replace(outcome, seconds=min(outcome.seconds, share) or share) for outcome in found]
 
 

@@ -7,6 +7,7 @@ are not there, and combinations that cannot be compiled, each with its place in 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -26,8 +27,8 @@ from dendrograph.morphology import Morphology, load
 from dendrograph.reading import LARGEST_FILE, decoded, flow
 from dendrograph.sweep.cells import Cell
 
-KEYS = ("morphologies", "controls", "set", "data", "seeds", "train", "kernel")
-TOP = ("name", "about", "batch", "runs", *KEYS)
+KEYS = ("morphologies", "controls", "set", "data", "seeds", "train")
+TOP = ("name", "about", "batch", "kernel", "runs", *KEYS)
 SETTINGS = tuple(item.name for item in fields(TrainConfig) if item.name != "seed")
 MOST_CELLS = 100_000
 LARGEST_SEED = 2**32 - 1
@@ -126,7 +127,7 @@ class _Reader:
                 doubled += cell.identity in found
                 found.setdefault(cell.identity, cell)
         if doubled:
-            self.notes.append(f"{doubled:,} combinations are the same training as another: each is trained once")
+            self.notes.append(f"combinations that are the same training as another, and are not repeated: {doubled:,}")
         return Sweep(
             name_at.slug() if name_at else stem,
             tuple(cell.named() for cell in _with_axes_that_vary(list(found.values()))),
@@ -148,12 +149,12 @@ class _Reader:
         data = [choice for choice in self._data(part.get("data")) if self._dataset(choice) is not None]
         configs = list(self._configs(part.all("train")))
         seeds = self._seeds(part.get("seeds"))
-        kernel_at = part.get("kernel")
+        kernel_at = self.top.child("kernel")
         kernel = kernel_at.choice("kernel", ("auto", *(one.NAME for one in KERNELS))) if kernel_at else "auto"
         number = len(files) * len(knobs) * len(data) * len(configs) * len(seeds) * (1 + len(asked))
         if number > MOST_CELLS:
             where = part.own or self.top
-            where.fault(f"{number:,} runs", f"a sweep has at most {MOST_CELLS:,}: take a coarser grid, or make several")
+            self._too_many(where)
             return
         for file, turned, where_data in itertools.product(files, knobs, data):
             for tree in self._trees(file, turned, where_data, asked):
@@ -244,15 +245,15 @@ class _Reader:
             return []
         if cursor.value == "all":
             return list(CONTROLS)
-        return [choice.cursor.choice("control", ("all", *CONTROLS)) for choice in many("control", cursor)]
+        return [choice.cursor.choice("control", CONTROLS) for choice in many("control", cursor)]
 
     def _knobs(self, cursors: Sequence[Cursor], files: Sequence[_Choice]) -> list[Choices]:
         """All settings of the knobs: each mapping is a grid, a list of mappings is one grid after the other."""
         documents = [document for file in files if (document := self._file(file))]
-        if len(cursors) == 1 and isinstance(cursors[0].value, list):
-            mappings = [[entry] for entry in cursors[0].entries("mappings of knobs")]
-        else:
-            mappings = [list(cursors)]
+        mappings: list[list[Cursor]] = [[]]
+        for cursor in cursors:
+            entries = cursor.entries("mappings of knobs") if isinstance(cursor.value, list) else [cursor]
+            mappings = [[*before, entry] for before in mappings for entry in entries]
         found: list[Choices] = []
         for layers in mappings:
             axes: dict[str, list[_Choice]] = {}
@@ -267,8 +268,14 @@ class _Reader:
                     if documents and not any(document.takes(key, Morphology.KEYS) for document in documents):
                         declared = {name for document in documents for name in document.parameters}
                         cursor.fault(f"no morphology has the knob '{key}'", did_you_mean(key, declared), key, key=True)
+            if math.prod(len(choices) for choices in axes.values()) + len(found) > MOST_CELLS:
+                self._too_many(layers[-1])
+                break
             found += itertools.product(*axes.values())
         return found or [()]
+
+    def _too_many(self, where: Cursor) -> None:
+        where.fault(f"more than {MOST_CELLS:,} runs", "take a coarser grid, or make several sweeps")
 
     def _data(self, cursor: Cursor | None) -> list[_Choice]:
         from dendrograph.experiment import DEFAULT_DATA
@@ -300,6 +307,9 @@ class _Reader:
                     at = cursor.child(key)
                     if key in SETTINGS and at:
                         axes[key] = many(key, at)
+        if math.prod(len(choices) for choices in axes.values()) > MOST_CELLS:
+            self._too_many(cursors[-1])
+            return
         for choices in itertools.product(*axes.values()):
             try:
                 config = TrainConfig(**{choice.key: choice.value for choice in choices})
@@ -315,7 +325,10 @@ class _Reader:
         if cursor is None:
             return [0]
         if not isinstance(cursor.value, list):
-            return list(range(cursor.whole(1, ", or a list of seeds")))
+            number = cursor.whole(1, ", or a list of seeds")
+            if number > MOST_CELLS:
+                self._too_many(cursor)
+            return list(range(min(number, MOST_CELLS)))
         seeds = [entry.whole(0) for entry in cursor.entries("seeds")]
         for entry, seed in zip(cursor.entries("seeds"), seeds, strict=True):
             if seed > LARGEST_SEED:
@@ -336,9 +349,8 @@ class _Part:
         return (self.own and self.own.child(key)) or self.top.child(key)
 
     def all(self, key: str) -> list[Cursor]:
-        """The mapping of the file, then that of the entry; only the entry's where either is a list."""
-        found = [at for cursor in (self.top, self.own) if cursor and (at := cursor.child(key))]
-        return found[-1:] if any(isinstance(at.value, list) for at in found) else found
+        """What the file has at a key, then what the entry has, which wins."""
+        return [at for cursor in (self.top, self.own) if cursor and (at := cursor.child(key))]
 
 
 def many(key: str, cursor: Cursor) -> list[_Choice]:

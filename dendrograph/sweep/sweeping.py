@@ -136,7 +136,7 @@ def _tell_plan(sweep: Sweep, out: Path, processes: int, progress: bool) -> dict[
         _say(progress, f"note: {note}")
     conditions = len({cell.condition for cell in sweep.cells})
     ended = folder.finished(out, sweep.cells)
-    _say(progress, f"{sweep.name}: {len(sweep.cells):,} runs of {conditions:,} conditions, {len(ended):,} of them done")
+    _say(progress, f"{sweep.name}: runs {len(sweep.cells):,}, conditions {conditions:,}, done {len(ended):,}")
     waiting = [cell for cell in sweep.cells if cell.name not in ended]
     if not waiting:
         return {}

@@ -64,7 +64,7 @@ def cluster(workers: int, scheduler: str | None = None) -> Iterator[Any]:
         try:
             where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
             client = Client(**where, timeout=SECONDS_TO_CONNECT)
-        except (OSError, ValueError, TimeoutError) as error:
+        except (OSError, ValueError, TimeoutError, AssertionError, KeyError, TypeError) as error:
             remedy = "give the address of a running one, such as tcp://10.0.0.1:8786, or its scheduler file"
             raise DendrographError(f"--scheduler {scheduler}: no dask scheduler answers: {error}\n  {remedy}") from None
         with client:

@@ -97,3 +97,20 @@ def test_an_experiment_from_its_file_to_a_page(tmp_path: Path, capsys: pytest.Ca
     again = reproduce(["fig4"], "smoke", out, progress=False)
     assert again.tables["fig4"] in first, "the same command gives the same table"
     assert len(list((out / "runs").iterdir())) == 10, "what two experiments need is trained once"
+
+
+@pytest.mark.slow
+def test_learning_in_turn_is_tabulated_by_scenario(tmp_path: Path) -> None:
+    found = reproduce(["continual"], "smoke", tmp_path, progress=False)
+    rows = list(csv.DictReader((tmp_path / "results" / "continual.csv").read_text().splitlines()))
+    models = {"dann-lrf", "dann-lrf-parameter-matched", "vann"}
+    assert {(row["scenario"], row["model"]) for row in rows} == {
+        (scenario, model) for scenario in ("task-incremental", "domain-incremental") for model in models
+    }
+    assert all(row["seeds"] == "2" for row in rows)
+    runs = list(csv.DictReader((tmp_path / "results" / "continual-runs.csv").read_text().splitlines()))
+    for row in rows:
+        own = [run for run in runs if (run["scenario"], run["morphology"]) == (row["scenario"], row["model"])]
+        mean = sum(float(run["average_accuracy"]) for run in own) / 2
+        assert float(row["average_accuracy"]) == pytest.approx(mean)
+    assert found.tables["continual"].count("task-incremental") == 3 + 2

@@ -94,9 +94,8 @@ def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files
                 spread |= {column: estimate.mean, f"{column}_low": estimate.low, f"{column}_high": estimate.high}
             about = {key: own[0][key] for key in ("tasks", "parameters")}
             folders_of = "; ".join(Path(row["folder"]).name for row in own)
-            rows.append(
-                {"protocol": protocol, "model": model, **about, "seeds": len(own), **spread, "runs": folders_of}
-            )
+            named = {"protocol": protocol, "scenario": scenario, "model": model, **about}
+            rows.append({**named, "seeds": len(own), **spread, "runs": folders_of})
         tested = [(model, paired(of[model], of[reference])) for model in models if model != reference]
         corrected = holm([result.p_t for _, result in tested])
         for (model, result), p in zip(tested, corrected, strict=True):

@@ -338,7 +338,10 @@ def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def _start(tmp_path: Path, out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "dendrograph", "sweep", str(tmp_path / "k.yaml"), "--out", str(out)]
+    # Whatever started the tests may have it ignore Ctrl-C, and its children inherit that.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program += "from dendrograph.cli import main; main()"
+    command = [sys.executable, "-c", program, "sweep", str(tmp_path / "k.yaml"), "--out", str(out)]
     return subprocess.Popen(
         [*command, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -145,7 +145,7 @@ def _of_condition(condition: Condition, rows: Sequence[Row]) -> Row:
     tested = {key: mean_interval([row[key] for row in rows]) for key in TESTED}
     spread: Row = {}
     for key, estimate in tested.items():
-        spread |= _columns(key, estimate)
+        spread |= interval_columns(key, estimate)
     sizes = {key: mean(key) for key in ("parameters", "synapses")}
     return {
         "data": condition.data,
@@ -165,7 +165,8 @@ def _of_condition(condition: Condition, rows: Sequence[Row]) -> Row:
     }
 
 
-def _columns(key: str, estimate: Estimate) -> Row:
+def interval_columns(key: str, estimate: Estimate) -> Row:
+    """An estimate as tables have it: the mean, and the two ends of its interval."""
     return {key: estimate.mean, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
 
 
@@ -261,7 +262,7 @@ def _pairs(
                     "reference_morphology": reference.morphology,
                     "measure": measure,
                     "pairs": result.difference.number,
-                    **_columns("difference", result.difference),
+                    **interval_columns("difference", result.difference),
                     "d_z": result.effect,
                     "g_z": result.corrected,
                     "p_t": result.p_t,

@@ -12,7 +12,7 @@ from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
-from dendrograph.errors import DendrographError, RunError
+from dendrograph.errors import DataError, DendrographError, RunError
 from dendrograph.evaluation import Evaluation, evaluate
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
@@ -57,14 +57,14 @@ def train_by_name(
         # What is given and differs from the run, `train` refuses.
         config = replace(TrainConfig.from_record(run.record["config"]), **settings)
         network = DendriticNetwork(run.graph(), kernel or run.record["network"]["kernel"])
-        dataset = _load(data, data_dir) if data else run.dataset(data_dir)
+        dataset = load_dataset(data, data_dir) if data else run.dataset(data_dir)
         return train(network, dataset, config, run.folder, resume, progress)
     if resume and Path(morphology).is_dir():
         Run.open(morphology)  # says why it is none
     if resume and out is None:
         raise RunError("--resume needs to know the run\n  give its folder by --out, or in the place of the morphology")
     tree, config = load(morphology, set, plugins), TrainConfig(**settings)
-    dataset = _load(data or DEFAULT_DATA, data_dir)
+    dataset = load_dataset(data or DEFAULT_DATA, data_dir)
     graph = compile(tree, dataset.shapes, dataset.classes, config.seed)
     return train(DendriticNetwork(graph, kernel or "auto"), dataset, config, out, resume, progress)
 
@@ -82,10 +82,15 @@ def _run_to_go_on(folder: Path, set: Mapping[str, Any] | None, out: Path | None,
     return Run.open(folder)
 
 
-def _load(data: str, data_dir: Path | None) -> Dataset:
+def load_dataset(data: str, data_dir: Path | None) -> Dataset:
+    """A data set by its name or path.
+
+    Raises:
+        DataError: there is none; or a folder is named for one that lies in no data folder.
+    """
     dataset = datasets.load(data, data_dir)
     if data_dir is not None and dataset.origin["data_dir"] is None:
-        raise DendrographError(f"--data-dir {data_dir}: {data} lies in no data folder\n  leave it out, or name --data")
+        raise DataError(f"--data-dir {data_dir}: {data} lies in no data folder\n  leave it out, or name --data")
     return dataset
 
 
@@ -162,7 +167,7 @@ def graph_for_data(
     """
     if is_run(morphology):
         raise DendrographError(f"{morphology}: a run has data of its own\n  leave --data out")
-    tree, dataset = load(morphology, set, plugins), _load(data, data_dir)
+    tree, dataset = load(morphology, set, plugins), load_dataset(data, data_dir)
     return compile(tree, dataset.shapes, dataset.classes, seed or 0)
 
 

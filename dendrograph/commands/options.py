@@ -60,6 +60,19 @@ Kernel = Annotated[
     typer.Option("--kernel", help="auto, or a kernel to use wherever it can serve.", show_default="auto"),
 ]
 
+# Of a training.
+Data = Annotated[str | None, typer.Option(help="A data set's name, or the path of a .npz file.", show_default="digits")]
+BatchSize = Annotated[int | None, typer.Option(help="Samples a step.", show_default="128")]
+LearningRate = Annotated[float | None, typer.Option(help="Learning rate.", show_default="0.001")]
+Optimizer = Annotated[str | None, typer.Option(help="adam, adamw, rmsprop or sgd.", show_default="adam")]
+TrainingSeed = Annotated[int | None, typer.Option(help="Of wiring, weights, split, order and noise.", show_default="0")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, or auto.", show_default="auto")]
+Noise = Annotated[float | None, typer.Option(help="Sigma of Gaussian noise on all inputs.", show_default="0")]
+EarlyStop = Annotated[
+    bool | None,
+    typer.Option("--early-stop", help="Stop after 10 epochs without a lower validation loss; keep the best."),
+]
+
 
 def rank() -> int:
     """The number of this process among those that `torchrun` started: the first speaks for all; 0 without it."""

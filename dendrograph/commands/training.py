@@ -8,11 +8,19 @@ from typing import Annotated
 import typer
 
 from dendrograph.commands.options import (
+    BatchSize,
+    Data,
     DataDir,
+    Device,
+    EarlyStop,
     Kernel,
+    LearningRate,
     MorphologyOrRun,
+    Noise,
+    Optimizer,
     Plugins,
     Settings,
+    TrainingSeed,
     app,
     assignments,
     rank,
@@ -23,28 +31,19 @@ from dendrograph.commands.options import (
 @app.command("train")
 def train_command(
     morphology: MorphologyOrRun,
-    data: Annotated[
-        str | None, typer.Option(help="A data set's name, or the path of a .npz file.", show_default="digits")
-    ] = None,
+    data: Data = None,
     data_dir: DataDir = None,
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the data.", show_default="the paper's for the data set")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Samples a step.", show_default="128")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate.", show_default="0.001")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adam, adamw, rmsprop or sgd.", show_default="adam")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Of wiring, weights, split, order and noise.", show_default="0")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, or auto.", show_default="auto")] = None,
+    batch_size: BatchSize = None,
+    lr: LearningRate = None,
+    optimizer: Optimizer = None,
+    seed: TrainingSeed = None,
+    device: Device = None,
     kernel: Kernel = None,
-    early_stop: Annotated[
-        bool | None,
-        typer.Option("--early-stop", help="Stop after 10 epochs without a lower validation loss; keep the best."),
-    ] = None,
-    noise: Annotated[
-        float | None, typer.Option(help="Sigma of Gaussian noise on all inputs.", show_default="0")
-    ] = None,
+    early_stop: EarlyStop = None,
+    noise: Noise = None,
     sequential: Annotated[
         bool | None, typer.Option("--sequential", help="Present the classes one after the other.")
     ] = None,

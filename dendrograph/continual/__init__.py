@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from dendrograph import atomic
-from dendrograph import data as datasets
 from dendrograph import record as records
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
@@ -31,6 +30,7 @@ from dendrograph.draw.continual import continual_figure
 from dendrograph.draw.files import as_bytes
 from dendrograph.errors import DataError, RunError, TrainingError, clip, did_you_mean
 from dendrograph.evaluation import evaluate
+from dendrograph.experiment import DEFAULT_DATA, load_dataset
 from dendrograph.morphology import load
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import reporter
@@ -41,7 +41,6 @@ from dendrograph.training import Interrupted, noisy_test, refuse_misfit, train
 
 FORMAT = 1
 FILE = "continual.json"
-DEFAULT_DATA = "digits"
 PLACES = ("data source", "data origin")  # of the record: where the data lay, which may be elsewhere the next time
 
 
@@ -315,10 +314,7 @@ def learn_by_name(
     if protocol not in SCENARIOS:
         raise DataError(f"unknown protocol '{clip(protocol)}'\n  {did_you_mean(protocol, SCENARIOS, 'protocols')}")
     tree, config = load(morphology, set, plugins), TrainConfig(**(settings or {}))
-    name = DEFAULT_DATA if data is None else data
-    whole = datasets.load(name, data_dir)
-    if data_dir is not None and whole.origin["data_dir"] is None:
-        raise DataError(f"--data-dir {data_dir}: {name} lies in no data folder\n  leave it out, or name --data")
+    whole = load_dataset(DEFAULT_DATA if data is None else data, data_dir)
     cut = Tasks(whole, protocol, tasks, SCENARIOS[protocol][0] if scenario is None else scenario)
     network = DendriticNetwork(compile(tree, whole.shapes, cut.classes, config.seed), kernel or "auto")
     return learn_in_turn(network, cut, config, out, resume, progress)

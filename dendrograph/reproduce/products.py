@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dendrograph.analyse import analyse_runs
-from dendrograph.compare import compare
+from dendrograph.compare import compare, interval_columns
 from dendrograph.comparison.inference import holm, mean_interval, paired
 from dendrograph.comparison.reporting import differences, pipes, results
 from dendrograph.continual import table as continual_table
@@ -61,10 +61,7 @@ def measures(name: str, folders: Sequence[Path], part: str, data_dir: Path | Non
         groups.setdefault((morphologies[str(row["run"])], *(str(row[key]) for key in keys)), []).append(row)
     rows = []
     for group, members in groups.items():
-        spread: dict[str, float] = {}
-        for column in columns:
-            estimate = mean_interval([float(member[column]) for member in members])
-            spread |= {column: estimate.mean, f"{column}_low": estimate.low, f"{column}_high": estimate.high}
+        spread = _spread(members, columns)
         runs = "; ".join(str(member["run"]) for member in members)
         rows.append({**dict(zip(("model", *keys), group, strict=True)), "seeds": len(members), **spread, "runs": runs})
     header = ("model", *keys, "n", *columns)
@@ -88,10 +85,7 @@ def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files
         }
         for model in models:
             own = [row for row in here if row["morphology"] == model]
-            spread: dict[str, float] = {}
-            for column in CONTINUAL:
-                estimate = mean_interval([row[column] for row in own])
-                spread |= {column: estimate.mean, f"{column}_low": estimate.low, f"{column}_high": estimate.high}
+            spread = _spread(own, CONTINUAL)
             about = {key: own[0][key] for key in ("tasks", "parameters")}
             folders_of = "; ".join(Path(row["folder"]).name for row in own)
             named = {"protocol": protocol, "scenario": scenario, "model": model, **about}
@@ -99,19 +93,9 @@ def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files
         tested = [(model, paired(of[model], of[reference])) for model in models if model != reference]
         corrected = holm([result.p_t for _, result in tested])
         for (model, result), p in zip(tested, corrected, strict=True):
-            low, high = result.difference.low, result.difference.high
-            difference = {"difference": result.difference.mean, "difference_low": low, "difference_high": high}
-            pairs.append(
-                {
-                    "protocol": protocol,
-                    "scenario": scenario,
-                    "model": model,
-                    "reference": reference,
-                    **difference,
-                    "g_z": result.corrected,
-                }
-                | {"p_t": result.p_t, "p_t_holm": p}
-            )
+            named = {"protocol": protocol, "scenario": scenario, "model": model, "reference": reference}
+            tests = {"g_z": result.corrected, "p_t": result.p_t, "p_t_holm": p}
+            pairs.append({**named, **interval_columns("difference", result.difference), **tests})
     header = ("protocol", "scenario", "model", "parameters", "n", *CONTINUAL)
     body: list[tuple[str, ...]] = [
         (
@@ -128,6 +112,14 @@ def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files
     ]
     text += pipes((("scenario", "model", "difference", "g_z", "p (t, Holm)"), lines))
     return {f"{name}.csv": to_csv(rows), f"{name}-pairs.csv": to_csv(pairs), f"{name}-runs.csv": to_csv(found)}, text
+
+
+def _spread(rows: Sequence[Row], columns: Sequence[str]) -> dict[str, float]:
+    """The mean of each column over rows, with its interval."""
+    found: dict[str, float] = {}
+    for column in columns:
+        found |= interval_columns(column, mean_interval([float(row[column]) for row in rows]))
+    return found
 
 
 def _interval(row: Row, key: str) -> str:

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dendrograph import atomic
 from dendrograph.continual import learn_by_name
@@ -15,9 +14,8 @@ from dendrograph.reproduce import products
 from dendrograph.reproduce.experiments import Experiment, chosen, file_of
 from dendrograph.reproduce.page import fill_file
 from dendrograph.reproduce.records import keep
-from dendrograph.sweep import folder
 from dendrograph.sweep.language import read
-from dendrograph.sweep.sweeping import run
+from dendrograph.sweep.sweeping import Swept, run
 
 Tables = dict[str, str]  # Markdown, by the name of the block of a page
 
@@ -75,7 +73,7 @@ def reproduce(
             swept = run(read_before[experiment.name], place, processes, None, progress)
             failures += swept.failures
             runs |= dict.fromkeys(swept.finished)
-            made, found = _products(experiment, place, folder.adopted(place, read_before[experiment.name]), data_dir)
+            made, found = _products(experiment, swept, data_dir)
         tables |= found
         (place / "results").mkdir(parents=True, exist_ok=True)
         for name, content in made.items():
@@ -84,19 +82,16 @@ def reproduce(
     return Reproduced(place, tuple(files), tuple(runs), tables, tuple(failures))
 
 
-def _products(experiment: Experiment, place: Path, sweep: Any, data_dir: Path | None) -> tuple[products.Files, Tables]:
-    ended = folder.finished(place, sweep.cells)
-    cells = [cell for cell in sweep.cells if cell.name in ended]
+def _products(experiment: Experiment, swept: Swept, data_dir: Path | None) -> tuple[products.Files, Tables]:
     made: products.Files = {}
     tables: Tables = {}
     for group in experiment.groups:
-        folders = [cell.run_folder(place) for cell in cells if group.holds(cell)]
+        folders = [cell.run_folder(swept.folder) for cell in swept.cells if group.holds(cell)]
         if folders:
             files, tables[group.name] = products.comparison(group.name, folders, group.reference)
             made |= files
     for part in experiment.measured:
-        folders = [cell.run_folder(place) for cell in cells]
-        files, tables[experiment.name] = products.measures(experiment.name, folders, part, data_dir)
+        files, tables[experiment.name] = products.measures(experiment.name, swept.finished, part, data_dir)
         made |= files
     return made, tables
 
@@ -105,7 +100,6 @@ def _continual(scale: str, place: Path, data_dir: Path | None, progress: bool) -
     """Learnings in turn, each in a folder of its own; those that have ended are left as they are."""
     from ruamel.yaml import YAML
 
-    from dendrograph.compiler import compile
     from dendrograph.controls import controls
     from dendrograph.data import load as load_data
     from dendrograph.morphology import load
@@ -116,7 +110,6 @@ def _continual(scale: str, place: Path, data_dir: Path | None, progress: bool) -
     for name in plan["morphologies"]:
         files[name] = name
         tree = load(name, plan["set"])
-        compile(tree, data.shapes, data.classes, 0)
         for control, made in controls(tree, data.shapes, data.classes, plan["controls"].get(name, [])).items():
             path = place / "continual" / f"{name}-{control}.yaml"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -58,9 +58,8 @@ def _together(cells: Sequence[Cell], folder: Path) -> list[Outcome]:
         if reasons_against(networks, configs):
             return [train_cell(cell, folder) for cell in cells]
         with ExitStack() as locks:
-            for cell in sorted(
-                cells, key=lambda cell: cell.name
-            ):  # in one order everywhere: no two wait for each other
+            # In one order everywhere, so that no two processes wait for each other.
+            for cell in sorted(cells, key=lambda cell: cell.name):
                 locks.enter_context(cell.lock(folder))
             results = train_together(networks, data, configs, [cell.run_folder(folder) for cell in cells])
     except Exception as error:  # noqa: BLE001 (as in `train_cell`)

@@ -15,12 +15,14 @@ from typing import Any
 
 from dendrograph import data as datasets
 from dendrograph import plugins as plugin
+from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
 from dendrograph.controls import CONTROLS, controls
 from dendrograph.cursor import Cursor
 from dendrograph.dataset import Dataset
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError, Faults, did_you_mean
+from dendrograph.experiment import DEFAULT_DATA
 from dendrograph.kernels import KERNELS
 from dendrograph.library import shipped
 from dendrograph.morphology import Morphology, load
@@ -96,6 +98,11 @@ class _Choice:
     def shown(self) -> str:
         return self.value if isinstance(self.value, str) else flow(self.value)
 
+    def tell(self, error: DendrographError) -> None:
+        """Note an error as a fault of this value: its first line is the problem, the others are the remedy."""
+        problem, _, remedy = str(error).partition("\n")
+        self.cursor.fault(problem, remedy.strip())
+
 
 Choices = tuple[_Choice, ...]
 
@@ -153,8 +160,7 @@ class _Reader:
         kernel = kernel_at.choice("kernel", ("auto", *(one.NAME for one in KERNELS))) if kernel_at else "auto"
         number = len(files) * len(knobs) * len(data) * len(configs) * len(seeds) * (1 + len(asked))
         if number > MOST_CELLS:
-            where = part.own or self.top
-            self._too_many(where)
+            self._too_many(part.own or self.top)
             return
         for file, turned, where_data in itertools.product(files, knobs, data):
             for tree in self._trees(file, turned, where_data, asked):
@@ -182,13 +188,13 @@ class _Reader:
         assert dataset is not None
         document = self._file(file)
         assert document is not None
-        taken = {choice.key: choice.value for choice in turned if document.takes(choice.key, Morphology.KEYS)}
+        taken = [choice for choice in turned if document.takes(choice.key, Morphology.KEYS)]
         combination = ", ".join(
-            [file.value, *(f"{key}={_shown(value)}" for key, value in taken.items()), f"data {data.value}"]
+            [file.value, *(f"{choice.key}={choice.shown}" for choice in taken), f"data {data.value}"]
         )
-        at = next((choice.cursor for choice in turned if choice.key in taken), file.cursor)
+        at = taken[0].cursor if taken else file.cursor
         try:
-            tree = load(self._path(file), taken, self.plugins)
+            tree = load(self._path(file), {choice.key: choice.value for choice in taken}, self.plugins)
             trees = [tree]
             self._compile(tree, dataset)
             made = controls(tree, dataset.shapes, dataset.classes) if asked else {}
@@ -210,8 +216,6 @@ class _Reader:
 
     def _compile(self, tree: Morphology, data: Dataset) -> None:
         """Compile once for each shape of data: what compiles with one seed does with any."""
-        from dendrograph.compiler import compile
-
         key = (tree.to_yaml(), repr((data.shapes, data.classes)))
         if key not in self.compiled:
             compile(tree, data.shapes, data.classes, 0)
@@ -228,8 +232,7 @@ class _Reader:
         try:
             document = load(path, None, self.plugins).document
         except DendrographError as error:
-            lines = str(error).split("\n", 1)
-            choice.cursor.fault(lines[0], lines[1].strip() if len(lines) > 1 else "")
+            choice.tell(error)
             return None
         assert document is not None, "it was read"
         self.documents[path] = document
@@ -278,8 +281,6 @@ class _Reader:
         where.fault(f"more than {MOST_CELLS:,} runs", "take a coarser grid, or make several sweeps")
 
     def _data(self, cursor: Cursor | None) -> list[_Choice]:
-        from dendrograph.experiment import DEFAULT_DATA
-
         return many("data", cursor) if cursor else [_Choice("data", DEFAULT_DATA, self.top)]
 
     def _dataset(self, choice: _Choice) -> Dataset | None:
@@ -291,8 +292,7 @@ class _Reader:
                 self.data[choice.value] = datasets.load(self._data_path(choice.value), self.data_dir)
             except DendrographError as error:
                 self.data[choice.value] = None
-                lines = str(error).split("\n", 1)
-                choice.cursor.fault(lines[0], lines[1].strip() if len(lines) > 1 else "")
+                choice.tell(error)
         return self.data[choice.value]
 
     def _data_path(self, name: str) -> str:
@@ -317,8 +317,7 @@ class _Reader:
                 yield config, choices
             except DendrographError as error:
                 wrong = next((choice for choice in choices if str(error).startswith(choice.key)), choices[0])
-                lines = str(error).split("\n", 1)
-                wrong.cursor.fault(lines[0], lines[1].strip() if len(lines) > 1 else "")
+                wrong.tell(error)
 
     def _seeds(self, cursor: Cursor | None) -> list[int]:
         """So many seeds, from 0 on; or those that are listed."""
@@ -358,10 +357,6 @@ def many(key: str, cursor: Cursor) -> list[_Choice]:
     if not isinstance(cursor.value, list):
         return [_Choice(key, cursor.value, cursor)]
     return [_Choice(key, entry.value, entry) for entry in cursor.entries("values")]
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else flow(value)
 
 
 def _with_axes_that_vary(cells: list[Cell]) -> list[Cell]:

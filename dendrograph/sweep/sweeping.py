@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,16 @@ from dendrograph.training import Interrupted
 
 @dataclass(frozen=True)
 class Swept:
-    """What became of a sweep: its folder, its runs that have ended, and the others with their errors."""
+    """What became of a sweep: its folder, its cells that have ended, and the others with their errors."""
 
     folder: Path
-    finished: tuple[Path, ...]
+    cells: tuple[Cell, ...]
     failures: tuple[tuple[str, str], ...]
+
+    @property
+    def finished(self) -> tuple[Path, ...]:
+        """The run folders of its cells that have ended."""
+        return tuple(cell.run_folder(self.folder) for cell in self.cells)
 
 
 def sweep_by_name(
@@ -78,32 +83,36 @@ def run(
         raise DendrographError("--workers says nothing with --scheduler: a cluster has its own\n  leave one out")
     if dry:
         sweep = folder.adopted(out, sweep)
-        _tell_plan(sweep, out, processes or workers.cores(), progress)
-        return _swept(sweep, out, {})
+        ended = folder.finished(out, sweep.cells)
+        _tell_plan(sweep, ended, processes or workers.cores(), progress)
+        return _swept(sweep, out, ended, {})
     with folder.held(out):
         sweep = folder.adopted(out, sweep)
         folder.begin(out, sweep)
-        waiting = [cell for cell in sweep.cells if cell.name not in folder.finished(out, sweep.cells)]
-        costs = _tell_plan(sweep, out, processes or workers.cores(), progress)
+        ended = folder.finished(out, sweep.cells)
+        costs = _tell_plan(sweep, ended, processes or workers.cores(), progress)
         failures: dict[str, str] = {}
-        if waiting:
+        if costs:
             failures = _work(sweep, out, processes or workers.cores(), scheduler, progress, costs)
         folder.note_failures(out, failures)
-    return _swept(sweep, out, failures)
+        # Each of the others has ended, as its worker has told, or failed.
+        ended = {cell.name for cell in sweep.cells} - set(failures)
+    return _swept(sweep, out, ended, failures)
 
 
 def _work(
     sweep: Sweep, out: Path, processes: int, scheduler: str | None, progress: bool, costs: dict[str, float]
 ) -> dict[str, str]:
-    """Have the workers train what is left. Gives the failures."""
-    ended = folder.finished(out, sweep.cells)
-    waiting = {cell.name: cell for cell in sweep.cells if cell.name not in ended}
-    total = sum(costs.values()) or 1.0
+    """Have the workers train the cells of which the cost is given. Gives the failures."""
+    waiting = {cell.name: cell for cell in sweep.cells if cell.name in costs}
+    number, total = len(sweep.cells), sum(costs.values()) or 1.0
     failures: dict[str, str] = {}
     try:
         with (
             workers.cluster(min(processes, len(waiting)), scheduler) as client,
-            Display(progress, len(sweep.cells), len(ended), total, at_work := workers.number(client)) as show,
+            Display(
+                progress, len(sweep.cells), len(sweep.cells) - len(costs), total, at_work := workers.number(client)
+            ) as show,
         ):
             plan = jobs.jobs(list(waiting.values()), sweep.batch, at_work, costs)
             done = 0.0
@@ -119,8 +128,7 @@ def _work(
     except KeyboardInterrupt:
         kept = len(folder.finished(out, sweep.cells))
         raise Interrupted(
-            f"{out}: interrupted; {kept:,} of {len(sweep.cells):,} runs have ended\n"
-            "  the same command goes on where it stopped"
+            f"{out}: interrupted; {kept:,} of {number:,} runs have ended\n  the same command goes on where it stopped"
         ) from None
     return failures
 
@@ -130,12 +138,11 @@ def _begun(out: Path, cells: Iterable[Cell], costs: dict[str, float]) -> float:
     return sum(costs[cell.name] * folder.epochs(out, cell) / (cell.config.epochs or 1) for cell in cells)
 
 
-def _tell_plan(sweep: Sweep, out: Path, processes: int, progress: bool) -> dict[str, float]:
+def _tell_plan(sweep: Sweep, ended: Collection[str], processes: int, progress: bool) -> dict[str, float]:
     """Say what will be trained and what it will cost. Gives the seconds of each cell that is left."""
     for note in sweep.notes:
         _say(progress, f"note: {note}")
     conditions = len({cell.condition for cell in sweep.cells})
-    ended = folder.finished(out, sweep.cells)
     _say(progress, f"{sweep.name}: runs {len(sweep.cells):,}, conditions {conditions:,}, done {len(ended):,}")
     waiting = [cell for cell in sweep.cells if cell.name not in ended]
     if not waiting:
@@ -149,10 +156,8 @@ def _tell_plan(sweep: Sweep, out: Path, processes: int, progress: bool) -> dict[
     return costs
 
 
-def _swept(sweep: Sweep, out: Path, failures: dict[str, str]) -> Swept:
-    ended = folder.finished(out, sweep.cells)
-    finished = tuple(cell.run_folder(out) for cell in sweep.cells if cell.name in ended)
-    return Swept(out, finished, tuple(sorted(failures.items())))
+def _swept(sweep: Sweep, out: Path, ended: Collection[str], failures: dict[str, str]) -> Swept:
+    return Swept(out, tuple(cell for cell in sweep.cells if cell.name in ended), tuple(sorted(failures.items())))
 
 
 def _say(progress: bool, text: str) -> None:

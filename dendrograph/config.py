@@ -60,7 +60,7 @@ class TrainConfig:
             value = getattr(self, name)
             if (type(value) is not int or value < 1) and (name, value) != ("epochs", None):
                 raise DendrographError(f"{name} must be a whole number of at least 1, found {value!r}")
-        for name in ("epochs", "batch_size", "patience", "noise"):
+        for name in ("epochs", "batch_size", "patience", "lr", "noise"):
             value = getattr(self, name)
             if type(value) in (int, float) and MOST < value < math.inf:
                 raise DendrographError(f"{name} must be at most {MOST}, found {value!r}")
@@ -72,6 +72,8 @@ class TrainConfig:
             raise DendrographError(f"noise must be a number of at least 0, found {self.noise!r}")
         if not _is_number(self.validation) or not 0 < self.validation < 1:
             raise DendrographError(f"validation must be a share between 0 and 1, found {self.validation!r}")
+        for name in ("lr", "noise", "validation"):  # 0 and 0.0 are one setting, and one run
+            object.__setattr__(self, name, float(getattr(self, name)))
         for name in ("early_stop", "sequential"):
             if type(getattr(self, name)) is not bool:
                 raise DendrographError(f"{name} must be True or False, found {getattr(self, name)!r}")
@@ -104,7 +106,7 @@ class TrainConfig:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and type(value) is not bool and math.isfinite(value)
+    return isinstance(value, int | float) and type(value) is not bool and -math.inf < value < math.inf
 
 
 def _device(name: str) -> str:

@@ -26,19 +26,20 @@ MEASURED = {  # table of the analysis, what tells its rows apart, and the column
         ("silent", "active", "entropy", "entropy_with_silence", "classes", "selectivity"),
     ),
 }
+FOLDERS = ("run", "runs", "folder", "cheapest_run", "efficiency_cheapest_run")  # columns that name run folders
 CONTINUAL = ("average_accuracy", "forgetting", "backward_transfer")
 
 
-def comparison(name: str, folders: Sequence[Path], reference: str | None) -> tuple[Files, str]:
-    """Of one group: CSV tables, a figure, and the text for a page."""
+def comparison(name: str, folders: Sequence[Path], reference: str | None, place: Path) -> tuple[Files, str]:
+    """Of one group: CSV tables, a figure, and the text for a page. Run folders are named as they lie in `place`."""
     from dendrograph.draw.comparison import accuracy_figure
     from dendrograph.draw.files import as_bytes
 
     found = compare(folders, reference)
     figure = accuracy_figure(found.conditions)
     files: Files = {
-        f"{name}.csv": to_csv(found.conditions),
-        f"{name}-runs.csv": to_csv(found.runs),
+        f"{name}.csv": to_csv(_within(place, found.conditions)),
+        f"{name}-runs.csv": to_csv(_within(place, found.runs)),
         f"{name}.png": as_bytes(figure, "png"),
         f"{name}.pdf": as_bytes(figure, "pdf"),
     }
@@ -72,9 +73,9 @@ def measures(name: str, folders: Sequence[Path], part: str, data_dir: Path | Non
     return {f"{name}.csv": to_csv(rows), f"{name}-runs.csv": to_csv(found)}, pipes((header, body))
 
 
-def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files, str]:
+def continual(name: str, folders: Sequence[Path], reference: str, place: Path) -> tuple[Files, str]:
     """Of learnings in turn: means over seeds, and differences to a reference, pair by pair."""
-    found = continual_table(folders)
+    found = _within(place, continual_table(folders))
     rows, pairs = [], []
     for protocol, scenario in dict.fromkeys((row["protocol"], row["scenario"]) for row in found):
         here = [row for row in found if (row["protocol"], row["scenario"]) == (protocol, scenario)]
@@ -87,7 +88,7 @@ def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files
             own = [row for row in here if row["morphology"] == model]
             spread = _spread(own, CONTINUAL)
             about = {key: own[0][key] for key in ("tasks", "parameters")}
-            folders_of = "; ".join(Path(row["folder"]).name for row in own)
+            folders_of = "; ".join(str(row["folder"]) for row in own)
             named = {"protocol": protocol, "scenario": scenario, "model": model, **about}
             rows.append({**named, "seeds": len(own), **spread, "runs": folders_of})
         tested = [(model, paired(of[model], of[reference])) for model in models if model != reference]
@@ -107,11 +108,20 @@ def continual(name: str, folders: Sequence[Path], reference: str) -> tuple[Files
     text = pipes((header, body))
     text += f"\n\nDifference in average accuracy to {reference}, seed by seed:\n\n"
     lines: list[tuple[str, ...]] = [
-        (pair["scenario"], pair["model"], _interval(pair, "difference"), _plain(pair["g_z"]), f"{pair['p_t_holm']:.3g}")
+        (pair["scenario"], pair["model"], _interval(pair, "difference"), _plain(pair["g_z"]), _plain(pair["p_t_holm"]))
         for pair in pairs
     ]
     text += pipes((("scenario", "model", "difference", "g_z", "p (t, Holm)"), lines))
     return {f"{name}.csv": to_csv(rows), f"{name}-pairs.csv": to_csv(pairs), f"{name}-runs.csv": to_csv(found)}, text
+
+
+def _within(place: Path, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows whose folders are named from `place` on: so they are right wherever tables and records come to lie."""
+
+    def named(paths: str) -> str:
+        return "; ".join(Path(path).relative_to(place).as_posix() for path in paths.split("; "))
+
+    return [{key: named(value) if key in FOLDERS and value else value for key, value in row.items()} for row in rows]
 
 
 def _spread(rows: Sequence[Row], columns: Sequence[str]) -> dict[str, float]:

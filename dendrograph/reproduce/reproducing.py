@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dendrograph import atomic
-from dendrograph.continual import learn_by_name
 from dendrograph.errors import DendrographError
 from dendrograph.reproduce import products
 from dendrograph.reproduce.experiments import Experiment, chosen, file_of
+from dendrograph.reproduce.learnings import learn_all
 from dendrograph.reproduce.page import fill_file
-from dendrograph.reproduce.records import keep
+from dendrograph.reproduce.records import keep, keep_learnings
 from dendrograph.sweep.language import read
 from dendrograph.sweep.sweeping import Swept, run
 
@@ -25,11 +24,13 @@ class Reproduced:
     """What came out: files under `folder`/results, tables for a page by their names, and runs that failed.
 
     runs: the run folders behind them
+    learnings: the folders of tasks that were learnt in turn
     """
 
     folder: Path
     files: tuple[Path, ...]
     runs: tuple[Path, ...]
+    learnings: tuple[Path, ...]
     tables: Mapping[str, str]
     failures: tuple[tuple[str, str], ...]
 
@@ -64,79 +65,41 @@ def reproduce(
     files: list[Path] = []
     tables: Tables = {}
     runs: dict[Path, None] = {}
+    learnings: list[Path] = []
     for experiment in experiments:
         if progress:
             print(f"== {experiment.name}: {experiment.about}", flush=True)
         if experiment.name == "continual":
-            made, found = _continual(scale, place, data_dir, progress)
+            learnings, reference = learn_all(file_of("continual", scale), place, data_dir, progress)
+            made, text = products.continual("continual", learnings, reference, place)
+            found = {"continual": text}
         else:
             swept = run(read_before[experiment.name], place, processes, None, progress)
             failures += swept.failures
             runs |= dict.fromkeys(swept.finished)
-            made, found = _products(experiment, swept, data_dir)
+            made, found = _products(experiment, swept, data_dir, place)
         tables |= found
         (place / "results").mkdir(parents=True, exist_ok=True)
         for name, content in made.items():
             atomic.write(place / "results" / name, content)
             files.append(place / "results" / name)
-    return Reproduced(place, tuple(files), tuple(runs), tables, tuple(failures))
+    return Reproduced(place, tuple(files), tuple(runs), tuple(learnings), tables, tuple(failures))
 
 
-def _products(experiment: Experiment, swept: Swept, data_dir: Path | None) -> tuple[products.Files, Tables]:
+def _products(
+    experiment: Experiment, swept: Swept, data_dir: Path | None, place: Path
+) -> tuple[products.Files, Tables]:
     made: products.Files = {}
     tables: Tables = {}
     for group in experiment.groups:
         folders = [cell.run_folder(swept.folder) for cell in swept.cells if group.holds(cell)]
         if folders:
-            files, tables[group.name] = products.comparison(group.name, folders, group.reference)
+            files, tables[group.name] = products.comparison(group.name, folders, group.reference, place)
             made |= files
     for part in experiment.measured:
         files, tables[experiment.name] = products.measures(experiment.name, swept.finished, part, data_dir)
         made |= files
     return made, tables
-
-
-def _continual(scale: str, place: Path, data_dir: Path | None, progress: bool) -> tuple[products.Files, Tables]:
-    """Learnings in turn, each in a folder of its own; those that have ended are left as they are."""
-    from ruamel.yaml import YAML
-
-    from dendrograph.controls import controls
-    from dendrograph.data import load as load_data
-    from dendrograph.morphology import load
-
-    plan = YAML(typ="safe", pure=True).load(file_of("continual", scale).read_text(encoding="utf-8"))
-    data = load_data(plan["data"], data_dir)
-    files: dict[str, str] = {}
-    for name in plan["morphologies"]:
-        files[name] = name
-        tree = load(name, plan["set"])
-        for control, made in controls(tree, data.shapes, data.classes, plan["controls"].get(name, [])).items():
-            path = place / "continual" / f"{name}-{control}.yaml"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(path, made.to_yaml())
-            files[f"{name}-{control}"] = str(path)
-    folders = []
-    combinations = list(itertools.product(plan["scenarios"], files.items(), range(plan["seeds"])))
-    for number, ((protocol, scenario), (name, file), seed) in enumerate(combinations, 1):
-        out = place / "continual" / f"{protocol}-{scenario}-{name}-seed{seed}"
-        if progress:
-            print(f"[{number}/{len(combinations)}] {out.name}", flush=True)
-        learn_by_name(
-            file,
-            plan["data"],
-            data_dir,
-            protocol,
-            plan["tasks"],
-            scenario,
-            settings={**plan["train"], "seed": seed},
-            set=plan["set"] if file == name else None,
-            out=out,
-            resume=True,
-            progress=False,
-        )
-        folders.append(out)
-    made_files, text = products.continual("continual", folders, plan["reference"])
-    return made_files, {"continual": text}
 
 
 def publish(reproduced: Reproduced, page: Path, scale: str) -> list[str]:
@@ -147,6 +110,7 @@ def publish(reproduced: Reproduced, page: Path, scale: str) -> list[str]:
     missing = fill_file(page, reproduced.tables)
     beside = page.parent / "results" / scale
     keep(reproduced.runs, beside / "runs")
+    keep_learnings(reproduced.learnings, beside / "continual")
     for file in reproduced.files:
         if file.suffix != ".pdf":  # the same figures, for paper
             atomic.write(beside / file.name, file.read_bytes())

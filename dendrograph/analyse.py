@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from dendrograph.config import TrainConfig
 from dendrograph.dataset import Split
 from dendrograph.errors import DendrographError, clip, did_you_mean
 from dendrograph.network import DendriticNetwork
+from dendrograph.progress import told
 from dendrograph.run import Run
 from dendrograph.tables import Row
 from dendrograph.training import noisy_test
@@ -107,11 +109,20 @@ def analyse_runs(
     data_dir: Path | None = None,
     plugins: Iterable[str | Path] = (),
     parts: Iterable[str] = OF_A_RUN,
+    progress: bool = False,
     **settings: Any,
 ) -> Analysis:
     """The same of several runs: each row of each table begins with `run`, the name of the run's folder.
 
     Where two folders have the same name, all are named with as many of the folders above them as tell them apart.
+
+    Args:
+        folders: of the runs.
+        data_dir: where data sets lie.
+        plugins: what the morphologies need, as `load` takes them.
+        parts: of `parts.PARTS`.
+        progress: say on standard error which of several runs is measured, and how long it will take.
+        settings: fields of `Settings`.
 
     Raises:
         DendrographError: as `analyse_run`; or there is no run, or the same twice.
@@ -125,7 +136,8 @@ def analyse_runs(
     runs = [Run.open(folder) for folder in folders]
     for run in runs:
         _ = run.metrics  # that one has not ended is said before the others are measured
-    found = [_tables(_subject(run, data_dir, chosen, made), chosen) for run in runs]
+    shown = told(runs, lambda run: run.folder.name, sys.stderr) if progress and len(runs) > 1 else runs
+    found = [_tables(_subject(run, data_dir, chosen, made), chosen) for run in shown]
     if len(runs) == 1:
         return Analysis(found[0])
     return Analysis(

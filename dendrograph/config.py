@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -60,7 +61,7 @@ class TrainConfig:
             value = getattr(self, name)
             if (type(value) is not int or value < 1) and (name, value) != ("epochs", None):
                 raise DendrographError(f"{name} must be a whole number of at least 1, found {value!r}")
-        for name in ("epochs", "batch_size", "patience", "lr", "noise"):
+        for name in ("epochs", "batch_size", "patience", "noise"):
             value = getattr(self, name)
             if type(value) in (int, float) and MOST < value < math.inf:
                 raise DendrographError(f"{name} must be at most {MOST}, found {value!r}")
@@ -106,7 +107,7 @@ class TrainConfig:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and type(value) is not bool and -math.inf < value < math.inf
+    return isinstance(value, int | float) and type(value) is not bool and abs(value) <= sys.float_info.max
 
 
 def _device(name: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, TextIO, TypeVar
+
+Item = TypeVar("Item")
 
 
 class Reporter(Protocol):
@@ -126,6 +128,16 @@ def epoch_text(row: Mapping[str, float], epochs: int) -> str:
         f"loss {row['train_loss']:.4f}, accuracy {row['train_accuracy']:.2%}; "
         f"validation {row['validation_loss']:.4f}, {row['validation_accuracy']:.2%}"
     )
+
+
+def told(items: Sequence[Item], name: Callable[[Item], str], stream: TextIO) -> Iterator[Item]:
+    """The items, one by one; before each a line is written that names it, its number and the time that is left."""
+    began = time.monotonic()
+    for done, item in enumerate(items):
+        seconds = (time.monotonic() - began) / max(done, 1) * (len(items) - done)
+        left = f"  {clock(seconds)} left" if done else ""
+        print(f"[{done + 1:>{len(str(len(items)))}}/{len(items)}]  {name(item)}{left}", file=stream, flush=True)
+        yield item
 
 
 def clock(seconds: float) -> str:

@@ -69,7 +69,7 @@ class Run:
         if is_run(folder):
             raise RunError(f"{folder}: a run is there already\n  go on with it by --resume, or {another}")
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
+            raise RunError(f"{folder}: something is there already, and it is no run\n  delete it, or {another}")
         run = cls(folder, {"format": FORMAT, **record})
         atomic.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": sealed(run.record)})
         return run
@@ -257,11 +257,11 @@ class Run:
         except Exception:  # noqa: BLE001 (the readers meet damage with errors of many types, none of them documented)
             state = None
         if not isinstance(state, dict):
-            raise RunError(f"{path}: damaged, or no checkpoint\n  without it the run can only begin anew: delete it")
+            raise RunError(f"{path}: damaged, or no checkpoint\n  delete this file, and the run begins anew")
         if state.get("run") != self.identity:
             raise RunError(f"{path}: not this run's checkpoint\n  was it copied from another run, or run.json changed?")
         if state.get("checkpoint_format") != CHECKPOINT_FORMAT:
-            remedy = "go on with that version, or delete the file: the run then begins anew"
+            remedy = "go on with that version, or delete this file, and the run begins anew"
             raise RunError(
                 f"{path}: written by another version of dendrograph, which keeps it in another form\n  {remedy}"
             )

@@ -243,6 +243,17 @@ def test_several_runs(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     }
 
 
+def test_the_finished_runs_under_a_folder(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two", "begun"):
+        shutil.copytree(run, tmp_path / "runs" / name)
+    (tmp_path / "runs" / "begun" / "metrics.json").unlink()
+    code, _, error = command(capsys, tmp_path, "--parts", "weights", "--out", tmp_path / "tables")
+    assert code == 0 and "left out: " in error and "begun: it has not ended" in error
+    assert "[1/2]  one\n[2/2]  two  0:0" in error, "which run is measured, and how long it takes"
+    rows = csv.DictReader((tmp_path / "tables" / "weights.csv").read_text().splitlines())
+    assert {row["run"] for row in rows} == {"one", "two"}
+
+
 def test_runs_of_one_name_are_told_apart() -> None:
     assert names_of(["a/x", "b/x", "c/y"]) == ("a-x", "b-x", "c-y")
     assert names_of(["a/x/r", "a/y/r"]) == ("x-r", "y-r")

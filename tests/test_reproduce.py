@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from dendrograph.cli import main
 from dendrograph.errors import DendrographError
 from dendrograph.reproduce import page
 from dendrograph.reproduce.experiments import EXPERIMENTS, NAMES, SCALES, chosen, file_of
-from dendrograph.reproduce.reproducing import reproduce
+from dendrograph.reproduce.reproducing import publish, reproduce
 from dendrograph.run import Run
 from dendrograph.sweep.language import read
 
@@ -100,8 +101,23 @@ def test_an_experiment_from_its_file_to_a_page(tmp_path: Path, capsys: pytest.Ca
 
 
 @pytest.mark.slow
+def test_tables_name_runs_from_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the folder is given as a relative path, as on the command line
+    reproduce(["fig6"], "smoke", Path("out"), progress=False)
+    names = {f"runs/{path.name}" for path in Path("out/runs").iterdir()}
+    named = set()
+    for row in csv.DictReader(Path("out/results/fig6-noise-0.csv").read_text().splitlines()):
+        assert set(row["runs"].split("; ")) < names and row["efficiency_cheapest_run"] in names
+    for table in Path("out/results").glob("fig6-*-runs.csv"):
+        named |= {row["run"] for row in csv.DictReader(table.read_text().splitlines())}
+    assert named == names
+
+
+@pytest.mark.slow
 def test_learning_in_turn_is_tabulated_by_scenario(tmp_path: Path) -> None:
     found = reproduce(["continual"], "smoke", tmp_path, progress=False)
+    (tmp_path / "page.md").write_text("<!-- results: continual -->\n<!-- end -->\n")
+    publish(found, tmp_path / "page.md", "smoke")
     rows = list(csv.DictReader((tmp_path / "results" / "continual.csv").read_text().splitlines()))
     models = {"dann-lrf", "dann-lrf-parameter-matched", "vann"}
     assert {(row["scenario"], row["model"]) for row in rows} == {
@@ -109,6 +125,10 @@ def test_learning_in_turn_is_tabulated_by_scenario(tmp_path: Path) -> None:
     }
     assert all(row["seeds"] == "2" for row in rows)
     runs = list(csv.DictReader((tmp_path / "results" / "continual-runs.csv").read_text().splitlines()))
+    for run in runs:
+        record = json.loads((tmp_path / "results" / "smoke" / f"{run['folder']}.json").read_text())
+        assert record["measures"]["average_accuracy"] == float(run["average_accuracy"])
+        assert str(tmp_path) not in json.dumps(record)
     for row in rows:
         own = [run for run in runs if (run["scenario"], run["morphology"]) == (row["scenario"], row["model"])]
         mean = sum(float(run["average_accuracy"]) for run in own) / 2

@@ -112,6 +112,13 @@ def test_a_knob_that_changes_nothing_makes_no_second_run(tmp_path: Path) -> None
     assert any("are not repeated: 1" in note for note in sweep.notes)
 
 
+def test_settings_that_are_equal_are_one_run(tmp_path: Path) -> None:
+    sweep = sweep_of(
+        tmp_path, "morphologies: vann\nruns:\n  - train: {noise: [0, 0.0, 0.5]}\n  - train: {epochs: 50}\n"
+    )
+    assert len(sweep.cells) == 2, "digits are trained for 50 epochs, without noise"
+
+
 def test_a_knob_of_one_morphology_is_left_out_for_the_others(tmp_path: Path) -> None:
     own = (
         "name: own\nparameters: {mine: 3}\nneurons: {n: {synapses: {count: $mine}}}\nlayers: [{neuron: n, count: 4}]\n"
@@ -131,8 +138,9 @@ def test_files_and_data_are_taken_from_where_the_sweep_lies(tmp_path: Path, monk
     (below / "mine.yaml").write_text(main_text)
     images, labels = np.zeros((40, 2), dtype=np.float32), np.arange(40) % 2
     np.savez(below / "own.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    sweep = sweep_of(below, "morphologies: mine.yaml\ndata: own.npz\n")
-    assert [Path(cell.data) for cell in sweep.cells] == [below / "own.npz"]
+    for task in ("", "/permuted-2/2"):
+        sweep = sweep_of(below, f"morphologies: mine.yaml\ndata: own.npz{task}\n")
+        assert [cell.data for cell in sweep.cells] == [f"{below / 'own.npz'}{task}"]
 
 
 def test_controls_are_cells_of_their_own(tmp_path: Path) -> None:
@@ -148,7 +156,7 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
         "set: {dendritez: 2, somata: [0, 4]}\n"
         "data: [digits, digit]\n"
         "seeds: [1, 1]\n"
-        "train: {epochs: 0, seed: 3, optimzer: adam}\n"
+        "train: {epochs: 0, seed: 3, optimzer: adam, lr: [0.1, -1], noise: -2}\n"
         "controls: [linaer]\n"
         "wat: 1\n"
     )
@@ -161,6 +169,8 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
         "sweep.yaml:5:17: train.epochs: epochs must be a whole number of at least 1, found 0",
         "sweep.yaml:5:20: train.seed: unknown key 'seed'\n  seeds is a key of its own",
         "sweep.yaml:5:29: train.optimzer: unknown key 'optimzer'\n  did you mean 'optimizer'?",
+        "sweep.yaml:5:55: train.lr[1]: lr must be a number greater than 0, found -1",
+        "sweep.yaml:5:67: train.noise: noise must be a number of at least 0, found -2",
         "sweep.yaml:6:12: controls[0]: unknown control 'linaer'\n  did you mean 'linear'?",
         "sweep.yaml:7:1: wat: unknown key 'wat'",
     ):
@@ -315,8 +325,33 @@ def test_a_dry_run_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit) as caught:
         main(["sweep", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "dry"), "--dry-run"])
     assert not caught.value.code
-    assert "dry: runs 3, conditions 1, done 0" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "dry: runs 3, conditions 1, done 0" in told and "workers\n" in told
     assert not (tmp_path / "dry").exists()
+
+
+def test_a_dry_run_looks_where_it_would_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
+    with pytest.raises(RunError, match="it is no sweep\n  give another folder"):
+        run(sweep, tmp_path, dry=True)
+    run(sweep, tmp_path / "out", scheduler="tcp://there:8786", dry=True)
+    assert "the workers of tcp://there:8786 share it" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_that_cannot_be_kept_stops_nothing_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(place: Path, failures: dict[str, str]) -> None:
+        raise RunError(f"{place}: is the disk full?")
+
+    monkeypatch.setattr(folder, "note_failures", full)
+    sweep = sweep_of(
+        tmp_path, "morphologies: vann\nset: {dendrites: 2, somata: 4}\ntrain: {epochs: 1, lr: [1.0e+30, 0.1]}\n"
+    )
+    with pytest.raises(RunError, match="is the disk full"):
+        run(sweep, tmp_path / "out", 1, progress=False)
+    assert {cell.config.lr for cell in sweep.cells if cell.has_ended(tmp_path / "out")} == {0.1}
 
 
 def test_a_sweep_runs_on_a_cluster_that_is_there(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from dendrograph.errors import DendrographError
 
 @app.command("analyse")
 def analyse_command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.", show_default=False)],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or sweeps.", show_default=False)],
     parts: Annotated[
         str,
         typer.Option(help="Of activity, weights, learning, embedding, noise, occlusion, lesions; or all."),
@@ -80,7 +80,7 @@ def analyse_command(
         "at_most": at_most,
     }
     given = {name: value for name, value in chosen.items() if value is not None}
-    result = analyse_runs(runs, data_dir, plugins or (), _words(parts), **given)
+    result = analyse_runs(_run_folders(runs), data_dir, plugins or (), _words(parts), progress=True, **given)
     notes: tuple[str, ...] = ()
     if out is not None:
         pictures, notes = figure_files(result.tables, figures or "pdf")
@@ -90,6 +90,25 @@ def analyse_command(
         print(f"note: {note}", file=sys.stderr)
     if out is not None:
         print(f"\ntables{'' if figures == 'none' else ' and figures'}: {out}")
+
+
+def _run_folders(paths: list[Path]) -> list[Path]:
+    """The run folders that are given, and the finished ones under other folders, such as that of a sweep."""
+    from dendrograph.comparison.conditions import find
+    from dendrograph.run import is_run
+
+    found: list[Path] = []
+    for path in paths:
+        if is_run(path) or not path.is_dir():
+            found.append(path)
+            continue
+        under, notes = find([path])
+        ended = [run for run in under if (run / "metrics.json").is_file()]
+        found += ended or under
+        notes += [f"left out: {run}: it has not ended" for run in under if ended and run not in ended]
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+    return found
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import time
+import sys
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -13,7 +13,7 @@ from dendrograph.continual import learn_by_name
 from dendrograph.controls import controls
 from dendrograph.data import load as load_data
 from dendrograph.morphology import load
-from dendrograph.progress import clock
+from dendrograph.progress import told
 
 
 def learn_all(file: Path, place: Path, data_dir: Path | None, progress: bool) -> tuple[list[Path], str]:
@@ -32,27 +32,24 @@ def learn_all(file: Path, place: Path, data_dir: Path | None, progress: bool) ->
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(path, made.to_yaml())
             files[f"{name}-{control}"] = str(path)
-    folders: list[Path] = []
-    combinations = list(itertools.product(plan["scenarios"], files.items(), range(plan["seeds"])))
-    began = time.monotonic()
-    for (protocol, scenario), (name, morphology), seed in combinations:
-        out = place / "continual" / f"{protocol}-{scenario}-{name}-seed{seed}"
-        if progress:
-            left = (time.monotonic() - began) / max(len(folders), 1) * (len(combinations) - len(folders))
-            remaining = f", {clock(left)} left" if folders else ""
-            print(f"[{len(folders) + 1}/{len(combinations)}] {out.name}{remaining}", flush=True)
+    learnings = [
+        (place / "continual" / f"{protocol}-{scenario}-{name}-seed{seed}", protocol, scenario, name, seed)
+        for (protocol, scenario), name, seed in itertools.product(plan["scenarios"], files, range(plan["seeds"]))
+    ]
+    for out, protocol, scenario, name, seed in (
+        told(learnings, lambda learning: learning[0].name, sys.stdout) if progress else learnings
+    ):
         learn_by_name(
-            morphology,
+            files[name],
             plan["data"],
             data_dir,
             protocol,
             plan["tasks"],
             scenario,
             settings={**plan["train"], "seed": seed},
-            set=plan["set"] if morphology == name else None,
+            set=plan["set"] if files[name] == name else None,
             out=out,
             resume=True,
             progress=False,
         )
-        folders.append(out)
-    return folders, plan["reference"]
+    return [learning[0] for learning in learnings], plan["reference"]

@@ -28,6 +28,7 @@ def keep(folders: Iterable[Path], target: Path) -> None:
 
 def keep_learnings(folders: Iterable[Path], target: Path) -> None:
     """Write down what was learnt in turn in each folder: the tasks, the settings, and the accuracy on each task."""
+    target.mkdir(parents=True, exist_ok=True)
     for folder in folders:
         atomic.write(target / f"{folder.name}.json", _anywhere(Learned.open(folder).record))
 

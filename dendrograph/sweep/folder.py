@@ -32,6 +32,27 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         RunError: another sweep is at work in it, or the folder is something else.
     """
+    refuse_something_else(folder)
+    lock = FileLock(folder / ".locks" / "sweep.lock", timeout=0)
+    try:
+        (folder / ".locks").mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise RunError(f"{folder}: a sweep is at work in it\n  wait for it, or give another folder by --out") from None
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written: {error.strerror}\n  give a writable folder by --out") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def refuse_something_else(folder: Path) -> None:
+    """Hold a folder to what a sweep can begin or go on in; nothing is written.
+
+    Raises:
+        RunError: it is something else.
+    """
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder}: is no folder\n  give another by --out")
     if (folder / "runs").exists() and not (folder / "runs").is_dir():
@@ -40,15 +61,6 @@ def held(folder: Path) -> Iterator[None]:
         kept = {entry.name for entry in folder.iterdir()} - {".locks"}
         if kept:
             raise RunError(f"{folder}: something is there already, and it is no sweep\n  give another folder by --out")
-    try:
-        (folder / ".locks").mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".locks" / "sweep.lock", timeout=0)
-        with lock:
-            yield
-    except Timeout:
-        raise RunError(f"{folder}: a sweep is at work in it\n  wait for it, or give another folder by --out") from None
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written: {error.strerror}\n  give a writable folder by --out") from None
 
 
 def adopted(folder: Path, sweep: Sweep) -> Sweep:

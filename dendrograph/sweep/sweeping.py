@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, RunError
 from dendrograph.progress import clock
 from dendrograph.sweep import cost, folder, jobs, workers
 from dendrograph.sweep.cells import Cell
@@ -82,15 +83,16 @@ def run(
     if processes is not None and scheduler is not None:
         raise DendrographError("--workers says nothing with --scheduler: a cluster has its own\n  leave one out")
     if dry:
+        folder.refuse_something_else(out)
         sweep = folder.adopted(out, sweep)
         ended = folder.finished(out, sweep.cells)
-        _tell_plan(sweep, ended, processes or workers.cores(), progress)
+        _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress)
         return _swept(sweep, out, ended, {})
     with folder.held(out):
         sweep = folder.adopted(out, sweep)
         folder.begin(out, sweep)
         ended = folder.finished(out, sweep.cells)
-        costs = _tell_plan(sweep, ended, processes or workers.cores(), progress)
+        costs = _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress)
         failures: dict[str, str] = {}
         if costs:
             failures = _work(sweep, out, processes or workers.cores(), scheduler, progress, costs)
@@ -122,7 +124,8 @@ def _work(
                     done += costs[outcome.cell]
                     if outcome.error:
                         failures[outcome.cell] = outcome.error
-                        folder.note_failures(out, failures)
+                        with suppress(RunError):  # a full disk is no reason to stop; they are written at the end again
+                            folder.note_failures(out, failures)
                     show.outcome(outcome)
                 show.at((done + _begun(out, waiting.values(), costs)) / total)
     except KeyboardInterrupt:
@@ -138,8 +141,11 @@ def _begun(out: Path, cells: Iterable[Cell], costs: dict[str, float]) -> float:
     return sum(costs[cell.name] * folder.epochs(out, cell) / (cell.config.epochs or 1) for cell in cells)
 
 
-def _tell_plan(sweep: Sweep, ended: Collection[str], processes: int, progress: bool) -> dict[str, float]:
-    """Say what will be trained and what it will cost. Gives the seconds of each cell that is left."""
+def _tell_plan(sweep: Sweep, ended: Collection[str], by: int | str, progress: bool) -> dict[str, float]:
+    """Say what will be trained and what it will cost. Gives the seconds of each cell that is left.
+
+    `by` is the number of workers on this machine, or the address of a cluster, which is not asked how many it has.
+    """
     for note in sweep.notes:
         _say(progress, f"note: {note}")
     conditions = len({cell.condition for cell in sweep.cells})
@@ -149,9 +155,11 @@ def _tell_plan(sweep: Sweep, ended: Collection[str], processes: int, progress: b
         return {}
     costs = cost.seconds(waiting)
     total = sum(costs.values())
-    longest = max(costs.values())
-    at_least = max(total / min(processes, len(waiting)), longest)
-    expected = f"{clock(total)} of one core by timed steps, about {clock(at_least)} on {processes} workers"
+    expected = f"{clock(total)} of one core by timed steps"
+    if isinstance(by, str):
+        expected += f", measured here; the workers of {by} share it"
+    else:
+        expected += f", about {clock(max(total / min(by, len(waiting)), *costs.values()))} on {by} workers"
     _say(progress, f"expected: {expected}")
     return costs
 

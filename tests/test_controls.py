@@ -16,6 +16,7 @@ from trees import CORNERS, Case, inputs_of, random_case, ready
 from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, compile, load
 from dendrograph.cli import main
 from dendrograph.controls import CONTROLS, as_file, controls, survey
+from dendrograph.draw.comparison import CONTROLS as MARKERS
 from dendrograph.errors import MorphologyError
 from dendrograph.graph import Projection
 from dendrograph.library import shipped
@@ -516,3 +517,8 @@ def test_mistakes(
     printed = capsys.readouterr()
     assert told in printed.err and printed.err.startswith("error: ") and printed.out == ""
     assert [path.name for path in tmp_path.iterdir()] == ["there"] and not any(Path("there").iterdir())
+
+
+def test_every_control_has_a_marker_of_its_own() -> None:
+    assert set(MARKERS) == set(CONTROLS), "figures tell the kinds of controls apart"
+    assert len(set(MARKERS.values())) == len(MARKERS)

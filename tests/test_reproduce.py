@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dendrograph.cli import main
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, MorphologyError
 from dendrograph.reproduce import page
 from dendrograph.reproduce.experiments import EXPERIMENTS, NAMES, SCALES, chosen, file_of
+from dendrograph.reproduce.learnings import plan
 from dendrograph.reproduce.reproducing import publish, reproduce
 from dendrograph.run import Run
 from dendrograph.sweep.language import read
@@ -47,6 +49,37 @@ def test_at_least_five_seeds_stand_behind_a_small_result() -> None:
     for name in NAMES:
         text = file_of(name, "small").read_text()
         assert int(text.split("\nseeds: ")[1].split("\n")[0]) >= 5
+
+
+def test_the_plan_of_learnings(tmp_path: Path) -> None:
+    found = plan(file_of("continual", "smoke"))
+    assert found.reference == "dann-lrf" and len(found.learnings) == 2 * 3 * 2
+    assert len({learning.name for learning in found.learnings}) == 2 * 3 * 2
+    text = "morphologies: vann\nscenarios: [[split, domain-incremental]]\ntasks: 2\nreference: vann\n"
+    (tmp_path / "own.yaml").write_text(text)
+    (learning,) = plan(tmp_path / "own.yaml").learnings
+    assert learning.cell.network(replace(learning.tasks.whole, classes=5)).graph.classes == 5 == learning.tasks.classes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("morphologies: vann\n", "missing key 'scenarios'\n  name pairs of a protocol and a scenario"),
+        ("tasks: 2\n", "missing key 'morphologies'"),
+        ("- 3\n", "expected a mapping"),
+        ("morphologies: vann\ntasks: 1\n", "own.yaml:2:8: tasks: expected a whole number of at least 2, found 1"),
+        ("morphologies: vann\nreference: dann\n", "own.yaml:2:12: reference: 'dann' is none of the morphologies"),
+        ("morphologies: vann\ntasks: 5\nscenarios: [split]\n", "scenarios[0]: expected a protocol and a scenario"),
+        ("morphologies: vann\ntasks: 3\nscenarios: [[split, class-incremental]]\n", "scenarios[0]: digits: 10 classes"),
+        ("morphologies: vann\ntasks: 5\nscenarios: [[cut, up]]\n", "scenarios[0]: unknown protocol 'cut'"),
+        ("morphologies: vann\ntask: 5\n", "own.yaml:2:1: task: unknown key 'task'\n  did you mean 'tasks'?"),
+    ],
+)
+def test_bad_plans_of_learnings(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(MorphologyError) as caught:
+        plan(tmp_path / "own.yaml")
+    assert expected in str(caught.value)
 
 
 def test_names_that_are_none() -> None:

@@ -1,55 +1,104 @@
-"""Tasks learnt in turn by a network and its controls, as a file of examples/reproduce says."""
+"""Tasks that networks learn one after the other, from a file in the language of sweeps.
+
+Three keys come to those of a sweep: `scenarios`, a list of pairs of a protocol and a scenario; `tasks`, how many; and
+`reference`, the morphology to which the others are held. Every cell of the sweep learns in every scenario.
+"""
 
 from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
-from dendrograph import atomic
-from dendrograph.continual import learn_by_name
-from dendrograph.controls import controls
-from dendrograph.data import load as load_data
-from dendrograph.morphology import load
+from dendrograph.continual import learn_in_turn
+from dendrograph.cursor import Cursor
+from dendrograph.dataset import Dataset
+from dendrograph.errors import DendrographError, did_you_mean
 from dendrograph.progress import told
+from dendrograph.sweep.cells import Cell, dataset
+from dendrograph.sweep.choices import many
+from dendrograph.sweep.language import Sweep, read
+from dendrograph.tasks import Tasks
+
+KEYS = {
+    "scenarios": "name pairs of a protocol and a scenario, such as - [split, class-incremental]",
+    "tasks": "say how many, such as tasks: 5",
+    "reference": "name the morphology to which the others are held",
+}
 
 
-def learn_all(file: Path, place: Path, data_dir: Path | None, progress: bool) -> tuple[list[Path], str]:
-    """Learnings one after the other, each in a folder of its own; those that have ended are left as they are.
+@dataclass(frozen=True)
+class Learning:
+    """A network that learns tasks in turn."""
 
-    Gives their folders, and the name of the model to which the others are held.
+    cell: Cell
+    tasks: Tasks
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        morphology, seed = self.cell.morphology["name"], self.cell.config.seed
+        return f"{self.tasks.protocol}-{self.tasks.scenario}-{morphology}-seed{seed}"
+
+    def run(self, out: Path) -> None:
+        """Learn, or go on with it; what has ended is left as it is."""
+        network = self.cell.network(replace(self.tasks.whole, classes=self.tasks.classes))
+        learn_in_turn(network, self.tasks, self.cell.config, out, resume=True, progress=False)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The learnings of a file, and the morphology to which the others are held."""
+
+    learnings: tuple[Learning, ...]
+    reference: str
+
+
+def plan(file: Path, data_dir: Path | None = None) -> Plan:
+    """Read a file and hold all that it names to what there is; nothing is learnt.
+
+    Raises:
+        MorphologyError: with every fault found, each with its place.
+        DendrographError: the file cannot be read.
     """
-    plan = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
-    data = load_data(plan["data"], data_dir)
-    files: dict[str, str] = {}
-    for name in plan["morphologies"]:
-        files[name] = name
-        tree = load(name, plan["set"])
-        for control, made in controls(tree, data.shapes, data.classes, plan["controls"].get(name, [])).items():
-            path = place / "continual" / f"{name}-{control}.yaml"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(path, made.to_yaml())
-            files[f"{name}-{control}"] = str(path)
-    learnings = [
-        (place / "continual" / f"{protocol}-{scenario}-{name}-seed{seed}", protocol, scenario, name, seed)
-        for (protocol, scenario), name, seed in itertools.product(plan["scenarios"], files, range(plan["seeds"]))
-    ]
-    for out, protocol, scenario, name, seed in (
-        told(learnings, lambda learning: learning[0].name, sys.stdout) if progress else learnings
-    ):
-        learn_by_name(
-            files[name],
-            plan["data"],
-            data_dir,
-            protocol,
-            plan["tasks"],
-            scenario,
-            settings={**plan["train"], "seed": seed},
-            set=plan["set"] if files[name] == name else None,
-            out=out,
-            resume=True,
-            progress=False,
-        )
-    return [learning[0] for learning in learnings], plan["reference"]
+    found: list[Plan] = []
+    read(file, data_dir, more=lambda top, sweep: found.append(_plan(top, sweep)), more_keys=tuple(KEYS))
+    return found[0]
+
+
+def learn_all(plan: Plan, place: Path, progress: bool) -> list[Path]:
+    """Learnings one after the other, each in a folder of its own under `place`. Gives the folders."""
+    learnings = plan.learnings
+    for learning in told(learnings, lambda one: one.name, sys.stdout) if progress else learnings:
+        learning.run(place / learning.name)
+    return [place / learning.name for learning in learnings]
+
+
+def _plan(top: Cursor, sweep: Sweep) -> Plan:
+    top.keys(top.value, required=KEYS)  # unknown keys have been told
+    scenarios_at, tasks_at, reference_at = (top.child(key) for key in KEYS)
+    names = dict.fromkeys(str(cell.morphology["name"]) for cell in sweep.cells)
+    if reference_at and names and reference_at.value not in names:
+        reference_at.fault(f"'{reference_at.value}' is none of the morphologies", did_you_mean("", names))
+    number = tasks_at.whole(2) if tasks_at else 2
+    learnings: list[Learning] = []
+    for data in dict.fromkeys((cell.data, cell.data_dir) for cell in sweep.cells):
+        own = [cell for cell in sweep.cells if (cell.data, cell.data_dir) == data]
+        cuts = _cuts(scenarios_at, dataset(*data), number) if scenarios_at else []
+        learnings += [Learning(cell, tasks) for tasks, cell in itertools.product(cuts, own)]
+    return Plan(tuple(learnings), str(reference_at.value) if reference_at else "")
+
+
+def _cuts(scenarios: Cursor, data: Dataset, number: int) -> list[Tasks]:
+    """A data set, cut as each scenario says; what cannot be is a fault."""
+    found = []
+    for choice in many("scenario", scenarios):
+        if not (isinstance(choice.value, list) and len(choice.value) == 2):
+            choice.cursor.expected("a protocol and a scenario", "such as [split, class-incremental]")
+            continue
+        try:
+            found.append(Tasks(data, choice.value[0], number, choice.value[1]))
+        except DendrographError as error:
+            choice.tell(error)
+    return found

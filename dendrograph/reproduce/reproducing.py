@@ -10,7 +10,7 @@ from dendrograph import atomic
 from dendrograph.errors import DendrographError
 from dendrograph.reproduce import products
 from dendrograph.reproduce.experiments import Experiment, chosen, file_of
-from dendrograph.reproduce.learnings import learn_all
+from dendrograph.reproduce.learnings import learn_all, plan
 from dendrograph.reproduce.page import fill_file
 from dendrograph.reproduce.records import keep, keep_learnings
 from dendrograph.sweep.language import read
@@ -60,7 +60,10 @@ def reproduce(
     """
     experiments = chosen(names)
     place = out or Path("reproduced") / scale
-    read_before = {one.name: read(file_of(one.name, scale), data_dir) for one in experiments if one.name != "continual"}
+    # Every file is read before anything runs, so that a fault in the last is told now.
+    read_from = {experiment.name: file_of(experiment.name, scale) for experiment in experiments}
+    sweeps = {name: read(file, data_dir) for name, file in read_from.items() if name != "continual"}
+    tasks = plan(read_from["continual"], data_dir) if "continual" in read_from else None
     failures: list[tuple[str, str]] = []
     files: list[Path] = []
     tables: Tables = {}
@@ -70,11 +73,12 @@ def reproduce(
         if progress:
             print(f"== {experiment.name}: {experiment.about}", flush=True)
         if experiment.name == "continual":
-            learnings, reference = learn_all(file_of("continual", scale), place, data_dir, progress)
-            made, text = products.continual("continual", learnings, reference, place)
+            assert tasks is not None
+            learnings = learn_all(tasks, place / "continual", progress)
+            made, text = products.continual("continual", learnings, tasks.reference, place)
             found = {"continual": text}
         else:
-            swept = run(read_before[experiment.name], place, processes, None, progress)
+            swept = run(sweeps[experiment.name], place, processes, None, progress)
             failures += swept.failures
             runs |= dict.fromkeys(swept.finished)
             made, found = _products(experiment, swept, data_dir, place)

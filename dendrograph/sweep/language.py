@@ -7,7 +7,7 @@ are not there, and combinations that cannot be compiled, each with its place in 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -48,7 +48,13 @@ class Sweep:
     notes: tuple[str, ...] = ()
 
 
-def read(path: str | Path, data_dir: str | Path | None = None, plugins: Iterable[str | Path] = ()) -> Sweep:
+def read(
+    path: str | Path,
+    data_dir: str | Path | None = None,
+    plugins: Iterable[str | Path] = (),
+    more: Callable[[Cursor, Sweep], None] | None = None,
+    more_keys: Sequence[str] = (),
+) -> Sweep:
     """Read the file of a sweep and hold all that it names to what there is; nothing is trained.
 
     Paths in the file are taken from where the file lies.
@@ -57,6 +63,8 @@ def read(path: str | Path, data_dir: str | Path | None = None, plugins: Iterable
         path: of the YAML file.
         data_dir: where data sets lie.
         plugins: what the morphologies need, as `load` takes them.
+        more: reads the keys that a file has beside those of a sweep, once its cells are known, and notes their faults.
+        more_keys: their names.
 
     Raises:
         MorphologyError: with every fault found, each with its place.
@@ -76,7 +84,10 @@ def read(path: str | Path, data_dir: str | Path | None = None, plugins: Iterable
     document = Document.from_text(text, str(path))
     faults = Faults(document.faults)
     sources = Sources(path.parent, str(data_dir) if data_dir else None, named)
-    sweep = _Reader(Cursor(document, faults), sources).sweep(path.stem)
+    top = Cursor(document, faults)
+    sweep = _Reader(top, sources).sweep(path.stem, (*TOP, *more_keys))
+    if more is not None and isinstance(top.value, dict):
+        more(top, sweep)
     faults.raise_if_any()
     return replace(sweep, text=text)
 
@@ -90,9 +101,9 @@ class _Reader:
         self.compiled: set[tuple[str, str]] = set()
         self.notes: list[str] = []
 
-    def sweep(self, stem: str) -> Sweep:
+    def sweep(self, stem: str, keys: Sequence[str]) -> Sweep:
         top = self.top
-        if not top.keys(TOP, such_as=SUCH_AS):
+        if not top.keys(keys, such_as=SUCH_AS):
             return Sweep(stem, ())
         name_at, about_at, batch_at = top.child("name"), top.child("about"), top.child("batch")
         runs_at = top.child("runs")

@@ -14,7 +14,7 @@ from dendrograph.comparison import efficiency, selection
 from dendrograph.comparison.conditions import Condition, Finished, shown_seed
 from dendrograph.comparison.inference import Estimate, holm, mean_interval, paired
 from dendrograph.comparison.selection import BY, Selection
-from dendrograph.controls import CONTROLS
+from dendrograph.controls import CONTROLS, named
 from dendrograph.errors import DendrographError, did_you_mean
 
 Row = dict[str, Any]
@@ -213,18 +213,20 @@ def _references(found: Sequence[Condition], name: str | None, notes: list[str]) 
 
 def is_control(morphology: str, known: Sequence[str]) -> bool:
     """Whether a name is that of a control of another that is known: `dann-lrf-linear` where there is `dann-lrf`."""
-    return any(
-        morphology.startswith(f"{other}-") and morphology.removeprefix(f"{other}-") in CONTROLS for other in known
-    )
+    return any(morphology == named(other, kind) for other in known for kind in CONTROLS)
 
 
-def _partner(condition: Condition, references: Sequence[Condition]) -> Condition | None:
-    """The reference that a condition is held to: of several the one with the same knobs and settings."""
+def _partners(condition: Condition, references: Sequence[Condition]) -> list[Condition]:
+    """The references to which a condition can be held: of several those with its settings, and its values of knobs."""
     if len(references) == 1:
-        return references[0]
-    own = condition.first
-    same = [one for one in references if (one.first.knobs, one.first.config) == (own.knobs, own.config)]
-    return same[0] if len(same) == 1 else None
+        return [*references]
+
+    def fits(one: Condition) -> bool:
+        own, other = condition.first, one.first
+        shared = own.knobs.keys() & other.knobs.keys()
+        return own.config == other.config and all(own.knobs[knob] == other.knobs[knob] for knob in shared)
+
+    return [one for one in references if fits(one)]
 
 
 def _pairs(
@@ -239,12 +241,13 @@ def _pairs(
         for condition, rows in tables:
             if condition.data != data or any(condition is one for one in candidates):
                 continue
-            reference = _partner(condition, candidates)
-            if reference is None:
-                notes.append(
-                    f"{data}: {condition.label}: no pair: no {candidates[0].morphology} has its knobs and settings"
-                )
+            partners = _partners(condition, candidates)
+            if len(partners) != 1:
+                meant = candidates[0].morphology
+                why = f"several {meant} have its settings" if partners else f"no {meant} has its knobs and settings"
+                notes.append(f"{data}: {condition.label}: no pair: {why}")
                 continue
+            (reference,) = partners
             theirs = values[id(reference)]
             result = paired({row["seed"]: row[measure] for row in rows}, theirs)
             if result.left_out:

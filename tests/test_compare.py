@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import hashlib
 import io
@@ -18,9 +19,10 @@ from small import MORPHOLOGY, digits, morphology_file, read_record, write_record
 
 from dendrograph import Morphology, TrainConfig, build, train
 from dendrograph.cli import main
-from dendrograph.compare import Comparison, compare
+from dendrograph.compare import Comparison, compare, is_control
 from dendrograph.comparison.reporting import files, markdown, text
 from dendrograph.config import fields
+from dendrograph.controls import named
 from dendrograph.errors import DendrographError
 from dendrograph.run import COLUMNS, Run
 
@@ -47,7 +49,12 @@ def made(
 ) -> Path:
     """A run folder with the results given, as a training leaves it, without one."""
     folder.mkdir(parents=True)
-    yaml = Morphology.from_dict({**morphology, "name": name}).to_yaml()
+    tree = copy.deepcopy({**morphology, "name": name})
+    if "dendrites" in knobs:
+        tree["neurons"]["pyramidal"]["dendrites"][0]["count"] = knobs["dendrites"]
+    if "somata" in knobs:
+        tree["layers"][0]["count"] = knobs["somata"]
+    yaml = Morphology.from_dict(tree).to_yaml()
     (folder / "morphology.yaml").write_text(yaml)
     record = {
         "format": 1,
@@ -168,6 +175,33 @@ def test_the_same_run_twice_counts_once(tmp_path: Path) -> None:
     twice = compare([tmp_path / "a", tmp_path / "a", tmp_path / "b" / ".." / "a"])
     assert [row["run"] for row in twice.runs] == [str(tmp_path / "a")], "one folder named three times is no note"
     assert not any("same run" in note for note in twice.notes)
+
+
+def test_a_number_that_became_a_knob_is_no_other_condition(tmp_path: Path) -> None:
+    made(tmp_path / "a", 0)
+    made(tmp_path / "b", 1, knobs={"dendrites": MORPHOLOGY["neurons"]["pyramidal"]["dendrites"][0]["count"]})
+    made(tmp_path / "c", 1)
+    found = compare([tmp_path])
+    assert [row["seeds"] for row in found.conditions] == [2]
+    assert any("the same run as" in note for note in found.notes), "b and c are alike in all"
+
+
+def test_a_history_that_is_cut_is_no_history(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        made(tmp_path / f"{seed}", seed)
+    history = tmp_path / "1" / "history.csv"
+    lines = history.read_text().splitlines(keepends=True)
+    for left in (lines[:2], [lines[0], *lines[2:]]):
+        history.write_text("".join(left))
+        found = compare([tmp_path])
+        assert [row["seed"] for row in found.runs] == ["0"]
+        assert any("history.csv: damaged: it has not the 3 epochs" in note for note in found.notes)
+
+
+def test_a_long_name_is_known_with_its_controls() -> None:
+    long = "n" * 60
+    assert is_control(named(long, "parameter-matched"), [long, "other"])
+    assert not is_control(long, [long, "other"])
 
 
 def test_two_results_of_one_seed_are_refused(tmp_path: Path) -> None:
@@ -300,7 +334,7 @@ def test_references(tmp_path: Path) -> None:
     assert {row["reference"] for row in by_label.pairs} == {"tree dendrites=4"} and len(by_label.pairs) == 2
     assert "more: no pairs: it has no tree dendrites=4" in by_label.notes
     by_name = compare([tmp_path], reference="tree")
-    assert not by_name.pairs and any("point: no pair: no tree has its knobs" in note for note in by_name.notes)
+    assert not by_name.pairs and any("point: no pair: several tree have its settings" in note for note in by_name.notes)
     with pytest.raises(DendrographError, match="no such condition\n  did you mean 'point'"):
         compare([tmp_path], reference="pont")
 
@@ -316,6 +350,16 @@ def test_each_size_is_held_to_the_tree_of_its_size(tmp_path: Path) -> None:
             ("tree-linear dendrites=2", "tree dendrites=2"): pytest.approx(-0.1),
             ("tree-linear dendrites=4", "tree dendrites=4"): pytest.approx(-0.1),
         }
+
+
+def test_sizes_are_held_to_each_other_by_the_knobs_that_both_morphologies_have(tmp_path: Path) -> None:
+    for somata in (4, 8):
+        made(tmp_path / f"tree{somata}", 0, 0.5, knobs={"somata": somata}, name="tree")
+        made(tmp_path / f"vann{somata}", 0, 0.7, knobs={"somata": somata, "synapses": 16}, name="vann")
+    assert {(row["condition"], row["reference"]) for row in compare([tmp_path]).pairs} == {
+        ("vann somata=4", "tree somata=4"),
+        ("vann somata=8", "tree somata=8"),
+    }
 
 
 def test_of_a_sweep_the_cells_of_its_file_count(tmp_path: Path) -> None:

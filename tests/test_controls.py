@@ -522,3 +522,23 @@ def test_mistakes(
 def test_every_control_has_a_marker_of_its_own() -> None:
     assert set(MARKERS) == set(CONTROLS), "figures tell the kinds of controls apart"
     assert len(set(MARKERS.values())) == len(MARKERS)
+
+
+@pytest.mark.parametrize(
+    ("dendrite", "unit", "note"),
+    [
+        ({"integration": "product"}, "leaky_relu", "but for how they integrate"),
+        ({"synapses": {"nonlinearity": "tanh"}}, "tanh", "as synapses do"),
+        ({"synapses": {"sign": "shunting"}}, "leaky_relu", "but for how they integrate"),
+        ({}, "identity", ""),  # linear throughout: so is its MLP
+    ],
+)
+def test_a_network_that_is_not_linear_has_no_linear_match(dendrite: dict[str, Any], unit: str, note: str) -> None:
+    synapses = {"count": 5, "from": "image", "field": "random", **dendrite.get("synapses", {})}
+    own = {"nonlinearity": "identity", **dendrite, "name": "basal", "count": 3, "synapses": synapses}
+    if "sign" in synapses:
+        own["synapses"] = [synapses, {**synapses, "sign": "excitatory"}]
+    graph = written({"nonlinearity": "identity", "dendrites": [own]}, 12)
+    for control in survey(graph, ["parameter-matched", "compute-matched"]):
+        found = {each.nonlinearity.name for each in control.morphology.neurons.values()}
+        assert found == {unit} and (not note or any(note in each for each in control.notes))

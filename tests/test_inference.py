@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -133,6 +133,19 @@ def test_the_tests_against_every_choice_of_signs_and_scipys_related_t(number: in
     share = np.mean([value >= abs(difference.sum()) - 1e-12 for value in every])
     assert p_of_signs(difference) == pytest.approx(share)
     assert p_of_t_test(difference) == pytest.approx(stats.ttest_rel(a, b).pvalue)
+
+
+@given(st.lists(st.integers(-9, 9), min_size=2, max_size=10), st.sampled_from([360, 10_000]))
+@example([1, 5, 2, 3, 2, 7, 1, 1, -1], 10_000)
+@example([-1, 3, 3, 4, 1], 10_000)
+def test_ties_count_whatever_their_last_digits(differences: list[int], samples: int) -> None:
+    """Accuracies are whole numbers of right answers; by these all signs are counted without rounding."""
+    theirs = {seed: round(0.85 * samples) / samples for seed in range(len(differences))}
+    ours = {seed: (round(0.85 * samples) + more) / samples for seed, more in enumerate(differences)}
+    every = itertools.product((1, -1), repeat=len(differences))
+    sums = [abs(sum(sign * d for sign, d in zip(signs, differences, strict=True))) for signs in every]
+    expected = sum(one >= abs(sum(differences)) for one in sums) / len(sums)
+    assert paired(ours, theirs).p_signs == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_least_p_of_signs() -> None:

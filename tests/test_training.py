@@ -29,6 +29,7 @@ from dendrograph.evaluation import evaluate
 from dendrograph.experiment import evaluate_run, train_by_name
 from dendrograph.kernels import KERNELS
 from dendrograph.progress import Silent
+from dendrograph.run import Run
 from dendrograph.training import derived_seed, noisy_test
 
 TINY = {"somata": 8}
@@ -730,3 +731,12 @@ def test_settings_beyond_use_are_refused_before_a_library_overflows(name: str) -
     assert getattr(TrainConfig(**{name: 10**9}), name) == 10**9
     with pytest.raises(DendrographError, match=f"^{name} must be at most 1000000000, found {10**9 + 1}$"):
         TrainConfig(**{name: 10**9 + 1})
+
+
+def test_a_network_without_a_readout_is_read_from_its_run(tmp_path: Path) -> None:
+    data = small.digits(100)
+    graph = compile(Morphology.from_dict(small.MORPHOLOGY), data.shapes, None)  # its 16 somata answer
+    run = train(DendriticNetwork(graph), data, TrainConfig(epochs=1), tmp_path / "run", progress=False)
+    assert run.record["graph"]["classes"] is None
+    found = evaluate(Run.open(run.folder).network(), data.test, data.scale)
+    assert found.record()["confusion"] == run.metrics["test"]["confusion"]

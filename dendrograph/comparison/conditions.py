@@ -209,7 +209,10 @@ def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
     for part in ("validation", "test"):
         for measure in ("accuracy", "loss"):
             finished.number(part, measure)
-    _ = finished.history  # what is damaged is found now
+    if finished.history and [row["epoch"] for row in finished.history] != list(range(1, int(metrics["epochs"]) + 1)):
+        raise RunError(
+            f"{run.folder / 'history.csv'}: damaged: it has not the {metrics['epochs']} epochs that metrics.json has"
+        )
     return finished
 
 
@@ -238,17 +241,17 @@ def conditions(runs: Sequence[Finished]) -> tuple[list[Condition], list[str]]:
     notes: list[str] = []
     for run in runs:
         record = run.run.record
-        key = json.dumps(
-            [record["graph"]["name"], record["data"]["digest"], run.config, run.knobs, run.content], sort_keys=True
-        )
+        # Knobs are worked out in the content: one that was a number before, or turns nothing, makes no difference.
+        key = json.dumps([record["graph"]["name"], record["data"]["digest"], run.config, run.content], sort_keys=True)
         same = groups.setdefault(key, {})
         other = same.setdefault(run.seed, run)
         if other is run:
             continue
-        if other.run.identity != run.run.identity:
+        if (differ := _differing(run, other)) or run.metrics["test"] != other.metrics["test"]:
             raise DendrographError(
                 f"{run.run.folder} and {other.run.folder}: two runs of one condition and one seed, and not the same "
-                f"({_difference(run, other)})\n  which of them counts is for you to say: leave one of them out"
+                f"(they differ in: {', '.join(differ) or 'the test result'})\n"
+                "  which of them counts is for you to say: leave one of them out"
             )
         notes.append(f"left out: {run.run.folder}: the same run as {other.run.folder}")
     named: dict[str, dict[str, None]] = {}
@@ -265,12 +268,11 @@ def conditions(runs: Sequence[Finished]) -> tuple[list[Condition], list[str]]:
     return _labelled(sorted(found, key=lambda condition: order.index(condition.data))), notes
 
 
-def _difference(one: Finished, other: Finished) -> str:
+def _differing(one: Finished, other: Finished) -> list[str]:
+    """What decides a result and is not the same in two runs of one condition and seed."""
     a, b = one.run.record, other.run.record
-    keys = [("network", key) for key in ("kernel", "kernels", "initial_weights")]
-    keys += [("graph", key) for key in ("connectivity_hash", "morphology")]
-    differ = [key.replace("_", " ") for section, key in keys if a[section].get(key) != b[section].get(key)]
-    return f"they differ in: {', '.join(differ) or 'what run.json says of them'}"
+    keys = [("network", key) for key in ("kernel", "kernels", "initial_weights")] + [("graph", "connectivity_hash")]
+    return [key.replace("_", " ") for section, key in keys if a[section].get(key) != b[section].get(key)]
 
 
 def _labelled(found: Sequence[Condition]) -> list[Condition]:

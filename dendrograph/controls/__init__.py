@@ -132,7 +132,7 @@ def survey(graph: Graph, names: Iterable[str] | None = None) -> tuple[Control, .
 def _made(graph: Graph, kind: str) -> Control:
     about = KINDS[kind].about[0].upper() + KINDS[kind].about[1:]
     try:
-        morphology, notes = KINDS[kind].make(graph, _name(graph.name, kind), f"{about} (a control of {graph.name}).")
+        morphology, notes = KINDS[kind].make(graph, named(graph.name, kind), f"{about} (a control of {graph.name}).")
         made = compile(morphology, dict(graph.inputs), graph.classes, graph.seed)
     except WiringError:  # a fault of the program, not of the morphology
         raise
@@ -167,8 +167,8 @@ def told_shapes(graph: Graph) -> str:
     return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in graph.inputs.items())
 
 
-def _name(morphology: str, kind: str) -> str:
-    """That of the morphology, cut where it would be too long, and the control's."""
+def named(morphology: str, kind: str) -> str:
+    """What a control is called: the name of its morphology, cut where it would be too long, and the control's."""
     return f"{morphology[: LONGEST - 1 - len(kind)].rstrip('-_')}-{kind}"
 
 

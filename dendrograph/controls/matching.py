@@ -17,6 +17,8 @@ from dendrograph.controls.point_layers import (
     scaled,
     to_morphology,
 )
+from dendrograph.controls.tree_controls import ADDITIVE
+from dendrograph.declared import SHUNTING
 from dendrograph.errors import DendrographError
 from dendrograph.graph import Graph
 from dendrograph.neuron import PREVIOUS, Compartment, Nonlinearity, Synapses
@@ -41,8 +43,9 @@ def parameter_matched(graph: Graph, name: str, about: str) -> Made:
     assert morphology is not None, "it was compiled"
     copies = tuple(morphology.copies())
     soma = morphology.neurons[copies[0].layer.neuron]
+    nonlinearity, answering = answer(soma)
     unit = Compartment(
-        nonlinearity=answer(soma), bias=soma.bias, dropout=soma.dropout, normalisation=soma.normalisation
+        nonlinearity=nonlinearity, bias=soma.bias, dropout=soma.dropout, normalisation=soma.normalisation
     )
     shared = [how for _, how in unit.nonlinearity.trainable]
     inputs, depth = sum(math.prod(shape) for shape in graph.inputs.values()), len(copies)
@@ -61,8 +64,7 @@ def parameter_matched(graph: Graph, name: str, about: str) -> Made:
     names = [free_name(f"hidden{number + 1}" if depth > 1 else "hidden", graph.inputs) for number in range(depth)]
     layers = [PointLayer(each, deeper if number else first, width) for number, each in enumerate(names)]
     notes = [(f"{depth} x " if depth > 1 else "") + _units(f"{width:,}")]
-    if unit.nonlinearity != soma.nonlinearity:
-        notes.append(f"its units answer by {unit.nonlinearity.name}, as dendrites do: the somata are linear")
+    notes += answering
     if len(graph.inputs) > 1:
         notes.append("all streams enter the first layer")
     return to_morphology(layers, name, about, morphology, graph.inputs), (
@@ -88,7 +90,10 @@ def compute_matched(graph: Graph, name: str, about: str) -> Made:
         DendrographError: one unit a layer has too many already.
     """
     assert graph.morphology is not None, "it was compiled"
-    plain = all_to_all(point_layers(graph))
+    plain, answering = all_to_all(point_layers(graph)), tuple[str, ...]()
+    if all(layer.neuron.nonlinearity.name == "identity" for layer in plain):
+        nonlinearity, answering = answer(graph.morphology.neurons[next(iter(graph.morphology.copies())).layer.neuron])
+        plain = tuple(replace(layer, neuron=replace(layer.neuron, nonlinearity=nonlinearity)) for layer in plain)
     fixed = {stream: math.prod(shape) for stream, shape in graph.inputs.items()}
     wired = [(layer.name, [*_drawn(layer.neuron)]) for layer in plain]
 
@@ -115,7 +120,7 @@ def compute_matched(graph: Graph, name: str, about: str) -> Made:
     units = ", ".join(f"{layer.count:,}" for layer in layers[:MOST_TOLD]) + (", ..." if len(layers) > MOST_TOLD else "")
     narrow = least < graph.classes and min(layer.count for layer in layers) < graph.classes
     bottleneck = ("a layer is narrower than the readout, and loses by that alone: compare with care",) if narrow else ()
-    notes = (_units(units), *bottleneck, *_far(multiplications(layers), graph.edges))
+    notes = (_units(units), *answering, *bottleneck, *_far(multiplications(layers), graph.edges))
     return to_morphology(layers, name, about, graph.morphology, graph.inputs), notes
 
 
@@ -123,13 +128,29 @@ def _units(count: str) -> str:
     return f"{count} unit" + ("" if count == "1" else "s")
 
 
-def answer(soma: Compartment) -> Nonlinearity:
-    """The nonlinearity of a neuron as one unit: the soma's, or that of the nearest dendrite where the soma is linear.
+def answer(soma: Compartment) -> tuple[Nonlinearity, tuple[str, ...]]:
+    """The nonlinearity of a neuron as one unit, and a note where it is not the soma's.
 
-    A network of linear units would be no match for any other.
+    Where the soma is linear it is that of the nearest dendrite which is not; else that of synapses; else, where it is
+    the integration or the shunting that is not linear, which no point neuron has, `leaky_relu`. A network of linear
+    units would be no match for any other; only a neuron that is linear throughout becomes one.
     """
-    found = [place.compartment.nonlinearity for place in branchings(soma)]
-    return next((each for each in found if each.name != "identity"), found[0])
+    compartments = [place.compartment for place in branchings(soma)]
+    synapses = [each for compartment in compartments for each in compartment.synapses]
+    if soma.nonlinearity.name != "identity":
+        return soma.nonlinearity, ()
+    for nonlinearity in (each.nonlinearity for each in compartments):
+        if nonlinearity.name != "identity":
+            return nonlinearity, (f"its units answer by {nonlinearity.name}, as dendrites do: the somata are linear",)
+    for nonlinearity in (each.nonlinearity for each in synapses if each.nonlinearity is not None):
+        if nonlinearity.name != "identity":
+            return nonlinearity, (f"its units answer by {nonlinearity.name}, as synapses do: compartments are linear",)
+    if any(each.integration not in ADDITIVE for each in compartments) or any(
+        each.sign == SHUNTING for each in synapses
+    ):
+        unit = Nonlinearity("leaky_relu")
+        return unit, ("its units answer by leaky_relu: compartments are linear but for how they integrate",)
+    return soma.nonlinearity, ()
 
 
 def _drawn(neuron: Compartment) -> list[str]:

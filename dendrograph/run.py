@@ -69,7 +69,7 @@ class Run:
         if is_run(folder):
             raise RunError(f"{folder}: a run is there already\n  go on with it by --resume, or {another}")
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            raise RunError(f"{folder}: something is there already, and it is no run\n  delete it, or {another}")
+            raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
         run = cls(folder, {"format": FORMAT, **record})
         atomic.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": sealed(run.record)})
         return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def compare(
     found, more = grouping.conditions(runs)
     notes += more
     chosen = selection.select(found, select, by) if select else Selection(tuple(found))
-    notes += chosen.notes
+    notes += [*chosen.notes, *_chosen_apart(chosen.kept if select else ())]
     rows: list[Row] = []
     tables: list[tuple[Condition, list[Row]]] = []
     for data in dict.fromkeys(condition.data for condition in chosen.kept):
@@ -209,6 +210,16 @@ def _references(found: Sequence[Condition], name: str | None, notes: list[str]) 
         )
     notes += [f"{data}: no pairs: it has no {name}" for data in everywhere if data not in references]
     return references
+
+
+def _chosen_apart(kept: Sequence[Condition]) -> list[str]:
+    """Notes on controls for which a selection chose other knobs than for their morphology: they match another size."""
+    notes = []
+    for control, own in itertools.permutations(kept, 2):
+        named_so = any(control.morphology == named(own.morphology, kind) for kind in CONTROLS)
+        if named_so and control.data == own.data and control.first.knobs != own.first.knobs:
+            notes.append(f"{control.data}: {control.label} was selected by itself: it is no control of {own.label}")
+    return notes
 
 
 def is_control(morphology: str, known: Sequence[str]) -> bool:

@@ -410,6 +410,20 @@ def test_a_knob_chooses_and_takes_its_tree_along(tmp_path: Path) -> None:
     assert by_path.conditions[0]["competed"] == 1
 
 
+def test_a_control_that_was_selected_at_another_size_is_told(tmp_path: Path) -> None:
+    for name, best in (("tree", 8), ("tree-parameter-matched", 4)):
+        for somata in (4, 8):
+            made(
+                tmp_path / f"{name}{somata}",
+                validation=0.9 if somata == best else 0.5,
+                name=name,
+                knobs={"somata": somata},
+            )
+    notes = compare([tmp_path], select=["somata"]).notes
+    assert "few: tree-parameter-matched somata=4 was selected by itself: it is no control of tree somata=8" in notes
+    assert not any("by itself" in note for note in compare([tmp_path]).notes)
+
+
 def test_by_loss_less_is_better(tmp_path: Path) -> None:
     made(tmp_path / "a", accuracy=0.9, loss=0.5, config={"lr": 0.1})
     made(tmp_path / "b", accuracy=0.8, loss=0.4, config={"lr": 0.2})

@@ -163,7 +163,8 @@ def _reference_set(rows: Sequence[Row]) -> str:
 
 def _tests(pairs: Sequence[Row]) -> str:
     most = max(row["pairs"] for row in pairs)
-    number = sum(not math.isnan(row["p_signs"]) for row in pairs)
+    by_signs, by_t = (sum(not math.isnan(row[key]) for row in pairs) for key in ("p_signs", "p_t"))
+    number = f"{by_signs}" if by_signs == by_t else f"{by_signs} by signs, {by_t} by t"
     return TESTS.format(least=_p(min(1.0, 2 / 2**most)), pairs=most, number=number)
 
 

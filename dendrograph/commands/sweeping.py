@@ -36,7 +36,8 @@ def sweep_command(
     for cell, error in swept.failures:
         print(f"failed: {cell}: {error}", file=sys.stderr)
     print(f"{len(swept.finished):,} runs have ended: {swept.folder / 'runs'}")
-    print(f"next: dendrograph compare {swept.folder}")
+    if swept.finished:
+        print(f"next: dendrograph compare {swept.folder}")
     if swept.failures:
         print(f"{len(swept.failures):,} runs failed: {swept.folder / 'failures.json'}", file=sys.stderr)
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class Cell:
     config: with the number of epochs decided
     axes: what the sweep varies, as text, in the order of the file
     plugins: as the user named them
+    sources: the SHA-256 of each plugin that the morphology needs
+    written: the SHA-256 of the morphology as its run folder holds it
     """
 
     morphology: Mapping[str, Any]
@@ -48,6 +50,8 @@ class Cell:
     data_dir: str | None = None
     axes: tuple[tuple[str, str], ...] = ()
     plugins: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    written: str = ""
     name: str = ""
 
     @cached_property
@@ -64,7 +68,8 @@ class Cell:
     def _decisive(self) -> dict[str, Any]:
         morphology = {key: value for key, value in self.morphology.items() if key not in ("parameters", "about")}
         config = asdict(replace(self.config, seed=0))
-        return {"morphology": morphology, "data": self.digest, "config": config, "kernel": self.kernel}
+        plugins = {"plugins": dict(self.sources)} if self.sources else {}
+        return {"morphology": morphology, "data": self.digest, "config": config, "kernel": self.kernel, **plugins}
 
     def named(self) -> Cell:
         """This cell, with a name made of what the sweep varies."""
@@ -93,6 +98,11 @@ class Cell:
         """Compile its morphology for its data."""
         plugin.use(self.plugins)
         tree = Morphology.from_dict(self.morphology, self.file)
+        if plugin.digests(tree.plugins) != self.sources:  # a cluster's worker may have imported them long ago
+            raise DendrographError(
+                f"plugins: not those that the sweep was read with: {', '.join(tree.plugins)}\n"
+                "  give all machines the same files, and begin their workers anew"
+            )
         return compile(tree, data.shapes, data.classes, self.config.seed)
 
     def network(self, data: Dataset) -> DendriticNetwork:
@@ -106,13 +116,28 @@ class Cell:
     def has_ended(self, folder: Path) -> bool:
         """Whether it has been trained to its end in that folder, and nothing of that has been lost.
 
-        What is damaged has not ended: to go on with it tells what is wrong.
+        What is damaged, or another cell's, has not ended: to go on with it tells what is wrong.
         """
         place = self.run_folder(folder)
         try:
-            return is_run(place) and bool(Run.open(place).metrics) and (place / "weights.safetensors").is_file()
-        except RunError:
+            return is_run(place) and self._is_whole(Run.open(place))
+        except (RunError, OSError):
             return False
+
+    def _is_whole(self, run: Run) -> bool:
+        record, graph = run.record, run.record["graph"]
+        config = asdict(self.config)
+        if self.config.device == "auto":  # which it is depends on the machine
+            config["device"] = record["config"].get("device")
+        return (
+            record["config"] == config
+            and record["data"]["digest"] == self.digest
+            and record["network"]["kernel"] == self.kernel
+            and (graph["seed"], graph["morphology"]) == (self.config.seed, self.written)
+            and graph.get("plugins", {}) == self.sources
+            and _digest_of(run.folder / "morphology.yaml") == self.written
+            and _digest_of(run.folder / "weights.safetensors") == run.metrics["weights"]
+        )
 
     def lock(self, folder: Path) -> FileLock:
         """Held by the process that trains the cell: a worker that was thought dead may still be at it."""
@@ -147,7 +172,7 @@ def train_cell(cell: Cell, folder: Path) -> Outcome:
                 train(cell.network(data), data, cell.config, place, resume=True, progress=False)
         return ended_well(cell, folder, time.monotonic() - began)
     except Exception as error:  # noqa: BLE001 (a fault of any kind is that of this cell alone)
-        return failed(cell, error, time.monotonic() - began)
+        return failed(cell, folder, error, time.monotonic() - began)
 
 
 def ended_well(cell: Cell, folder: Path, seconds: float) -> Outcome:
@@ -156,9 +181,13 @@ def ended_well(cell: Cell, folder: Path, seconds: float) -> Outcome:
     return Outcome(cell.name, seconds, metrics["validation"]["accuracy"])
 
 
-def failed(cell: Cell, error: BaseException, seconds: float = 0.0) -> Outcome:
+def failed(cell: Cell, folder: Path, error: BaseException, seconds: float = 0.0) -> Outcome:
     """The outcome of a cell that met an error."""
-    text = str(error)
+    text, place = str(error), cell.run_folder(folder)
+    if isinstance(error, RunError) and place.exists():
+        # Another --out, which a run by itself is advised, would train all of the sweep anew.
+        lines = [line for line in text.splitlines() if not line.endswith("give another folder by --out")]
+        text = "\n".join([*lines, f"  to have it trained anew, delete the folder {place}"])
     if not isinstance(error, DendrographError) or not text:
         text = f"{type(error).__name__}: {text}"
     return Outcome(cell.name, seconds, error=text)
@@ -168,6 +197,10 @@ def failed(cell: Cell, error: BaseException, seconds: float = 0.0) -> Outcome:
 def dataset(name: str, data_dir: str | None) -> Dataset:
     """A data set, kept for the next cell."""
     return datasets.load(name, data_dir)
+
+
+def _digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _digest(value: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from dendrograph.dataset import Dataset
 from dendrograph.errors import DendrographError
 from dendrograph.flat import FlatParameters
 from dendrograph.sweep.cells import Cell, dataset
-from dendrograph.training import train
+from dendrograph.training import Interrupted, train
 
 TIMED = 8  # networks of different size, for each data set: between them, time is taken as linear in the synapses
 STEPS = 4
@@ -78,6 +78,8 @@ def _around(cell: Cell, data: Dataset, epoch: float) -> float:
             return max(0.0, time.perf_counter() - began - epoch)
     except DendrographError:  # its loss is not finite, say: the sweep itself will tell
         return 0.0
+    except Interrupted:  # it tells how to go on in a folder that is gone by now
+        raise KeyboardInterrupt from None
     finally:
         torch.set_num_threads(threads)
 

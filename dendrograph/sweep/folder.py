@@ -10,6 +10,7 @@ failures.json  what could not be trained, with the error; only where there is an
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,9 @@ from dendrograph import atomic
 from dendrograph.errors import RunError
 from dendrograph.sweep.cells import Cell
 from dendrograph.sweep.language import Sweep
+
+OF_A_SWEEP = {".locks", "sweep.yaml", "runs", "failures.json"}
+BESIDE_IT = {"results", "continual"}  # `dendrograph reproduce` keeps its tables and learnings with its runs
 
 
 @contextmanager
@@ -51,16 +55,22 @@ def refuse_something_else(folder: Path) -> None:
     """Hold a folder to what a sweep can begin or go on in; nothing is written.
 
     Raises:
-        RunError: it is something else.
+        DendrographError: it is something else, or could not be made.
     """
-    if folder.exists() and not folder.is_dir():
+    if not folder.exists():
+        atomic.hold_new(folder)
+        return
+    if not folder.is_dir():
         raise RunError(f"{folder}: is no folder\n  give another by --out")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RunError(f"{folder}: cannot be written\n  give a writable folder by --out")
     if (folder / "runs").exists() and not (folder / "runs").is_dir():
         raise RunError(f"{folder / 'runs'}: is no folder\n  give another by --out")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "cells.json").is_file():
-        kept = {entry.name for entry in folder.iterdir()} - {".locks"}
-        if kept:
-            raise RunError(f"{folder}: something is there already, and it is no sweep\n  give another folder by --out")
+    there = {entry.name for entry in folder.iterdir() if not re.fullmatch(r"\..*\.tmp", entry.name)}
+    # A sweep that was killed early, or has lost its cells.json, is known by its locks.
+    own = OF_A_SWEEP | BESIDE_IT if ".locks" in there else BESIDE_IT
+    if "cells.json" not in there and not there <= own:
+        raise RunError(f"{folder}: something is there already, and it is no sweep\n  give another folder by --out")
 
 
 def adopted(folder: Path, sweep: Sweep) -> Sweep:
@@ -68,9 +78,19 @@ def adopted(folder: Path, sweep: Sweep) -> Sweep:
 
     A file that varies something more would name its old cells anew; their runs are found by their identity.
     """
-    runs = folder / "runs"
-    there = {cell_mark(entry.name): entry.name for entry in runs.iterdir()} if runs.is_dir() else {}
-    return replace(sweep, cells=tuple(replace(cell, name=there.get(cell.mark, cell.name)) for cell in sweep.cells))
+    there: dict[str, list[str]] = {}
+    for name in sorted(entry.name for entry in folder.glob("runs/*")):
+        there.setdefault(cell_mark(name), []).append(name)
+
+    def named(cell: Cell) -> Cell:
+        names = there.get(cell.mark, [cell.name])
+        if cell.name in names:
+            return cell
+        known = [replace(cell, name=name) for name in names]
+        # Of copies, one that has ended.
+        return next((one for one in known if len(known) > 1 and one.has_ended(folder)), known[0])
+
+    return replace(sweep, cells=tuple(named(cell) for cell in sweep.cells))
 
 
 def cell_mark(name: str) -> str:
@@ -81,8 +101,11 @@ def cell_mark(name: str) -> str:
 
 def begin(folder: Path, sweep: Sweep) -> None:
     """Write what the sweep is about to do, and take away what killed processes have left half made."""
-    for left in (folder / "runs").glob(".*.tmp"):
+    for left in folder.glob("runs/.*.tmp"):
         shutil.rmtree(left, ignore_errors=True)
+    for left in folder.glob(".*.tmp"):
+        if left.is_file():
+            left.unlink(missing_ok=True)
     atomic.write(folder / "sweep.yaml", sweep.text)
     content = {"name": sweep.name, "cells": [cell.record() for cell in sweep.cells]}
     atomic.write(folder / "cells.json", json.dumps(content, indent=1) + "\n")

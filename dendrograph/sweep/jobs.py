@@ -63,8 +63,8 @@ def _together(cells: Sequence[Cell], folder: Path) -> list[Outcome]:
                 locks.enter_context(cell.lock(folder))
             results = train_together(networks, data, configs, [cell.run_folder(folder) for cell in cells])
     except Exception as error:  # noqa: BLE001 (as in `train_cell`)
-        return [failed(cell, error) for cell in cells]
+        return [failed(cell, folder, error) for cell in cells]
     return [
-        failed(cell, result) if isinstance(result, BaseException) else ended_well(cell, folder, 0.0)
+        failed(cell, folder, result) if isinstance(result, BaseException) else ended_well(cell, folder, 0.0)
         for cell, result in zip(cells, results, strict=True)
     ]

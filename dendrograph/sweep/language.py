@@ -6,18 +6,22 @@ are not there, and combinations that cannot be compiled, each with its place in 
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
+from dendrograph.config import TrainConfig
 from dendrograph.controls import controls
 from dendrograph.cursor import Cursor
+from dendrograph.data import validation_rows
 from dendrograph.dataset import Dataset
 from dendrograph.document import Document
-from dendrograph.errors import DendrographError, Faults
+from dendrograph.errors import DataError, DendrographError, Faults, MorphologyError
 from dendrograph.experiment import DEFAULT_DATA
 from dendrograph.kernels import KERNELS
 from dendrograph.morphology import Morphology, load
@@ -76,7 +80,11 @@ def read(
             content = stream.read(LARGEST_FILE + 1)
     except OSError as error:
         raise DendrographError(f"{path}: cannot be read: {error.strerror}\n  give the YAML file of a sweep") from None
-    text = decoded(content, str(path))
+    try:
+        text = decoded(content, str(path))
+    except MorphologyError as error:
+        remedy = f"a sweep is a YAML file, saved as UTF-8, of at most {LARGEST_FILE // 1024} KiB"
+        raise MorphologyError(replace(fault, remedy=remedy) for fault in error.faults) from None
     if not text.strip():
         raise DendrographError(f"{path}: the file is empty\n  a sweep names morphologies, such as {SUCH_AS}")
     named = tuple(str(one) for one in plugins)
@@ -114,8 +122,8 @@ class _Reader:
         doubled = 0
         for part in parts:
             for cell in self._cells(_Part(top, part)):
-                doubled += cell.identity in found
-                found.setdefault(cell.identity, cell)
+                doubled += (training := _training(cell)) in found
+                found.setdefault(training, cell)
         if doubled:
             self.notes.append(f"combinations that are the same training as another, and are not repeated: {doubled:,}")
         return Sweep(
@@ -141,6 +149,8 @@ class _Reader:
         loaded = ((choice, sources.dataset(choice)) for choice in named)
         data = [(choice, dataset) for choice, dataset in loaded if dataset is not None]
         configs = axes.configs(part.all("train"))
+        for choice, dataset in data:
+            self._hold_splits(choice, dataset, configs)
         seeds = axes.seeds(part.get("seeds"))
         kernel_at = self.top.child("kernel")
         kernel = kernel_at.choice("kernel", ("auto", *(one.NAME for one in KERNELS))) if kernel_at else "auto"
@@ -151,8 +161,9 @@ class _Reader:
         for (file, document), turned, (data_choice, dataset) in itertools.product(files, knobs, data):
             taken = tuple(choice for choice in turned if document.takes(choice.key, Morphology.KEYS))
             for tree in self._trees(file, taken, data_choice, dataset, asked):
+                written = hashlib.sha256(tree.to_yaml().encode()).hexdigest()
                 for config, settings in configs:
-                    decided = replace(config.for_data(dataset.name), device=config.device)
+                    decided = _decided(config, dataset)
                     for seed in seeds:
                         yield Cell(
                             {**tree.to_dict(), "parameters": dict(tree.parameters)},
@@ -164,6 +175,8 @@ class _Reader:
                             sources.data_dir if dataset.origin["data_dir"] else None,
                             tuple((choice.key, choice.shown) for choice in (*turned, data_choice, *settings)),
                             sources.plugins,
+                            plugin.digests(tree.plugins),
+                            written,
                         )
 
     def _trees(
@@ -191,6 +204,17 @@ class _Reader:
             at.fault(f"this combination cannot be compiled: {combination}", str(error))
             return
         yield from trees
+
+    def _hold_splits(self, data: Choice, dataset: Dataset, configs: Sequence[tuple[TrainConfig, Choices]]) -> None:
+        """Where a validation split cannot be made, that is a fault of its share, or of the data by the default one."""
+        shares = {}
+        for config, settings in configs:
+            shares[config.validation] = next((choice for choice in settings if choice.key == "validation"), data)
+        for share, choice in shares.items():
+            try:
+                validation_rows(dataset, share)  # of any seed: each class keeps its number on both sides
+            except DataError as error:
+                choice.tell(error)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -224,10 +248,33 @@ class _Part:
         return [at for cursor in (self.top, self.own) if cursor and (at := cursor.child(key))]
 
 
+def _decided(config: TrainConfig, data: Dataset) -> TrainConfig:
+    """What the data decide is decided, and what says nothing is as it is by default: one training has one form.
+
+    The device stays as it stands: it is the worker's.
+    """
+    default = TrainConfig()
+    return replace(
+        config.for_data(data.name),
+        device=config.device,
+        patience=config.patience if config.early_stop else default.patience,
+        validation=config.validation if data.validation is None else default.validation,
+    )
+
+
+def _training(cell: Cell) -> str:
+    """What tells cells of one file apart: their identity, where `auto` is the device that this machine has for it."""
+    if cell.config.device == TrainConfig().for_data("").device:
+        return replace(cell, config=replace(cell.config, device="auto")).identity
+    return cell.identity
+
+
 def _with_axes_that_vary(cells: list[Cell]) -> list[Cell]:
-    """The cells, told apart by those axes alone that have more than one value among all of them."""
-    seen: dict[str, set[str | None]] = {}
+    """The cells, told apart by those axes alone that not all of them have with one value."""
+    values: dict[str, set[str]] = {}
+    times = Counter(key for cell in cells for key in dict(cell.axes))
     for cell in cells:
         for key, value in cell.axes:
-            seen.setdefault(key, set()).add(value)
-    return [replace(cell, axes=tuple((key, value) for key, value in cell.axes if len(seen[key]) > 1)) for cell in cells]
+            values.setdefault(key, set()).add(value)
+    vary = {key for key in values if len(values[key]) > 1 or times[key] < len(cells)}
+    return [replace(cell, axes=tuple((key, value) for key, value in cell.axes if key in vary)) for cell in cells]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.progress import clock
@@ -75,7 +76,8 @@ def run(
     with a sweep after whatever stopped it. Cells that failed are tried again.
 
     Raises:
-        DendrographError: the folder cannot be used, another sweep is at work in it, or the engine is not there.
+        DendrographError: the folder cannot be used, another sweep is at work in it, the engine is not there, or no
+            scheduler answers.
         Interrupted: Ctrl-C.
     """
     if processes is not None and processes < 1:
@@ -88,14 +90,19 @@ def run(
         ended = folder.finished(out, sweep.cells)
         _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress)
         return _swept(sweep, out, ended, {})
-    with folder.held(out):
+    # A wrong address is told before anything is made or timed.
+    with workers.attached(scheduler) if scheduler else nullcontext() as client, folder.held(out):
         sweep = folder.adopted(out, sweep)
         folder.begin(out, sweep)
         ended = folder.finished(out, sweep.cells)
-        costs = _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress)
         failures: dict[str, str] = {}
-        if costs:
-            failures = _work(sweep, out, processes or workers.cores(), scheduler, progress, costs)
+        try:
+            if costs := _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress):
+                failures = _work(sweep, out, processes or workers.cores(), client, progress, costs)
+        except KeyboardInterrupt:
+            kept = f"{len(folder.finished(out, sweep.cells)):,} of {len(sweep.cells):,} runs have ended"
+            remedy = "the same command goes on where it stopped"
+            raise Interrupted(f"{out}: interrupted; {kept}\n  {remedy}") from None
         folder.note_failures(out, failures)
         # Each of the others has ended, as its worker has told, or failed.
         ended = {cell.name for cell in sweep.cells} - set(failures)
@@ -103,22 +110,22 @@ def run(
 
 
 def _work(
-    sweep: Sweep, out: Path, processes: int, scheduler: str | None, progress: bool, costs: dict[str, float]
+    sweep: Sweep, out: Path, processes: int, client: Any, progress: bool, costs: dict[str, float]
 ) -> dict[str, str]:
-    """Have the workers train the cells of which the cost is given. Gives the failures."""
+    """Have workers train the cells of which the cost is given. Gives the failures.
+
+    They are those of a cluster's client, or, where there is none, so many processes on this machine.
+    """
     waiting = {cell.name: cell for cell in sweep.cells if cell.name in costs}
     number, total = len(sweep.cells), sum(costs.values()) or 1.0
     failures: dict[str, str] = {}
-    try:
-        with (
-            workers.cluster(min(processes, len(waiting)), scheduler) as client,
-            Display(
-                progress, len(sweep.cells), len(sweep.cells) - len(costs), total, at_work := workers.number(client)
-            ) as show,
-        ):
-            plan = jobs.jobs(list(waiting.values()), sweep.batch, at_work, costs)
+    with nullcontext(client) if client is not None else workers.local(min(processes, len(waiting))) as engine:
+        at_work = workers.number(engine)
+        plan = jobs.jobs(list(waiting.values()), sweep.batch, at_work, costs)
+        shared_by = at_work if client is not None else min(at_work, workers.cores())
+        with Display(progress, number, number - len(costs), total, shared_by) as show:
             done = 0.0
-            for found in workers.outcomes(client, plan, out, show.lost):
+            for found in workers.outcomes(engine, plan, out, show.lost):
                 for outcome in found:
                     waiting.pop(outcome.cell)
                     done += costs[outcome.cell]
@@ -128,11 +135,6 @@ def _work(
                             folder.note_failures(out, failures)
                     show.outcome(outcome)
                 show.at((done + _begun(out, waiting.values(), costs)) / total)
-    except KeyboardInterrupt:
-        kept = len(folder.finished(out, sweep.cells))
-        raise Interrupted(
-            f"{out}: interrupted; {kept:,} of {number:,} runs have ended\n  the same command goes on where it stopped"
-        ) from None
     return failures
 
 
@@ -159,7 +161,9 @@ def _tell_plan(sweep: Sweep, ended: Collection[str], by: int | str, progress: bo
     if isinstance(by, str):
         expected += f", measured here; the workers of {by} share it"
     else:
-        expected += f", about {clock(max(total / min(by, len(waiting)), *costs.values()))} on {by} workers"
+        at_work = min(by, len(waiting))
+        longest = max(total / min(at_work, workers.cores()), *costs.values())
+        expected += f", about {clock(longest)} on {at_work} workers"
     _say(progress, f"expected: {expected}")
     return costs
 

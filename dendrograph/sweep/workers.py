@@ -27,48 +27,62 @@ def cores() -> int:
 
 
 @contextmanager
-def cluster(workers: int, scheduler: str | None = None) -> Iterator[Any]:
-    """A client of so many workers on this machine, or of the cluster at an address or in a scheduler's file.
+def local(workers: int) -> Iterator[Any]:
+    """A client of so many workers on this machine.
 
     Raises:
-        DendrographError: dask is not installed, or nothing answers.
+        DendrographError: dask is not installed.
     """
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError:
-        raise DendrographError(f"a sweep is run by dask.distributed, which is not installed\n  {INSTALL}") from None
+    engine = _engine()
     import dask
 
-    # What the engine has to tell of lost workers, the sweep tells in its own words.
-    for name in ("distributed", "tornado.application", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     settings = {
         "distributed.scheduler.allowed-failures": 3,
         "distributed.worker.preload": ["dendrograph.sweep.interrupts"],
     }
-    with dask.config.set(settings):
-        if scheduler is None:
-            # No limit of memory: the compiler refuses what would not fit, and a pause would only look like a stop.
-            with (
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    memory_limit=0,
-                    dashboard_address=":0",
-                    silence_logs=logging.CRITICAL,
-                ) as local,
-                Client(local) as client,
-            ):
-                yield client
-            return
-        try:
-            where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
-            client = Client(**where, timeout=SECONDS_TO_CONNECT)
-        except (OSError, ValueError, TimeoutError, AssertionError, KeyError, TypeError) as error:
-            remedy = "give the address of a running one, such as tcp://10.0.0.1:8786, or its scheduler file"
-            raise DendrographError(f"--scheduler {scheduler}: no dask scheduler answers: {error}\n  {remedy}") from None
-        with client:
-            yield client
+    # No limit of memory: the compiler refuses what would not fit, and a pause would only look like a stop.
+    with (
+        dask.config.set(settings),
+        engine.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            memory_limit=0,
+            dashboard_address=":0",
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        engine.Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def attached(scheduler: str) -> Iterator[Any]:
+    """A client of the cluster at an address or in a scheduler's file.
+
+    Raises:
+        DendrographError: dask is not installed, or nothing answers.
+    """
+    engine = _engine()
+    try:
+        where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
+        client = engine.Client(**where, timeout=SECONDS_TO_CONNECT)
+    except (OSError, ValueError, TimeoutError, AssertionError, KeyError, TypeError) as error:
+        reason = str(error) or type(error).__name__
+        remedy = "give the address of a running one, such as tcp://10.0.0.1:8786, or its scheduler file"
+        raise DendrographError(f"--scheduler {scheduler}: no dask scheduler answers: {reason}\n  {remedy}") from None
+    with client:
+        yield client
+
+
+def _engine() -> Any:
+    """The module `distributed`. What it has to tell of lost workers, the sweep tells in its own words."""
+    try:
+        import distributed
+    except ImportError:
+        raise DendrographError(f"a sweep is run by dask.distributed, which is not installed\n  {INSTALL}") from None
+    for name in ("distributed", "tornado.application", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return distributed
 
 
 def number(client: Any) -> int:
@@ -109,8 +123,8 @@ def outcomes(client: Any, jobs: Sequence[Job], folder: Path, lost: Callable[[int
                     yield future.result()
                 except KilledWorker:
                     reason = RuntimeError("its worker was killed again and again: out of memory?")
-                    yield [failed(cell, reason) for cell in job]
+                    yield [failed(cell, folder, reason) for cell in job]
                 except Exception as error:  # noqa: BLE001 (whatever a worker could not give back is told as the failure)
-                    yield [failed(cell, error) for cell in job]
+                    yield [failed(cell, folder, error) for cell in job]
     finally:
         client.cancel(list(waiting), force=True)

@@ -151,19 +151,30 @@ class Tasks:
             return range((task - 1) * self._per_task, task * self._per_task)
         return range(self.classes)
 
+    def refuse_empty(self) -> None:
+        """Say before anything is learnt that a task has no samples; only labels are looked at.
+
+        Raises:
+            DataError: naming the task and the split.
+        """
+        for number in range(1, self.number + 1):
+            self._refuse_empty(number)
+
+    def _refuse_empty(self, number: int) -> None:
+        for part, split in self._parts.items():
+            if not len(self._rows(split, number)):
+                what = f"the {part} split of {self.whole.name} has no sample of {self.about(number)}"
+                raise DataError(f"{self.name(number)}: {what}\n  every task needs samples in every split")
+
     def task(self, number: int) -> Dataset:
         """The data of a task: a data set like any other, made anew at each call."""
+        self._refuse_empty(number)
         whole, name = self.whole, self.name(number)
-        parts = {"train": whole.train, "val": whole.validation, "test": whole.test}
         arrays: dict[str, torch.Tensor] = {}
-        for part, split in parts.items():
-            if split is not None:
-                made = self._cut(split, number)
-                if not len(made):
-                    what = f"the {part} split of {whole.name} has no sample of {self.about(number)}"
-                    raise DataError(f"{name}: {what}\n  every task needs samples in every split")
-                arrays |= {f"x_{part}_{stream}": tensor for stream, tensor in made.inputs.items()}
-                arrays[f"y_{part}"] = made.labels
+        for part, split in self._parts.items():
+            made = self._cut(split, number)
+            arrays |= {f"x_{part}_{stream}": tensor for stream, tensor in made.inputs.items()}
+            arrays[f"y_{part}"] = made.labels
         source = f"{whole.source}: task {number} of {self.number}, {self.about(number)}"
         made_of = assemble(arrays, name=name, source=source, where=f"{name}: ", classes=self.classes, scale=whole.scale)
         if not whole.origin:
@@ -175,10 +186,21 @@ class Tasks:
         """The test split of a task alone."""
         return self._cut(self.whole.test, number)
 
+    @property
+    def _parts(self) -> dict[str, Split]:
+        parts = {"train": self.whole.train, "val": self.whole.validation, "test": self.whole.test}
+        return {part: split for part, split in parts.items() if split is not None}
+
+    def _rows(self, split: Split, task: int) -> torch.Tensor:
+        """Of the samples of a task."""
+        if self.protocol == "permuted":
+            return torch.arange(len(split))
+        return (split.labels // self._per_task == task - 1).nonzero().flatten()
+
     def _cut(self, split: Split, task: int) -> Split:
         if self.protocol == "permuted":
             return Split({stream: _permuted(x, stream, task) for stream, x in split.inputs.items()}, split.labels)
-        mine = split.take((split.labels // self._per_task == task - 1).nonzero().flatten())
+        mine = split.take(self._rows(split, task))
         return mine if self.kind == "split" else Split(mine.inputs, mine.labels % self._per_task)
 
 

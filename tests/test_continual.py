@@ -228,6 +228,31 @@ def test_tasks_that_have_been_learnt_are_not_learnt_again(
     assert content(out) == content(folders[TASK])
 
 
+def test_a_task_that_was_deleted_after_the_end_is_learnt_again_and_told(
+    folders: Mapping[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(folders[TASK], out)
+    shutil.rmtree(out / "task-1")
+    learn(out, scenario=TASK, resume=True, progress=True)
+    shown = capsys.readouterr().out
+    assert "task 1 of 2: classes 0, 1, 2, 3 and 4\nepoch 1/2" in shown and "all tasks have been learnt" not in shown
+    assert content(out) == content(folders[TASK])
+    (out / "continual.json").unlink()
+    shutil.rmtree(out / "task-1")
+    assert "not all tasks have been learnt" in refused(lambda: Learned.open(out)), "task-2 tells what it is"
+    assert "tasks were learnt there already" in refused(lambda: learn(out, scenario=TASK))
+
+
+def test_a_task_without_samples_is_told_before_anything_is_learnt(tmp_path: Path) -> None:
+    x, y = torch.rand(40, 8, 8), torch.arange(40) % 4
+    lacking = datasets.from_tensors(x, y, x[:20], y[:20] % 2, classes=4)
+    network = build("vann", (8, 8), 4, set={"somata": 3})
+    told = refused(lambda: learn_in_turn(network, Tasks(lacking, "split", 2, CLASS), out=tmp_path / "run"))
+    assert told.startswith("tensors/split-2/2: the test split of tensors has no sample of classes 2 and 3")
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_network_ends_the_same_whether_it_learnt_or_had_learnt(tmp_path: Path) -> None:
     tasks, ends = Tasks(datasets.load("digits"), "split", 2, TASK), []
     for resume in (False, True):

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from dendrograph.cli import main
-from dendrograph.errors import DendrographError, MorphologyError
-from dendrograph.reproduce import page
+from dendrograph.errors import DataError, DendrographError, MorphologyError
+from dendrograph.experiment import train_by_name
+from dendrograph.reproduce import page, products, records, reproducing
 from dendrograph.reproduce.experiments import EXPERIMENTS, NAMES, SCALES, chosen, file_of
-from dendrograph.reproduce.learnings import plan
-from dendrograph.reproduce.reproducing import publish, reproduce
+from dendrograph.reproduce.learnings import Plan, learn_all, plan
+from dendrograph.reproduce.reproducing import publish, refuse_failures, reproduce
 from dendrograph.run import Run
 from dendrograph.sweep.language import read
+from dendrograph.sweep.sweeping import Swept
+from dendrograph.training import Interrupted
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three small runs."""
+    folder = tmp_path_factory.mktemp("reproduced")
+    settings, knobs = {"epochs": 1}, {"somata": 3, "dendrites": 2}
+    for name, seed in (("vann", 0), ("vann", 1), ("dann-lrf", 0)):
+        out = folder / "runs" / f"{name}-{seed}"
+        train_by_name(name, "digits", settings={**settings, "seed": seed}, set=knobs, out=out, progress=False)
+    return folder
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "continual"])
@@ -104,6 +121,122 @@ def test_a_page_that_cannot_be_read(tmp_path: Path) -> None:
         page.fill_file(tmp_path / "none.md", {})
 
 
+def test_a_page_is_read_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["reproduce", "fig2", "--scale", "smoke", "--out", str(tmp_path / "out"), "--page", str(tmp_path / "no")]
+    with pytest.raises(SystemExit):
+        main(command)
+    assert f"{tmp_path / 'no'}: cannot be read" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_what_is_something_else_is_no_place(place: Path) -> None:
+    run = place / "runs" / "vann-0"
+    before = sorted(run.iterdir())
+    with pytest.raises(DendrographError, match="something is there already"):
+        reproduce(["continual"], "smoke", run, progress=False)
+    assert sorted(run.iterdir()) == before
+
+
+def test_records_follow_the_runs_and_go_with_their_tables(place: Path, tmp_path: Path) -> None:
+    run, beside = tmp_path / "run", tmp_path / "results"
+    for source in ("vann-0", "vann-1"):
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(place / "runs" / source, run)
+        records.keep([run], beside / "runs")
+        assert Run.open(beside / "runs" / "run").metrics == Run.open(run).metrics
+    records.keep([place / "runs" / "vann-0"], beside / "runs")
+    shutil.copytree(place / "runs" / "vann-1", beside / "runs" / "whole")  # no record: it has weights
+    (beside / "runs" / "mine").mkdir()
+    records.put(beside / "continual" / "a.json", b"{}")
+    records.put(beside / "continual" / "b.json", b"{}")
+    (beside / "own.csv").write_text("runs,n\nruns/run; runs/other,2\n")
+    (beside / "learnt.csv").write_text("folder\ncontinual/a\n")
+    records.drop_orphans(beside)
+    assert {path.name for path in (beside / "runs").iterdir()} == {"run", "whole", "mine"}
+    assert [path.name for path in (beside / "continual").iterdir()] == ["a.json"]
+    before = (place / "runs" / "vann-0" / "run.json").read_bytes()
+    records.keep([place / "runs" / "vann-0"], place / "runs")
+    assert (place / "runs" / "vann-0" / "run.json").read_bytes() == before, "a run is no record of itself"
+
+
+def test_where_no_run_has_ended_the_page_says_so_and_old_files_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reproducing, "run", lambda sweep, out, *_: Swept(out, (), (("a-run", "it failed\n  so"),)))
+    old = [tmp_path / "out" / "results" / "fig6-noise-0-pairs.csv", tmp_path / "results" / "smoke" / "fig4.csv"]
+    for path in old:
+        records.put(path, b"runs\nruns/x\n")
+    (tmp_path / "out" / "cells.json").write_text("{}")
+    found = reproduce(["fig4", "fig6"], "smoke", tmp_path / "out", progress=False)
+    assert found.tables["fig6-noise-0"] == "No table: none of its 8 runs has ended."
+    assert "fig6-noise-0.5" not in found.tables, "the file of this scale leaves it out"
+    (tmp_path / "page.md").write_text("<!-- results: fig4 -->\n| old |\n<!-- end -->\n")
+    publish(found, tmp_path / "page.md", "smoke")
+    assert "No table: none of its 10 runs has ended.\n<!-- end -->" in (tmp_path / "page.md").read_text()
+    assert not any(path.exists() for path in old)
+    with pytest.raises(DendrographError, match=r"^1 failed; the tables are of the others\n  a-run: it failed$"):
+        refuse_failures(found)
+
+
+def test_a_table_says_how_many_runs_it_lacks_and_what_it_could_not_be_made_of() -> None:
+    def refuses(_ended: Any) -> Any:
+        raise DataError("not the data\n  that it was")
+
+    made = reproducing._Table("one", 3, [Path("a"), Path("b")], lambda _: ({}, "| table |")).made()
+    assert made == ({}, "| table |\n\nOf 3 runs 1 failed and are not in the table.", [])
+    made = reproducing._Table("one", 1, [Path("a")], refuses).made()
+    assert made == ({}, "No table: not the data", [("the table one", "not the data\n  that it was")])
+
+
+def test_a_measure_of_one_run_and_of_several(place: Path) -> None:
+    for names in (["vann-0"], ["vann-0", "vann-1"]):
+        folders = [place / "runs" / name for name in names]
+        files, text = products.measures("fig4", folders, "weights", None, place)
+        runs = [f"runs/{name}" for name in names]
+        rows, of_runs = (list(csv.DictReader(str(files[name]).splitlines())) for name in ("fig4.csv", "fig4-runs.csv"))
+        assert {row["runs"] for row in rows} == {"; ".join(runs)} and {row["run"] for row in of_runs} == set(runs)
+        assert next(iter(of_runs[0])) == "run" and f"| vann | somatic/soma->readout | synapse | {len(runs)} |" in text
+
+
+def test_without_a_run_of_the_reference_there_is_a_table_and_no_differences(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = sorted((place / "runs").iterdir())
+    files, text = products.comparison("two", folders, "pdann", place)
+    assert text.endswith("\n\nNo differences to pdann: no run of it has ended.") and "two-pairs.csv" not in files
+    files, text = products.comparison("two", folders, "vann", place)
+    assert "seed by seed" in text and "two-pairs.csv" in files
+
+    def rows(_folders: Any) -> list[dict[str, Any]]:
+        about = {"protocol": "split", "tasks": 2, "parameters": 3, **dict.fromkeys(products.CONTINUAL, 0.5)}
+        learnt = [("class", "vann", 0), ("class", "dann", 0), ("task", "vann", 0)]
+        return [
+            {"folder": f"{place}/{model}", "scenario": scenario, "morphology": model, "seed": seed, **about}
+            for scenario, model, seed in learnt
+        ]
+
+    monkeypatch.setattr(products, "continual_table", rows)
+    files, text = products.continual("continual", [], "dann", place)
+    assert "\n\ntask: No differences to dann: no run of it has ended.\n\nDifference in average" in text
+    files, text = products.continual("continual", [], "none", place)
+    assert set(files) == {"continual.csv", "continual-runs.csv"} and "seed by seed" not in text
+
+
+def test_a_learning_that_fails_is_told_and_one_that_is_stopped_goes_on_by_the_same_command(tmp_path: Path) -> None:
+    def learning(name: str, error: BaseException | None) -> Any:
+        def run(_folder: Path) -> None:
+            if error:
+                raise error
+
+        return SimpleNamespace(name=name, run=run)
+
+    both = Plan((learning("one", DataError("no data")), learning("two", None)), "vann")
+    assert learn_all(both, tmp_path, progress=False) == ([tmp_path / "two"], [("one", "no data")])
+    stopped = Plan((learning("one", Interrupted("go on by --resume")),), "vann")
+    with pytest.raises(Interrupted) as caught:
+        learn_all(stopped, tmp_path, progress=False)
+    assert str(caught.value) == f"{tmp_path}: interrupted in one\n  the same command goes on"
+
+
 @pytest.mark.slow
 def test_an_experiment_from_its_file_to_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "page.md").write_text("before\n<!-- results: fig4 -->\n<!-- end -->\nafter\n")
@@ -120,7 +253,7 @@ def test_an_experiment_from_its_file_to_a_page(tmp_path: Path, capsys: pytest.Ca
     assert {row["model"] for row in rows} == {"dann-random", "dann-lrf", "dann-grf", "pdann", "vann"}
     for row in rows:
         assert int(row["seeds"]) == 2 == len(row["runs"].split("; "))
-        assert all((out / "runs" / name / "metrics.json").is_file() for name in row["runs"].split("; "))
+        assert all((out / name / "metrics.json").is_file() for name in row["runs"].split("; "))
     kept = tmp_path / "results" / "smoke"
     assert sorted(path.name for path in (kept / "runs").iterdir()) == sorted(
         path.name for path in (out / "runs").iterdir()

@@ -181,5 +181,7 @@ def test_too_few_classes_or_samples_are_told() -> None:
         "tensors/split-2/2: the test split of tensors has no sample of classes 2 and 3\n"
         "  every task needs samples in every split"
     )
+    assert message(Tasks(lacking, "split", 2, CLASS).refuse_empty).startswith("tensors/split-2/2: the test split of")
+    Tasks(lacking, "permuted", 2, DOMAIN).refuse_empty()
     task = data.load("digits/split-5/1")
     assert message(lambda: Tasks(task, "permuted", 2, DOMAIN)).startswith("digits/split-5/1: is a task already\n")

@@ -20,7 +20,10 @@ def reproduce_command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The folder.", show_default="reproduced/SCALE")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes on this machine.", show_default="one a core")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes on this machine; continual takes one alone.", show_default="one a core"),
+    ] = None,
     page: Annotated[
         Path | None,
         typer.Option(
@@ -34,8 +37,11 @@ def reproduce_command(
 
     The same command goes on after an interruption. Tables and figures come to lie in OUT/results.
     """
+    from dendrograph.reproduce.page import read
     from dendrograph.reproduce.reproducing import publish, refuse_failures, reproduce
 
+    if page is not None:
+        read(page)  # hours before it is filled in
     found = reproduce(experiments, scale, out, data_dir, workers)
     for name, table in found.tables.items():
         print(f"\n{name}\n\n{table}")

@@ -106,7 +106,7 @@ def learn_in_turn(
 
     Raises:
         RunError: `out` cannot be written, is another learning's, or is damaged.
-        DataError: the data do not fit the network, or no validation split can be made.
+        DataError: the data do not fit the network, a task has no samples, or no validation split can be made.
         TrainingError: the loss is not finite.
         Interrupted: Ctrl-C; it is a `KeyboardInterrupt`.
     """
@@ -114,6 +114,7 @@ def learn_in_turn(
     if resume and out is None:
         raise RunError("to go on with a learning, give its folder as `out`")
     _refuse_misfit(network, tasks)
+    tasks.refuse_empty()
     stem = f"{network.graph.name}-{tasks.whole.name}-{tasks.protocol}-{tasks.number}-{tasks.scenario}-seed{config.seed}"
     folder = free_folder(stem) if out is None else Path(out)
     _refuse_occupied(folder, resume)
@@ -123,7 +124,7 @@ def learn_in_turn(
     about = _about(network, tasks, config)
     answers = Answers(network)
     ended = _ended(folder, about, ranks) if resume else None
-    if ended is not None:
+    if ended is not None and _whole(folder, tasks):
         for number in range(1, tasks.number + 1):  # for the network, which is to end as if it had learnt them now
             with answers.limited_to(tasks.answers(number), learning=True):
                 _learn(network, tasks, number, config, folder, resume, progress=False)
@@ -223,6 +224,11 @@ def _ended(folder: Path, about: Mapping[str, Any], ranks: Ranks) -> Learned | No
     return learned
 
 
+def _whole(folder: Path, tasks: Tasks) -> bool:
+    """Whether every task's run is there to its end: one that was deleted is learnt again."""
+    return all((folder / f"task-{number}" / "metrics.json").is_file() for number in range(1, tasks.number + 1))
+
+
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record's values, those of its sections under the section's name."""
     flat: dict[str, Any] = {}
@@ -267,7 +273,7 @@ def _refuse_occupied(folder: Path, resume: bool) -> None:
 
 
 def _begun(folder: Path) -> bool:
-    return is_run(folder / "task-1") or (folder / FILE).is_file()
+    return any(map(is_run, folder.glob("task-*"))) or (folder / FILE).is_file()
 
 
 def _go_on(folder: Path) -> str:

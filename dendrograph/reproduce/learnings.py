@@ -20,6 +20,7 @@ from dendrograph.sweep.cells import Cell, dataset
 from dendrograph.sweep.choices import many
 from dendrograph.sweep.language import Sweep, read
 from dendrograph.tasks import Tasks
+from dendrograph.training import Interrupted
 
 KEYS = {
     "scenarios": "name pairs of a protocol and a scenario, such as - [split, class-incremental]",
@@ -67,12 +68,27 @@ def plan(file: Path, data_dir: Path | None = None) -> Plan:
     return found[0]
 
 
-def learn_all(plan: Plan, place: Path, progress: bool) -> list[Path]:
-    """Learnings one after the other, each in a folder of its own under `place`. Gives the folders."""
+def learn_all(plan: Plan, place: Path, progress: bool) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Learnings one after the other, each in a folder of its own under `place`.
+
+    Gives the folders of those that ended, and the names of the others with their errors.
+
+    Raises:
+        Interrupted: Ctrl-C.
+    """
+    ended: list[Path] = []
+    failures: list[tuple[str, str]] = []
     learnings = plan.learnings
     for learning in told(learnings, lambda one: one.name, sys.stdout) if progress else learnings:
-        learning.run(place / learning.name)
-    return [place / learning.name for learning in learnings]
+        folder = place / learning.name
+        try:
+            learning.run(folder)
+            ended.append(folder)
+        except DendrographError as error:
+            failures.append((learning.name, str(error)))
+        except KeyboardInterrupt:
+            raise Interrupted(f"{place}: interrupted in {learning.name}\n  the same command goes on") from None
+    return ended, failures
 
 
 def _plan(top: Cursor, sweep: Sweep) -> Plan:
@@ -98,7 +114,9 @@ def _cuts(scenarios: Cursor, data: Dataset, number: int) -> list[Tasks]:
             choice.cursor.expected("a protocol and a scenario", "such as [split, class-incremental]")
             continue
         try:
-            found.append(Tasks(data, choice.value[0], number, choice.value[1]))
+            tasks = Tasks(data, choice.value[0], number, choice.value[1])
+            tasks.refuse_empty()
+            found.append(tasks)
         except DendrographError as error:
             choice.tell(error)
     return found

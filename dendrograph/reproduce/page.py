@@ -26,17 +26,26 @@ def fill(text: str, tables: Mapping[str, str]) -> str:
     return BLOCK.sub(filled, text)
 
 
+def read(path: Path) -> str:
+    """The text of a page.
+
+    Raises:
+        DendrographError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        remedy = "a page is a Markdown file with blocks <!-- results: fig2 --> ... <!-- end -->"
+        raise DendrographError(f"{path}: cannot be read: {error}\n  {remedy}") from None
+
+
 def fill_file(path: Path, tables: Mapping[str, str]) -> list[str]:
     """Fill in a page; gives the names of tables for which it has no block.
 
     Raises:
         DendrographError: the page cannot be read or written.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        remedy = "a page is a Markdown file with blocks <!-- results: fig2 --> ... <!-- end -->"
-        raise DendrographError(f"{path}: cannot be read: {error}\n  {remedy}") from None
+    text = read(path)
     atomic.write(path, fill(text, tables))
     there = blocks(text)
     return [name for name in tables if name not in there]

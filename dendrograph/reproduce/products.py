@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dendrograph.analyse import analyse_runs
+from dendrograph.analyse import analyse_runs, names_of
 from dendrograph.compare import compare, interval_columns
 from dendrograph.comparison.inference import holm, mean_interval, paired
 from dendrograph.comparison.reporting import differences, pipes, results
 from dendrograph.continual import table as continual_table
+from dendrograph.reproduce.records import FOLDERS
 from dendrograph.run import Run
 from dendrograph.tables import to_csv
 
@@ -26,16 +27,20 @@ MEASURED = {  # table of the analysis, what tells its rows apart, and the column
         ("silent", "active", "entropy", "entropy_with_silence", "classes", "selectivity"),
     ),
 }
-FOLDERS = ("run", "runs", "folder", "cheapest_run", "efficiency_cheapest_run")  # columns that name run folders
+ENDS = (".csv", "-runs.csv", "-pairs.csv", ".png", ".pdf")  # of all the files that a name may have
 CONTINUAL = ("average_accuracy", "forgetting", "backward_transfer")
 
 
 def comparison(name: str, folders: Sequence[Path], reference: str | None, place: Path) -> tuple[Files, str]:
-    """Of one group: CSV tables, a figure, and the text for a page. Run folders are named as they lie in `place`."""
+    """Of one group: CSV tables, a figure, and the text for a page. Run folders are named as they lie in `place`.
+
+    Where no run of the reference is among them there are no differences, and the text says so.
+    """
     from dendrograph.draw.comparison import accuracy_figure
     from dendrograph.draw.files import as_bytes
 
-    found = compare(folders, reference)
+    there = reference in {Run.open(folder).record["graph"]["name"] for folder in folders}
+    found = compare(folders, reference if there else None)
     figure = accuracy_figure(found.conditions)
     files: Files = {
         f"{name}.csv": to_csv(_within(place, found.conditions)),
@@ -44,22 +49,27 @@ def comparison(name: str, folders: Sequence[Path], reference: str | None, place:
         f"{name}.pdf": as_bytes(figure, "pdf"),
     }
     text = pipes(results(found.conditions, str))
-    if reference is not None and found.pairs:
+    if reference is not None and not there:
+        text += f"\n\n{_none_of(reference)}"
+    elif reference is not None and found.pairs:
         files[f"{name}-pairs.csv"] = to_csv(found.pairs)
         text += f"\n\nDifference in test accuracy (%) to {reference}, seed by seed:\n\n"
         text += pipes(differences(found.pairs, str))
     return files, text
 
 
-def measures(name: str, folders: Sequence[Path], part: str, data_dir: Path | None) -> tuple[Files, str]:
+def measures(name: str, folders: Sequence[Path], part: str, data_dir: Path | None, place: Path) -> tuple[Files, str]:
     """Of one part of the analysis: means over seeds with intervals, a row a model and group or projection."""
     table, keys, columns = MEASURED[part]
-    morphologies = {folder.name: Run.open(folder).record["graph"]["name"] for folder in folders}
+    by_name = dict(zip(names_of(folders), folders, strict=True))
+    models = {name: Run.open(folder).record["graph"]["name"] for name, folder in by_name.items()}
     needs_data = part != "weights"
-    found = analyse_runs(folders, data_dir if needs_data else None, parts=[part]).tables[table]
+    found: list[Row] = []
     groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in found:
-        groups.setdefault((morphologies[str(row["run"])], *(str(row[key]) for key in keys)), []).append(row)
+    for row in analyse_runs(folders, data_dir if needs_data else None, parts=[part]).tables[table]:
+        run = row.get("run", next(iter(by_name)))  # a single run is not named
+        found += _within(place, [{"run": "", **row} | {"run": str(by_name[run])}])
+        groups.setdefault((models[run], *(str(row[key]) for key in keys)), []).append(found[-1])
     rows = []
     for group, members in groups.items():
         spread = _spread(members, columns)
@@ -76,7 +86,7 @@ def measures(name: str, folders: Sequence[Path], part: str, data_dir: Path | Non
 def continual(name: str, folders: Sequence[Path], reference: str, place: Path) -> tuple[Files, str]:
     """Of learnings in turn: means over seeds, and differences to a reference, pair by pair."""
     found = _within(place, continual_table(folders))
-    rows, pairs = [], []
+    rows, pairs, lacking = [], [], []
     for protocol, scenario in dict.fromkeys((row["protocol"], row["scenario"]) for row in found):
         here = [row for row in found if (row["protocol"], row["scenario"]) == (protocol, scenario)]
         models = list(dict.fromkeys(row["morphology"] for row in here))
@@ -91,6 +101,9 @@ def continual(name: str, folders: Sequence[Path], reference: str, place: Path) -
             folders_of = "; ".join(str(row["folder"]) for row in own)
             named = {"protocol": protocol, "scenario": scenario, "model": model, **about}
             rows.append({**named, "seeds": len(own), **spread, "runs": folders_of})
+        if reference not in of:
+            lacking.append(f"{scenario}: {_none_of(reference)}")
+            continue
         tested = [(model, paired(of[model], of[reference])) for model in models if model != reference]
         corrected = holm([result.p_t for _, result in tested])
         for (model, result), p in zip(tested, corrected, strict=True):
@@ -105,14 +118,21 @@ def continual(name: str, folders: Sequence[Path], reference: str, place: Path) -
         )
         for row in rows
     ]
-    text = pipes((header, body))
+    files: Files = {f"{name}.csv": to_csv(rows), f"{name}-runs.csv": to_csv(found)}
+    text = "\n\n".join([pipes((header, body)), *lacking])
+    if not pairs:
+        return files, text
     text += f"\n\nDifference in average accuracy to {reference}, seed by seed:\n\n"
     lines: list[tuple[str, ...]] = [
         (pair["scenario"], pair["model"], _interval(pair, "difference"), _plain(pair["g_z"]), _plain(pair["p_t_holm"]))
         for pair in pairs
     ]
     text += pipes((("scenario", "model", "difference", "g_z", "p (t, Holm)"), lines))
-    return {f"{name}.csv": to_csv(rows), f"{name}-pairs.csv": to_csv(pairs), f"{name}-runs.csv": to_csv(found)}, text
+    return {**files, f"{name}-pairs.csv": to_csv(pairs)}, text
+
+
+def _none_of(reference: str) -> str:
+    return f"No differences to {reference}: no run of it has ended."
 
 
 def _within(place: Path, rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -2,35 +2,65 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from dendrograph import atomic
 from dendrograph.continual import Learned
-from dendrograph.run import Run, sealed
+from dendrograph.run import Run, is_run, sealed
 
 KEPT = ("morphology.yaml", "history.csv", "metrics.json")
+FOLDERS = ("run", "runs", "folder", "cheapest_run", "efficiency_cheapest_run")  # columns of tables that name folders
 
 
 def keep(folders: Iterable[Path], target: Path) -> None:
-    """Copy morphology, settings, history and metrics of each run; those that are kept already are left as they are.
+    """Copy morphology, settings, history and metrics of each run, as far as they are not there already.
 
     Of paths to data the last two names are kept, here and below: the others tell of a machine, and nothing of the run.
     """
     for folder in folders:
-        if (target / folder.name / "metrics.json").is_file():
-            continue
-        files = {"run.json": _anywhere(Run.open(folder).record)}
-        files |= {name: (folder / name).read_text(encoding="utf-8") for name in KEPT}
-        atomic.make_folder(target / folder.name, files)
+        record = target / folder.name
+        if record.resolve() == folder.resolve():
+            continue  # the page lies beside the run folders themselves
+        put(record / "run.json", _anywhere(Run.open(folder).record).encode())
+        for name in KEPT:
+            put(record / name, (folder / name).read_bytes())
 
 
 def keep_learnings(folders: Iterable[Path], target: Path) -> None:
     """Write down what was learnt in turn in each folder: the tasks, the settings, and the accuracy on each task."""
-    target.mkdir(parents=True, exist_ok=True)
     for folder in folders:
-        atomic.write(target / f"{folder.name}.json", _anywhere(Learned.open(folder).record))
+        put(target / f"{folder.name}.json", _anywhere(Learned.open(folder).record).encode())
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file, unless that is what it holds already."""
+    if not path.is_file() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(path, content)
+
+
+def drop_orphans(beside: Path) -> None:
+    """Take away the records of runs and of learnings that no table in `beside` names any more; nothing but records."""
+    named = {name for table in beside.glob("*.csv") for name in _named(table)}
+    for folder in (beside / "runs").glob("*"):
+        record = is_run(folder) and {path.name for path in folder.iterdir()} <= {"run.json", *KEPT}
+        if record and folder.name not in named:
+            shutil.rmtree(folder)
+    for file in (beside / "continual").glob("*.json"):
+        if file.stem not in named:
+            file.unlink()
+
+
+def _named(table: Path) -> Iterable[str]:
+    """The names of the folders behind a table."""
+    with table.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            for key in FOLDERS:
+                yield from (Path(path).name for path in (row.get(key) or "").split("; "))
 
 
 def _anywhere(record: Mapping[str, Any]) -> str:

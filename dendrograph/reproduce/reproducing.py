@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dendrograph import atomic
@@ -12,19 +13,19 @@ from dendrograph.reproduce import products
 from dendrograph.reproduce.experiments import Experiment, chosen, file_of
 from dendrograph.reproduce.learnings import learn_all, plan
 from dendrograph.reproduce.page import fill_file
-from dendrograph.reproduce.records import keep, keep_learnings
-from dendrograph.sweep.language import read
+from dendrograph.reproduce.records import drop_orphans, keep, keep_learnings, put
+from dendrograph.sweep.folder import refuse_something_else
+from dendrograph.sweep.language import Sweep, read
 from dendrograph.sweep.sweeping import Swept, run
-
-Tables = dict[str, str]  # Markdown, by the name of the block of a page
 
 
 @dataclass(frozen=True)
 class Reproduced:
-    """What came out: files under `folder`/results, tables for a page by their names, and runs that failed.
+    """What came out: files under `folder`/results, tables for a page by their names, and what failed.
 
     runs: the run folders behind them
     learnings: the folders of tasks that were learnt in turn
+    failures: runs that did not end and tables that could not be made, with their errors
     """
 
     folder: Path
@@ -33,6 +34,12 @@ class Reproduced:
     learnings: tuple[Path, ...]
     tables: Mapping[str, str]
     failures: tuple[tuple[str, str], ...]
+
+    @property
+    def outdated(self) -> set[str]:
+        """Names of files that these tables had when more of their runs had ended, and have no longer."""
+        made = {file.name for file in self.files}
+        return {f"{name}{end}" for name in self.tables for end in products.ENDS} - made
 
 
 def reproduce(
@@ -60,13 +67,14 @@ def reproduce(
     """
     experiments = chosen(names)
     place = out or Path("reproduced") / scale
+    refuse_something_else(place)
     # Every file is read before anything runs, so that a fault in the last is told now.
     read_from = {experiment.name: file_of(experiment.name, scale) for experiment in experiments}
     sweeps = {name: read(file, data_dir) for name, file in read_from.items() if name != "continual"}
     tasks = plan(read_from["continual"], data_dir) if "continual" in read_from else None
     failures: list[tuple[str, str]] = []
     files: list[Path] = []
-    tables: Tables = {}
+    tables: dict[str, str] = {}
     runs: dict[Path, None] = {}
     learnings: list[Path] = []
     for experiment in experiments:
@@ -74,41 +82,73 @@ def reproduce(
             print(f"== {experiment.name}: {experiment.about}", flush=True)
         if experiment.name == "continual":
             assert tasks is not None
-            learnings = learn_all(tasks, place / "continual", progress)
-            made, text = products.continual("continual", learnings, tasks.reference, place)
-            found = {"continual": text}
+            learnings, failed = learn_all(tasks, place / "continual", progress)
+            failures += failed
+            make = partial(products.continual, "continual", reference=tasks.reference, place=place)
+            wanted = [_Table("continual", len(tasks.learnings), learnings, make)]
         else:
             swept = run(sweeps[experiment.name], place, processes, None, progress)
             failures += swept.failures
             runs |= dict.fromkeys(swept.finished)
-            made, found = _products(experiment, swept, data_dir, place)
-        tables |= found
-        (place / "results").mkdir(parents=True, exist_ok=True)
-        for name, content in made.items():
-            atomic.write(place / "results" / name, content)
-            files.append(place / "results" / name)
-    return Reproduced(place, tuple(files), tuple(runs), tuple(learnings), tables, tuple(failures))
+            wanted = _of_sweep(experiment, sweeps[experiment.name], swept, data_dir, place)
+        for table in wanted:
+            made, tables[table.name], errors = table.made()
+            failures += errors
+            (place / "results").mkdir(parents=True, exist_ok=True)
+            for name, content in made.items():
+                atomic.write(place / "results" / name, content)
+                files.append(place / "results" / name)
+    found = Reproduced(place, tuple(files), tuple(runs), tuple(learnings), tables, tuple(dict.fromkeys(failures)))
+    for name in found.outdated:
+        (place / "results" / name).unlink(missing_ok=True)
+    return found
 
 
-def _products(
-    experiment: Experiment, swept: Swept, data_dir: Path | None, place: Path
-) -> tuple[products.Files, Tables]:
-    made: products.Files = {}
-    tables: Tables = {}
+@dataclass(frozen=True)
+class _Table:
+    """A table that is to be made.
+
+    asked: how many runs it is meant to be of
+    ended: the folders of those that have ended
+    make: gives its files and its text
+    """
+
+    name: str
+    asked: int
+    ended: Sequence[Path]
+    make: Callable[[Sequence[Path]], tuple[products.Files, str]]
+
+    def made(self) -> tuple[products.Files, str, list[tuple[str, str]]]:
+        """Files, text and errors. What cannot be made is said in its place: other tables are not to suffer from it."""
+        if not self.ended:
+            return {}, f"No table: none of its {self.asked} runs has ended.", []
+        try:
+            files, text = self.make(self.ended)
+        except DendrographError as error:
+            return {}, f"No table: {str(error).splitlines()[0]}", [(f"the table {self.name}", str(error))]
+        if lacking := self.asked - len(self.ended):
+            text += f"\n\nOf {self.asked} runs {lacking} failed and are not in the table."
+        return files, text, []
+
+
+def _of_sweep(experiment: Experiment, sweep: Sweep, swept: Swept, data_dir: Path | None, place: Path) -> list[_Table]:
+    """The tables of an experiment; none of a group that its file leaves out."""
+    found = []
     for group in experiment.groups:
-        folders = [cell.run_folder(swept.folder) for cell in swept.cells if group.holds(cell)]
-        if folders:
-            files, tables[group.name] = products.comparison(group.name, folders, group.reference, place)
-            made |= files
+        if asked := sum(map(group.holds, sweep.cells)):
+            ended = [cell.run_folder(swept.folder) for cell in swept.cells if group.holds(cell)]
+            make = partial(products.comparison, group.name, reference=group.reference, place=place)
+            found.append(_Table(group.name, asked, ended, make))
     for part in experiment.measured:
-        files, tables[experiment.name] = products.measures(experiment.name, swept.finished, part, data_dir)
-        made |= files
-    return made, tables
+        make = partial(products.measures, experiment.name, part=part, data_dir=data_dir, place=place)
+        found.append(_Table(experiment.name, len(sweep.cells), swept.finished, make))
+    return found
 
 
 def publish(reproduced: Reproduced, page: Path, scale: str) -> list[str]:
     """Fill in a page, and keep the tables, the figures and the records of the runs beside it, in results/SCALE.
 
+    What lies there of tables that have changed is replaced, and records that no table names any more are taken away.
     Gives the names of tables for which the page has no block.
     """
     missing = fill_file(page, reproduced.tables)
@@ -117,16 +157,19 @@ def publish(reproduced: Reproduced, page: Path, scale: str) -> list[str]:
     keep_learnings(reproduced.learnings, beside / "continual")
     for file in reproduced.files:
         if file.suffix != ".pdf":  # the same figures, for paper
-            atomic.write(beside / file.name, file.read_bytes())
+            put(beside / file.name, file.read_bytes())
+    for name in reproduced.outdated:
+        (beside / name).unlink(missing_ok=True)
+    drop_orphans(beside)
     return missing
 
 
 def refuse_failures(reproduced: Reproduced) -> None:
-    """Say that runs failed.
+    """Say what failed.
 
     Raises:
-        DendrographError: some did.
+        DendrographError: something did.
     """
     if reproduced.failures:
         listed = "\n  ".join(f"{name}: {error.splitlines()[0]}" for name, error in reproduced.failures[:10])
-        raise DendrographError(f"{len(reproduced.failures)} runs failed; the tables are of the others\n  {listed}")
+        raise DendrographError(f"{len(reproduced.failures)} failed; the tables are of the others\n  {listed}")

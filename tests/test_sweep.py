@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -18,11 +19,12 @@ from dendrograph import TrainConfig, build, datasets, train
 from dendrograph.cli import main
 from dendrograph.errors import DendrographError, MorphologyError, RunError
 from dendrograph.run import Run
-from dendrograph.sweep import folder
+from dendrograph.sweep import folder, workers
 from dendrograph.sweep.cells import Cell, Outcome, train_cell
 from dendrograph.sweep.jobs import jobs
 from dendrograph.sweep.language import Sweep, read
-from dendrograph.sweep.sweeping import run
+from dendrograph.sweep.sweeping import Swept, run
+from dendrograph.training import Interrupted
 
 SMALL = "set: {dendrites: 2, somata: 4, synapses: 4}\ntrain: {epochs: 1}\n"
 
@@ -96,14 +98,46 @@ def test_a_huge_grid_is_refused_before_it_is_made(tmp_path: Path) -> None:
     assert "sweep.yaml:2:6: set: more than 100,000 runs" in faults(tmp_path, f"morphologies: dann-lrf\nset: {knobs}\n")
 
 
-def test_a_run_that_is_damaged_has_not_ended(tmp_path: Path) -> None:
+def test_a_run_that_is_damaged_or_another_cells_has_not_ended(tmp_path: Path) -> None:
     (cell,) = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}").cells
-    train_cell(cell, tmp_path / "s")
-    assert cell.has_ended(tmp_path / "s")
-    path = cell.run_folder(tmp_path / "s") / "metrics.json"
-    path.write_bytes(path.read_bytes()[:50])
-    assert not cell.has_ended(tmp_path / "s")
-    assert "damaged" in train_cell(cell, tmp_path / "s").error
+    place = cell.run_folder(tmp_path)
+    train_cell(cell, tmp_path)
+    assert cell.has_ended(tmp_path)
+    for key, value in {"digest": "0", "kernel": "dense", "written": "0", "sources": {"mine": "0"}}.items():
+        assert not replace(cell, **{key: value}).has_ended(tmp_path), key
+    other = replace(cell, config=replace(cell.config, seed=1))
+    assert not other.has_ended(tmp_path)
+    error = train_cell(other, tmp_path).error
+    assert "seed: the run has 0, asked for is 1" in error and f"anew, delete the folder {place}" in error
+    assert "--out" not in error, "it would train the whole sweep anew"
+    for name, told in {
+        "metrics.json": "damaged",
+        "weights.safetensors": "not the weights",
+        "morphology.yaml": "the file was changed",
+    }.items():
+        content = (place / name).read_bytes()
+        (place / name).write_bytes(content[:50])
+        assert not cell.has_ended(tmp_path)
+        error = train_cell(cell, tmp_path).error
+        assert told in error and "delete the folder" in error
+        (place / name).write_bytes(content)
+    assert cell.has_ended(tmp_path)
+
+
+def test_the_plugins_of_a_cell_decide_its_result(tmp_path: Path) -> None:
+    (tmp_path / "swept_bump.py").write_text(
+        "from dendrograph import register_nonlinearity\n"
+        "@register_nonlinearity('swept-bump', equation='f(u) = 2 u', source='a test')\n"
+        "def bump(u):\n    return 2 * u\n"
+    )
+    path = tmp_path / "s.yaml"
+    path.write_text(f"morphologies: dann-lrf\n{SMALL}")
+    (plain,), (cell,) = read(path).cells, read(path, plugins=[tmp_path / "swept_bump.py"]).cells
+    assert not plain.sources and list(cell.sources) == ["swept_bump"]
+    changed = replace(cell, sources={"swept_bump": "0"})
+    assert changed.identity != cell.identity
+    with pytest.raises(DendrographError, match="not those that the sweep was read with: swept_bump"):
+        changed.graph(datasets.load("digits"))
 
 
 def test_a_knob_that_changes_nothing_makes_no_second_run(tmp_path: Path) -> None:
@@ -117,6 +151,19 @@ def test_settings_that_are_equal_are_one_run(tmp_path: Path) -> None:
         tmp_path, "morphologies: vann\nruns:\n  - train: {noise: [0, 0.0, 0.5]}\n  - train: {epochs: 50}\n"
     )
     assert len(sweep.cells) == 2, "digits are trained for 50 epochs, without noise"
+
+
+def test_settings_that_say_nothing_make_no_second_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    sweep = sweep_of(tmp_path, "morphologies: vann\ntrain: {device: [cpu, auto], patience: [1, 2]}\n")
+    assert [(cell.config.device, cell.config.patience) for cell in sweep.cells] == [("cpu", 10)]
+    sweep = sweep_of(tmp_path, "morphologies: vann\ntrain: {early_stop: true, patience: [1, 2]}\n")
+    assert [cell.config.patience for cell in sweep.cells] == [1, 2]
+
+
+def test_a_cell_is_named_by_what_another_has_not(tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, "morphologies: vann\nruns: [{set: {somata: 4}}, {train: {epochs: 3}}]\n")
+    assert [cell.axes for cell in sweep.cells] == [(("somata", "4"),), (("epochs", "3"),)]
 
 
 def test_a_knob_of_one_morphology_is_left_out_for_the_others(tmp_path: Path) -> None:
@@ -207,6 +254,7 @@ def test_a_combination_that_cannot_be_compiled_is_told_with_its_values(tmp_path:
         ("morphologies: vann\nruns: [{kernel: dense}]\n", "unknown key 'kernel'"),
         ("morphologies: vann\ntrain: {device: warp}\n", "device 'warp' cannot be used"),
         ("morphologies: vann\ntrain: {lr: nan}\n", "lr must be a number"),
+        ("morphologies: vann\ntrain: {validation: [0.9999, 0.1]}\n", "train.validation[0]: digits: 0.9999 of"),
         ("{", "not YAML"),
     ],
 )
@@ -220,6 +268,9 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         read(tmp_path / "empty.yaml")
     with pytest.raises(DendrographError, match="cannot be read"):
         read(tmp_path / "nothing.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(DendrographError, match="a sweep is a YAML file"):
+        read(tmp_path / "binary.yaml")
 
 
 # ---- cells, one by one
@@ -264,6 +315,19 @@ def test_a_run_is_found_again_when_the_file_varies_more(tmp_path: Path) -> None:
     assert folder.finished(tmp_path / "s", adopted.cells) == {first.cells[0].name}
 
 
+def test_of_copies_of_a_run_the_cells_own_comes_first_then_one_that_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
+    (cell,) = sweep.cells
+    monkeypatch.setattr(Cell, "has_ended", lambda self, _: self.name.startswith("b"))
+    for first in ("c", "b", "a"):
+        (tmp_path / "runs" / f"{first}{cell.mark}").mkdir(parents=True)
+    assert folder.adopted(tmp_path, sweep).cells[0].name == f"b{cell.mark}"
+    cell.run_folder(tmp_path).mkdir()
+    assert folder.adopted(tmp_path, sweep).cells[0].name == cell.name
+
+
 def test_jobs_hold_what_may_be_trained_together(tmp_path: Path) -> None:
     sweep = sweep_of(
         tmp_path, f"morphologies: [dann-lrf, vann]\nseeds: 6\nbatch: 4\n{SMALL.replace('1}', '1, lr: [0.1, 0.2]}')}"
@@ -305,6 +369,75 @@ def test_a_sweep_in_a_folder_of_something_else_is_refused(swept: Path, tmp_path:
         run(sweep, tmp_path / "full", progress=False)
     with folder.held(swept / "out"), pytest.raises(RunError, match="a sweep is at work in it"):
         run(sweep, swept / "out", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("there", "taken"),
+    [
+        (".locks sweep.yaml", True),  # killed between two files
+        (".sweep.yaml.0123abcd.tmp", True),
+        (".locks sweep.yaml runs failures.json", True),  # cells.json was lost
+        ("results continual", True),  # of `dendrograph reproduce`
+        ("cells.json letter.txt", True),
+        ("sweep.yaml", False),  # it may be the user's own
+        ("runs", False),
+        ("results run.json", False),
+        (".locks letter.txt", False),
+    ],
+)
+def test_a_sweep_knows_its_own_folder(tmp_path: Path, there: str, taken: bool) -> None:
+    for name in there.split():
+        (tmp_path / name).write_text("") if "." in name[1:] else (tmp_path / name).mkdir()
+    if taken:
+        folder.refuse_something_else(tmp_path)
+    else:
+        with pytest.raises(RunError, match="it is no sweep"):
+            folder.refuse_something_else(tmp_path)
+
+
+def test_a_folder_that_could_not_be_made_is_refused_by_a_dry_run(tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
+    with pytest.raises(DendrographError, match="cannot be made"):
+        run(sweep, tmp_path / "sweep.yaml" / "out", dry=True)
+
+
+def test_what_a_killed_sweep_left_half_made_is_taken_away(tmp_path: Path) -> None:
+    (tmp_path / ".cells.json.0123abcd.tmp").write_text("{")
+    folder.begin(tmp_path, Sweep("s", ()))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells.json", "sweep.yaml"]
+
+
+def test_ctrl_c_while_steps_are_timed_tells_of_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise Interrupted("/tmp/gone: interrupted")
+
+    sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
+    monkeypatch.setattr("dendrograph.sweep.cost.train", interrupted)
+    with pytest.raises(Interrupted, match="out: interrupted; 0 of 1 runs have ended\n  the same command"):
+        run(sweep, tmp_path / "out", progress=False)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(sweep, tmp_path / "out", progress=False, dry=True)
+    assert not str(caught.value)
+
+
+def test_more_workers_than_cores_make_nothing_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\nseeds: 4\n{SMALL}")
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    monkeypatch.setattr("dendrograph.sweep.cost.seconds", lambda cells: {cell.name: 60.0 for cell in cells})
+    run(sweep, tmp_path / "out", processes=9, dry=True)
+    assert "about 2:00 on 4 workers" in capsys.readouterr().out
+
+
+def test_nothing_to_compare_is_not_advised_to_be_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = Swept(tmp_path, (), (("cell", "the loss is nan"),))
+    monkeypatch.setattr("dendrograph.sweep.sweeping.sweep_by_name", lambda *_, **__: none)
+    with pytest.raises(SystemExit):
+        main(["sweep", "s.yaml"])
+    assert "next:" not in capsys.readouterr().out
 
 
 def test_failures_are_kept_and_the_others_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -368,6 +501,7 @@ def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Mo
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
     with pytest.raises(DendrographError, match="no dask scheduler answers"):
         run(sweep, tmp_path / "out", scheduler="tcp://127.0.0.1:9", progress=False)
+    assert not (tmp_path / "out").exists()
     with pytest.raises(DendrographError, match="leave one out"):
         run(sweep, tmp_path / "out", processes=2, scheduler="tcp://127.0.0.1:9", progress=False)
 

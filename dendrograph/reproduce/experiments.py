@@ -103,10 +103,12 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "noise, and classes one after the other",
         (
             *(
-                Group(f"fig6-noise-{sigma:g}", f"Gaussian noise of σ = {sigma:g} on all inputs", _noise(sigma), "vann")
+                Group(
+                    f"fig6-noise-{sigma:g}", f"Gaussian noise of σ = {sigma:g} on all inputs", _noise(sigma), "dann-lrf"
+                )
                 for sigma in (0.0, 0.25, 0.5, 0.75)
             ),
-            Group("fig6-sequential", "classes one after the other", lambda cell: cell.config.sequential, "vann"),
+            Group("fig6-sequential", "classes one after the other", lambda cell: cell.config.sequential, "dann-lrf"),
         ),
     ),
     Experiment(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from typing import Any
 
 from dendrograph import plugins as plugin
 from dendrograph import tables
+from dendrograph.analysis.generalisation import history
 from dendrograph.analysis.parts import OF_A_NETWORK, OF_A_RUN, PARTS, Settings, Subject, Tables, choose, settings_for
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Split
@@ -84,6 +86,7 @@ def analyse(
     if missing := [name for name in chosen if PARTS[name].run]:
         raise DendrographError(f"the part '{missing[0]}' needs a run\n  analyse_run(folder) measures one")
     subject = Subject(network, split, scale, settings_for(chosen, settings))
+    _hold(subject, chosen)
     return Analysis(_tables(subject, chosen))
 
 
@@ -134,10 +137,15 @@ def analyse_runs(
     plugin.use(plugins)
     names = names_of(folders)
     runs = [Run.open(folder) for folder in folders]
-    for run in runs:
-        _ = run.metrics  # that one has not ended is said before the others are measured
-    shown = told(runs, lambda run: run.folder.name, sys.stderr) if progress and len(runs) > 1 else runs
-    found = [_tables(_subject(run, data_dir, chosen, made), chosen) for run in shown]
+    for run in runs:  # what is missing, and what a part refuses, is said before any is measured
+        _ = run.metrics
+        if "learning" in chosen:
+            history(run)
+        if any(PARTS[part].hold for part in chosen):
+            _hold(_subject(run, data_dir, chosen, made), chosen)
+    named = list(zip(names, runs, strict=True))
+    shown = told(named, lambda pair: pair[0], sys.stderr) if progress and len(runs) > 1 else named
+    found = [_tables(_subject(run, data_dir, chosen, made), chosen) for _, run in shown]
     if len(runs) == 1:
         return Analysis(found[0])
     return Analysis(
@@ -183,4 +191,26 @@ def _subject(run: Run, data_dir: Path | None, chosen: Sequence[str], settings: S
 
 
 def _tables(subject: Subject, chosen: Sequence[str]) -> Tables:
-    return {name: rows for part in chosen for name, rows in PARTS[part].make(subject).items()}
+    made: dict[str, tuple[Row, ...]] = {}
+    for part in chosen:
+        with _naming(subject, part):
+            made |= PARTS[part].make(subject)
+    return made
+
+
+def _hold(subject: Subject, chosen: Sequence[str]) -> None:
+    """Say what a part cannot measure before any part is measured."""
+    for part in chosen:
+        if (hold := PARTS[part].hold) is not None:
+            with _naming(subject, part):
+                hold(subject)
+
+
+@contextmanager
+def _naming(subject: Subject, part: str) -> Iterator[None]:
+    """Of several runs and parts, an error names the one that it is of."""
+    try:
+        yield
+    except DendrographError as error:
+        run = f"{subject.run.folder}: " if subject.run else ""
+        raise DendrographError(f"{run}{part}: {error}") from None

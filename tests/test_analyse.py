@@ -120,7 +120,10 @@ def test_what_is_refused(run: Path, capsys: pytest.CaptureFixture[str], tmp_path
         ([run, "--parts", "weights", "--data-dir", tmp_path], "error: data_dir: no data is read for weights"),
         ([run, "--parts", "embedding", "--embeddings", "tsen"], "did you mean 'tsne'?"),
         ([run, "--parts", "embedding", "--neighbours", "0"], "error: neighbours: found 0"),
-        ([run, "--parts", "embedding", "--samples", "10"], "error: 10 samples are too few to score 6 neighbours"),
+        (
+            [run, "--parts", "embedding", "--samples", "10"],
+            f"error: {run}: embedding: 10 samples are too few to score 6",
+        ),
         ([run, "--format", "csv"], "error: --format: no file is made without --out"),
         ([run, "--figures", "png"], "error: --figures: no file is made without --out"),
         ([run, "--out", tmp_path / "new", "--format", "xlsx"], "error: unknown format 'xlsx' of tables"),
@@ -252,6 +255,44 @@ def test_the_finished_runs_under_a_folder(run: Path, tmp_path: Path, capsys: pyt
     assert "[1/2]  one\n[2/2]  two  0:0" in error, "which run is measured, and how long it takes"
     rows = csv.DictReader((tmp_path / "tables" / "weights.csv").read_text().splitlines())
     assert {row["run"] for row in rows} == {"one", "two"}
+
+
+def test_a_run_in_a_folder_that_is_given_is_measured_once(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        shutil.copytree(run, tmp_path / name / "task-1")
+    code, _, error = command(capsys, tmp_path, tmp_path / "b" / "task-1", tmp_path, "--parts", "weights")
+    assert code == 0 and "[1/2]  a-task-1\n[2/2]  b-task-1" in error
+    assert f"{run}: is given twice" in command(capsys, run, run, "--parts", "weights")[2]
+
+
+def test_what_a_part_cannot_measure_is_told_of_all_runs_before_any_is_measured(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = datasets.load("digits")
+    arrays = {"x_train": digits.train.inputs["image"] * 1.0, "x_test": digits.test.inputs["image"] * 1.0}
+    np.savez(tmp_path / "own.npz", **arrays, y_train=digits.train.labels, y_test=digits.test.labels)
+    other, own = tmp_path / "run", datasets.load(str(tmp_path / "own.npz"))
+    train(build("vann", (8, 8), set={"somata": 3}), own, TrainConfig(epochs=1), other, progress=False)
+    monkeypatch.setattr("dendrograph.analyse._tables", lambda *_: pytest.fail("measured"))
+    message = (
+        f"^{other}: noise: stream 'image' holds values from 0 to 16, but noise is clipped.*\n  scale .*\n"
+        "  or leave the part 'noise' out$"
+    )
+    with pytest.raises(DendrographError, match=message):
+        analyse_runs([run, other], parts=["activity", "noise"])
+    (other / "history.csv").unlink()
+    with pytest.raises(DendrographError, match=r"history\.csv: missing or empty"):
+        analyse_runs([run, other])
+
+
+def test_chance_is_among_the_classes_that_the_samples_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    classes = []
+    monkeypatch.setattr("dendrograph.analysis.robustness.summary", lambda rows, number: classes.append(number) or rows)
+    task = datasets.load("digits/split-5/1")
+    analyse(build("vann", (8, 8), 10, set={"somata": 3}), task.test, task.scale, parts=["occlusion"], repeats=1)
+    assert classes == [2]
 
 
 def test_runs_of_one_name_are_told_apart() -> None:

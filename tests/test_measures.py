@@ -115,10 +115,10 @@ def test_density_is_that_of_scipy_and_adds_up_to_one() -> None:
 
 
 def test_density_by_hand() -> None:
-    x, density = measures.density(np.array([0.0, 1.0]), points=3)
+    x, density = measures.density(np.array([0.0, 1.0]), points=11)
     h = np.sqrt(0.5) * 2 ** (-1 / 5)
-    np.testing.assert_allclose(x, [-3 * h, 0.5, 1 + 3 * h])
-    assert density[1] == pytest.approx(scipy.stats.norm.pdf(0.5, scale=h))
+    np.testing.assert_allclose(x[[0, 5, 10]], [-3 * h, 0.5, 1 + 3 * h])
+    assert density[5] == pytest.approx(scipy.stats.norm.pdf(0.5, scale=h))
 
 
 def test_the_density_of_many_weights_is_nearly_that_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,6 +129,19 @@ def test_the_density_of_many_weights_is_nearly_that_of_each(monkeypatch: pytest.
     np.testing.assert_array_equal(binned_x, x)
     assert not np.array_equal(binned, exact)
     np.testing.assert_allclose(binned, exact, atol=2e-3 * exact.max())
+
+
+def test_the_density_of_heavy_tails_keeps_its_mass(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    wide = np.concatenate([rng.normal(0, 1e-3, 30_000), [-5.0, 5.0]])
+    for weights in (rng.standard_t(1.5, 30_000), wide):
+        x, density = measures.density(weights)
+        assert np.trapezoid(density, x) == pytest.approx(1, abs=1e-3) and len(x) > 200
+        near = density.argmax()
+        exact = scipy.stats.gaussian_kde(weights)(x[near - 2 : near + 3])
+        np.testing.assert_allclose(density[near - 2 : near + 3], exact, rtol=0.01)
+    monkeypatch.setattr(measures, "MOST_POINTS", 300)
+    assert len(measures.density(wide)[0]) == 300
 
 
 def test_weights_that_are_alike_have_no_density() -> None:

@@ -58,7 +58,7 @@ def summary(rows: Sequence[Row], classes: int) -> tuple[Row, ...]:
 
     Args:
         rows: as the measures give them.
-        classes: of the network.
+        classes: among which the samples are told apart, such as those of their labels.
 
     Returns:
         Rows with what tells the curves apart (kind, name, trained_sigma, as far as the table has it), area, half_level.
@@ -67,7 +67,7 @@ def summary(rows: Sequence[Row], classes: int) -> tuple[Row, ...]:
         DendrographError: the table is none of these.
     """
     if type(classes) is not int or classes < 1:
-        raise DendrographError(f"classes: found {clip(repr(classes))}\n  give how many the network has, such as 10")
+        raise DendrographError(f"classes: found {clip(repr(classes))}\n  give how many the samples have, such as 10")
     found: list[Row] = []
     for about, levels, accuracies in curves(rows):
         means = [float(np.mean(one)) for one in accuracies]

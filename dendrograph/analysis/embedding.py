@@ -50,7 +50,7 @@ def tables(
         DendrographError: there are too few samples or classes, or UMAP is not installed.
     """
     require(methods)
-    _refuse_too_few(labels, samples, neighbours)
+    refuse_too_few(labels, samples, neighbours)
     scores: dict[tuple[str, str, str], list[float]] = {}
     points: list[Row] = []
     used = 0
@@ -96,6 +96,30 @@ def require(methods: Sequence[str]) -> None:
     if "umap" in methods and find_spec("umap") is None:
         raise DendrographError(
             "umap: umap-learn is not installed\n  pip install 'dendrograph[umap]', or embed with pca and tsne"
+        )
+
+
+def refuse_too_few(labels: Counts, samples: int, neighbours: int) -> None:
+    """Say before the work is done that there are too few samples or classes.
+
+    Raises:
+        DendrographError: there are.
+    """
+    drawn = min(samples, len(labels))
+    if drawn <= 2 * neighbours:
+        raise DendrographError(
+            f"{drawn} samples are too few to score {neighbours} neighbours: there must be more than twice as many\n"
+            f"  give fewer neighbours{', or more samples' if samples < len(labels) else ''}"
+        )
+    classes = len(np.unique(labels))
+    if classes < 2:
+        raise DendrographError(
+            "all samples are of one class, and how far classes lie apart takes two\n  leave the part 'embedding' out"
+        )
+    if drawn < 2 * classes:
+        raise DendrographError(
+            f"{drawn} samples are too few for {classes} classes: there must be at least two of each\n  "
+            + (f"give at least {2 * classes} samples" if samples < len(labels) else "leave the part 'embedding' out")
         )
 
 
@@ -200,22 +224,3 @@ def _interval(found: Sequence[float]) -> dict[str, float]:
 
 def _seed(seed: int, repeat: int) -> int:
     return int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0])
-
-
-def _refuse_too_few(labels: Counts, samples: int, neighbours: int) -> None:
-    drawn = min(samples, len(labels))
-    if drawn <= 2 * neighbours:
-        raise DendrographError(
-            f"{drawn} samples are too few to score {neighbours} neighbours: there must be more than twice as many\n"
-            f"  give fewer neighbours{', or more samples' if samples < len(labels) else ''}"
-        )
-    classes = len(np.unique(labels))
-    if classes < 2:
-        raise DendrographError(
-            "all samples are of one class, and how far classes lie apart takes two\n  leave the part 'embedding' out"
-        )
-    if drawn < 2 * classes:
-        raise DendrographError(
-            f"{drawn} samples are too few for {classes} classes: there must be at least two of each\n  "
-            + (f"give at least {2 * classes} samples" if samples < len(labels) else "leave the part 'embedding' out")
-        )

@@ -7,7 +7,7 @@ from dendrograph.dataset import Dataset, Split
 from dendrograph.errors import RunError
 from dendrograph.evaluation import evaluate
 from dendrograph.network import DendriticNetwork
-from dendrograph.run import Run
+from dendrograph.run import History, Run
 from dendrograph.tables import Row
 from dendrograph.training import Splits
 
@@ -28,22 +28,20 @@ def tables(run: Run, network: DendriticNetwork, dataset: Dataset) -> dict[str, t
         RunError: its history is missing.
         DataError: its training split cannot be made again.
     """
-    history = run.history
-    if not history:
-        raise RunError(f"{run.folder / 'history.csv'}: missing or empty\n  put it back from a copy of the run")
+    rows = history(run)
     epochs: list[Row] = [
         {
             **row,
             "accuracy_gap": row["train_accuracy"] - row["validation_accuracy"],
             "loss_gap": row["validation_loss"] - row["train_loss"],
         }
-        for row in history
+        for row in rows
     ]
     train = evaluate(network, training_split(run, dataset), dataset.scale)
     test, validation = run.metrics["test"], run.metrics["validation"]
     results = {
-        "epochs": len(history),
-        "best_epoch": min(history, key=lambda row: row["validation_loss"])["epoch"],
+        "epochs": len(rows),
+        "best_epoch": min(rows, key=lambda row: row["validation_loss"])["epoch"],
         "weights_of_epoch": run.metrics["weights_of_epoch"],
         "train_loss": train.loss,
         "train_accuracy": train.accuracy,
@@ -57,6 +55,17 @@ def tables(run: Run, network: DendriticNetwork, dataset: Dataset) -> dict[str, t
         "validation_loss_gap": test["loss"] - validation["loss"],
     }
     return {"learning": tuple(epochs), "results": (results,)}
+
+
+def history(run: Run) -> History:
+    """The rows of a run's history.
+
+    Raises:
+        RunError: there is none.
+    """
+    if not run.history:
+        raise RunError(f"{run.folder / 'history.csv'}: missing or empty\n  put it back from a copy of the run")
+    return run.history
 
 
 def training_split(run: Run, dataset: Dataset) -> Split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -187,7 +188,8 @@ def moments(weights: Floats) -> Moments:
 
 
 EXACT = 20_000  # weights up to which each gets a Gaussian of its own
-BINS = 4096  # of more weights, each far narrower than the Gaussians
+BINS = 4096  # of more weights; more of them where each would not be narrower than h / 5
+MOST_POINTS = 10_000  # of a density
 
 
 def density(weights: Floats, points: int = 200) -> tuple[Floats, Floats]:
@@ -196,11 +198,15 @@ def density(weights: Floats, points: int = 200) -> tuple[Floats, Floats]:
         f(x) = 1 / n * sum over i of N(x; w_i, h^2),    h = s n^(-1/5),    s the standard deviation with n - 1
 
     (Scott, "Multivariate Density Estimation", 1992; `scipy.stats.gaussian_kde`.) The points reach three bandwidths h
-    beyond the least and the largest weight. Above `EXACT` weights each is first moved to the middle of one of `BINS`
-    bins.
+    beyond the least and the largest weight. Above `EXACT` weights each is first moved to the middle of a bin that is
+    narrower than h / 5.
+
+    Args:
+        weights: of a projection.
+        points: how many, or as many more, up to `MOST_POINTS`, as bring neighbours no further apart than h.
 
     Returns:
-        Points and densities, (points,) each; both empty where all weights are alike, or there are fewer than two.
+        Points and densities; both empty where all weights are alike, or there are fewer than two.
     """
     from scipy.stats import gaussian_kde
 
@@ -211,14 +217,15 @@ def density(weights: Floats, points: int = 200) -> tuple[Floats, Floats]:
     width = float(values.std(ddof=1)) * number ** (-1 / 5)
     counts = np.ones(number)
     centres = values
+    low, high = values.min() - 3 * width, values.max() + 3 * width
+    steps = math.ceil((high - low) / width)
     if number > EXACT:
-        counts, edges = np.histogram(values, bins=BINS)
+        counts, edges = np.histogram(values, bins=max(BINS, 5 * steps))
         centres, counts = ((edges[:-1] + edges[1:]) / 2)[counts > 0], counts[counts > 0]
     # SciPy multiplies its factor by the deviation of what it is given, which knows nothing of how many are in a bin.
     deviation = float(np.sqrt(np.cov(centres, aweights=counts)))
     estimate = gaussian_kde(centres, bw_method=width / deviation, weights=counts)
-    margin = 3 * width
-    x = np.linspace(values.min() - margin, values.max() + margin, points)
+    x = np.linspace(low, high, max(points, min(MOST_POINTS, steps + 1)))
     return x, np.asarray(estimate(x), dtype=np.float64)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 
 from dendrograph.analysis import activity, distributions, embedding, generalisation, robustness
+from dendrograph.analysis.disturbance import hold_samples
 from dendrograph.config import TrainConfig
+from dendrograph.data import add_noise
 from dendrograph.dataset import Dataset, Split
 from dendrograph.errors import DendrographError, clip, did_you_mean
 from dendrograph.network import DendriticNetwork
@@ -95,11 +97,13 @@ class Part:
 
     make: gives its tables
     settings: those of `Settings` that it uses
+    hold: refuses what it cannot measure, before anything is measured
     data, run: whether it takes samples, and a run that has ended
     """
 
     make: Callable[[Subject], Tables]
     settings: tuple[str, ...] = ()
+    hold: Callable[[Subject], None] | None = None
     data: bool = True
     run: bool = False
 
@@ -132,13 +136,35 @@ def _embedding(subject: Subject) -> Tables:
     )
 
 
+def _hold_embedding(subject: Subject) -> None:
+    settings = subject.settings
+    embedding.refuse_too_few(subject.samples.labels.cpu().numpy(), settings.samples, settings.neighbours)
+
+
 def _noise(subject: Subject) -> Tables:
-    split, sigma = subject.samples, 0.0
-    if subject.run is not None and subject.dataset is not None:  # noise is added to samples that have none yet
-        split, sigma = subject.dataset.test, TrainConfig.from_record(subject.run.record["config"]).noise
+    split, sigma = _without_noise(subject)
     drawn = _drawn(subject.settings)
     rows = robustness.noise(subject.network, split, subject.scale, **drawn, trained_sigma=sigma)
     return _with_summary("noise", rows, subject)
+
+
+def _hold_noise(subject: Subject) -> None:
+    _hold_samples(subject)
+    try:
+        add_noise(_without_noise(subject)[0], subject.scale, 0.0, 0)
+    except DendrographError as error:
+        raise DendrographError(f"{error}\n  or leave the part 'noise' out") from None
+
+
+def _without_noise(subject: Subject) -> tuple[Split, float]:
+    """The samples to which noise is to be added, and the noise that the network was trained with."""
+    if subject.run is None or subject.dataset is None:
+        return subject.samples, 0.0
+    return subject.dataset.test, TrainConfig.from_record(subject.run.record["config"]).noise
+
+
+def _hold_samples(subject: Subject) -> None:
+    hold_samples(subject.network, subject.samples, subject.scale)
 
 
 def _occlusion(subject: Subject) -> Tables:
@@ -155,7 +181,9 @@ def _lesions(subject: Subject) -> Tables:
 
 
 def _with_summary(name: str, rows: tuple[Row, ...], subject: Subject) -> Tables:
-    return {name: rows, f"{name}_summary": robustness.summary(rows, subject.network.graph.classes)}
+    """The rows, and what their curves come to. Chance is among the classes that the samples have."""
+    classes = len(subject.samples.labels.unique())
+    return {name: rows, f"{name}_summary": robustness.summary(rows, classes)}
 
 
 def _drawn(settings: Settings) -> dict[str, Any]:
@@ -167,10 +195,10 @@ PARTS: Mapping[str, Part] = {
     "activity": Part(_activity, ("active", "answers")),
     "weights": Part(_weights, data=False),
     "learning": Part(_learning, run=True),
-    "embedding": Part(_embedding, ("embeddings", "samples", "neighbours", "repeats", "seed")),
-    "noise": Part(_noise, ("repeats", "seed")),
-    "occlusion": Part(_occlusion, ("repeats", "seed")),
-    "lesions": Part(_lesions, ("repeats", "seed", "at_most")),
+    "embedding": Part(_embedding, ("embeddings", "samples", "neighbours", "repeats", "seed"), _hold_embedding),
+    "noise": Part(_noise, ("repeats", "seed"), _hold_noise),
+    "occlusion": Part(_occlusion, ("repeats", "seed"), _hold_samples),
+    "lesions": Part(_lesions, ("repeats", "seed", "at_most"), _hold_samples),
 }
 OF_A_NETWORK = ("activity", "weights")  # what is measured if nothing else is asked for
 OF_A_RUN = (*OF_A_NETWORK, "learning")

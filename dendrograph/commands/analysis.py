@@ -93,16 +93,19 @@ def analyse_command(
 
 
 def _run_folders(paths: list[Path]) -> list[Path]:
-    """The run folders that are given, and the finished ones under other folders, such as that of a sweep."""
+    """The run folders that are given, and the finished ones under other folders, such as that of a sweep, each once."""
     from dendrograph.comparison.conditions import find
     from dendrograph.run import is_run
 
     found: list[Path] = []
+    given = {path.resolve() for path in paths}  # also where a folder that is given holds it
     for path in paths:
         if is_run(path) or not path.is_dir():
             found.append(path)
             continue
         under, notes = find([path])
+        under = [run for run in under if run.resolve() not in given]
+        given |= {run.resolve() for run in under}
         ended = [run for run in under if (run / "metrics.json").is_file()]
         found += ended or under
         notes += [f"left out: {run}: it has not ended" for run in under if ended and run not in ended]

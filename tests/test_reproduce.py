@@ -182,7 +182,7 @@ def test_a_table_says_how_many_runs_it_lacks_and_what_it_could_not_be_made_of() 
         raise DataError("not the data\n  that it was")
 
     made = reproducing._Table("one", 3, [Path("a"), Path("b")], lambda _: ({}, "| table |")).made()
-    assert made == ({}, "| table |\n\nOf 3 runs 1 failed and are not in the table.", [])
+    assert made == ({}, "| table |\n\nFailed, and not in the table: 1 of 3 runs.", [])
     made = reproducing._Table("one", 1, [Path("a")], refuses).made()
     assert made == ({}, "No table: not the data", [("the table one", "not the data\n  that it was")])
 

@@ -127,7 +127,7 @@ class _Table:
         except DendrographError as error:
             return {}, f"No table: {str(error).splitlines()[0]}", [(f"the table {self.name}", str(error))]
         if lacking := self.asked - len(self.ended):
-            text += f"\n\nOf {self.asked} runs {lacking} failed and are not in the table."
+            text += f"\n\nFailed, and not in the table: {lacking} of {self.asked} runs."
         return files, text, []
 
 

@@ -60,7 +60,7 @@ ORDER = (
     *("export.graphml", "export.dot", "export.node_link", "export.tables", "export.arrays", "export.geometric"),
     *("export.multigraph", "export.tree_layout", "export.swc_tree", "export.unrolled", "export.onnx_model"),
     *("export.folded", "export.mermaid", "export.tikz", "export"),
-    *("controls.point_layers", "controls.matching", "controls.tree_controls", "controls"),
+    *("controls.point_layers", "controls.tree_controls", "controls.matching", "controls"),
     *("schema", "starter"),
     *("draw.scene", "draw.style", "draw.layout", "draw.places", "draw.receptive", "draw.render"),
     *(
@@ -91,6 +91,9 @@ ORDER = (
     *(
         "sweep",
         "sweep.cells",
+        "sweep.choices",
+        "sweep.sources",
+        "sweep.axes",
         "sweep.language",
         "sweep.folder",
         "sweep.cost",
@@ -102,9 +105,10 @@ ORDER = (
     *(
         "reproduce",
         "reproduce.experiments",
+        "reproduce.records",
         "reproduce.products",
         "reproduce.page",
-        "reproduce.records",
+        "reproduce.learnings",
         "reproduce.reproducing",
     ),
     *(

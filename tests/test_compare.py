@@ -9,6 +9,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -186,12 +187,36 @@ def test_a_number_that_became_a_knob_is_no_other_condition(tmp_path: Path) -> No
     assert any("the same run as" in note for note in found.notes), "b and c are alike in all"
 
 
+def test_settings_of_old_runs_are_read_as_those_of_new_ones(tmp_path: Path) -> None:
+    for seed, (noise, patience) in enumerate([(0, 10), (0.0, 3)]):
+        config = {**asdict(TrainConfig(epochs=3, device="cpu")), "noise": noise, "patience": patience}
+        made(tmp_path / f"{seed}", seed, config=config)
+    (row,) = compare([tmp_path]).conditions
+    assert row["seeds"] == 2, "a patience that nothing uses is no difference, nor is 0 from 0.0"
+
+
+def test_knobs_that_some_runs_have_not_yet_name_the_condition(tmp_path: Path) -> None:
+    for somata in (8, 16):
+        made(tmp_path / f"tree{somata}", 1, name="tree", knobs={"somata": somata})
+        made(tmp_path / f"linear{somata}", 1, name="tree-linear", knobs={"somata": somata})
+    plain = {**MORPHOLOGY, "layers": [{"name": "hidden", "neuron": "pyramidal", "count": 16}]}
+    made(tmp_path / "plain", 0, name="tree", morphology=plain)
+    found = compare([tmp_path])
+    assert {label: row["seeds"] for label, row in rows_of(found).items() if "linear" not in label} == {
+        "tree somata=8": 1,
+        "tree somata=16": 2,
+    }
+    assert {(row["condition"], row["reference"]) for row in found.pairs} == {
+        (f"tree-linear somata={somata}", f"tree somata={somata}") for somata in (8, 16)
+    }
+
+
 def test_a_history_that_is_cut_is_no_history(tmp_path: Path) -> None:
     for seed in (0, 1):
         made(tmp_path / f"{seed}", seed)
     history = tmp_path / "1" / "history.csv"
     lines = history.read_text().splitlines(keepends=True)
-    for left in (lines[:2], [lines[0], *lines[2:]]):
+    for left in (lines[:1], lines[:2], [lines[0], *lines[2:]]):
         history.write_text("".join(left))
         found = compare([tmp_path])
         assert [row["seed"] for row in found.runs] == ["0"]

@@ -542,3 +542,13 @@ def test_a_network_that_is_not_linear_has_no_linear_match(dendrite: dict[str, An
     for control in survey(graph, ["parameter-matched", "compute-matched"]):
         found = {each.nonlinearity.name for each in control.morphology.neurons.values()}
         assert found == {unit} and (not note or any(note in each for each in control.notes))
+
+
+def test_matched_units_answer_as_the_first_layer_that_is_not_linear() -> None:
+    synapses = {"count": 5, "from": "image", "field": "random"}
+    flat = {"nonlinearity": "identity", "dendrites": [{"name": "d", "nonlinearity": "identity", "synapses": synapses}]}
+    bent = {"nonlinearity": "tanh", "synapses": {**synapses, "from": "previous"}}
+    layers = [{"name": "one", "neuron": "flat", "count": 8}, {"name": "two", "neuron": "bent", "count": 8}]
+    tree = {"name": "tree", "neurons": {"flat": flat, "bent": bent}, "layers": layers}
+    (control,) = survey(compile(Morphology.from_dict(tree), (9, 9), 3), ["parameter-matched"])
+    assert {each.nonlinearity.name for each in control.morphology.neurons.values()} == {"tanh"}

@@ -95,13 +95,24 @@ def test_sizes_are_joined_and_repeats_of_one_size_are_not() -> None:
     assert not any(line.get_gid() == "line dann" for line in accuracy_figure(alike).axes[0].lines)
 
 
+def test_the_axis_is_that_of_the_sizes_and_says_that_equal_ones_stand_side_by_side() -> None:
+    for sizes, more in (((722, 1434), ""), ((722, 1434, 1434), " (equal ones side by side)")):
+        rows = [condition(f"dann{number}", size) for number, size in enumerate(sizes)]
+        axes = accuracy_figure(rows).axes[0]
+        assert axes.get_xlabel() == f"Trainable parameters{more}"
+        left, right = axes.get_xlim()
+        assert 600 < left < 700 < 1500 < right < 1700
+        points = [line.get_xdata()[0] for line in axes.lines if str(line.get_gid()).startswith("point")]
+        assert points == pytest.approx(sizes, rel=0.01), "near enough to their size to be read off"
+
+
 def test_points_of_one_size_stand_side_by_side_about_it() -> None:
-    assert beside([10.0, 1000.0]) == [10.0, 1000.0]
-    places = beside([100.0, 5.0, 100.0, 100.0])
+    assert beside([10.0, 1000.0], 2.0) == [10.0, 1000.0]
+    places = beside([100.0, 5.0, 100.0, 100.0], 1.3)
     assert places[0] < places[2] < places[3] and places[1] == 5.0
     assert np.prod(np.array(places)[[0, 2, 3]]) == pytest.approx(100.0**3), "centred"
-    assert max(beside([100.0] * 50)) < 100 * 10**0.16
-    assert beside([]) == []
+    assert max(beside([100.0] * 50, 0.5)) < 100 * 10**0.021, "a small part of the axis"
+    assert beside([], 1.0) == []
 
 
 def test_controls_are_hollow_in_the_colour_of_their_morphology() -> None:

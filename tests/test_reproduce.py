@@ -18,8 +18,9 @@ from dendrograph.experiment import train_by_name
 from dendrograph.reproduce import page, products, records, reproducing
 from dendrograph.reproduce.experiments import EXPERIMENTS, NAMES, SCALES, chosen, file_of
 from dendrograph.reproduce.learnings import Plan, learn_all, plan
+from dendrograph.reproduce.records import KEPT, drop_orphans
 from dendrograph.reproduce.reproducing import publish, refuse_failures, reproduce
-from dendrograph.run import Run
+from dendrograph.run import Run, sealed
 from dendrograph.sweep.language import read
 from dendrograph.sweep.sweeping import Swept
 from dendrograph.training import Interrupted
@@ -146,8 +147,8 @@ def test_records_follow_the_runs_and_go_with_their_tables(place: Path, tmp_path:
     records.keep([place / "runs" / "vann-0"], beside / "runs")
     shutil.copytree(place / "runs" / "vann-1", beside / "runs" / "whole")  # no record: it has weights
     (beside / "runs" / "mine").mkdir()
-    records.put(beside / "continual" / "a.json", b"{}")
-    records.put(beside / "continual" / "b.json", b"{}")
+    records.put(beside / "continual" / "a.json", sealed({"scenario": "one"}).encode())
+    records.put(beside / "continual" / "b.json", sealed({"scenario": "one"}).encode())
     (beside / "own.csv").write_text("runs,n\nruns/run; runs/other,2\n")
     (beside / "learnt.csv").write_text("folder\ncontinual/a\n")
     records.drop_orphans(beside)
@@ -235,6 +236,25 @@ def test_a_learning_that_fails_is_told_and_one_that_is_stopped_goes_on_by_the_sa
     with pytest.raises(Interrupted) as caught:
         learn_all(stopped, tmp_path, progress=False)
     assert str(caught.value) == f"{tmp_path}: interrupted in one\n  the same command goes on"
+
+
+def test_only_records_that_no_table_names_are_taken_away(tmp_path: Path) -> None:
+    for name in ("named", "other", "begun"):
+        place = tmp_path / "runs" / name
+        place.mkdir(parents=True)
+        for file in ("run.json", *(() if name == "begun" else KEPT)):
+            (place / file).write_text("x")
+    (tmp_path / "continual").mkdir()
+    (tmp_path / "continual" / "mine.json").write_text("{}")
+    (tmp_path / "continual" / "other.json").write_text(sealed({"scenario": "class-incremental"}))
+    (tmp_path / "fig2.csv").write_text("runs\nruns/named\n")
+    (tmp_path / "mine.csv").write_bytes("größe;x\n".encode("latin-1"))
+    drop_orphans(tmp_path)
+    assert (tmp_path / "runs" / "other").exists(), "a table that cannot be read may name any of them"
+    (tmp_path / "mine.csv").unlink()
+    drop_orphans(tmp_path)
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"named", "begun"}
+    assert {path.name for path in (tmp_path / "continual").iterdir()} == {"mine.json"}
 
 
 @pytest.mark.slow

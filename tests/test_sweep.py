@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -377,7 +378,9 @@ def test_a_sweep_in_a_folder_of_something_else_is_refused(swept: Path, tmp_path:
         (".locks sweep.yaml", True),  # killed between two files
         (".sweep.yaml.0123abcd.tmp", True),
         (".locks sweep.yaml runs failures.json", True),  # cells.json was lost
-        ("results continual", True),  # of `dendrograph reproduce`
+        (".locks results continual", True),  # of `dendrograph reproduce`
+        (".locks .DS_Store", True),
+        ("results", False),  # the user's own
         ("cells.json letter.txt", True),
         ("sweep.yaml", False),  # it may be the user's own
         ("runs", False),
@@ -438,6 +441,20 @@ def test_nothing_to_compare_is_not_advised_to_be_compared(
     with pytest.raises(SystemExit):
         main(["sweep", "s.yaml"])
     assert "next:" not in capsys.readouterr().out
+
+
+def test_a_run_keeps_to_its_text_where_the_file_says_the_same_in_other_words(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "morphologies" / "dann-lrf.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(text)
+    asked = f"morphologies: mine.yaml\nseeds: 2\n{SMALL}"
+    first = sweep_of(tmp_path, asked).cells[0]
+    assert train_cell(first, tmp_path / "out").error == ""
+    (tmp_path / "mine.yaml").write_text(re.sub("(?m)^about:.*$", "about: told otherwise", text))
+    cells = folder.adopted(tmp_path / "out", sweep_of(tmp_path, asked)).cells
+    assert [cell.written == first.written for cell in cells] == [True, False]
+    assert [cell.has_ended(tmp_path / "out") for cell in cells] == [True, False]
+    (first.run_folder(tmp_path / "out") / "metrics.json").unlink()
+    assert train_cell(cells[0], tmp_path / "out").error == "", "what has not ended goes on"
 
 
 def test_failures_are_kept_and_the_others_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,12 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dendrograph.config import TrainConfig
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.run import Run, is_run
@@ -85,8 +86,8 @@ class Condition:
 
     @property
     def first(self) -> Finished:
-        """Any of the runs: they have all settings in common."""
-        return next(iter(self.runs.values()))
+        """A run that stands for all: they have all settings in common. Of knobs some may have had none yet."""
+        return max(self.runs.values(), key=lambda run: len(run.knobs))
 
     def mean(self, *path: str) -> float:
         """The mean over seeds of a number of metrics.json."""
@@ -192,7 +193,7 @@ def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
         parts = {key: part for key, part in value.items() if key not in ABOUT} if isinstance(value, dict) else {}
         parsed[digest] = dict(_flat(parts))
     compiled = {key: _shown(about.get(key)) for key in ("inputs", "classes", "plugins") if about.get(key)}
-    knobs, config = about.get("knobs"), run.record["config"]
+    knobs, config = about.get("knobs"), _settings(run.record["config"])
     knobs = knobs if isinstance(knobs, dict) else {}
     finished = Finished(
         run,
@@ -209,11 +210,21 @@ def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
     for part in ("validation", "test"):
         for measure in ("accuracy", "loss"):
             finished.number(part, measure)
-    if finished.history and [row["epoch"] for row in finished.history] != list(range(1, int(metrics["epochs"]) + 1)):
+    epochs = list(range(1, int(metrics["epochs"]) + 1))
+    if (run.folder / "history.csv").is_file() and [row["epoch"] for row in finished.history] != epochs:
         raise RunError(
             f"{run.folder / 'history.csv'}: damaged: it has not the {metrics['epochs']} epochs that metrics.json has"
         )
     return finished
+
+
+def _settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of a training in one form: 0 and 0.0 are one, and a patience that nothing uses is the default."""
+    try:
+        known = TrainConfig.from_record(config)
+    except RunError:
+        return config
+    return asdict(known if known.early_stop else replace(known, patience=TrainConfig().patience))
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from dendrograph.controls.tree_controls import ADDITIVE
 from dendrograph.declared import SHUNTING
 from dendrograph.errors import DendrographError
 from dendrograph.graph import Graph
+from dendrograph.morphology import Morphology
 from dendrograph.neuron import PREVIOUS, Compartment, Nonlinearity, Synapses
 from dendrograph.tree import branchings
 
@@ -43,7 +44,7 @@ def parameter_matched(graph: Graph, name: str, about: str) -> Made:
     assert morphology is not None, "it was compiled"
     copies = tuple(morphology.copies())
     soma = morphology.neurons[copies[0].layer.neuron]
-    nonlinearity, answering = answer(soma)
+    nonlinearity, answering = answer_of_layers(morphology)
     unit = Compartment(
         nonlinearity=nonlinearity, bias=soma.bias, dropout=soma.dropout, normalisation=soma.normalisation
     )
@@ -92,7 +93,7 @@ def compute_matched(graph: Graph, name: str, about: str) -> Made:
     assert graph.morphology is not None, "it was compiled"
     plain, answering = all_to_all(point_layers(graph)), tuple[str, ...]()
     if all(layer.neuron.nonlinearity.name == "identity" for layer in plain):
-        nonlinearity, answering = answer(graph.morphology.neurons[next(iter(graph.morphology.copies())).layer.neuron])
+        nonlinearity, answering = answer_of_layers(graph.morphology)
         plain = tuple(replace(layer, neuron=replace(layer.neuron, nonlinearity=nonlinearity)) for layer in plain)
     fixed = {stream: math.prod(shape) for stream, shape in graph.inputs.items()}
     wired = [(layer.name, [*_drawn(layer.neuron)]) for layer in plain]
@@ -126,6 +127,12 @@ def compute_matched(graph: Graph, name: str, about: str) -> Made:
 
 def _units(count: str) -> str:
     return f"{count} unit" + ("" if count == "1" else "s")
+
+
+def answer_of_layers(morphology: Morphology) -> tuple[Nonlinearity, tuple[str, ...]]:
+    """That of the first layer whose neurons are not linear; see `answer`."""
+    answers = [answer(morphology.neurons[copy.layer.neuron]) for copy in morphology.copies()]
+    return next((found for found in answers if found[0].name != "identity"), answers[0])
 
 
 def answer(soma: Compartment) -> tuple[Nonlinearity, tuple[str, ...]]:

@@ -25,7 +25,7 @@ SPARE = "Xhpd<>*8"  # markers for when the colours of one are used up
 POINTS = 6.5  # of text
 INCH = 25.4  # mm
 LONGEST = 44  # letters of a name in the legend
-STEP, WIDEST = 0.045, 0.3  # decades between points of one size, and over all of them
+STEP, WIDEST = 0.012, 0.08  # share of the axis between points of one size, and over all of them
 WIDE = 30.0  # largest loss / least, from which on the axis is logarithmic
 
 
@@ -130,8 +130,10 @@ def _marker(look: Look) -> dict[str, Any]:
     }
 
 
-def beside(sizes: Sequence[float]) -> list[float]:
-    """Where on a logarithmic axis points of such sizes stand: of the same size, to a hundredth, side by side."""
+def beside(sizes: Sequence[float], decades: float) -> list[float]:
+    """Where on a logarithmic axis of so many decades points of such sizes stand: of the same size, to a hundredth, side
+    by side.
+    """
     order = sorted(range(len(sizes)), key=lambda position: sizes[position])
     groups: list[list[int]] = []
     for position in order:
@@ -141,10 +143,19 @@ def beside(sizes: Sequence[float]) -> list[float]:
             groups.append([position])
     places = [float(size) for size in sizes]
     for group in groups:
-        step = min(STEP, WIDEST / len(group))
+        step = decades * min(STEP, WIDEST / len(group))
         for number, position in enumerate(sorted(group)):
             places[position] *= 10 ** (step * (number - (len(group) - 1) / 2))
     return places
+
+
+def _ends(sizes: Sequence[float]) -> tuple[float, float]:
+    """Of the axis: half a decade around one size alone, else with a tenth of what lies between them at each end."""
+    if not sizes:
+        return 1.0, 10.0
+    least, most = min(sizes), max(sizes)
+    margin = 10 ** max(0.25 if least == most else 0.05, 0.1 * math.log10(most / least))
+    return least / margin, most * margin
 
 
 def short(name: str) -> str:
@@ -162,7 +173,9 @@ def _width(text: str) -> float:
 def _panel(axes: Axes, rows: Sequence[Row], what: str, look: Mapping[str, Look]) -> None:
     factor = 100 if what == "accuracy" else 1
     shown = [row for row in rows if math.isfinite(row[f"test_{what}"]) and row["parameters"] > 0]
-    places = beside([row["parameters"] for row in shown])
+    sizes = [row["parameters"] for row in shown]
+    left, right = _ends(sizes)
+    places = beside(sizes, math.log10(right / left))
     at = {row["condition"]: place for row, place in zip(shown, places, strict=True)}
     for name, one in look.items():
         own = sorted((row for row in shown if row["morphology"] == name), key=lambda row: row["parameters"])
@@ -184,10 +197,8 @@ def _panel(axes: Axes, rows: Sequence[Row], what: str, look: Mapping[str, Look])
         y = [factor * row[f"test_{what}"] for row in front]
         axes.step(x, y, where="post", zorder=1, gid="front", **FRONT)
     axes.set_xscale("log")
-    sizes = [row["parameters"] for row in shown]
-    if sizes:  # decades, so that there is a number on the axis, and no point on its end
-        axes.set_xlim(10 ** math.floor(math.log10(min(sizes) / 1.2)), 10 ** math.ceil(math.log10(max(sizes) * 1.2)))
-    axes.set_xlabel("Trainable parameters")
+    axes.set_xlim(left, right)
+    axes.set_xlabel("Trainable parameters" + (" (equal ones side by side)" if places != sizes else ""))
     axes.set_ylabel("Test accuracy (%)" if what == "accuracy" else "Test loss (cross-entropy)")
     axes.tick_params(width=0.6, length=2.5)
     axes.tick_params(which="minor", width=0.4, length=1.5)

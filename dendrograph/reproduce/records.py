@@ -10,7 +10,8 @@ from typing import Any
 
 from dendrograph import atomic
 from dendrograph.continual import Learned
-from dendrograph.run import Run, is_run, sealed
+from dendrograph.errors import RunError
+from dendrograph.run import Run, is_run, read_sealed, sealed
 
 KEPT = ("morphology.yaml", "history.csv", "metrics.json")
 FOLDERS = ("run", "runs", "folder", "cheapest_run", "efficiency_cheapest_run")  # columns of tables that name folders
@@ -44,15 +45,28 @@ def put(path: Path, content: bytes) -> None:
 
 
 def drop_orphans(beside: Path) -> None:
-    """Take away the records of runs and of learnings that no table in `beside` names any more; nothing but records."""
-    named = {name for table in beside.glob("*.csv") for name in _named(table)}
+    """Take away the records of runs and of learnings that no table in `beside` names any more; nothing but records.
+
+    Where a table cannot be read, all records stay: it may name any of them.
+    """
+    try:
+        named = {name for table in beside.glob("*.csv") for name in _named(table)}
+    except (UnicodeDecodeError, csv.Error):
+        return
     for folder in (beside / "runs").glob("*"):
-        record = is_run(folder) and {path.name for path in folder.iterdir()} <= {"run.json", *KEPT}
-        if record and folder.name not in named:
+        record = is_run(folder) and {path.name for path in folder.iterdir()} == {"run.json", *KEPT}
+        if record and folder.name not in named and not folder.is_symlink():
             shutil.rmtree(folder)
     for file in (beside / "continual").glob("*.json"):
-        if file.stem not in named:
+        if file.stem not in named and _is_learning(file):
             file.unlink()
+
+
+def _is_learning(file: Path) -> bool:
+    try:
+        return "scenario" in read_sealed(file)
+    except RunError:
+        return False
 
 
 def _named(table: Path) -> Iterable[str]:

@@ -68,6 +68,7 @@ def reproduce(
     experiments = chosen(names)
     place = out or Path("reproduced") / scale
     refuse_something_else(place)
+    (place / ".locks").mkdir(parents=True, exist_ok=True)  # by which the folder is known as a sweep's
     # Every file is read before anything runs, so that a fault in the last is told now.
     read_from = {experiment.name: file_of(experiment.name, scale) for experiment in experiments}
     sweeps = {name: read(file, data_dir) for name, file in read_from.items() if name != "continual"}

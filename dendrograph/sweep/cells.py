@@ -20,7 +20,7 @@ from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.graph import Graph
-from dendrograph.morphology import Morphology
+from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
 from dendrograph.run import Run, is_run
 from dendrograph.training import train
@@ -138,6 +138,25 @@ class Cell:
             and _digest_of(run.folder / "morphology.yaml") == self.written
             and _digest_of(run.folder / "weights.safetensors") == run.metrics["weights"]
         )
+
+    def as_begun(self, folder: Path) -> Cell:
+        """This cell as its run was begun: with the text of the run's morphology, if that says the same.
+
+        What a file says about itself, the order of its neurons and the names of its knobs may have changed since; the
+        run keeps to its own text.
+        """
+        path = self.run_folder(folder) / "morphology.yaml"
+        try:
+            text = path.read_bytes()
+            if (written := hashlib.sha256(text).hexdigest()) == self.written:
+                return self
+            begun = load(path)
+        except (OSError, DendrographError):
+            return self
+        own = replace(
+            self, morphology={**begun.to_dict(), "parameters": dict(begun.parameters)}, file=str(path), written=written
+        )
+        return own if own.identity == self.identity else self
 
     def lock(self, folder: Path) -> FileLock:
         """Held by the process that trains the cell: a worker that was thought dead may still be at it."""

@@ -25,8 +25,8 @@ from dendrograph.errors import RunError
 from dendrograph.sweep.cells import Cell
 from dendrograph.sweep.language import Sweep
 
-OF_A_SWEEP = {".locks", "sweep.yaml", "runs", "failures.json"}
-BESIDE_IT = {"results", "continual"}  # `dendrograph reproduce` keeps its tables and learnings with its runs
+OF_A_SWEEP = {"sweep.yaml", "runs", "failures.json"}
+OF_A_SWEEP |= {"results", "continual"}  # `dendrograph reproduce` keeps its tables and learnings with its runs
 
 
 @contextmanager
@@ -66,9 +66,9 @@ def refuse_something_else(folder: Path) -> None:
         raise RunError(f"{folder}: cannot be written\n  give a writable folder by --out")
     if (folder / "runs").exists() and not (folder / "runs").is_dir():
         raise RunError(f"{folder / 'runs'}: is no folder\n  give another by --out")
-    there = {entry.name for entry in folder.iterdir() if not re.fullmatch(r"\..*\.tmp", entry.name)}
     # A sweep that was killed early, or has lost its cells.json, is known by its locks.
-    own = OF_A_SWEEP | BESIDE_IT if ".locks" in there else BESIDE_IT
+    own = OF_A_SWEEP if (folder / ".locks").is_dir() else set()
+    there = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
     if "cells.json" not in there and not there <= own:
         raise RunError(f"{folder}: something is there already, and it is no sweep\n  give another folder by --out")
 
@@ -82,6 +82,9 @@ def adopted(folder: Path, sweep: Sweep) -> Sweep:
     for name in sorted(entry.name for entry in folder.glob("runs/*")):
         there.setdefault(cell_mark(name), []).append(name)
 
+    def found(cell: Cell) -> Cell:
+        return named(cell).as_begun(folder)
+
     def named(cell: Cell) -> Cell:
         names = there.get(cell.mark, [cell.name])
         if cell.name in names:
@@ -90,7 +93,7 @@ def adopted(folder: Path, sweep: Sweep) -> Sweep:
         # Of copies, one that has ended.
         return next((one for one in known if len(known) > 1 and one.has_ended(folder)), known[0])
 
-    return replace(sweep, cells=tuple(named(cell) for cell in sweep.cells))
+    return replace(sweep, cells=tuple(found(cell) for cell in sweep.cells))
 
 
 def cell_mark(name: str) -> str:

@@ -216,8 +216,8 @@ def _chosen_apart(kept: Sequence[Condition]) -> list[str]:
     """Notes on controls for which a selection chose other knobs than for their morphology: they match another size."""
     notes = []
     for control, own in itertools.permutations(kept, 2):
-        named_so = any(control.morphology == named(own.morphology, kind) for kind in CONTROLS)
-        if named_so and control.data == own.data and control.first.knobs != own.first.knobs:
+        of_it = is_control(control.morphology, [own.morphology]) and control.data == own.data
+        if of_it and control.first.knobs != own.first.knobs:
             notes.append(f"{control.data}: {control.label} was selected by itself: it is no control of {own.label}")
     return notes
 

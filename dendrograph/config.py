@@ -91,6 +91,10 @@ class TrainConfig:
             epochs = EPOCHS.get(name, OTHER_EPOCHS) * (2 if self.sequential else 1)
         return replace(self, epochs=epochs, device=_device(self.device))
 
+    def in_one_form(self) -> TrainConfig:
+        """A copy in which a setting that nothing uses is at its default: two trainings that are alike are equal."""
+        return self if self.early_stop else replace(self, patience=TrainConfig().patience)
+
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> TrainConfig:
         """The configuration that a run folder recorded.

@@ -160,7 +160,23 @@ def add_noise(split: Split, scale: float, sigma: float, generator: torch.Generat
         raise DataError(f"the noise's standard deviation is {sigma}, but must be 0 or more")
     if isinstance(generator, int):
         generator = torch.Generator().manual_seed(generator)
+    refuse_unscaled(split)
     noisy = {}
+    for stream, tensor in split.inputs.items():
+        noisy[stream] = torch.empty(tensor.shape, dtype=torch.float32)
+        rows = max(1, NOISE_CHUNK // tensor[0].numel())
+        for source, target in zip(tensor.split(rows), noisy[stream].split(rows), strict=True):
+            noise = torch.randn(source.shape, generator=generator)
+            torch.add(_scaled(source, scale), noise, alpha=sigma, out=target).clamp_(0, 1)
+    return Split(noisy, split.labels)
+
+
+def refuse_unscaled(split: Split) -> None:
+    """Refuse float inputs beyond [0, 1], to which noise is clipped.
+
+    Raises:
+        DataError: a stream holds some.
+    """
     for stream, tensor in split.inputs.items():
         low, high = (bound.item() for bound in torch.aminmax(tensor))
         if tensor.dtype != torch.uint8 and not 0 <= low <= high <= 1:
@@ -168,12 +184,6 @@ def add_noise(split: Split, scale: float, sigma: float, generator: torch.Generat
                 f"stream '{stream}' holds values from {low:g} to {high:g}, but noise is clipped to [0, 1] and would "
                 "destroy them\n  scale the inputs to [0, 1], or save them as uint8"
             )
-        noisy[stream] = torch.empty(tensor.shape, dtype=torch.float32)
-        rows = max(1, NOISE_CHUNK // tensor[0].numel())
-        for source, target in zip(tensor.split(rows), noisy[stream].split(rows), strict=True):
-            noise = torch.randn(source.shape, generator=generator)
-            torch.add(_scaled(source, scale), noise, alpha=sigma, out=target).clamp_(0, 1)
-    return Split(noisy, split.labels)
 
 
 def batches(

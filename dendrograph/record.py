@@ -39,7 +39,7 @@ def make(
         "graph": {
             "name": graph.name,
             "inputs": {stream: list(shape) for stream, shape in graph.inputs.items()},
-            "classes": graph.classes if any(group.role == "readout" for group in graph.groups) else None,
+            "classes": graph.classes if graph.output.role == "readout" else None,
             "seed": graph.seed,
             "morphology": hashlib.sha256(graph.morphology.to_yaml().encode()).hexdigest(),
             **({"plugins": digests(plugins)} if (plugins := graph.morphology.plugins) else {}),

@@ -108,22 +108,50 @@ class Run:
         """The morphology that was trained, every knob and default worked out."""
         return load(self.folder / "morphology.yaml")
 
+    @property
+    def text(self) -> bytes:
+        """What morphology.yaml holds.
+
+        Raises:
+            RunError: it is not what was trained.
+        """
+        path = self.folder / "morphology.yaml"
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+        if hashlib.sha256(text).hexdigest() != self.record["graph"]["morphology"]:
+            raise RunError(
+                f"{path}: not the morphology that was trained: the file was changed\n"
+                "  a run keeps its morphology; copy the file elsewhere to train a changed one"
+            )
+        return text
+
+    @property
+    def weights(self) -> bytes:
+        """What weights.safetensors holds.
+
+        Raises:
+            RunError: the run has not ended, or its weights are damaged or another run's.
+        """
+        path, expected = self.folder / "weights.safetensors", self.metrics["weights"]
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            remedy = "put it back, or delete metrics.json: --resume then makes it again from checkpoint.pt"
+            raise RunError(f"{path}: cannot be read: {error.strerror}\n  {remedy}") from None
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise RunError(f"{path}: not the weights that this run ended with\n  damaged, or copied from another run?")
+        return content
+
     def graph(self) -> Graph:
         """Compile the run's morphology again and hold it to what was trained.
 
         Raises:
             RunError: the morphology, or the wiring that it makes, is not the one that was trained.
         """
-        about, path = self.record["graph"], self.folder / "morphology.yaml"
-        try:
-            text = path.read_bytes()
-        except OSError as error:
-            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
-        if hashlib.sha256(text).hexdigest() != about["morphology"]:
-            raise RunError(
-                f"{path}: not the morphology that was trained: the file was changed\n"
-                "  a run keeps its morphology; copy the file elsewhere to train a changed one"
-            )
+        about = self.record["graph"]
+        _ = self.text  # that it was not changed
         try:
             inputs = {name: tuple(shape) for name, shape in about["inputs"].items()}
         except (TypeError, AttributeError):
@@ -150,14 +178,7 @@ class Run:
         Raises:
             RunError: the run has not ended, or its weights are damaged or another run's.
         """
-        path, expected = self.folder / "weights.safetensors", self.metrics["weights"]
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            remedy = "put it back, or delete metrics.json: --resume then makes it again from checkpoint.pt"
-            raise RunError(f"{path}: cannot be read: {error.strerror}\n  {remedy}") from None
-        if hashlib.sha256(content).hexdigest() != expected:
-            raise RunError(f"{path}: not the weights that this run ended with\n  damaged, or copied from another run?")
+        content = self.weights
         network = DendriticNetwork(self.graph(), self.record["network"]["kernel"])
         network.load_state_dict(load_safetensors(content))
         return network.eval()

@@ -12,7 +12,7 @@ import torch
 from dendrograph.analysis import activity, distributions, embedding, generalisation, robustness
 from dendrograph.analysis.disturbance import hold_samples
 from dendrograph.config import TrainConfig
-from dendrograph.data import add_noise
+from dendrograph.data import refuse_unscaled
 from dendrograph.dataset import Dataset, Split
 from dendrograph.errors import DendrographError, clip, did_you_mean
 from dendrograph.network import DendriticNetwork
@@ -151,7 +151,7 @@ def _noise(subject: Subject) -> Tables:
 def _hold_noise(subject: Subject) -> None:
     _hold_samples(subject)
     try:
-        add_noise(_without_noise(subject)[0], subject.scale, 0.0, 0)
+        refuse_unscaled(_without_noise(subject)[0])
     except DendrographError as error:
         raise DendrographError(f"{error}\n  or leave the part 'noise' out") from None
 

@@ -180,14 +180,7 @@ def read(folders: Iterable[Path]) -> tuple[list[Finished], list[str]]:
 
 def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
     metrics, about = run.metrics, run.record["graph"]
-    path = run.folder / "morphology.yaml"
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
-    digest = hashlib.sha256(text).hexdigest()
-    if digest != about["morphology"]:
-        raise RunError(f"{path}: not the morphology that was trained: the file was changed")
+    path, text, digest = run.folder / "morphology.yaml", run.text, about["morphology"]
     if digest not in parsed:
         value = Document.from_text(text.decode("utf-8", "replace"), str(path)).value
         parts = {key: part for key, part in value.items() if key not in ABOUT} if isinstance(value, dict) else {}
@@ -221,10 +214,9 @@ def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
 def _settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The settings of a training in one form: 0 and 0.0 are one, and a patience that nothing uses is the default."""
     try:
-        known = TrainConfig.from_record(config)
+        return asdict(TrainConfig.from_record(config).in_one_form())
     except RunError:
         return config
-    return asdict(known if known.early_stop else replace(known, patience=TrainConfig().patience))
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -249,7 +249,7 @@ def _clear(folder: Path) -> None:
 def _refuse_misfit(network: DendriticNetwork, tasks: Tasks) -> None:
     """Say before the first test what it would fail at."""
     graph = network.graph
-    readout = any(group.role == "readout" for group in graph.groups)
+    readout = graph.output.role == "readout"
     refuse_misfit(network, replace(tasks.whole, classes=tasks.classes))
     if not readout or graph.classes != tasks.classes:
         found = f"a readout of {graph.classes} units" if readout else "no readout"

@@ -63,12 +63,13 @@ def measures(name: str, folders: Sequence[Path], part: str, data_dir: Path | Non
     table, keys, columns = MEASURED[part]
     by_name = dict(zip(names_of(folders), folders, strict=True))
     models = {name: Run.open(folder).record["graph"]["name"] for name, folder in by_name.items()}
+    places = {name: folder.relative_to(place).as_posix() for name, folder in by_name.items()}
     needs_data = part != "weights"
     found: list[Row] = []
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in analyse_runs(folders, data_dir if needs_data else None, parts=[part]).tables[table]:
         run = row.get("run", next(iter(by_name)))  # a single run is not named
-        found += _within(place, [{"run": "", **row} | {"run": str(by_name[run])}])
+        found.append({"run": "", **row} | {"run": places[run]})
         groups.setdefault((models[run], *(str(row[key]) for key in keys)), []).append(found[-1])
     rows = []
     for group, members in groups.items():

@@ -14,7 +14,7 @@ from dendrograph.reproduce.experiments import Experiment, chosen, file_of
 from dendrograph.reproduce.learnings import learn_all, plan
 from dendrograph.reproduce.page import fill_file
 from dendrograph.reproduce.records import drop_orphans, keep, keep_learnings, put
-from dendrograph.sweep.folder import refuse_something_else
+from dendrograph.sweep.folder import claim
 from dendrograph.sweep.language import Sweep, read
 from dendrograph.sweep.sweeping import Swept, run
 
@@ -67,8 +67,7 @@ def reproduce(
     """
     experiments = chosen(names)
     place = out or Path("reproduced") / scale
-    refuse_something_else(place)
-    (place / ".locks").mkdir(parents=True, exist_ok=True)  # by which the folder is known as a sweep's
+    claim(place)
     # Every file is read before anything runs, so that a fault in the last is told now.
     read_from = {experiment.name: file_of(experiment.name, scale) for experiment in experiments}
     sweeps = {name: read(file, data_dir) for name, file in read_from.items() if name != "continual"}

@@ -121,7 +121,7 @@ class Cell:
         place = self.run_folder(folder)
         try:
             return is_run(place) and self._is_whole(Run.open(place))
-        except (RunError, OSError):
+        except RunError:
             return False
 
     def _is_whole(self, run: Run) -> bool:
@@ -135,8 +135,7 @@ class Cell:
             and record["network"]["kernel"] == self.kernel
             and (graph["seed"], graph["morphology"]) == (self.config.seed, self.written)
             and graph.get("plugins", {}) == self.sources
-            and _digest_of(run.folder / "morphology.yaml") == self.written
-            and _digest_of(run.folder / "weights.safetensors") == run.metrics["weights"]
+            and bool(run.text and run.weights)  # what is not as it was is an error
         )
 
     def as_begun(self, folder: Path) -> Cell:
@@ -153,15 +152,21 @@ class Cell:
             begun = load(path)
         except (OSError, DendrographError):
             return self
-        own = replace(
-            self, morphology={**begun.to_dict(), "parameters": dict(begun.parameters)}, file=str(path), written=written
-        )
+        own = replace(self, morphology=content(begun, begun), file=str(path), written=written)
         return own if own.identity == self.identity else self
 
     def lock(self, folder: Path) -> FileLock:
         """Held by the process that trains the cell: a worker that was thought dead may still be at it."""
         (folder / ".locks").mkdir(parents=True, exist_ok=True)
         return FileLock(folder / ".locks" / f"{self.name}.lock")
+
+
+def content(tree: Morphology, turned: Morphology) -> dict[str, Any]:
+    """A morphology as a cell holds it: plain values, with the parameters of `turned`, which tables name.
+
+    For a control these are its morphology's: its own values are worked out.
+    """
+    return {**tree.to_dict(), "parameters": dict(turned.parameters)}
 
 
 @dataclass(frozen=True)
@@ -216,10 +221,6 @@ def failed(cell: Cell, folder: Path, error: BaseException, seconds: float = 0.0)
 def dataset(name: str, data_dir: str | None) -> Dataset:
     """A data set, kept for the next cell."""
     return datasets.load(name, data_dir)
-
-
-def _digest_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _digest(value: Mapping[str, Any]) -> str:

@@ -36,19 +36,35 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         RunError: another sweep is at work in it, or the folder is something else.
     """
-    refuse_something_else(folder)
+    claim(folder)
     lock = FileLock(folder / ".locks" / "sweep.lock", timeout=0)
     try:
-        (folder / ".locks").mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise RunError(f"{folder}: a sweep is at work in it\n  wait for it, or give another folder by --out") from None
     except OSError as error:
-        raise RunError(f"{folder}: cannot be written: {error.strerror}\n  give a writable folder by --out") from None
+        raise _unwritable(folder, error) from None
     try:
         yield
     finally:
         lock.release()
+
+
+def claim(folder: Path) -> None:
+    """Make the folder, if it is not there, and mark it as a sweep's: by its locks it is known, whatever else is in it.
+
+    Raises:
+        DendrographError: it is something else, or cannot be made.
+    """
+    refuse_something_else(folder)
+    try:
+        (folder / ".locks").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(folder: Path, error: OSError) -> RunError:
+    return RunError(f"{folder}: cannot be written: {error.strerror}\n  give a writable folder by --out")
 
 
 def refuse_something_else(folder: Path) -> None:
@@ -82,9 +98,6 @@ def adopted(folder: Path, sweep: Sweep) -> Sweep:
     for name in sorted(entry.name for entry in folder.glob("runs/*")):
         there.setdefault(cell_mark(name), []).append(name)
 
-    def found(cell: Cell) -> Cell:
-        return named(cell).as_begun(folder)
-
     def named(cell: Cell) -> Cell:
         names = there.get(cell.mark, [cell.name])
         if cell.name in names:
@@ -93,7 +106,7 @@ def adopted(folder: Path, sweep: Sweep) -> Sweep:
         # Of copies, one that has ended.
         return next((one for one in known if len(known) > 1 and one.has_ended(folder)), known[0])
 
-    return replace(sweep, cells=tuple(found(cell) for cell in sweep.cells))
+    return replace(sweep, cells=tuple(named(cell).as_begun(folder) for cell in sweep.cells))
 
 
 def cell_mark(name: str) -> str:

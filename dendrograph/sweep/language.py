@@ -27,7 +27,7 @@ from dendrograph.kernels import KERNELS
 from dendrograph.morphology import Morphology, load
 from dendrograph.reading import LARGEST_FILE, decoded
 from dendrograph.sweep import axes
-from dendrograph.sweep.cells import Cell
+from dendrograph.sweep.cells import Cell, content
 from dendrograph.sweep.choices import MOST_CELLS, Choice, Choices, many, refuse_too_many
 from dendrograph.sweep.sources import Sources
 
@@ -119,10 +119,11 @@ class _Reader:
         if runs_at:
             parts = [entry for entry in runs_at.entries("runs") if entry.keys(KEYS, such_as="{morphologies: vann}")]
         found: dict[str, Cell] = {}
+        here = TrainConfig().for_data("").device
         doubled = 0
         for part in parts:
             for cell in self._cells(_Part(top, part)):
-                doubled += (training := _training(cell)) in found
+                doubled += (training := _training(cell, here)) in found
                 found.setdefault(training, cell)
         if doubled:
             self.notes.append(f"combinations that are the same training as another, and are not repeated: {doubled:,}")
@@ -166,7 +167,7 @@ class _Reader:
                     decided = _decided(config, dataset)
                     for seed in seeds:
                         yield Cell(
-                            {**tree.to_dict(), "parameters": dict(tree.parameters)},
+                            content(tree, tree),
                             sources.path(file.value),
                             sources.data_path(data_choice.value),
                             dataset.digest,
@@ -195,8 +196,7 @@ class _Reader:
                 if name not in made:
                     self._note(f"{tree.name} has no control '{name}': dendrograph controls {file.value} says why")
                     continue
-                named = {**made[name].to_dict(), "parameters": dict(tree.parameters)}
-                trees.append(Morphology.from_dict(named, made[name].name))
+                trees.append(Morphology.from_dict(content(made[name], tree), made[name].name))
                 self._compile(trees[-1], dataset)
         except DendrographError as error:
             turned = (f"{choice.key}={choice.shown}" for choice in taken)
@@ -253,18 +253,16 @@ def _decided(config: TrainConfig, data: Dataset) -> TrainConfig:
 
     The device stays as it stands: it is the worker's.
     """
-    default = TrainConfig()
     return replace(
-        config.for_data(data.name),
+        config.for_data(data.name).in_one_form(),
         device=config.device,
-        patience=config.patience if config.early_stop else default.patience,
-        validation=config.validation if data.validation is None else default.validation,
+        validation=config.validation if data.validation is None else TrainConfig().validation,
     )
 
 
-def _training(cell: Cell) -> str:
+def _training(cell: Cell, here: str) -> str:
     """What tells cells of one file apart: their identity, where `auto` is the device that this machine has for it."""
-    if cell.config.device == TrainConfig().for_data("").device:
+    if cell.config.device == here:
         return replace(cell, config=replace(cell.config, device="auto")).identity
     return cell.identity
 

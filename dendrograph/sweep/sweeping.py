@@ -56,10 +56,7 @@ def sweep_by_name(
     """
     sweep = read(file, data_dir, plugins)
     place = Path(out) if out else Path("sweeps") / sweep.name
-    if others := folder.strangers(place, folder.adopted(place, sweep)):
-        number = f"{len(others):,} run folders" if len(others) > 1 else "a run folder"
-        _say(progress, f"note: {number} in {place} not of this file as it is now: {others[0]}")
-    return run(sweep, place, processes, scheduler, progress, dry)
+    return run(sweep, place, processes, scheduler, progress, dry, alone=True)
 
 
 def run(
@@ -69,11 +66,13 @@ def run(
     scheduler: str | None = None,
     progress: bool = True,
     dry: bool = False,
+    alone: bool = False,
 ) -> Swept:
     """Train every cell that has not been trained yet.
 
     A run that has ended is not repeated, one that was begun goes on from its last checkpoint; so the same call goes on
-    with a sweep after whatever stopped it. Cells that failed are tried again.
+    with a sweep after whatever stopped it. Cells that failed are tried again. Where the folder is meant for this sweep
+    `alone`, run folders in it that are not of the file are told.
 
     Raises:
         DendrographError: the folder cannot be used, another sweep is at work in it, the engine is not there, or no
@@ -86,13 +85,13 @@ def run(
         raise DendrographError("--workers says nothing with --scheduler: a cluster has its own\n  leave one out")
     if dry:
         folder.refuse_something_else(out)
-        sweep = folder.adopted(out, sweep)
+        sweep = _adopted(out, sweep, alone and progress)
         ended = folder.finished(out, sweep.cells)
         _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress)
         return _swept(sweep, out, ended, {})
     # A wrong address is told before anything is made or timed.
     with workers.attached(scheduler) if scheduler else nullcontext() as client, folder.held(out):
-        sweep = folder.adopted(out, sweep)
+        sweep = _adopted(out, sweep, alone and progress)
         folder.begin(out, sweep)
         ended = folder.finished(out, sweep.cells)
         failures: dict[str, str] = {}
@@ -107,6 +106,15 @@ def run(
         # Each of the others has ended, as its worker has told, or failed.
         ended = {cell.name for cell in sweep.cells} - set(failures)
     return _swept(sweep, out, ended, failures)
+
+
+def _adopted(out: Path, sweep: Sweep, tell: bool) -> Sweep:
+    """The sweep with the names that its cells have in its folder; run folders that are not of it are told."""
+    sweep = folder.adopted(out, sweep)
+    if tell and (others := folder.strangers(out, sweep)):
+        number = f"{len(others):,} run folders" if len(others) > 1 else "a run folder"
+        _say(True, f"note: {number} in {out} not of this file as it is now: {others[0]}")
+    return sweep
 
 
 def _work(

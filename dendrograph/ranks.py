@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 
 import torch
 import torch.distributed as dist
@@ -119,6 +120,9 @@ def join(device: str) -> Ranks:
     if not dist.is_initialized():
         # Bytes travel between CPUs, whatever the network is on.
         backend = "cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo"
+        # As a default, its functions take the group that is there when it is imported. Imported later (by an optimizer)
+        # it would keep the group past `_leave`, and the group's threads could abort the process at the very end.
+        import_module("torch.distributed.nn")
         try:
             dist.init_process_group(backend)
         except (RuntimeError, ValueError) as error:  # both are what it raises where a variable or a process is missing
@@ -128,6 +132,7 @@ def join(device: str) -> Ranks:
 
 
 def _leave() -> None:
+    """Part from the others while the interpreter is whole: the threads that exchange tensors end here."""
     if dist.is_initialized():
         dist.destroy_process_group()
 

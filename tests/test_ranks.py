@@ -430,6 +430,45 @@ def test_torchrun_starts_the_command(sources: Path, tmp_path: Path) -> None:
     assert Run.open(folder).record["surroundings"]["processes"] == 2
 
 
+LEFT_BEHIND = """
+import atexit, os, sys
+from pathlib import Path
+
+@atexit.register  # what is registered first is called last
+def leave_a_list() -> None:
+    threads = [task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    Path("threads" + os.environ["RANK"]).write_text("".join(sorted(threads)))
+
+from dendrograph.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed where Linux lists them")
+def test_no_thread_outlives_the_training(tmp_path: Path) -> None:
+    """One that still exchanged tensors while the interpreter ended could abort the process after all was done.
+
+    Processes of their own: in a forked one, modules are imported already that otherwise come with the optimizer.
+    """
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    torchrun = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+    torchrun |= {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0", "OMP_NUM_THREADS": "1"}
+    arguments = ["train", "dann-lrf", "--epochs", "1", "--set", "somata=8", "--out", str(tmp_path / "run")]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", LEFT_BEHIND, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, **torchrun, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.DEVNULL,
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(SECONDS) for process in processes] == [0, 0]
+    for rank in range(2):
+        threads = (tmp_path / f"threads{rank}").read_text().splitlines()
+        assert not [name for name in threads if "gloo" in name] and threads, threads
+
+
 # What is refused
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from dendrograph import plugins as plugin
 from dendrograph import tables
 from dendrograph.analysis.generalisation import history
+from dendrograph.analysis.over_seeds import averaged
 from dendrograph.analysis.parts import OF_A_NETWORK, OF_A_RUN, PARTS, Settings, Subject, Tables, choose, settings_for
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Split
@@ -30,10 +31,14 @@ class Analysis:
 
     activity: units, groups, hits; weights: weights, densities; learning: learning, results; embedding: embedding,
     points; noise, occlusion, lesions: the same and a summary, noise_summary and so on; lesions: also single_lesions.
-    Of several runs each row begins with `run`.
+    Of several runs each row begins with `run`; where they are several seeds of a condition, there are means over them
+    with intervals, groups_over_seeds and so on (`over_seeds.AVERAGED` says of which tables), a row a condition.
+
+    notes: on runs that are not among those means
     """
 
     tables: Tables
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tables", MappingProxyType(dict(self.tables)))
@@ -148,14 +153,12 @@ def analyse_runs(
     found = [_tables(_subject(run, data_dir, chosen, made), chosen) for _, run in shown]
     if len(runs) == 1:
         return Analysis(found[0])
-    return Analysis(
-        {
-            table: tuple(
-                {"run": name, **row} for name, of_run in zip(names, found, strict=True) for row in of_run[table]
-            )
-            for table in found[0]
-        }
-    )
+    told_apart = {
+        table: tuple({"run": name, **row} for name, of_run in zip(names, found, strict=True) for row in of_run[table])
+        for table in found[0]
+    }
+    means, notes = averaged(told_apart, {name: run.folder for name, run in named})
+    return Analysis({**told_apart, **means}, notes)
 
 
 def names_of(folders: Sequence[str | Path]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from dendrograph.comparison import conditions as grouping
 from dendrograph.comparison import efficiency, selection
 from dendrograph.comparison.conditions import Condition, Finished, shown_seed
-from dendrograph.comparison.inference import Estimate, holm, mean_interval, paired
+from dendrograph.comparison.inference import holm, mean_interval, paired
 from dendrograph.comparison.selection import BY, Selection
 from dendrograph.controls import CONTROLS, named
 from dendrograph.errors import DendrographError, did_you_mean
@@ -146,7 +146,7 @@ def _of_condition(condition: Condition, rows: Sequence[Row]) -> Row:
     tested = {key: mean_interval([row[key] for row in rows]) for key in TESTED}
     spread: Row = {}
     for key, estimate in tested.items():
-        spread |= interval_columns(key, estimate)
+        spread |= estimate.columns(key)
     sizes = {key: mean(key) for key in ("parameters", "synapses")}
     return {
         "data": condition.data,
@@ -164,11 +164,6 @@ def _of_condition(condition: Condition, rows: Sequence[Row]) -> Row:
         "efficiency_cheapest_run": rows[0]["cheapest_run"],
         "runs": "; ".join(row["run"] for row in rows),
     }
-
-
-def interval_columns(key: str, estimate: Estimate) -> Row:
-    """An estimate as tables have it: the mean, and the two ends of its interval."""
-    return {key: estimate.mean, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
 
 
 def _with_fronts(table: Sequence[Row]) -> list[Row]:
@@ -276,7 +271,7 @@ def _pairs(
                     "reference_morphology": reference.morphology,
                     "measure": measure,
                     "pairs": result.difference.number,
-                    **interval_columns("difference", result.difference),
+                    **result.difference.columns("difference"),
                     "d_z": result.effect,
                     "g_z": result.corrected,
                     "p_t": result.p_t,

@@ -14,14 +14,13 @@ if TYPE_CHECKING:  # `list` answers at once: it needs neither of them
     import numpy as np
     from numpy.typing import NDArray
 
-    from dendrograph.analyse import Analysis
     from dendrograph.continual import Learned
     from dendrograph.controls import Control
     from dendrograph.graph import Graph, Group, Projection
     from dendrograph.stimulation import Stimulation
 
 MOST_SHOWN = 9  # amplitudes of one curve
-SHORT = ("groups", "weights", "results", "embedding", "noise_summary", "occlusion_summary", "lesions_summary")
+LONGEST = 30  # letters of a condition's label, so that a table is read at 100 columns
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -173,20 +172,6 @@ def stimulation(result: Stimulation) -> str:
     return f"{about}\n\n{table(header, rows)}"
 
 
-def analysis(result: Analysis) -> str:
-    """The tables of an analysis that are short enough to read; of the learning, how it ended."""
-    texts = []
-    for name in SHORT:
-        if rows := result.tables.get(name, ()):
-            cells = [[_short(value) for value in row.values()] for row in rows]
-            texts.append(f"{name.replace('_', ' ')}\n{table([key.replace('_', ' ') for key in rows[0]], cells)}")
-    return "\n\n".join(texts)
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def continual(learned: Learned) -> str:
     """Test accuracy on each task before any training and after each task, in per cent, and the measures of it."""
     rows = [[str(learnt), *(f"{100 * share:.2f}" for share in row)] for learnt, row in enumerate(learned.matrix)]
@@ -195,6 +180,20 @@ def continual(learned: Learned) -> str:
     about = f"{learned.record['scenario']} {learned.record['protocol']}"
     matrix = table(["tasks learnt", *tasks], rows)
     return f"{about}: test accuracy (%) on task 1 to {tasks[-1]}\n{matrix}\n\n{table(('measure', '%'), measures)}"
+
+
+def short_labels(labels: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Labels as they fit, long ones with a number and without their middle; and what those are in full."""
+    shown: dict[str, str] = {}
+    in_full: list[str] = []
+    for number, label in enumerate(labels, start=1):
+        shown[label] = label
+        if len(label) > LONGEST:
+            front = f"#{number} "
+            room = LONGEST - len(front) - 1
+            shown[label] = f"{front}{label[: room - room // 2]}…{label[-(room // 2) :]}"
+            in_full.append(f"#{number} {label}")
+    return shown, in_full
 
 
 def listed(words: Sequence[str], most: int = 5) -> str:

@@ -36,6 +36,7 @@ ORDER = (
     *("draw", "draw.files", "draw.learning", "draw.continual"),
     *("run", "record", "flat"),
     *("training", "experiment", "single", "sites", "stimulation"),
+    *("comparison", "comparison.inference", "comparison.efficiency", "comparison.conditions"),
     *(
         "analysis",
         "analysis.disturbance",
@@ -52,6 +53,7 @@ ORDER = (
         "analysis.generalisation",
         "analysis.embedding",
         "analysis.parts",
+        "analysis.over_seeds",
         "analyse",
     ),
     *("continual.answers", "continual.forgetting", "continual"),
@@ -77,15 +79,8 @@ ORDER = (
     *("draw.weights", "draw.activity", "draw.panels", "draw.interactive", "drawn", "drawing"),
     *("draw.stimulation", "draw.robustness"),
     *("draw.plots", "draw.embeddings", "draw.selectivity", "draw.densities", "draw.generalisation", "draw.hits"),
-    *("draw.analysis", "describe"),
-    *(
-        "comparison",
-        "comparison.inference",
-        "comparison.efficiency",
-        "comparison.conditions",
-        "comparison.selection",
-        "compare",
-    ),
+    *("draw.analysis", "describe", "analysis.reporting"),
+    *("comparison.selection", "compare"),
     *("draw.comparison", "draw.differences", "comparison.reporting"),
     *("together.union", "together.joint", "together"),
     *(

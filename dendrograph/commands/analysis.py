@@ -54,11 +54,11 @@ def analyse_command(
     """Measure finished runs on their test data: activity, weights, learning, and more by --parts.
 
     Short tables are printed; --out keeps all of them, and figures. Tables of several runs begin with a column that
-    names the run.
+    names the run; of several seeds of a condition there are means with intervals besides, and these are printed.
     """
     from dendrograph import atomic, tables
     from dendrograph.analyse import analyse_runs
-    from dendrograph.describe import analysis
+    from dendrograph.analysis.reporting import text
     from dendrograph.draw.analysis import figure_files, hold_figures
 
     for option, value in (("--format", table_format), ("--figures", figures)):
@@ -85,8 +85,8 @@ def analyse_command(
     if out is not None:
         pictures, notes = figure_files(result.tables, figures or "pdf")
         atomic.make_folder(out, {**result.files(form), **pictures})
-    print(analysis(result))
-    for note in notes:
+    print(text(result))
+    for note in (*result.notes, *notes):
         print(f"note: {note}", file=sys.stderr)
     if out is not None:
         print(f"\ntables{'' if figures == 'none' else ' and figures'}: {out}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
+INTERVALS = "[low, high]: 95 % interval over seeds, by the bootstrap (expanded percentile)"
 RESAMPLES = 9999
 MOST_EXACT = 16  # pairs up to which all 2^n signs are tried
 SAME = 1e-12  # spread, as a share of the numbers, up to which they are alike but for their last digits
@@ -30,6 +31,10 @@ class Estimate:
     low: float
     high: float
     number: int
+
+    def columns(self, key: str) -> dict[str, float]:
+        """As tables have it: the mean, and the two ends of its interval."""
+        return {key: self.mean, f"{key}_low": self.low, f"{key}_high": self.high}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.describe import table
+from dendrograph.comparison.inference import INTERVALS
+from dendrograph.describe import short_labels, table
 from dendrograph.tables import to_csv
 
 if TYPE_CHECKING:  # the command line needs no NumPy to say what it can do
@@ -15,9 +16,6 @@ if TYPE_CHECKING:  # the command line needs no NumPy to say what it can do
 Row = Mapping[str, Any]
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]  # header and rows
 
-LONGEST = 30  # letters of a label, so that a table is read at 100 columns
-
-INTERVALS = "[low, high]: 95 % interval over seeds, by the bootstrap (expanded percentile)"
 FRONTS = "front: no other has as few parameters and as much mean test accuracy (A), or as little loss (L)"
 EFFICIENCY = (
     "valid.: validation accuracy; gap: training accuracy less test accuracy; best: epoch of the lowest\n"
@@ -36,7 +34,7 @@ def text(comparison: Comparison) -> str:
     """What `dendrograph compare` prints."""
     parts = []
     for data, rows, pairs in _by_data(comparison):
-        shown, in_full = _short([row["condition"] for row in rows])
+        shown, in_full = short_labels([row["condition"] for row in rows])
         parts.append(f"{data}: {_number(len(rows), 'condition')}, {_number(sum(row['seeds'] for row in rows), 'run')}")
         parts += [table(*results(rows, shown.__getitem__)), f"{INTERVALS}\n{FRONTS}"]
         parts += [table(*_costs(rows, shown.__getitem__)), _reference_set(rows)]
@@ -186,20 +184,6 @@ def _p(value: float) -> str:
 
 def _number(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count:,} {what}s"
-
-
-def _short(labels: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Labels as they fit, long ones with a number and without their middle; and what those are in full."""
-    shown: dict[str, str] = {}
-    in_full: list[str] = []
-    for number, label in enumerate(labels, start=1):
-        shown[label] = label
-        if len(label) > LONGEST:
-            front = f"#{number} "
-            room = LONGEST - len(front) - 1
-            shown[label] = f"{front}{label[: room - room // 2]}…{label[-(room // 2) :]}"
-            in_full.append(f"#{number} {label}")
-    return shown, in_full
 
 
 def pipes(rows: Table) -> str:

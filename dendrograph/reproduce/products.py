@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dendrograph.analyse import analyse_runs, names_of
-from dendrograph.compare import compare, interval_columns
+from dendrograph.analysis.over_seeds import over_seeds
+from dendrograph.analysis.reporting import interval, plain
+from dendrograph.compare import compare
 from dendrograph.comparison.inference import holm, mean_interval, paired
 from dendrograph.comparison.reporting import differences, pipes, results
 from dendrograph.continual import table as continual_table
@@ -65,20 +66,14 @@ def measures(name: str, folders: Sequence[Path], part: str, data_dir: Path | Non
     models = {name: Run.open(folder).record["graph"]["name"] for name, folder in by_name.items()}
     places = {name: folder.relative_to(place).as_posix() for name, folder in by_name.items()}
     needs_data = part != "weights"
-    found: list[Row] = []
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in analyse_runs(folders, data_dir if needs_data else None, parts=[part]).tables[table]:
-        run = row.get("run", next(iter(by_name)))  # a single run is not named
-        found.append({"run": "", **row} | {"run": places[run]})
-        groups.setdefault((models[run], *(str(row[key]) for key in keys)), []).append(found[-1])
-    rows = []
-    for group, members in groups.items():
-        spread = _spread(members, columns)
-        runs = "; ".join(str(member["run"]) for member in members)
-        rows.append({**dict(zip(("model", *keys), group, strict=True)), "seeds": len(members), **spread, "runs": runs})
+    found = [
+        {"run": "", **row} | {"run": places[row.get("run", next(iter(by_name)))]}  # a single run is not named
+        for row in analyse_runs(folders, data_dir if needs_data else None, parts=[part]).tables[table]
+    ]
+    rows = over_seeds(found, {places[name]: {"model": model} for name, model in models.items()}, keys, columns)
     header = ("model", *keys, "n", *columns)
     body = [
-        (*(str(row[key]) for key in ("model", *keys)), str(row["seeds"]), *(_interval(row, key) for key in columns))
+        (*(str(row[key]) for key in ("model", *keys)), str(row["seeds"]), *(interval(row, key) for key in columns))
         for row in rows
     ]
     return {f"{name}.csv": to_csv(rows), f"{name}-runs.csv": to_csv(found)}, pipes((header, body))
@@ -110,12 +105,12 @@ def continual(name: str, folders: Sequence[Path], reference: str, place: Path) -
         for (model, result), p in zip(tested, corrected, strict=True):
             named = {"protocol": protocol, "scenario": scenario, "model": model, "reference": reference}
             tests = {"g_z": result.corrected, "p_t": result.p_t, "p_t_holm": p}
-            pairs.append({**named, **interval_columns("difference", result.difference), **tests})
+            pairs.append({**named, **result.difference.columns("difference"), **tests})
     header = ("protocol", "scenario", "model", "parameters", "n", *CONTINUAL)
     body: list[tuple[str, ...]] = [
         (
             *(row["protocol"], row["scenario"], row["model"], f"{row['parameters']:,}", str(row["seeds"])),
-            *(_interval(row, key) for key in CONTINUAL),
+            *(interval(row, key) for key in CONTINUAL),
         )
         for row in rows
     ]
@@ -125,7 +120,7 @@ def continual(name: str, folders: Sequence[Path], reference: str, place: Path) -
         return files, text
     text += f"\n\nDifference in average accuracy to {reference}, seed by seed:\n\n"
     lines: list[tuple[str, ...]] = [
-        (pair["scenario"], pair["model"], _interval(pair, "difference"), _plain(pair["g_z"]), _plain(pair["p_t_holm"]))
+        (pair["scenario"], pair["model"], interval(pair, "difference"), plain(pair["g_z"]), plain(pair["p_t_holm"]))
         for pair in pairs
     ]
     text += pipes((("scenario", "model", "difference", "g_z", "p (t, Holm)"), lines))
@@ -149,14 +144,5 @@ def _spread(rows: Sequence[Row], columns: Sequence[str]) -> dict[str, float]:
     """The mean of each column over rows, with its interval."""
     found: dict[str, float] = {}
     for column in columns:
-        found |= interval_columns(column, mean_interval([float(row[column]) for row in rows]))
+        found |= mean_interval([float(row[column]) for row in rows]).columns(column)
     return found
-
-
-def _interval(row: Row, key: str) -> str:
-    mean, low, high = (float(row[f"{key}{end}"]) for end in ("", "_low", "_high"))
-    return _plain(mean) if math.isnan(low) else f"{_plain(mean)} [{_plain(low)}, {_plain(high)}]"
-
-
-def _plain(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3g}"

@@ -1,0 +1,108 @@
+"""Tables of several runs as means over the seeds of each condition, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dendrograph.comparison import conditions as grouping
+from dendrograph.comparison.inference import mean_interval
+from dendrograph.errors import DendrographError
+from dendrograph.tables import Row
+
+END = "_over_seeds"  # of the name of such a table
+
+ACTIVITY = ("silent", "active", "sparseness", "entropy", "entropy_with_silence", "classes", "selectivity")
+GAPS = ("accuracy_gap", "loss_gap")
+BOTH = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+SUMMARY = ("area", "half_level")
+
+# Of each table that is averaged: the columns that tell the rows of one run apart, and those that are averaged.
+AVERAGED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "groups": (("group", "units"), (*ACTIVITY, "population_sparseness")),
+    "weights": (
+        ("projection", "kind", "number"),
+        ("mean", "deviation", "skewness", "kurtosis", "bimodality", "near_zero"),
+    ),
+    "learning": (("epoch",), (*BOTH, *GAPS)),
+    "results": ((), ("best_epoch", *BOTH, "test_loss", "test_accuracy", *GAPS)),
+    "embedding": (("group", "space", "measure"), ("mean",)),
+    "noise": (("trained_sigma", "sigma"), ("accuracy", "loss")),
+    "noise_summary": (("trained_sigma",), SUMMARY),
+    "occlusion": (("share",), ("accuracy", "loss")),
+    "occlusion_summary": ((), SUMMARY),
+    "lesions": (("kind", "name", "share"), ("accuracy", "loss")),
+    "lesions_summary": (("kind", "name"), SUMMARY),
+}
+
+
+def over_seeds(
+    rows: Sequence[Row], about: Mapping[str, Row], keys: Sequence[str], columns: Sequence[str]
+) -> tuple[Row, ...]:
+    """The means of columns over runs, with their intervals (`inference.mean_interval`).
+
+    A row that not all runs of a condition have, such as an epoch after which one of them stopped, is left out.
+
+    Args:
+        rows: each with the name of its `run`.
+        about: what is said of a run at the head of its rows, by its name; runs of which the same is said are averaged,
+            others are left out.
+        keys: columns that tell the rows of one run apart. Rows that they do not, such as repeats, are averaged first.
+        columns: what is averaged.
+
+    Returns:
+        Rows with what is said, keys, seeds (how many runs), each column with its `_low` and `_high`, and runs.
+    """
+    members: dict[tuple, list[str]] = {}
+    for run in dict.fromkeys(row["run"] for row in rows):
+        if run in about:
+            members.setdefault(tuple(about[run].items()), []).append(run)
+    found: dict[tuple, dict[str, list[Row]]] = {}
+    for row in rows:
+        if row["run"] in about:
+            head = tuple(about[row["run"]].items())
+            of_runs = found.setdefault((head, tuple((key, row[key]) for key in keys)), {})
+            of_runs.setdefault(row["run"], []).append(row)
+    averaged: list[Row] = []
+    for (head, own), of_runs in found.items():
+        if len(of_runs) < len(members[head]):
+            continue
+        spread: dict[str, float] = {}
+        for column in columns:
+            values = [sum(float(row[column]) for row in repeats) / len(repeats) for repeats in of_runs.values()]
+            spread |= mean_interval(values).columns(column)
+        averaged.append({**dict(head), **dict(own), "seeds": len(of_runs), **spread, "runs": "; ".join(of_runs)})
+    return tuple(averaged)
+
+
+def averaged(
+    tables: Mapping[str, tuple[Row, ...]], folders: Mapping[str, Path]
+) -> tuple[dict[str, tuple[Row, ...]], tuple[str, ...]]:
+    """What `AVERAGED` names of tables of several runs, a row a condition; nothing where no condition has two seeds.
+
+    Args:
+        tables: as `Analysis.tables`; each row names its run.
+        folders: of the runs, by the names that the tables have for them.
+
+    Returns:
+        Tables by name, the names with `END`; and notes on runs that are not among them.
+    """
+    runs, notes = grouping.read(folders.values())
+    try:
+        conditions, more = grouping.conditions(runs)
+    except DendrographError as error:  # runs that contradict each other: each was measured, none stands for another
+        return {}, (f"no means over seeds: {error}",)
+    if all(len(condition.runs) < 2 for condition in conditions):
+        return {}, ()
+    names = {folder: name for name, folder in folders.items()}
+    about = {
+        names[run.run.folder]: {"data": condition.data, "condition": condition.label}
+        for condition in conditions
+        for run in condition.runs.values()
+    }
+    made = {
+        f"{name}{END}": over_seeds(tables[name], about, keys, columns)
+        for name, (keys, columns) in AVERAGED.items()
+        if name in tables
+    }
+    return made, tuple(f"means over seeds: {note}" for note in (*notes, *more))

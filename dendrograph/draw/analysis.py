@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from dendrograph.analysis.curves import LEVELS, curves
+from dendrograph.analysis.over_seeds import END
 from dendrograph.draw.densities import densities_figure
 from dendrograph.draw.embeddings import embeddings_figure
 from dendrograph.draw.files import FORMS, as_bytes
@@ -27,7 +31,7 @@ def analysis_figures(tables: Tables) -> tuple[dict[str, Figure], tuple[str, ...]
     """A figure for each part of an analysis that was made, and a word on each that could not be drawn.
 
     Of several runs (a column `run`) each has a figure of its own, `embedding-RUN`, and so on; curves of noise,
-    occlusion and lesions stand in one.
+    occlusion and lesions stand in one: a line a run, or a condition where there are means over seeds.
 
     Args:
         tables: as `Analysis.tables`.
@@ -46,12 +50,44 @@ def analysis_figures(tables: Tables) -> tuple[dict[str, Figure], tuple[str, ...]
         for name, needed, figure in OF_A_RUN:
             if needed in own:
                 draw(f"{name}{end}", lambda figure=figure, own=own: figure(own))  # type: ignore[misc]
-    for name in ("noise", "occlusion", "lesions", "single_lesions"):
+    for name in ("noise", "occlusion", "lesions"):
         if name in tables:
-            labelled = {run or "network": own[name] for run, own in _by_run(tables).items()}
-            figure = single_lesion_figure if name == "single_lesions" else robustness_figure
-            draw(name, lambda figure=figure, labelled=labelled: figure(labelled))  # type: ignore[misc]
+            draw(name, lambda name=name: robustness_figure(_labelled(tables, name, _one_repeat)))  # type: ignore[misc]
+    if "single_lesions" in tables:
+        draw("single_lesions", lambda: single_lesion_figure(_labelled(tables, "single_lesions")))
     return figures, tuple(notes)
+
+
+def _one_repeat(rows: Table, seed: int) -> list[dict[str, Any]]:
+    """The curves of one seed, its repeats averaged: among others it is one repeat."""
+    level = next(column for column in LEVELS if column in rows[0])
+    return [
+        {**about, level: x, "repeat": seed, "accuracy": float(np.mean(one))}
+        for about, levels, accuracies in curves(rows)
+        for x, one in zip(levels, accuracies, strict=True)
+    ]
+
+
+def _labelled(
+    tables: Tables, name: str, of_seed: Callable[[Table, int], Table] = lambda rows, seed: rows
+) -> dict[str, Table]:
+    """The rows of a table by what a legend calls them: a condition, all its seeds together, or else a run."""
+    runs = {run: own[name] for run, own in _by_run(tables).items()}
+    conditions: dict[tuple[str, str], str] = {
+        (row["data"], row["condition"]): row["runs"]
+        for table, rows in tables.items()
+        if table.endswith(END)
+        for row in rows
+    }
+    if not conditions:
+        return {run or "network": rows for run, rows in runs.items()}
+    several = len({data for data, _ in conditions}) > 1
+    return {
+        f"{label}, {data}" if several else label: [
+            row for seed, run in enumerate(members.split("; ")) for row in of_seed(runs[run], seed)
+        ]
+        for (data, label), members in conditions.items()
+    }
 
 
 def figure_files(tables: Tables, form: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
@@ -92,6 +128,7 @@ OF_A_RUN: tuple[tuple[str, str, Callable[[Tables], Figure]], ...] = (
 
 def _by_run(tables: Tables) -> dict[str, Tables]:
     """The tables of each run, by its name; '' where there is one, and no name."""
+    tables = {table: rows for table, rows in tables.items() if not table.endswith(END)}
     names = dict.fromkeys(row.get("run", "") for rows in tables.values() for row in rows)
     return {
         name: {

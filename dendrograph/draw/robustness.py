@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dendrograph.analysis.curves import LEVELS, curves
-from dendrograph.draw.files import own_style
-from dendrograph.draw.style import DOUBLE, PALETTES, SINGLE
+from dendrograph.draw.plots import COLOURS, LINES, MARKERS, dress, panels
 from dendrograph.errors import DendrographError, clip
 
 if TYPE_CHECKING:
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 
-INCH = 25.4  # mm
-POINTS = 7.0  # of text
-COLOURS = PALETTES["okabe-ito"]
-LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (4, 1, 1, 1, 1, 1)), (0, (8, 2)))
-MARKERS = "osD^vP*X"
 MOST_PANELS = 12
 ACROSS = {"sigma": "Standard deviation of the noise", "occlusion": "Share of the input hidden"}
 
@@ -32,8 +26,8 @@ def robustness_figure(tables: Tables, classes: int | None = None) -> Figure:
     """Accuracy against the level of a disturbance: a line a run, the mean over the repeats, with their spread.
 
     The band is the mean plus and minus the standard deviation over the repeats (with n - 1; none where there is one
-    repeat). Lesions have a panel for each group and each projection, named above it. One panel is a column wide
-    (89 mm), several are two columns wide (183 mm).
+    repeat); the seeds of a condition may stand as its repeats. Lesions have a panel for each group and each projection,
+    named above it. One panel is a column wide (89 mm), several are two columns wide (183 mm).
 
     Args:
         tables: what the legend calls a run -> its rows, as `noise`, `occlusion` or `lesions` give them; one measure.
@@ -42,11 +36,9 @@ def robustness_figure(tables: Tables, classes: int | None = None) -> Figure:
     Raises:
         DendrographError: there is nothing to draw, or more than can be told apart.
     """
-    from matplotlib.figure import Figure
-
     if classes is not None and classes < 1:
         raise DendrographError(f"classes: found {classes!r}\n  give how many the networks have, or leave it out")
-    panels: dict[tuple[str, str], list[tuple[str, list[float], list[list[float]]]]] = {}
+    places: dict[tuple[str, str], list[tuple[str, list[float], list[list[float]]]]] = {}
     across = set()
     for label, rows in _held(tables).items():
         level = next((column for column in LEVELS if rows and column in rows[0]), "")
@@ -54,22 +46,16 @@ def robustness_figure(tables: Tables, classes: int | None = None) -> Figure:
         found = curves(rows)
         for about, levels, accuracies in found:
             told = _told(label, about, [other for other, _, _ in found])
-            panels.setdefault((about.get("kind", ""), about.get("name", "")), []).append((told, levels, accuracies))
+            places.setdefault((about.get("kind", ""), about.get("name", "")), []).append((told, levels, accuracies))
     if len(across) > 1:
         raise DendrographError("the tables measure different things\n  draw noise, occlusion and lesions one by one")
-    labels = list(dict.fromkeys(told for one in panels.values() for told, _, _ in one))
-    _few(labels, panels)
-    columns = min(3, len(panels))
-    deep = math.ceil(len(panels) / columns)
-    with own_style():
-        _set_text()
-        width = (SINGLE if columns == 1 else DOUBLE) / INCH
-        figure = Figure(
-            figsize=(width, (2.3 if columns == 1 else 1.75) * deep + 0.16 * _legend_rows(labels)), layout="constrained"
-        )
-        grid = _subplots(figure, deep, columns)
-        ((level, of_lesions),) = across
-        for number, ((kind, name), lines) in enumerate(panels.items()):
+    labels = list(dict.fromkeys(told for one in places.values() for told, _, _ in one))
+    _few(labels, places)
+    columns = min(3, len(places))
+    ((level, of_lesions),) = across
+    height = 2.3 if columns == 1 else 1.75
+    with panels(len(places), columns, height, 0.16 * _legend_rows(labels)) as (figure, grid):
+        for number, ((kind, name), lines) in enumerate(places.items()):
             axes = grid[number]
             for told, levels, accuracies in lines:
                 _line(axes, labels.index(told), told, levels, accuracies)
@@ -77,10 +63,8 @@ def robustness_figure(tables: Tables, classes: int | None = None) -> Figure:
                 axes.axhline(100 / classes, color="0.6", linewidth=0.8, linestyle=":", zorder=0, label="chance")
             axes.set_ylim(0, 102)
             x = f"Share of {kind} removed" if of_lesions else ACROSS["sigma" if level == "sigma" else "occlusion"]
-            _dress(axes, x, "Accuracy (%)" if number % columns == 0 else "", name)
-        for axes in grid[len(panels) :]:
-            axes.remove()
-        _legend(figure, grid[: len(panels)], labels)
+            dress(axes, x, "Accuracy (%)" if number % columns == 0 else "", name)
+        _legend(figure, grid, labels)
     return figure
 
 
@@ -96,8 +80,6 @@ def single_lesion_figure(tables: Tables) -> Figure:
     Raises:
         DendrographError: there is nothing to draw, or more than can be told apart.
     """
-    from matplotlib.figure import Figure
-
     found: dict[str, list[Mapping[str, Any]]] = {}
     kinds: dict[str, None] = {}
     for label, rows in _held(tables).items():
@@ -110,10 +92,7 @@ def single_lesion_figure(tables: Tables) -> Figure:
     labels = list(found)
     _few(labels, {})
     lost = " or ".join(kinds)
-    with own_style():
-        _set_text()
-        figure = Figure(figsize=(DOUBLE / INCH, 2.2 + 0.16 * _legend_rows(labels)), layout="constrained")
-        grid = _subplots(figure, 1, 2)
+    with panels(2, 2, 2.2, 0.16 * _legend_rows(labels)) as (figure, grid):
         for axes, column, factor, y in zip(
             grid, ("accuracy_drop", "loss_rise"), (100, 1), ("Accuracy lost (points)", "Loss gained"), strict=True
         ):
@@ -123,7 +102,7 @@ def single_lesion_figure(tables: Tables) -> Figure:
                 axes.plot(shares, values, label=label, **_look(number, len(values)))
             axes.axhline(0, color="0.6", linewidth=0.6, zorder=0)
             axes.set_xlim(0, 1)
-            _dress(axes, f"Share of {lost}, the costliest first", y, "")
+            dress(axes, f"Share of {lost}, the costliest first", y)
         _legend(figure, grid, labels)
     return figure
 
@@ -146,29 +125,15 @@ def _held(tables: Any) -> Tables:
     return {str(label): rows for label, rows in tables.items()}
 
 
-def _few(labels: Sequence[str], panels: Mapping[tuple[str, str], Any]) -> None:
+def _few(labels: Sequence[str], places: Mapping[tuple[str, str], Any]) -> None:
     if len(labels) > len(COLOURS):
         raise DendrographError(
             f"{len(labels)} curves, and a figure tells {len(COLOURS)} apart\n  draw fewer, or take the tables alone"
         )
-    if len(panels) > MOST_PANELS:
+    if len(places) > MOST_PANELS:
         raise DendrographError(
-            f"{len(panels)} groups and projections, and a figure shows {MOST_PANELS}\n  draw some of the rows at a time"
+            f"{len(places)} groups and projections, and a figure shows {MOST_PANELS}\n  draw some of the rows at a time"
         )
-
-
-def _set_text() -> None:
-    import matplotlib
-
-    matplotlib.rcParams.update({"font.size": POINTS, "axes.linewidth": 0.6, "lines.markersize": 2.6})
-
-
-def _subplots(figure: Figure, rows: int, columns: int) -> list[Axes]:
-    """Panels row by row, drawn without a window."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure)
-    return list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def _look(number: int, points: int) -> dict[str, Any]:
@@ -188,15 +153,6 @@ def _line(axes: Axes, number: int, label: str, levels: list[float], accuracies: 
     axes.plot(levels, means, label=label, **_look(number, len(levels)))
     if spread.any():
         axes.fill_between(levels, means - spread, means + spread, color=COLOURS[number], alpha=0.18, linewidth=0)
-
-
-def _dress(axes: Axes, across: str, up: str, title: str) -> None:
-    axes.set_xlabel(across)
-    axes.set_ylabel(up)
-    if title:
-        axes.set_title(title, fontsize=POINTS)
-    axes.tick_params(width=0.6, length=2.5, labelsize=POINTS)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _legend_rows(labels: Sequence[str]) -> int:

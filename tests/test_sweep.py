@@ -22,6 +22,7 @@ from dendrograph.errors import DendrographError, MorphologyError, RunError
 from dendrograph.run import Run
 from dendrograph.sweep import folder, workers
 from dendrograph.sweep.cells import Cell, Outcome, train_cell
+from dendrograph.sweep.display import Display
 from dendrograph.sweep.jobs import jobs
 from dendrograph.sweep.language import Sweep, read
 from dendrograph.sweep.sweeping import Swept, run
@@ -585,6 +586,27 @@ def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path) -> None:
 
 def test_an_outcome_tells_no_test_result() -> None:
     assert "test" not in " ".join(vars(Outcome("cell", 1.0)))
+
+
+@pytest.mark.parametrize(
+    ("passed", "share", "shown"),
+    [
+        (0, 0.0, "1:40 left"),
+        (20, 0.0, "3:20 left"),
+        (50, 0.5, "0:50 left"),
+        (200, 0.5, "2:37 left"),
+        (400, 1.0, "0:00 left"),
+    ],
+)
+def test_the_time_that_is_left_is_what_was_expected_at_first_and_what_it_took_later(
+    passed: float, share: float, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """200 seconds of one core, on two: 100 are expected, and count as a fifth of the sweep that went as expected."""
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
+    display = Display(show=False, number=10, before=0, cost=200.0, workers=2)
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0 + passed)
+    display.at(share)
+    assert display._left.endswith(shown)
 
 
 def test_cells_are_named_safely(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from dendrograph.sweep.cells import Outcome
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+EXPECTED = 0.2  # for how much of the whole what was expected stands in the time that is left, beside what is done
+
 
 class Display:
     """The progress of a sweep, by the share of its cost that is done.
@@ -91,8 +93,8 @@ class Display:
 
     @property
     def _left(self) -> str:
-        """By what the sweep has taken so far; before anything is done, by the timed steps."""
+        """By what the sweep has taken so far, and the less is done, the more by the timed steps: workers have to start."""
         passed = time.monotonic() - self.began
-        rest = passed * (1 - self.share) / self.share if self.share > 0.02 else self.cost / self.workers - passed
+        rest = (passed + EXPECTED * self.cost / self.workers) / (self.share + EXPECTED) * (1 - self.share)
         rate = (self.done + self.failed - self.before) / max(passed, 1e-9) * 60
-        return f"{rate:.1f} runs/min  {clock(max(0.0, rest))} left"
+        return f"{rate:.1f} runs/min  {clock(rest)} left"

@@ -93,7 +93,7 @@ class Display:
 
     @property
     def _left(self) -> str:
-        """By what the sweep has taken so far, and the less is done, the more by the timed steps: workers have to start."""
+        """By what the sweep has taken so far, and the less is done, the more by the timed steps: workers must start."""
         passed = time.monotonic() - self.began
         rest = (passed + EXPECTED * self.cost / self.workers) / (self.share + EXPECTED) * (1 - self.share)
         rate = (self.done + self.failed - self.before) / max(passed, 1e-9) * 60

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -34,10 +34,12 @@ class Analysis:
     Of several runs each row begins with `run`; where they are several seeds of a condition, there are means over them
     with intervals, groups_over_seeds and so on (`over_seeds.AVERAGED` says of which tables), a row a condition.
 
-    notes: on runs that are not among those means
+    conditions: those of which there are means, with the names of their runs
+    notes: on runs that are not among them
     """
 
     tables: Tables
+    conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -157,8 +159,8 @@ def analyse_runs(
         table: tuple({"run": name, **row} for name, of_run in zip(names, found, strict=True) for row in of_run[table])
         for table in found[0]
     }
-    means, notes = averaged(told_apart, {name: run.folder for name, run in named})
-    return Analysis({**told_apart, **means}, notes)
+    means = averaged(told_apart, {name: run.folder for name, run in named})
+    return Analysis({**told_apart, **means.tables}, means.conditions, means.notes)
 
 
 def names_of(folders: Sequence[str | Path]) -> tuple[str, ...]:

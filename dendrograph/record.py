@@ -22,9 +22,17 @@ from dendrograph.run import Run
 
 
 def make(
-    network: DendriticNetwork, data: Dataset, config: TrainConfig, processes: int, together: int = 1
+    network: DendriticNetwork,
+    data: Dataset,
+    config: TrainConfig,
+    processes: int,
+    together: int = 1,
+    learning: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """The record of a training that is about to begin, on so many processes and as one graph with so many networks."""
+    """The record of a training that is about to begin, on so many processes and as one graph with so many networks.
+
+    `learning` says of what longer learning it is a part, if of any.
+    """
     graph = network.graph
     if graph.morphology is None:
         raise DendrographError("the network's graph has no morphology: make it by `compile`")
@@ -49,6 +57,7 @@ def make(
             "parameters": graph.parameters,
             "knobs": dict(graph.morphology.parameters),
         },
+        **({"learning": dict(learning)} if learning else {}),
         "network": {
             "kernel": network.kernel,
             "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},

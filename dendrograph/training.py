@@ -60,6 +60,7 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    learning: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train a network in place and leave a run folder.
 
@@ -74,6 +75,8 @@ def train(
         out: the run folder, which must not exist; by default the first free `runs/NAME-DATA-seedN`.
         resume: go on with the run in `out` where it stopped; begin it if it has not begun.
         progress: show it on standard output.
+        learning: of what longer learning it is a part (plain values), for the run's record: what begins with weights
+            that were learnt is no replicate of what does not.
 
     Raises:
         RunError: `out` cannot be written, is not this run, or is damaged.
@@ -89,7 +92,7 @@ def train(
     device = own_device(config.device)
     network.to(device)
     ranks = join(device)
-    asked = record.make(network, data, config, ranks.size)
+    asked = record.make(network, data, config, ranks.size, learning=learning)
     ranks.agree(
         {
             "settings": repr(asked["config"]),

@@ -287,6 +287,21 @@ def test_what_a_part_cannot_measure_is_told_of_all_runs_before_any_is_measured(
         analyse_runs([run, other])
 
 
+def test_what_has_nothing_to_remove_is_told_before_any_is_measured(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "flat.yaml").write_text(
+        "name: flat\ninputs: {image: auto}\nneurons: {point: {synapses: [{from: image, field: all}]}}\n"
+        "layers: [{neuron: point, count: 10, name: out}]\n"
+    )
+    digits = datasets.load("digits")
+    network = build(tmp_path / "flat.yaml", (8, 8), None)
+    train(network, digits, TrainConfig(epochs=1), tmp_path / "flat", progress=False)
+    code, out, err = command(capsys, run, tmp_path / "flat", "--parts", "weights,lesions")
+    assert code == 2 and out == "" and "[1/2]" not in err
+    assert f"error: {tmp_path / 'flat'}: lesions: the network has no" in err and "leave the part 'lesions' out" in err
+
+
 def test_chance_is_among_the_classes_that_the_samples_have(monkeypatch: pytest.MonkeyPatch) -> None:
     classes = []
     monkeypatch.setattr("dendrograph.analysis.robustness.summary", lambda rows, number: classes.append(number) or rows)

@@ -123,7 +123,7 @@ def test_the_command_prints_means_and_keeps_both(
 
 
 def test_curves_are_of_conditions(found: Analysis) -> None:
-    figures, notes = analysis_figures(found.tables)
+    figures, notes = analysis_figures(found.tables, found.conditions)
     assert notes == ()
     (axes,) = figures["noise"].axes
     assert [line.get_label() for line in axes.lines] == ["dann-lrf epochs=1", "dann-lrf epochs=3"]
@@ -141,16 +141,30 @@ def test_curves_are_of_conditions(found: Analysis) -> None:
 
 
 def test_runs_that_contradict_each_other_are_measured_and_not_averaged(runs: Path, tmp_path: Path) -> None:
-    """One seed twice, with another result: which of them counts, nobody knows here."""
+    """One seed twice, with another result: which of them counts, nobody knows here. Other conditions stand."""
     digits = datasets.load("digits")
     network = build("dann-lrf", (8, 8), set=SIZE, seed=0)
     with_other_weights: Any = network.state_dict()
     network.load_state_dict({name: value * 1.5 for name, value in with_other_weights.items()})
     train(network, digits, TrainConfig(epochs=1, seed=0), tmp_path / "other", progress=False)
-    result = analyse_runs([runs / "a0", runs / "a1", tmp_path / "other"], parts=["weights"])
-    assert set(result.tables) == {"weights", "densities"} and len(result["weights"]) == 9
+    folders = [runs / "a0", runs / "a1", tmp_path / "other"]
+    result = analyse_runs(folders, parts=["weights"])
+    assert set(result.tables) == {"weights", "densities"} and len(result["weights"]) == 9 and not result.conditions
     (note,) = result.notes
-    assert note.startswith("no means over seeds: ") and "two runs of one condition and one seed" in note
+    assert note.startswith("means over seeds: left out with its condition: ")
+    assert "two runs of one condition and one seed" in note
+    result = analyse_runs([*folders, runs / "b0", runs / "b1"], parts=["weights"])
+    assert {row["runs"] for row in result["weights_over_seeds"]} == {"b0; b1"} and len(result.notes) == 1
+
+
+def test_what_is_left_out_is_told_also_where_nothing_is_left_to_average(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "b1", tmp_path / "cut")
+    history = tmp_path / "cut" / "history.csv"
+    history.write_text("".join(history.read_text().splitlines(keepends=True)[:-1]))
+    result = analyse_runs([runs / "b0", tmp_path / "cut"], parts=["weights"])
+    assert set(result.tables) == {"weights", "densities"}
+    (note,) = result.notes
+    assert "cut" in note and "history.csv" in note
 
 
 def test_a_copy_counts_once(runs: Path, tmp_path: Path) -> None:
@@ -159,3 +173,28 @@ def test_a_copy_counts_once(runs: Path, tmp_path: Path) -> None:
     assert {row["runs"] for row in result["weights_over_seeds"]} == {"a0; a1"}
     (note,) = result.notes
     assert note.startswith("means over seeds: left out: ") and "copy" in note
+
+
+def test_names_that_hold_what_joins_them(runs: Path, tmp_path: Path) -> None:
+    for name, source in (("a; b", "a0"), ("a", "a1"), ("b", "a2")):
+        shutil.copytree(runs / source, tmp_path / name)
+    found = analyse_runs([tmp_path / "a; b", tmp_path / "a"], parts=["lesions"], repeats=1)
+    figures, notes = analysis_figures(found.tables, found.conditions)
+    assert notes == () and len(figures["single_lesions"].axes[0].lines[0].get_ydata()) == 2 * 18
+
+
+def test_what_learnt_before_is_no_replicate_of_what_did_not(runs: Path, tmp_path: Path) -> None:
+    """Runs of a learning in turn are of one condition where scenario and task are the same, and with no other run."""
+    digits = datasets.load("digits")
+    for seed in (0, 1):
+        for name, learning in (
+            (f"task2-{seed}", {"scenario": "class-incremental", "task": 2}),
+            (f"other-{seed}", None),
+        ):
+            network = build("dann-lrf", (8, 8), set=SIZE, seed=seed + 5)
+            config = TrainConfig(epochs=1, seed=seed + 5)
+            train(network, digits, config, tmp_path / name, progress=False, learning=learning)
+    result = analyse_runs(sorted(tmp_path.iterdir()), parts=["weights"])
+    found = {(row["condition"], row["runs"]) for row in result["weights_over_seeds"]}
+    assert {members for _, members in found} == {"other-0; other-1", "task2-0; task2-1"} and len(found) == 2
+    assert result.notes == ()

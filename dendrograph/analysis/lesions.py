@@ -71,7 +71,7 @@ def lesions(
     repeats, seed = hold_whole("repeats", repeats, 1), hold_whole("seed", seed, 0)
     whole = outcome(network, split, scale)
     rows: list[Row] = []
-    for place, (kind, name, size) in _parts(network.graph, kinds):
+    for place, (kind, name, size) in removable(network.graph, kinds):
         orders = [chance(seed, LESIONS, repeat, place).permutation(size) for repeat in range(repeats)]
         for share in levels:
             removed = int(np.floor(share * size + 0.5))
@@ -199,7 +199,7 @@ def _synapses(graph: Graph) -> Iterator[tuple[str, int]]:
             yield projection.name, projection.edges
 
 
-def _parts(graph: Graph, kinds: Iterable[Kind] | None) -> list[tuple[int, tuple[Kind, str, int]]]:
+def removable(graph: Graph, kinds: Iterable[Kind] | None) -> list[tuple[int, tuple[Kind, str, int]]]:
     """All that a share can be removed of, (kind, name, size), each with a number of its own."""
     asked = KINDS if kinds is None else tuple([kinds] if isinstance(kinds, str) else kinds)
     for kind in asked:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dendrograph.comparison import conditions as grouping
 from dendrograph.comparison.inference import mean_interval
-from dendrograph.errors import DendrographError
 from dendrograph.tables import Row
 
 END = "_over_seeds"  # of the name of such a table
@@ -21,11 +21,17 @@ SUMMARY = ("area", "half_level")
 AVERAGED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "groups": (("group", "units"), (*ACTIVITY, "population_sparseness")),
     "weights": (
-        ("projection", "kind", "number"),
-        ("mean", "deviation", "skewness", "kurtosis", "bimodality", "near_zero"),
+        ("projection", "kind"),
+        ("number", "mean", "deviation", "skewness", "kurtosis", "bimodality", "near_zero"),
     ),
     "learning": (("epoch",), (*BOTH, *GAPS)),
-    "results": ((), ("best_epoch", *BOTH, "test_loss", "test_accuracy", *GAPS)),
+    "results": (
+        (),
+        (
+            *("epochs", "best_epoch", *BOTH, "test_loss", "test_accuracy"),
+            *(*GAPS, "validation_accuracy_gap", "validation_loss_gap"),
+        ),
+    ),
     "embedding": (("group", "space", "measure"), ("mean",)),
     "noise": (("trained_sigma", "sigma"), ("accuracy", "loss")),
     "noise_summary": (("trained_sigma",), SUMMARY),
@@ -75,34 +81,49 @@ def over_seeds(
     return tuple(averaged)
 
 
-def averaged(
-    tables: Mapping[str, tuple[Row, ...]], folders: Mapping[str, Path]
-) -> tuple[dict[str, tuple[Row, ...]], tuple[str, ...]]:
+@dataclass(frozen=True)
+class Averaged:
+    """What is averaged over seeds.
+
+    tables: by name, with `END`
+    conditions: what a figure calls them, with the names of their runs; none where there is no table
+    notes: on runs that are not among them
+    """
+
+    tables: Mapping[str, tuple[Row, ...]]
+    conditions: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...]
+
+
+def averaged(tables: Mapping[str, tuple[Row, ...]], folders: Mapping[str, Path]) -> Averaged:
     """What `AVERAGED` names of tables of several runs, a row a condition; nothing where no condition has two seeds.
 
     Args:
         tables: as `Analysis.tables`; each row names its run.
         folders: of the runs, by the names that the tables have for them.
-
-    Returns:
-        Tables by name, the names with `END`; and notes on runs that are not among them.
     """
     runs, notes = grouping.read(folders.values())
-    try:
-        conditions, more = grouping.conditions(runs)
-    except DendrographError as error:  # runs that contradict each other: each was measured, none stands for another
-        return {}, (f"no means over seeds: {error}",)
+    conditions, more = grouping.conditions(runs, strict=False)
+    told = tuple(f"means over seeds: {note}" for note in (*notes, *more))
     if all(len(condition.runs) < 2 for condition in conditions):
-        return {}, ()
+        return Averaged({}, {}, told)
     names = {folder: name for name, folder in folders.items()}
-    about = {
-        names[run.run.folder]: {"data": condition.data, "condition": condition.label}
+    members = {
+        (condition.data, condition.label): tuple(names[run.run.folder] for run in condition.runs.values())
         for condition in conditions
-        for run in condition.runs.values()
     }
-    made = {
-        f"{name}{END}": over_seeds(tables[name], about, keys, columns)
-        for name, (keys, columns) in AVERAGED.items()
-        if name in tables
+    about = {
+        name: {"data": data, "condition": label}
+        for (data, label), of_condition in members.items()
+        for name in of_condition
     }
-    return made, tuple(f"means over seeds: {note}" for note in (*notes, *more))
+    several = len({data for data, _ in members}) > 1
+    return Averaged(
+        {
+            f"{name}{END}": over_seeds(tables[name], about, keys, columns)
+            for name, (keys, columns) in AVERAGED.items()
+            if name in tables
+        },
+        {f"{label}, {data}" if several else label: own for (data, label), own in members.items()},
+        told,
+    )

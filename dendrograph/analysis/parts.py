@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 
 from dendrograph.analysis import activity, distributions, embedding, generalisation, robustness
 from dendrograph.analysis.disturbance import hold_samples
+from dendrograph.analysis.lesions import removable
+from dendrograph.analysis.single_lesions import units_of
 from dendrograph.config import TrainConfig
 from dendrograph.data import refuse_unscaled
 from dendrograph.dataset import Dataset, Split
@@ -150,10 +153,8 @@ def _noise(subject: Subject) -> Tables:
 
 def _hold_noise(subject: Subject) -> None:
     _hold_samples(subject)
-    try:
+    with _or_leave_out("noise"):
         refuse_unscaled(_without_noise(subject)[0])
-    except DendrographError as error:
-        raise DendrographError(f"{error}\n  or leave the part 'noise' out") from None
 
 
 def _without_noise(subject: Subject) -> tuple[Split, float]:
@@ -165,6 +166,21 @@ def _without_noise(subject: Subject) -> tuple[Split, float]:
 
 def _hold_samples(subject: Subject) -> None:
     hold_samples(subject.network, subject.samples, subject.scale)
+
+
+def _hold_lesions(subject: Subject) -> None:
+    _hold_samples(subject)
+    with _or_leave_out("lesions"):
+        removable(subject.network.graph, None)
+        units_of(subject.network.graph, None)
+
+
+@contextmanager
+def _or_leave_out(part: str) -> Iterator[None]:
+    try:
+        yield
+    except DendrographError as error:
+        raise DendrographError(f"{error}\n  or leave the part '{part}' out") from None
 
 
 def _occlusion(subject: Subject) -> Tables:
@@ -198,7 +214,7 @@ PARTS: Mapping[str, Part] = {
     "embedding": Part(_embedding, ("embeddings", "samples", "neighbours", "repeats", "seed"), _hold_embedding),
     "noise": Part(_noise, ("repeats", "seed"), _hold_noise),
     "occlusion": Part(_occlusion, ("repeats", "seed"), _hold_samples),
-    "lesions": Part(_lesions, ("repeats", "seed", "at_most"), _hold_samples),
+    "lesions": Part(_lesions, ("repeats", "seed", "at_most"), _hold_lesions),
 }
 OF_A_NETWORK = ("activity", "weights")  # what is measured if nothing else is asked for
 OF_A_RUN = (*OF_A_NETWORK, "learning")

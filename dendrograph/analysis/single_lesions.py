@@ -62,7 +62,7 @@ def single_lesions(
     hold_samples(network, split, scale)
     seed = hold_whole("seed", seed, 0)
     graph = network.graph
-    kind, groups = _of_kind(graph, kind)
+    kind, groups = units_of(graph, kind)
     every = sum(group.size for group in groups)
     tried = np.arange(every)
     if at_most is not None and hold_whole("at_most", at_most, 1, None) < every:
@@ -89,7 +89,8 @@ def single_lesions(
     return tuple(rows)
 
 
-def _of_kind(graph: Graph, kind: str | None) -> tuple[str, tuple[Group, ...]]:
+def units_of(graph: Graph, kind: str | None) -> tuple[str, tuple[Group, ...]]:
+    """Dendrites or somata that can be removed, of a kind or of the first that there is; none is an error."""
     if kind is not None and kind not in tuple(ROLES):
         raise DendrographError(f"kind: unknown kind {kind!r}\n  {did_you_mean(kind, ROLES, 'kinds')}")
     for one in ROLES if kind is None else (kind,):

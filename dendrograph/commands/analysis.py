@@ -83,7 +83,7 @@ def analyse_command(
     result = analyse_runs(_run_folders(runs), data_dir, plugins or (), _words(parts), progress=True, **given)
     notes: tuple[str, ...] = ()
     if out is not None:
-        pictures, notes = figure_files(result.tables, figures or "pdf")
+        pictures, notes = figure_files(result.tables, figures or "pdf", result.conditions)
         atomic.make_folder(out, {**result.files(form), **pictures})
     print(text(result))
     for note in (*result.notes, *notes):

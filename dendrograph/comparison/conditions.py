@@ -29,7 +29,8 @@ class Finished:
 
     config: settings of the training, without the seed
     knobs: the morphology's parameters
-    content: all else of the morphology, by path (`layers.0.count`), and what it was compiled for
+    content: all else of the morphology, by path (`layers.0.count`), what it was compiled for, and of which learning
+        the run is a part
     metrics: the content of metrics.json
     """
 
@@ -192,7 +193,11 @@ def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
         run,
         {key: _shown(value) for key, value in config.items() if key != "seed"},
         {f"parameters.{key}" if key in config else key: _shown(value) for key, value in knobs.items()},
-        {**parsed[digest], **{f"compiled.{key}": value for key, value in compiled.items()}},
+        {
+            **parsed[digest],
+            **{f"compiled.{key}": value for key, value in compiled.items()},
+            **{f"learning.{key}": _shown(value) for key, value in run.record.get("learning", {}).items()},
+        },
         metrics,
     )
     if type(config.get("seed")) is not int or type(about["seed"]) is not int:
@@ -231,8 +236,12 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def conditions(runs: Sequence[Finished]) -> tuple[list[Condition], list[str]]:
+def conditions(runs: Sequence[Finished], strict: bool = True) -> tuple[list[Condition], list[str]]:
     """Group runs by all that decides their result but the seed and the kernel, which changes last digits at most.
+
+    Args:
+        runs: as `read` gives them.
+        strict: whether runs that contradict each other are an error; else their conditions are left out, with a note.
 
     Returns:
         The conditions, in the order of their first runs, data set by data set; and notes.
@@ -241,6 +250,7 @@ def conditions(runs: Sequence[Finished]) -> tuple[list[Condition], list[str]]:
         DendrographError: two runs of one condition and one seed are not the same.
     """
     groups: dict[str, dict[Seed, Finished]] = {}
+    contradicted: set[str] = set()
     notes: list[str] = []
     for run in runs:
         record = run.run.record
@@ -251,12 +261,17 @@ def conditions(runs: Sequence[Finished]) -> tuple[list[Condition], list[str]]:
         if other is run:
             continue
         if (differ := _differing(run, other)) or run.metrics["test"] != other.metrics["test"]:
-            raise DendrographError(
+            problem = (
                 f"{run.run.folder} and {other.run.folder}: two runs of one condition and one seed, and not the same "
-                f"(they differ in: {', '.join(differ) or 'the test result'})\n"
-                "  which of them counts is for you to say: leave one of them out"
+                f"(they differ in: {', '.join(differ) or 'the test result'})"
             )
+            if strict:
+                raise DendrographError(f"{problem}\n  which of them counts is for you to say: leave one of them out")
+            contradicted.add(key)
+            notes.append(f"left out with its condition: {problem}")
+            continue
         notes.append(f"left out: {run.run.folder}: the same run as {other.run.folder}")
+    groups = {key: group for key, group in groups.items() if key not in contradicted}
     named: dict[str, dict[str, None]] = {}
     for group in groups.values():
         about = next(iter(group.values())).run.record["data"]

@@ -168,7 +168,8 @@ def _learn(
                 f"{folder}: did not begin with the weights with which {before}\n"
                 "  was it, or the one before, copied from another folder? delete it to learn the task anew"
             )
-    return train(network, data, config, folder, resume, progress)
+    part = {"scenario": tasks.scenario, "task": number}
+    return train(network, data, config, folder, resume, progress, part)
 
 
 def _tests(tasks: Tasks, config: TrainConfig) -> list[Split]:

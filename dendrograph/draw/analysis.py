@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Tables = Mapping[str, Table]
+Conditions = Mapping[str, Sequence[str]]  # runs by condition
 
 NONE = "none"  # the form of no figures
 
 
-def analysis_figures(tables: Tables) -> tuple[dict[str, Figure], tuple[str, ...]]:
+def analysis_figures(
+    tables: Tables, conditions: Conditions = MappingProxyType({})
+) -> tuple[dict[str, Figure], tuple[str, ...]]:
     """A figure for each part of an analysis that was made, and a word on each that could not be drawn.
 
     Of several runs (a column `run`) each has a figure of its own, `embedding-RUN`, and so on; curves of noise,
@@ -35,6 +39,7 @@ def analysis_figures(tables: Tables) -> tuple[dict[str, Figure], tuple[str, ...]
 
     Args:
         tables: as `Analysis.tables`.
+        conditions: as `Analysis.conditions`.
     """
     figures: dict[str, Figure] = {}
     notes: list[str] = []
@@ -52,9 +57,9 @@ def analysis_figures(tables: Tables) -> tuple[dict[str, Figure], tuple[str, ...]
                 draw(f"{name}{end}", lambda figure=figure, own=own: figure(own))  # type: ignore[misc]
     for name in ("noise", "occlusion", "lesions"):
         if name in tables:
-            draw(name, lambda name=name: robustness_figure(_labelled(tables, name, _one_repeat)))  # type: ignore[misc]
+            draw(name, lambda name=name: robustness_figure(_labelled(tables, conditions, name, _one_repeat)))  # type: ignore[misc]
     if "single_lesions" in tables:
-        draw("single_lesions", lambda: single_lesion_figure(_labelled(tables, "single_lesions")))
+        draw("single_lesions", lambda: single_lesion_figure(_labelled(tables, conditions, "single_lesions")))
     return figures, tuple(notes)
 
 
@@ -69,33 +74,29 @@ def _one_repeat(rows: Table, seed: int) -> list[dict[str, Any]]:
 
 
 def _labelled(
-    tables: Tables, name: str, of_seed: Callable[[Table, int], Table] = lambda rows, seed: rows
+    tables: Tables,
+    conditions: Conditions,
+    name: str,
+    of_seed: Callable[[Table, int], Table] = lambda rows, seed: rows,
 ) -> dict[str, Table]:
     """The rows of a table by what a legend calls them: a condition, all its seeds together, or else a run."""
     runs = {run: own[name] for run, own in _by_run(tables).items()}
-    conditions: dict[tuple[str, str], str] = {
-        (row["data"], row["condition"]): row["runs"]
-        for table, rows in tables.items()
-        if table.endswith(END)
-        for row in rows
-    }
     if not conditions:
         return {run or "network": rows for run, rows in runs.items()}
-    several = len({data for data, _ in conditions}) > 1
     return {
-        f"{label}, {data}" if several else label: [
-            row for seed, run in enumerate(members.split("; ")) for row in of_seed(runs[run], seed)
-        ]
-        for (data, label), members in conditions.items()
+        label: [row for seed, run in enumerate(members) for row in of_seed(runs[run], seed)]
+        for label, members in conditions.items()
     }
 
 
-def figure_files(tables: Tables, form: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def figure_files(
+    tables: Tables, form: str, conditions: Conditions = MappingProxyType({})
+) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """The same as files by their names, in one of the `FORMS`; no file at all where the form is `none`."""
     hold_figures(form)
     if form == NONE:
         return {}, ()
-    figures, notes = analysis_figures(tables)
+    figures, notes = analysis_figures(tables, conditions)
     return {f"{name}.{form}": as_bytes(figure, form) for name, figure in figures.items()}, notes
 
 

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+import small
 
 from dendrograph import TrainConfig, build, datasets, train
 from dendrograph.cli import main
@@ -25,7 +27,7 @@ from dendrograph.sweep.cells import Cell, Outcome, train_cell
 from dendrograph.sweep.display import Display
 from dendrograph.sweep.jobs import jobs
 from dendrograph.sweep.language import Sweep, read
-from dendrograph.sweep.sweeping import Swept, run
+from dendrograph.sweep.sweeping import Swept, run, sweep_by_name
 from dendrograph.training import Interrupted
 
 SMALL = "set: {dendrites: 2, somata: 4, synapses: 4}\ntrain: {epochs: 1}\n"
@@ -175,6 +177,19 @@ def test_a_knob_of_one_morphology_is_left_out_for_the_others(tmp_path: Path) -> 
     (tmp_path / "own.yaml").write_text(own)
     sweep = sweep_of(tmp_path, "morphologies: [own.yaml, vann]\nset: {mine: [1, 2], somata: 3}\n")
     assert [cell.morphology["name"] for cell in sweep.cells] == ["own", "own", "vann"]
+    assert [cell.axes for cell in sweep.cells] == [(("mine", "1"),), (("mine", "2"),), (("somata", "3"),)]
+
+
+def test_a_knob_for_all_is_left_out_of_entries_whose_morphologies_have_it_not(tmp_path: Path) -> None:
+    own = "name: own\nneurons: {n: {synapses: {count: 3}}}\nlayers: [{neuron: n, count: 4}]\n"
+    (tmp_path / "own.yaml").write_text(own)
+    text = "set: {dendrites: [2, 3], somata: 4}\nruns: [{morphologies: vann}, {morphologies: own.yaml}]\n"
+    assert [cell.morphology["name"] for cell in sweep_of(tmp_path, text).cells] == ["vann", "vann", "own"]
+    wrong = text.replace("own.yaml}", "own.yaml, set: {dendrites: 2}}").replace("somata", "sonata")
+    with pytest.raises(MorphologyError) as error:
+        sweep_of(tmp_path, wrong)
+    assert "sweep.yaml:1:26: set.sonata: no morphology has the knob 'sonata'" in str(error.value)
+    assert "runs[1].set.dendrites: no morphology has the knob 'dendrites'" in str(error.value)
 
 
 def test_files_and_data_are_taken_from_where_the_sweep_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -490,8 +505,8 @@ def test_a_dry_run_looks_where_it_would_go(tmp_path: Path, capsys: pytest.Captur
     assert not (tmp_path / "out").exists()
 
 
-def test_a_failure_that_cannot_be_kept_stops_nothing_before_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_failure_that_cannot_be_kept_stops_nothing_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(place: Path, failures: dict[str, str]) -> None:
         raise RunError(f"{place}: is the disk full?")
@@ -500,8 +515,10 @@ def test_a_failure_that_cannot_be_kept_stops_nothing_before_the_end(
     sweep = sweep_of(
         tmp_path, "morphologies: vann\nset: {dendrites: 2, somata: 4}\ntrain: {epochs: 1, lr: [1.0e+30, 0.1]}\n"
     )
-    with pytest.raises(RunError, match="is the disk full"):
-        run(sweep, tmp_path / "out", 1, progress=False)
+    result = run(sweep, tmp_path / "out", 1)
+    assert "is the disk full?" in capsys.readouterr().out
+    ((_, error),) = result.failures
+    assert "the loss is" in error
     assert {cell.config.lr for cell in sweep.cells if cell.has_ended(tmp_path / "out")} == {0.1}
 
 
@@ -512,6 +529,33 @@ def test_a_sweep_runs_on_a_cluster_that_is_there(tmp_path: Path) -> None:
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as cluster:
         result = run(sweep, tmp_path / "out", scheduler=cluster.scheduler_address, progress=False)
     assert len(result.finished) == 2 and not result.failures
+
+
+def test_a_cluster_may_stand_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data and plugins are named from where the sweep is begun, its workers have another folder."""
+    from distributed import Client, LocalCluster
+
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "mine").mkdir()
+    digits = small.digits(200)
+    x, y = (digits.train.inputs["image"] * 16).byte().numpy(), digits.train.labels.numpy()
+    np.savez(tmp_path / "mine" / "data.npz", x_train=x, y_train=y, x_test=x[:50], y_test=y[:50])
+    (tmp_path / "mine" / "plugin.py").write_text("VALUE = 1\n")
+    (tmp_path / "mine" / "sweep.yaml").write_text(f"morphologies: dann-lrf\ndata: data.npz\n{SMALL}")
+    monkeypatch.chdir(tmp_path)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as cluster,
+        Client(cluster) as client,
+    ):
+        client.run(os.chdir, str(tmp_path / "elsewhere"))
+        result = sweep_by_name(
+            Path("mine/sweep.yaml"),
+            "out",
+            scheduler=cluster.scheduler_address,
+            plugins=["mine/plugin.py"],
+            progress=False,
+        )
+    assert len(result.finished) == 1 and not result.failures
 
 
 def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

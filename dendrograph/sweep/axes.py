@@ -19,22 +19,23 @@ SETTINGS = tuple(item.name for item in fields(TrainConfig) if item.name != "seed
 LARGEST_SEED = 2**32 - 1
 
 
-def knobs(cursors: Sequence[Cursor], documents: Sequence[Document]) -> list[Choices]:
+def knobs(layers: Sequence[tuple[Cursor, Sequence[Document]]]) -> list[Choices]:
     """All settings of the knobs: each mapping is a grid, a list of mappings is one grid after the other.
 
-    Mappings of several cursors are crossed, and the later one wins. A knob that none of the documents has is a fault.
+    Mappings of several layers are crossed, and the later one wins. Each layer has the documents that it is for: a knob
+    that none of them has is a fault.
     """
-    mappings: list[list[Cursor]] = [[]]
-    for cursor in cursors:
+    mappings: list[list[tuple[Cursor, Sequence[Document]]]] = [[]]
+    for cursor, documents in layers:
         entries = cursor.entries("mappings of knobs") if isinstance(cursor.value, list) else [cursor]
-        mappings = [[*before, entry] for before in mappings for entry in entries]
+        mappings = [[*before, (entry, documents)] for before in mappings for entry in entries]
     found: list[Choices] = []
-    for layers in mappings:
+    for mapping in mappings:
         axes: dict[str, list[Choice]] = {}
-        for cursor in layers:
+        for cursor, documents in mapping:
             axes |= _grid(cursor, documents)
         if math.prod(len(choices) for choices in axes.values()) + len(found) > MOST_CELLS:
-            refuse_too_many(layers[-1])
+            refuse_too_many(mapping[-1][0])
             break
         found += itertools.product(*axes.values())
     return found or [()]

@@ -35,6 +35,8 @@ KEYS = ("morphologies", "controls", "set", "data", "seeds", "train")
 TOP = ("name", "about", "batch", "kernel", "runs", *KEYS)
 SUCH_AS = "morphologies: [dann-lrf, vann], seeds: 5"
 
+Files = list[tuple[Choice, Document]]  # morphologies, with what names them
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -115,14 +117,16 @@ class _Reader:
             return Sweep(stem, ())
         name_at, about_at, batch_at = top.child("name"), top.child("about"), top.child("batch")
         runs_at = top.child("runs")
-        parts: list[Cursor | None] = [None]
+        entries: list[Cursor | None] = [None]
         if runs_at:
-            parts = [entry for entry in runs_at.entries("runs") if entry.keys(KEYS, such_as="{morphologies: vann}")]
+            entries = [entry for entry in runs_at.entries("runs") if entry.keys(KEYS, such_as="{morphologies: vann}")]
         found: dict[str, Cell] = {}
         here = TrainConfig().for_data("").device
         doubled = 0
-        for part in parts:
-            for cell in self._cells(_Part(top, part)):
+        of_parts = [(part, self._files(part)) for part in (_Part(top, entry) for entry in entries)]
+        every = [document for _, files in of_parts for _, document in files]
+        for part, files in of_parts:
+            for cell in self._cells(part, files, every):
                 doubled += (training := _training(cell, here)) in found
                 found.setdefault(training, cell)
         if doubled:
@@ -135,18 +139,24 @@ class _Reader:
             notes=tuple(self.notes),
         )
 
-    def _cells(self, part: _Part) -> Iterator[Cell]:
-        """The cells of one entry of `runs`, or of the file itself."""
-        sources, morphologies_at, data_at = self.sources, part.get("morphologies"), part.get("data")
-        if morphologies_at is None:
+    def _files(self, part: _Part) -> Files:
+        """The morphologies of one entry of `runs`, or of the file itself."""
+        at = part.get("morphologies")
+        if at is None:
             remedy = f"name files, or morphologies that ship: {SUCH_AS}"
             part.at.fault("missing key 'morphologies'", remedy, "morphologies")
-            return
+            return []
+        given = ((choice, self.sources.document(choice)) for choice in many("morphology", at))
+        return [(choice, document) for choice, document in given if document is not None]
+
+    def _cells(self, part: _Part, files: Files, every: Sequence[Document]) -> Iterator[Cell]:
+        """The cells of one entry of `runs`, or of the file itself; `every` are the morphologies of all entries."""
+        sources, data_at = self.sources, part.get("data")
         named = many("data", data_at) if data_at else [Choice("data", DEFAULT_DATA, self.top)]
-        given = ((choice, sources.document(choice)) for choice in many("morphology", morphologies_at))
-        files = [(choice, document) for choice, document in given if document is not None]
         asked = axes.kinds_of_controls(part.get("controls"))
-        knobs = axes.knobs(part.all("set"), [document for _, document in files])
+        own = [document for _, document in files]
+        # What the file says for all need not be for each entry.
+        knobs = axes.knobs([(at, own if at.path[0] == "runs" else every) for at in part.all("set")])
         loaded = ((choice, sources.dataset(choice)) for choice in named)
         data = [(choice, dataset) for choice, dataset in loaded if dataset is not None]
         configs = axes.configs(part.all("train"))
@@ -174,7 +184,7 @@ class _Reader:
                             replace(decided, seed=seed),
                             kernel,
                             sources.data_dir if dataset.origin["data_dir"] else None,
-                            tuple((choice.key, choice.shown) for choice in (*turned, data_choice, *settings)),
+                            tuple((choice.key, choice.shown) for choice in (*taken, data_choice, *settings)),
                             sources.plugins,
                             plugin.digests(tree.plugins),
                             written,

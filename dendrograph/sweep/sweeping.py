@@ -54,6 +54,9 @@ def sweep_by_name(
         progress: show it on standard output.
         dry: only validate and tell what it will cost.
     """
+    if scheduler is not None:  # a cluster's workers need not stand where this process stands
+        file, data_dir = Path(file).absolute(), Path(data_dir).absolute() if data_dir else None
+        plugins = [Path(one).absolute() if Path(one).exists() else one for one in plugins]
     sweep = read(file, data_dir, plugins)
     place = Path(out) if out else Path("sweeps") / sweep.name
     return run(sweep, place, processes, scheduler, progress, dry, alone=True)
@@ -102,7 +105,10 @@ def run(
             kept = f"{len(folder.finished(out, sweep.cells)):,} of {len(sweep.cells):,} runs have ended"
             remedy = "the same command goes on where it stopped"
             raise Interrupted(f"{out}: interrupted; {kept}\n  {remedy}") from None
-        folder.note_failures(out, failures)
+        try:
+            folder.note_failures(out, failures)
+        except RunError as error:  # they are told all the same
+            _say(progress, f"note: {error}")
         # Each of the others has ended, as its worker has told, or failed.
         ended = {cell.name for cell in sweep.cells} - set(failures)
     return _swept(sweep, out, ended, failures)

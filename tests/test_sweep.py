@@ -615,17 +615,21 @@ def test_a_sweep_outlives_a_killed_worker_and_its_own_death(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sweep_says_how_to_go_on(number: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "k.yaml").write_text(
         "name: k\nmorphologies: dann-lrf\nset: {dendrites: 2, somata: 4}\nseeds: 40\ntrain: {epochs: 3}\n"
     )
     process = _start(tmp_path, tmp_path / "k")
     _until(lambda: bool(list((tmp_path / "k").glob("runs/*/metrics.json"))), process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does: to all of them
+    else:
+        os.kill(process.pid, number)  # as a batch system does
     told, errors = process.communicate(timeout=120)
     assert process.returncode == 130, (told, errors)
     assert "interrupted" in errors and "the same command goes on" in errors
-    assert "Traceback" not in errors
+    assert "Traceback" not in errors and "leaked" not in errors
 
 
 def test_an_outcome_tells_no_test_result() -> None:

@@ -39,10 +39,12 @@ def reproduce_command(
     """
     from dendrograph.reproduce.page import read
     from dendrograph.reproduce.reproducing import publish, refuse_failures, reproduce
+    from dendrograph.sweep.interrupts import termination_as_ctrl_c
 
     if page is not None:
         read(page)  # hours before it is filled in
-    found = reproduce(experiments, scale, out, data_dir, workers)
+    with termination_as_ctrl_c():
+        found = reproduce(experiments, scale, out, data_dir, workers)
     for name, table in found.tables.items():
         print(f"\n{name}\n\n{table}")
     if page is not None:

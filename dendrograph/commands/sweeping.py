@@ -28,9 +28,11 @@ def sweep_command(
 
     Everything is validated before anything runs. The same command goes on with a sweep that was stopped.
     """
+    from dendrograph.sweep.interrupts import termination_as_ctrl_c
     from dendrograph.sweep.sweeping import sweep_by_name
 
-    swept = sweep_by_name(file, out, data_dir, workers, scheduler, plugins or (), dry=dry)
+    with termination_as_ctrl_c():
+        swept = sweep_by_name(file, out, data_dir, workers, scheduler, plugins or (), dry=dry)
     if dry:
         return
     for cell, error in swept.failures:

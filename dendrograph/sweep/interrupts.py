@@ -1,11 +1,27 @@
-"""Loaded by each worker: Ctrl-C on a terminal reaches all processes, and only the sweep itself is to answer it."""
+"""Who answers what: Ctrl-C, which on a terminal reaches all processes of a sweep, and the stop of a batch system."""
 
 from __future__ import annotations
 
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
 def dask_setup(_worker: Any) -> None:
-    """Called by dask in the worker's process; the sweep ends its workers in its own time."""
+    """Called by dask in each worker's process: the sweep alone answers Ctrl-C, and ends its workers in its own time."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def termination_as_ctrl_c() -> Iterator[None]:
+    """Within it SIGTERM is answered as Ctrl-C is: the workers end, and the user is told how to go on."""
+    if threading.current_thread() is not threading.main_thread():  # no other may say who answers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

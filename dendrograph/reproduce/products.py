@@ -82,7 +82,9 @@ def measures(name: str, folders: Sequence[Path], part: str, data_dir: Path | Non
 def continual(name: str, folders: Sequence[Path], reference: str, place: Path) -> tuple[Files, str]:
     """Of learnings in turn: means over seeds, and differences to a reference, pair by pair."""
     found = _within(place, continual_table(folders))
-    rows, pairs, lacking = [], [], []
+    rows: list[dict[str, Any]] = []
+    pairs: list[dict[str, Any]] = []
+    lacking: list[str] = []
     for protocol, scenario in dict.fromkeys((row["protocol"], row["scenario"]) for row in found):
         here = [row for row in found if (row["protocol"], row["scenario"]) == (protocol, scenario)]
         models = list(dict.fromkeys(row["morphology"] for row in here))
@@ -100,12 +102,13 @@ def continual(name: str, folders: Sequence[Path], reference: str, place: Path) -
         if reference not in of:
             lacking.append(f"{scenario}: {_none_of(reference)}")
             continue
-        tested = [(model, paired(of[model], of[reference])) for model in models if model != reference]
-        corrected = holm([result.p_t for _, result in tested])
-        for (model, result), p in zip(tested, corrected, strict=True):
+        for model in (model for model in models if model != reference):
+            result = paired(of[model], of[reference])
             named = {"protocol": protocol, "scenario": scenario, "model": model, "reference": reference}
-            tests = {"g_z": result.corrected, "p_t": result.p_t, "p_t_holm": p}
+            tests = {"g_z": result.corrected, "p_t": result.p_t}
             pairs.append({**named, **result.difference.columns("difference"), **tests})
+    corrected = holm([pair["p_t"] for pair in pairs])  # over all rows of the table
+    pairs = [{**pair, "p_t_holm": p} for pair, p in zip(pairs, corrected, strict=True)]
     header = ("protocol", "scenario", "model", "parameters", "n", *CONTINUAL)
     body: list[tuple[str, ...]] = [
         (

@@ -407,12 +407,31 @@ def test_one_writes_and_one_speaks(sources: Path, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"run", "said"}
 
 
+COMMAND = """
+import atexit, os, sys
+from pathlib import Path
+
+@atexit.register  # what is registered first is called last
+def list_threads() -> None:
+    tasks = Path("/proc/self/task")  # as Linux lists them
+    threads = [task.joinpath("comm").read_text() for task in tasks.iterdir()] if tasks.is_dir() else []
+    Path("threads" + os.environ["RANK"]).write_text("".join(threads))
+
+from dendrograph.cli import main
+main()
+"""
+
+
 def test_torchrun_starts_the_command(sources: Path, tmp_path: Path) -> None:
-    """The command itself, with a knob that changes nothing: that is told once; and the default folder is one."""
+    """The command itself, with a knob that changes nothing: that is told once; and the default folder is one.
+
+    No thread that exchanges tensors outlives the training: it could abort the process while the interpreter ends.
+    """
+    (tmp_path / "command.py").write_text(COMMAND)
     launch = [sys.executable, "-W", "error", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     case = ["dann-lrf", "--epochs", "2", "--set", "somata=8"]
     done = subprocess.run(
-        [*launch, "-m", "dendrograph", "train", *case],
+        [*launch, "command.py", "train", *case],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -428,45 +447,8 @@ def test_torchrun_starts_the_command(sources: Path, tmp_path: Path) -> None:
     (folder,) = (tmp_path / "runs").iterdir()
     assert {path.name for path in folder.iterdir()} == small.FILES
     assert Run.open(folder).record["surroundings"]["processes"] == 2
-
-
-LEFT_BEHIND = """
-import atexit, os, sys
-from pathlib import Path
-
-@atexit.register  # what is registered first is called last
-def leave_a_list() -> None:
-    threads = [task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir()]
-    Path("threads" + os.environ["RANK"]).write_text("".join(sorted(threads)))
-
-from dendrograph.cli import main
-main(sys.argv[1:])
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed where Linux lists them")
-def test_no_thread_outlives_the_training(tmp_path: Path) -> None:
-    """One that still exchanged tensors while the interpreter ended could abort the process after all was done.
-
-    Processes of their own: in a forked one, modules are imported already that otherwise come with the optimizer.
-    """
-    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    torchrun = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
-    torchrun |= {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0", "OMP_NUM_THREADS": "1"}
-    arguments = ["train", "dann-lrf", "--epochs", "1", "--set", "somata=8", "--out", str(tmp_path / "run")]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", LEFT_BEHIND, *arguments],
-            cwd=tmp_path,
-            env={**os.environ, **torchrun, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.DEVNULL,
-        )
-        for rank in range(2)
-    ]
-    assert [process.wait(SECONDS) for process in processes] == [0, 0]
-    for rank in range(2):
-        threads = (tmp_path / f"threads{rank}").read_text().splitlines()
-        assert not [name for name in threads if "gloo" in name] and threads, threads
+    threads = [(tmp_path / f"threads{rank}").read_text() for rank in range(2)]
+    assert not any("gloo" in names for names in threads), threads
 
 
 # What is refused

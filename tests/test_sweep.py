@@ -615,17 +615,29 @@ def test_a_sweep_outlives_a_killed_worker_and_its_own_death(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_sweep_says_how_to_go_on(number: signal.Signals, tmp_path: Path) -> None:
+def test_the_stop_of_a_batch_system_is_answered_as_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("it was not answered")
+
+    monkeypatch.setattr("dendrograph.sweep.cost.seconds", stopped)
+    (tmp_path / "sweep.yaml").write_text(f"morphologies: vann\n{SMALL}")
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main(["sweep", str(tmp_path / "sweep.yaml"), "--out", str(tmp_path / "out")])
+    assert ended.value.code == 130 and "the same command goes on where it stopped" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "k.yaml").write_text(
         "name: k\nmorphologies: dann-lrf\nset: {dendrites: 2, somata: 4}\nseeds: 40\ntrain: {epochs: 3}\n"
     )
     process = _start(tmp_path, tmp_path / "k")
     _until(lambda: bool(list((tmp_path / "k").glob("runs/*/metrics.json"))), process)
-    if number == signal.SIGINT:
-        os.killpg(process.pid, number)  # as a terminal does: to all of them
-    else:
-        os.kill(process.pid, number)  # as a batch system does
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
     told, errors = process.communicate(timeout=120)
     assert process.returncode == 130, (told, errors)
     assert "interrupted" in errors and "the same command goes on" in errors

@@ -92,3 +92,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the data sets are not here: no folder {folder}")
     return folder
+
+
+@pytest.fixture(scope="module")
+def nothing_is_drawn() -> Iterator[None]:
+    """Learning curves have tests of their own, and take longer than most trainings here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dendrograph.run.as_bytes", lambda figure, form: b"")
+        yield

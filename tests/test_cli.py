@@ -52,7 +52,7 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tm
 
 
 @pytest.fixture
-def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dendrograph.run.as_bytes", lambda figure, form: b"")
 
 
@@ -171,7 +171,7 @@ def test_python_m_and_the_script_are_the_same() -> None:
 # Each command once, with each option
 
 
-def test_train_with_every_option(call: Call, tmp_path: Path, nothing_is_drawn: None) -> None:
+def test_train_with_every_option(call: Call, tmp_path: Path, undrawn: None) -> None:
     path = small.morphology_file(tmp_path)
     data = small.digits()
     arrays = {f"{kind}_{part}": tensor.numpy() for part, split in (("train", data.train), ("test", data.test))
@@ -211,7 +211,7 @@ def test_train_with_every_option(call: Call, tmp_path: Path, nothing_is_drawn: N
     assert call("evaluate", "deep/run").out.startswith(result.out.splitlines()[-2] + "\n")
 
 
-def test_train_by_default(call: Call, nothing_is_drawn: None) -> None:
+def test_train_by_default(call: Call, undrawn: None) -> None:
     result = call("train", "sann-lrf", "--epochs", 1, "--set", "somata=4")
     assert result.out.endswith("\nresults: runs/sann-lrf-digits-seed0\n")
     assert re.match(
@@ -227,7 +227,7 @@ def test_the_papers_number_of_epochs_is_the_default(call: Call) -> None:
     assert Run.open("run").record["config"]["epochs"] == 50
 
 
-def test_data_from_a_data_folder(call: Call, shared_data: Path, tmp_path: Path, nothing_is_drawn: None) -> None:
+def test_data_from_a_data_folder(call: Call, shared_data: Path, tmp_path: Path, undrawn: None) -> None:
     words = ("train", "sann-lrf", "--set", "somata=8", "--data", "fashion_mnist", "--epochs", 1)
     result = call(*words, "--data-dir", shared_data, "--out", "run")
     assert result.code == 0, result.err

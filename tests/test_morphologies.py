@@ -13,6 +13,8 @@ from models import PAPERS
 from dendrograph import DendriticNetwork, TrainConfig, build, compile, datasets, load, train
 from dendrograph.library import shipped
 
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
+
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 DATA = Path(os.environ.get("DENDROGRAPH_DATA", BESIDE))
 with_fashion_mnist = pytest.mark.skipif(
@@ -21,11 +23,6 @@ with_fashion_mnist = pytest.mark.skipif(
 
 ELSEWHERE = ("xor-dcaap", "apical-basal")  # data of their own: their examples train them
 OTHERS = tuple(name for name in shipped() if name not in (*PAPERS, *ELSEWHERE))
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dendrograph.run.as_bytes", lambda figure, form: b"")
 
 
 @pytest.mark.parametrize("name", OTHERS)

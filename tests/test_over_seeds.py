@@ -18,6 +18,8 @@ from dendrograph.cli import main
 from dendrograph.comparison.inference import mean_interval
 from dendrograph.draw.analysis import analysis_figures
 
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
+
 SIZE = {"somata": 6, "dendrites": 3, "synapses": 6}
 
 

@@ -33,6 +33,8 @@ from dendrograph.experiment import train_by_name
 from dendrograph.kernels import KERNELS
 from dendrograph.ranks import ALONE, Ranks, join
 
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
+
 SECONDS = 60  # after which a process is taken to hang
 
 
@@ -145,11 +147,6 @@ def go_slowly(words: list[str]) -> None:
 
     training.reporter = slow
     go(words)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dendrograph.run.as_bytes", lambda figure, form: b"")
 
 
 def files(folder: Path) -> dict[str, Any]:

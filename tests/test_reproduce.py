@@ -25,6 +25,8 @@ from dendrograph.sweep.language import read
 from dendrograph.sweep.sweeping import Swept
 from dendrograph.training import Interrupted
 
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -258,9 +260,12 @@ def test_only_records_that_no_table_names_are_taken_away(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_an_experiment_from_its_file_to_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_experiment_from_its_file_to_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "page.md").write_text("before\n<!-- results: fig4 -->\n<!-- end -->\nafter\n")
-    out = tmp_path / "out"
+    out = Path("out")
     command = ["reproduce", "fig4", "fig5", "--scale", "smoke", "--out", str(out), "--page", str(tmp_path / "page.md")]
     with pytest.raises(SystemExit) as caught:
         main(command)
@@ -286,17 +291,14 @@ def test_an_experiment_from_its_file_to_a_page(tmp_path: Path, capsys: pytest.Ca
     assert len(list((out / "runs").iterdir())) == 10, "what two experiments need is trained once"
 
 
-@pytest.mark.slow
-def test_tables_name_runs_from_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # the folder is given as a relative path, as on the command line
-    reproduce(["fig6"], "smoke", Path("out"), progress=False)
-    names = {f"runs/{path.name}" for path in Path("out/runs").iterdir()}
-    named = set()
-    for row in csv.DictReader(Path("out/results/fig6-noise-0.csv").read_text().splitlines()):
-        assert set(row["runs"].split("; ")) < names and row["efficiency_cheapest_run"] in names
-    for table in Path("out/results").glob("fig6-*-runs.csv"):
-        named |= {row["run"] for row in csv.DictReader(table.read_text().splitlines())}
-    assert named == names
+def test_tables_name_runs_from_where_they_lie(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place.parent)  # the folder is given as a relative path, as on the command line
+    here = Path(place.name)
+    files, _ = products.comparison("some", sorted((here / "runs").iterdir()), "vann", here)
+    names = {f"runs/{path.name}" for path in (here / "runs").iterdir()}
+    for row in csv.DictReader(str(files["some.csv"]).splitlines()):
+        assert set(row["runs"].split("; ")) <= names and row["efficiency_cheapest_run"] in names
+    assert {row["run"] for row in csv.DictReader(str(files["some-runs.csv"]).splitlines())} == names
 
 
 @pytest.mark.slow

@@ -19,12 +19,9 @@ from dendrograph.together import reasons_against, train_together
 from dendrograph.together.joint import Joint
 from dendrograph.training import Interrupted
 
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
+
 SEEDS = (0, 1, 2)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dendrograph.run.as_bytes", lambda figure, form: b"")
 
 
 def network(seed: int = 0, name: str = "dann-lrf", **knobs: Any) -> DendriticNetwork:

@@ -32,6 +32,8 @@ from dendrograph.progress import Silent
 from dendrograph.run import Run
 from dendrograph.training import derived_seed, noisy_test
 
+pytestmark = pytest.mark.usefixtures("nothing_is_drawn")
+
 TINY = {"somata": 8}
 
 
@@ -60,12 +62,6 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.Tens
 
     monkeypatch.setattr("dendrograph.training.batches_at", watched)
     return kept
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Learning curves have tests of their own, and take longer than the trainings here."""
-    monkeypatch.setattr("dendrograph.run.as_bytes", lambda figure, form: b"")
 
 
 # The configuration

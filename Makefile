@@ -39,6 +39,7 @@ train: setup
 test: lint
 	$(call say,programs that tests open files with)
 	bash .ci/install-programs
+	@$(BIN)/python -c 'import matplotlib.font_manager' # its list of fonts is made once, and not in the midst of a test
 	$(call say,pytest)
 	$(BIN)/pytest -n $(WORKERS)
 	$(call say,pytest of the engine as where neither optional part is there)

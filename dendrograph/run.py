@@ -254,6 +254,12 @@ class Run:
         atomic.write(self.folder / "checkpoint.pt", stream.getvalue())
         self.save_history(state["history"])
 
+    @property
+    def epochs_kept(self) -> int:
+        """How many epochs going on does not train again: those of the checkpoint, which history.csv may lack still."""
+        content = self.read_checkpoint()
+        return len(self.parse_checkpoint(content)["history"]) if content else 0
+
     def read_checkpoint(self) -> bytes | None:
         """The file of the last checkpoint; None where no epoch was finished yet."""
         path = self.folder / "checkpoint.pt"

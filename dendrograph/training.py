@@ -116,7 +116,7 @@ def train(
         with torch.random.fork_rng([device] if "cuda" in device else []):
             _fit(Loop(network, splits, data.scale, config, run, show, ranks, parameters, optimizer), checkpoint)
     except KeyboardInterrupt:
-        kept = f"; {_kept(len(run.history))}\n  {run.how_to_go_on}" if ranks.first else ""
+        kept = f"; {_kept(run.epochs_kept)}\n  {run.how_to_go_on}" if ranks.first else ""
         raise Interrupted(f"{run.folder}: interrupted{kept}") from None
     finally:
         parameters.release()

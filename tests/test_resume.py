@@ -146,7 +146,7 @@ def test_the_command_is_killed_and_interrupted(
         process.send_signal(signal.SIGINT)
         told = process.stderr.read()
     assert process.returncode == 130
-    kept = len(Run.open(tmp_path / "my run").history)
+    kept = Run.open(tmp_path / "my run").epochs_kept
     assert 8 <= kept < 100
     first, second = told.splitlines()
     assert first == f"../my run: interrupted; epoch {kept} is the last that was finished and kept"
@@ -195,6 +195,20 @@ def test_interrupted_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             train(stopped, data, config, folder, resume=True)
     assert train(stopped, data, config, folder, resume=True, progress=False).history == whole.history
     assert results(folder) == results(whole.folder)
+
+
+def test_interrupted_between_the_files_of_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told is what going on begins after: the checkpoint has the epoch, the history has it not yet."""
+    data, config = small.digits(), TrainConfig(epochs=3)
+
+    def stopped(run: Run, history: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "save_history", stopped)
+    network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+    with pytest.raises(Interrupted, match="epoch 1 is the last that was finished and kept"):
+        train(network, data, config, tmp_path / "run", progress=False)
+    assert Run.open(tmp_path / "run").history == [] and Run.open(tmp_path / "run").epochs_kept == 1
 
 
 def test_resume_begins_a_run_that_has_not_begun(morphology: Path, unbroken: Path, tmp_path: Path) -> None:

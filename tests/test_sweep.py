@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -568,14 +570,24 @@ def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Mo
         run(sweep, tmp_path / "out", processes=2, scheduler="tcp://127.0.0.1:9", progress=False)
 
 
-def _start(tmp_path: Path, out: Path) -> subprocess.Popen[str]:
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts the sweep of k.yaml into k; however the test ends, nothing of it goes on."""
     # Whatever started the tests may have it ignore Ctrl-C, and its children inherit that.
     program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     program += "from dendrograph.cli import main; main()"
-    command = [sys.executable, "-c", program, "sweep", str(tmp_path / "k.yaml"), "--out", str(out)]
-    return subprocess.Popen(
-        [*command, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    command = [sys.executable, "-c", program, "sweep", str(tmp_path / "k.yaml"), "--out", str(tmp_path / "k")]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    started: list[subprocess.Popen[str]] = []
+
+    def begin() -> subprocess.Popen[str]:
+        started.append(subprocess.Popen([*command, "--workers", "2"], start_new_session=True, **pipes))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        with process, suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _until(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 180) -> None:
@@ -587,7 +599,9 @@ def _until(condition: Callable[[], bool], process: subprocess.Popen[str], second
 
 
 @pytest.mark.slow
-def test_a_sweep_outlives_a_killed_worker_and_its_own_death(tmp_path: Path) -> None:
+def test_a_sweep_outlives_a_killed_worker_and_its_own_death(
+    tmp_path: Path, start: Callable[[], subprocess.Popen[str]]
+) -> None:
     (tmp_path / "k.yaml").write_text(
         "name: k\nmorphologies: dann-lrf\nset: {dendrites: [2, 3], somata: 4}\nseeds: 12\ntrain: {epochs: 3}\n"
     )
@@ -596,7 +610,7 @@ def test_a_sweep_outlives_a_killed_worker_and_its_own_death(tmp_path: Path) -> N
     def ended() -> int:
         return len(list(out.glob("runs/*/metrics.json")))
 
-    first = _start(tmp_path, out)
+    first = start()
     _until(lambda: ended() >= 3, first)
     workers = [child for child in psutil.Process(first.pid).children() if "spawn_main" in " ".join(child.cmdline())]
     assert len(workers) == 2
@@ -606,7 +620,7 @@ def test_a_sweep_outlives_a_killed_worker_and_its_own_death(tmp_path: Path) -> N
     first.communicate()
     stopped = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/metrics.json")}
     assert 6 <= len(stopped) < 24
-    second = _start(tmp_path, out)
+    second = start()
     told, errors = second.communicate(timeout=300)
     assert second.returncode == 0, errors
     assert "24 runs have ended" in told
@@ -631,11 +645,11 @@ def test_the_stop_of_a_batch_system_is_answered_as_ctrl_c(
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path) -> None:
+def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path, start: Callable[[], subprocess.Popen[str]]) -> None:
     (tmp_path / "k.yaml").write_text(
         "name: k\nmorphologies: dann-lrf\nset: {dendrites: 2, somata: 4}\nseeds: 40\ntrain: {epochs: 3}\n"
     )
-    process = _start(tmp_path, tmp_path / "k")
+    process = start()
     _until(lambda: bool(list((tmp_path / "k").glob("runs/*/metrics.json"))), process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
     told, errors = process.communicate(timeout=120)

@@ -2,6 +2,7 @@
 #
 #   make train    trains a dendritic network and says where the results lie
 #   make test     checks everything that CI checks
+#   make fuzz     feeds damaged and hostile inputs to every reader: up to 40 minutes
 #   make bench    measures everything that the documentation claims of speed and memory: half an hour
 #
 # Settings: PYTHON (the interpreter to build .venv from), WORKERS (test processes), ARGS (more arguments for `make train`).
@@ -20,13 +21,14 @@ WITHOUT      := --without-torch-scatter --without-compiled
 
 say = @printf '==> [%s] %s\n' "$$(date +%H:%M:%S)" "$(1)"
 
-.PHONY: help setup train test lint bench gallery clean FORCE
+.PHONY: help setup train test fuzz lint bench gallery clean FORCE
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make train   train dann-lrf on the digits data set'
 	@echo 'make test    lint, types and tests: all that CI checks'
 	@echo 'make lint    the first part of it: ruff and mypy'
+	@echo 'make fuzz    damaged and hostile inputs, thousands of each kind: up to 40 minutes'
 	@echo 'make bench   speed and memory against the other ways; half an hour on a quiet machine'
 	@echo 'make gallery draw the figures of docs/gallery again (the trained ones need Fashion-MNIST)'
 	@echo 'make setup   only set up .venv'
@@ -45,6 +47,10 @@ test: lint
 	$(call say,pytest of the engine as where neither optional part is there)
 	$(BIN)/pytest -n $(WORKERS) $(WITHOUT) $(ENGINE_TESTS)
 	$(call say,all checks passed)
+
+fuzz: setup
+	$(call say,pytest of all fuzzed inputs)
+	$(BIN)/pytest -n $(WORKERS) --fuzz tests/fuzz
 
 lint: setup
 	$(call say,ruff check)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ OPTIONAL = {"torch-scatter": "torch_scatter", "compiled": "dendrograph.kernels._
 def pytest_addoption(parser: pytest.Parser) -> None:
     for part in OPTIONAL:
         parser.addoption(f"--without-{part}", action="store_true", help=f"run as where {part} is not installed")
+    parser.addoption("--fuzz", action="store_true", help="run every seed of the tests in tests/fuzz, not the first few")
 
 
 def _hidden(config: pytest.Config) -> list[str]:
@@ -48,6 +50,46 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return ", ".join(f"{part}: {'hidden' if part in _hidden(config) else 'as installed'}" for part in OPTIONAL)
+
+
+# Fuzzing. A test marked `@pytest.mark.fuzz("runs", 2000)` takes `seeds`, a range: `make fuzz` covers all of them in
+# parts, `make test` the first few of the same seeds. It counts by `tally` what became of each, for the summary.
+FEW_SEEDS = 25
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marker = metafunc.definition.get_closest_marker("fuzz")
+    if marker is None:
+        return
+    number = marker.args[1] if metafunc.config.getoption("--fuzz") else FEW_SEEDS
+    parts = [range(start, min(start + FEW_SEEDS, number)) for start in range(0, number, FEW_SEEDS)]
+    metafunc.parametrize("seeds", parts, ids=lambda seeds: f"{seeds.start}-{seeds.stop - 1}")
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Count an outcome of one fuzzed input, such as "refused", for the summary of the session."""
+    counts: dict[str, int] = {}  # xdist sends plain values only
+    request.node.user_properties.append((f"fuzz {request.node.get_closest_marker('fuzz').args[0]}", counts))
+
+    def count(outcome: str) -> None:
+        counts[outcome] = counts.get(outcome, 0) + 1
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for report in (one for reports in terminalreporter.stats.values() for one in reports):
+        if getattr(report, "when", "") == "call":
+            for name, counts in report.user_properties:
+                if name.startswith("fuzz "):
+                    kinds[name].update(counts)
+    if kinds:
+        terminalreporter.section("fuzzing")
+    for kind, outcomes in sorted(kinds.items()):
+        listed = ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.most_common())
+        terminalreporter.line(f"{kind}: {outcomes.total():,} inputs: {listed}")
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ def add_noise(split: Split, scale: float, sigma: float, generator: torch.Generat
         noisy[stream] = torch.empty(tensor.shape, dtype=torch.float32)
         rows = max(1, NOISE_CHUNK // tensor[0].numel())
         for source, target in zip(tensor.split(rows), noisy[stream].split(rows), strict=True):
-            noise = torch.randn(source.shape, generator=generator)
+            noise = torch.randn(source.shape, generator=generator, dtype=torch.float32)
             torch.add(_scaled(source, scale), noise, alpha=sigma, out=target).clamp_(0, 1)
     return Split(noisy, split.labels)
 

@@ -208,6 +208,8 @@ class DendriticNetwork(nn.Module):
         kernel: `auto`, or the name of a kernel to have it everywhere that it can serve.
         seed: of the initial weights; the graph's own by default.
 
+    The parameters are float32, whatever PyTorch's default type is; `network.double()` converts them.
+
     Attributes:
         weights: a parameter (edges,) for each projection, in the order of its edge index; `weight` gives them as they
             act, which is another number where a sign is declared or a cable attenuates.
@@ -226,19 +228,18 @@ class DendriticNetwork(nn.Module):
         self.biases = nn.ParameterDict()
         for number, projection in enumerate(graph.projections):
             weights = initial_weights(projection, graph.seed if seed is None else seed, number)
-            self.weights[projection.name] = nn.Parameter(
-                torch.from_numpy(weights).to(torch.get_default_dtype()), requires_grad=projection.trainable
-            )
+            self.weights[projection.name] = nn.Parameter(torch.from_numpy(weights), requires_grad=projection.trainable)
         self.excitability = nn.ParameterDict()
         for group in graph.groups:
             if group.bias:
-                self.biases[group.name] = nn.Parameter(torch.zeros(group.size))
+                self.biases[group.name] = nn.Parameter(torch.zeros(group.size, dtype=torch.float32))
             start = dict(group.nonlinearity.parameters)
             for (name, shared), (_, key, positive) in zip(
                 group.nonlinearity.trainable, _Activity.of(group).keys, strict=True
             ):
                 value = math.log(start[name]) if positive else start[name]
-                self.excitability[key] = nn.Parameter(torch.full(() if shared == "group" else (group.size,), value))
+                shape = () if shared == "group" else (group.size,)
+                self.excitability[key] = nn.Parameter(torch.full(shape, value, dtype=torch.float32))
         self._bind(torch.device("cpu"))
 
     def _bind(self, device: torch.device) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -17,6 +18,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from dendrograph import checkpoint as checkpoints
 from dendrograph import record
 from dendrograph.config import TrainConfig
 from dendrograph.data import Dataset, Split, add_noise, batches_at, class_by_class, validation_rows
@@ -134,9 +136,9 @@ def _begin_or_go_on(
     """
     if not ranks.first:
         if problem := ranks.send(None):
-            raise RunError(problem.decode())
+            raise RunError(os.fsdecode(problem))
         place, kept, ended, sent = (ranks.send(None) for _ in range(4))
-        run = Run(Path(place.decode()), json.loads(kept))
+        run = Run(Path(os.fsdecode(place)), json.loads(kept))
         if ended:
             network.load_state_dict(load_safetensors(ended))
             return run, None
@@ -144,13 +146,13 @@ def _begin_or_go_on(
     try:
         run, content, checkpoint = on_disk(folder, network, asked, resume, show)
     except DendrographError as error:
-        ranks.send(f"refused by process 0: {error}".encode())
+        ranks.send(os.fsencode(f"refused by process 0: {error}"))
         raise
     state = b""
     if checkpoint is None:
         network.load_state_dict(run.network().state_dict())
         state = save_safetensors({name: tensor.cpu() for name, tensor in network.state_dict().items()})
-    for part in (b"", str(run.folder).encode(), json.dumps(run.record).encode(), state, content or b""):
+    for part in (b"", os.fsencode(run.folder), json.dumps(run.record).encode(), state, content or b""):
         ranks.send(part)
     return run, checkpoint
 
@@ -233,9 +235,20 @@ def _fit(loop: Loop, checkpoint: Mapping[str, Any]) -> None:
 
 
 def restored(loop: Loop, checkpoint: Mapping[str, Any]) -> State:
-    """Put weights and optimizer to where a checkpoint has them (an empty one: leave them), and give the rest of it."""
+    """Put weights and optimizer to where a checkpoint has them (an empty one: leave them), and give the rest of it.
+
+    Raises:
+        RunError: the checkpoint does not fit the training.
+    """
     if not checkpoint:
         return State()
+    one = torch.nn.Parameter(torch.zeros(1, dtype=torch.float32))
+    one.grad = torch.zeros_like(one)
+    like = optimizer_for(one, loop.config)
+    like.step()
+    steps = math.ceil(len(loop.splits.rows) / loop.config.batch_size)
+    path = loop.run.folder / "checkpoint.pt"
+    checkpoints.hold_to(checkpoint, path, loop.network, like, loop.config, steps)
     loop.network.load_state_dict(checkpoint["network"])
     loop.optimizer.load_state_dict(checkpoint["optimizer"])
     return State(**{item.name: checkpoint[item.name] for item in fields(State)})
@@ -410,7 +423,17 @@ def optimizer_for(vector: torch.nn.Parameter, config: TrainConfig) -> torch.opti
 
 
 def refuse_misfit(network: DendriticNetwork, data: Dataset) -> None:
-    """Say before the run begins what its first batch would fail at."""
+    """Say before the run begins what its first batch would fail at.
+
+    Raises:
+        DendrographError: the network is not of float32, in which training and its records are.
+        DataError: the data have another shape or more classes.
+    """
+    if odd := next((it for it in network.named_parameters() if it[1].dtype != torch.float32), None):
+        raise DendrographError(
+            f"the network's {odd[0]} holds {odd[1].dtype}, but training takes torch.float32 throughout\n"
+            "  convert it: network.float()"
+        )
     wanted, given = (
         {name: math.prod(shape) for name, shape in it.items()} for it in (network.graph.inputs, data.shapes)
     )

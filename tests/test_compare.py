@@ -23,9 +23,10 @@ from dendrograph.cli import main
 from dendrograph.compare import Comparison, compare, is_control
 from dendrograph.comparison.reporting import files, markdown, text
 from dendrograph.config import fields
+from dendrograph.contents import COLUMNS
 from dendrograph.controls import named
 from dendrograph.errors import DendrographError
-from dendrograph.run import COLUMNS, Run
+from dendrograph.run import Run
 
 CONFIG: dict[str, Any] = {field.name: field.default for field in fields(TrainConfig)} | {"epochs": 3, "device": "cpu"}
 

@@ -18,13 +18,13 @@ from torch.nn.functional import cross_entropy
 import dendrograph.continual as continual
 from dendrograph import Run, TrainConfig, build, datasets
 from dendrograph.cli import main
+from dendrograph.contents import sealed
 from dendrograph.continual import Learned, learn_by_name, learn_in_turn, table
 from dendrograph.continual.answers import Answers
 from dendrograph.continual.forgetting import MEASURES, average_accuracy, backward_transfer, forgetting, forward_transfer
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.evaluation import evaluate
 from dendrograph.experiment import evaluate_run, train_by_name
-from dendrograph.run import sealed
 from dendrograph.tasks import CLASS, DOMAIN, TASK, Tasks
 from dendrograph.training import Interrupted
 

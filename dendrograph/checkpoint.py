@@ -80,7 +80,7 @@ def digest(content: Mapping[str, Any]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         flat = value.detach().cpu().contiguous().view(-1)
-        content = hashlib.sha256(flat.view(torch.uint8).numpy()).hexdigest()
+        content = hashlib.sha256(flat.view(torch.uint8).numpy().data).hexdigest()
         return [str(value.dtype), list(value.shape), content]
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
@@ -107,7 +107,8 @@ def decode(path: Path, content: bytes, run: str) -> dict[str, Any]:
     if type(version) is not int or version not in (FORMAT, UNSEALED):
         remedy = f"go on with that version, or {ANEW}"
         raise RunError(f"{path}: written by another version of dendrograph, which keeps it in another form\n  {remedy}")
-    known = {*STATE, "run", "checkpoint_format", *(("sha256",) if version == FORMAT else ())}
+    assert isinstance(STATE, Mapping)
+    known = {*STATE, "run", "checkpoint_format"} | ({"sha256"} if version == FORMAT else set())
     if unknown := [key for key in state if key not in known]:
         raise RunError(f"{path}: damaged: it holds {clip(repr(unknown[0]))}, which no checkpoint has\n  {ANEW}")
     hold(state, STATE, path, remedy=ANEW)

@@ -31,9 +31,9 @@ class Value:
 
 @dataclass(frozen=True)
 class Each:
-    """A mapping from any names, or a list, whose values are all of one form; a list has at least so many."""
+    """A mapping from any names, or a list, whose values are all of one form; there are at least so many."""
 
-    kind: type
+    kind: type[dict] | type[list]
     form: Form
     least: int = 0
 

@@ -142,6 +142,7 @@ class Run:
             RunError: the morphology, or the wiring that it makes, is not the one that was trained.
         """
         about, morphology = self.record["graph"], self.morphology
+        _ = self.metrics if self.finished else self._history_kept  # that run.json is not another run's
         inputs = {name: tuple(shape) for name, shape in about["inputs"].items()}
         for name, digest in digests(morphology.plugins).items():
             if digest != about.get("plugins", {}).get(name):

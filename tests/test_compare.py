@@ -85,6 +85,7 @@ def made(
             "epochs": len(losses),
             "weights_of_epoch": len(losses),
             "parameters": parameters,
+            "weights": "0" * 64,
             "run": Run.open(folder).identity,
         }
         write_record(folder / "metrics.json", metrics)

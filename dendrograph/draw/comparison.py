@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import import_matplotlib, own_style
 from dendrograph.draw.style import DOUBLE, MM, PALETTES
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def accuracy_figure(conditions: Sequence[Row]) -> Figure:
     Args:
         conditions: rows as `Comparison.conditions` has them.
     """
+    import_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -165,6 +166,7 @@ def short(name: str) -> str:
 
 def _width(text: str) -> float:
     """Width in mm of a text in the legend."""
+    import_matplotlib()
     from matplotlib.textpath import TextPath
 
     return float(TextPath((0, 0), text, size=POINTS).get_extents().width) / MM

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dendrograph.draw.comparison import INCH, POINTS, Look, looks, short
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import import_matplotlib, own_style
 from dendrograph.draw.style import DOUBLE
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def differences_figure(pairs: Sequence[Mapping[str, Any]], morphologies: Sequenc
         pairs: rows as `Comparison.pairs` has them.
         morphologies: all that are compared, so that each has the colour that it has in other figures.
     """
+    import_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,9 +41,29 @@ def as_bytes(figure: Figure, form: str) -> bytes:
     return stream.getvalue()
 
 
+def import_matplotlib() -> None:
+    """Import matplotlib, also where MPLBACKEND names a backend that is not installed.
+
+    A notebook sets it for all processes that it starts, and matplotlib then refuses to be imported. Figures here are
+    made as files, which needs no backend; one that is installed stays as the caller has chosen it.
+    """
+    if "matplotlib" in sys.modules:
+        return
+    named = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    finally:
+        if named is not None:
+            os.environ["MPLBACKEND"] = named
+    if named:
+        with suppress(ValueError):
+            matplotlib.rcParams["backend"] = named
+
+
 @contextmanager
 def own_style() -> Iterator[None]:
     """Matplotlib's own defaults, whatever the user's matplotlibrc says; text in a PDF or an SVG stays text."""
+    import_matplotlib()
     import matplotlib
 
     with matplotlib.rc_context():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dendrograph.draw.files import import_matplotlib
 from dendrograph.draw.learning import TRAIN, VALIDATION
 from dendrograph.draw.plots import COLOURS, Table, dress, hold, panels
 
@@ -25,6 +26,7 @@ def generalisation_figure(learning: Table, results: Table = ()) -> Figure:
     Raises:
         DendrographError: there is nothing to draw.
     """
+    import_matplotlib()
     from matplotlib.ticker import MaxNLocator
 
     lines = ("train", TRAIN, "-"), ("validation", VALIDATION, "--")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import import_matplotlib, own_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int | No
         history: rows with `epoch` and, for `train` and `validation`, `_loss` and `_accuracy` (a share of 1).
         best_epoch: marked with a line where early stopping chose it.
     """
+    import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

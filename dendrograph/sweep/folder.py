@@ -21,6 +21,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dendrograph import atomic
+from dendrograph.contents import sealed
 from dendrograph.errors import RunError
 from dendrograph.sweep.cells import Cell
 from dendrograph.sweep.language import Sweep
@@ -124,7 +125,7 @@ def begin(folder: Path, sweep: Sweep) -> None:
             left.unlink(missing_ok=True)
     atomic.write(folder / "sweep.yaml", sweep.text)
     content = {"name": sweep.name, "cells": [cell.record() for cell in sweep.cells]}
-    atomic.write(folder / "cells.json", json.dumps(content, indent=1) + "\n")
+    atomic.write(folder / "cells.json", sealed(content))
 
 
 def finished(folder: Path, cells: Sequence[Cell]) -> set[str]:

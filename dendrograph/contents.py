@@ -259,3 +259,26 @@ def read_sealed(path: Path, form: Form | None = None, version: int | None = None
     if form is not None:
         hold(value, form, path)
     return value
+
+
+def trained_morphology(folder: Path, record: Mapping[str, Any]) -> bytes:
+    """What morphology.yaml of a run folder holds.
+
+    Args:
+        folder: the run folder.
+        record: the content of its run.json.
+
+    Raises:
+        RunError: it cannot be read, or is not what was trained.
+    """
+    path = folder / "morphology.yaml"
+    try:
+        text = read_file(path)
+    except FileNotFoundError:
+        raise RunError(f"{path}: cannot be read: No such file or directory") from None
+    if hashlib.sha256(text).hexdigest() != record["graph"]["morphology"]:
+        raise RunError(
+            f"{path}: not the morphology that was trained: the file was changed\n"
+            "  a run keeps its morphology; copy the file elsewhere to train a changed one"
+        )
+    return text

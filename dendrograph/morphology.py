@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dendrograph import plugins as plugin
+from dendrograph.contents import RUN, read_sealed, trained_morphology
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.declared import gather, hold
 from dendrograph.document import Document
@@ -352,6 +353,7 @@ def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:
     path = pathlib.Path(path_or_name)
     try:
         if (path / "morphology.yaml").is_file() and (path / "run.json").is_file():
+            trained_morphology(path, read_sealed(path / "run.json", RUN))  # that it was not changed
             return path / "morphology.yaml"
         if path.is_file():
             return path

@@ -29,7 +29,18 @@ from safetensors.torch import save as save_safetensors
 
 from dendrograph import atomic, checkpoint
 from dendrograph.compiler import compile
-from dendrograph.contents import COLUMNS, HISTORY, METRICS, MOST_TEXT, RUN, read_file, read_sealed, seal, sealed
+from dendrograph.contents import (
+    COLUMNS,
+    HISTORY,
+    METRICS,
+    MOST_TEXT,
+    RUN,
+    read_file,
+    read_sealed,
+    seal,
+    sealed,
+    trained_morphology,
+)
 from dendrograph.data import load as load_data
 from dendrograph.dataset import Dataset
 from dendrograph.draw.files import as_bytes
@@ -107,17 +118,7 @@ class Run:
         Raises:
             RunError: it is not what was trained.
         """
-        path = self.folder / "morphology.yaml"
-        try:
-            text = read_file(path)
-        except FileNotFoundError:
-            raise RunError(f"{path}: cannot be read: No such file or directory") from None
-        if hashlib.sha256(text).hexdigest() != self.record["graph"]["morphology"]:
-            raise RunError(
-                f"{path}: not the morphology that was trained: the file was changed\n"
-                "  a run keeps its morphology; copy the file elsewhere to train a changed one"
-            )
-        return text
+        return trained_morphology(self.folder, self.record)
 
     @property
     def weights(self) -> bytes:

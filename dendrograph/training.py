@@ -249,9 +249,31 @@ def restored(loop: Loop, checkpoint: Mapping[str, Any]) -> State:
     steps = math.ceil(len(loop.splits.rows) / loop.config.batch_size)
     path = loop.run.folder / "checkpoint.pt"
     checkpoints.hold_to(checkpoint, path, loop.network, like, loop.config, steps)
+    if checkpoint["checkpoint_format"] == checkpoints.UNSEALED:
+        _hold_to_history(loop, checkpoint)
     loop.network.load_state_dict(checkpoint["network"])
     loop.optimizer.load_state_dict(checkpoint["optimizer"])
     return State(**{item.name: checkpoint[item.name] for item in fields(State)})
+
+
+def _hold_to_history(loop: Loop, checkpoint: Mapping[str, Any]) -> None:
+    """Hold the weights of a checkpoint that has no SHA-256 to the losses that its history has of them.
+
+    Raises:
+        RunError: they are not the weights of those epochs.
+    """
+    epochs = {"network": len(checkpoint["history"]), "best": checkpoint["best_epoch"]}
+    for part, epoch in epochs.items():
+        if not checkpoint[part]:
+            continue
+        loop.network.load_state_dict(checkpoint[part])
+        loss = evaluate(loop.network, loop.splits.validation, loop.scale, loop.ranks).loss
+        before = checkpoint["history"][epoch - 1]["validation_loss"]
+        if not math.isclose(loss, before, rel_tol=1e-3, abs_tol=1e-6):  # another machine differs in the last digits
+            raise RunError(
+                f"{loop.run.folder / 'checkpoint.pt'}: damaged or changed: {part}: with these weights the validation "
+                f"loss is {loss:.6g}, but it was {before:.6g} after epoch {epoch}\n  {checkpoints.ANEW}"
+            )
 
 
 def has_ended(config: TrainConfig, state: State) -> bool:

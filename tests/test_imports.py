@@ -16,7 +16,7 @@ PACKAGE = Path(dendrograph.__file__).resolve().parent
 
 # Each module imports only what stands above it. A new module gets its place here.
 ORDER = (
-    *("errors", "tables", "names", "expressions", "registering", "nonlinearities", "fields"),
+    *("errors", "contents", "tables", "names", "expressions", "registering", "nonlinearities", "fields"),
     *("reading", "document", "library", "cursor", "plugins"),
     *("declared", "transfer", "cable", "synapses", "neuron", "layers"),
     *("morphology", "tree", "memory", "wiring", "trial", "graph", "verify", "compiler"),
@@ -38,7 +38,6 @@ ORDER = (
         "tasks",
         "data",
         "atomic",
-        "contents",
         "progress",
         "config",
         "checkpoint",

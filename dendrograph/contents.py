@@ -184,7 +184,8 @@ def _fault(value: Any, allowed: str, path: Path, place: str, remedy: str) -> Run
     found = "a mapping" if isinstance(value, dict) else clip(repr(value))
     if isinstance(value, list):
         found = f"a list of {len(value)}"
-    return RunError(f"{path}: damaged: '{place}' is {found}, expected {allowed}\n  {remedy}")
+    where = f"'{place}'" if place else "it"
+    return RunError(f"{path}: damaged: {where} is {found}, expected {allowed}\n  {remedy}")
 
 
 def read_file(path: Path, most: int = MOST_TEXT) -> bytes:

@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import torch
 
 import dendrograph
 from dendrograph import Run, compile, load
+from dendrograph.__main__ import main as entry
 from dendrograph.cli import main
 from dendrograph.kernels import KERNELS
 from dendrograph.library import shipped
@@ -533,3 +535,44 @@ def test_closed_and_narrow_streams(tmp_path: Path) -> None:
         ["sh", "-c", f"PYTHONIOENCODING=ascii {program} show vann"], cwd=tmp_path, capture_output=True, timeout=120
     )
     assert done.returncode == 0 and b"28?28" in done.stdout and not done.stderr
+
+
+# Ctrl-C, again and again
+
+
+def test_an_interrupt_that_comes_while_one_is_told_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second Ctrl-C finds the handler of the first, or the imports of the start."""
+    handler = signal.getsignal(signal.SIGINT)
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dendrograph.cli.main", interrupted)
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            entry()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN, "a third one is not listened to"
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_the_command_that_is_installed_is_guarded_from_its_first_import() -> None:
+    text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    assert 'dendrograph = "dendrograph.__main__:main"' in text
+    program = (
+        "import builtins\n"
+        "real = builtins.__import__\n"
+        "def stopping(name, *rest):\n"
+        "    if name == 'typer':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = stopping\n"
+        "from dendrograph.__main__ import main\n"
+        "main()"
+    )
+    done = process("-c", program)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")

@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -101,8 +101,7 @@ def make_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
     try:
         try:
             temporary.mkdir(parents=True)
-            for left in left_behind(folder.parent, [folder.name]):
-                shutil.rmtree(left, ignore_errors=True)
+            clear_left_behind(folder.parent, [folder.name])
             for name, content in files.items():
                 write(temporary / name, content)
             os.replace(temporary, folder)  # takes the place of an empty folder, and of no other
@@ -143,10 +142,10 @@ def clear(folder: Path, names: Collection[str]) -> None:
         _remove(left)
 
 
-def left_behind(folder: Path, names: Collection[str]) -> Iterator[Path]:
-    """What processes that have ended left half made: temporary files and folders in `folder` for these names.
+def clear_left_behind(folder: Path, names: Collection[str]) -> None:
+    """Take away what processes that have ended have left half made, in a folder that others may write to.
 
-    Of a process on another machine, nobody here knows whether it has ended: what it made is left behind after a day.
+    Of a process on another machine, nobody here knows whether it has ended: what it made is given up after a day.
     """
     import psutil
 
@@ -156,9 +155,12 @@ def left_behind(folder: Path, names: Collection[str]) -> Iterator[Path]:
         if found[2] == _host():
             ended = not psutil.pid_exists(int(found[3]))
         else:
-            ended = time.time() - path.lstat().st_mtime > LONG_AGO
+            try:
+                ended = time.time() - path.lstat().st_mtime > LONG_AGO
+            except FileNotFoundError:  # it was put in its place just now
+                continue
         if ended:
-            yield path
+            _remove(path)
 
 
 def is_temporary(path: Path) -> bool:

@@ -68,6 +68,7 @@ def place(files: Mapping[Path, Write]) -> None:
             for path, temporary in beside.items():
                 now = path
                 os.replace(temporary, path)
+                atomic.sync_folder(path.parent)
         finally:
             for temporary in beside.values():
                 temporary.unlink(missing_ok=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -118,11 +117,8 @@ def cell_mark(name: str) -> str:
 
 def begin(folder: Path, sweep: Sweep) -> None:
     """Write what the sweep is about to do, and take away what killed processes have left half made."""
-    for left in folder.glob("runs/.*.tmp"):
-        shutil.rmtree(left, ignore_errors=True)
-    for left in folder.glob(".*.tmp"):
-        if left.is_file():
-            left.unlink(missing_ok=True)
+    atomic.clear_left_behind(folder / "runs", [cell.name for cell in sweep.cells])
+    atomic.clear(folder, ("sweep.yaml", "cells.json", "failures.json"))
     atomic.write(folder / "sweep.yaml", sweep.text)
     content = {"name": sweep.name, "cells": [cell.record() for cell in sweep.cells]}
     atomic.write(folder / "cells.json", sealed(content))

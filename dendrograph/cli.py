@@ -15,7 +15,7 @@ import typer
 
 from dendrograph import __version__
 from dendrograph.commands.options import app, rank
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, for_command_line
 
 # Each adds its commands, in the order in which --help lists them.
 # isort: off
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     command = typer.main.get_command(app)
     try:
         given = sys.argv[1:] if arguments is None else list(arguments)
-        with command.make_context("dendrograph", given) as context:
+        with for_command_line(), command.make_context("dendrograph", given) as context:
             command.invoke(context)
         sys.stdout.flush()
     except typer.Exit as exit:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dendrograph.errors import DataError
+from dendrograph.errors import DataError, argument
 
 Arrays = dict[str, np.ndarray]
 
@@ -123,7 +123,7 @@ def data_folder(name: str, data_dir: str | os.PathLike[str] | None) -> Path:
         return cache_folder()
     folder = Path(named).expanduser()
     if not folder.is_dir():
-        by = "--data-dir" if data_dir is not None else "DENDROGRAPH_DATA"
+        by = argument("data_dir") if data_dir is not None else "DENDROGRAPH_DATA"
         found = "is a file, not a folder" if folder.exists() else "does not exist"
         raise DataError(f"data folder {folder} (from {by}) {found}\n  name the folder that holds {name}/")
     return folder
@@ -179,7 +179,7 @@ def _missing(name: str, folder: Path, why: str) -> DataError:
         f"it holds: {_holds(folder)}; {why}\n"
         f"  put these files into {folder / known.folders[0]}: {', '.join(known.files)}{kind}\n"
         f"  they come from {HOMES[name]}\n"
-        f"  or name the folder that has {known.folders[0]}/ by --data-dir or DENDROGRAPH_DATA"
+        f"  or name the folder that has {known.folders[0]}/ by {argument('data_dir')} or DENDROGRAPH_DATA"
     )
 
 

@@ -7,12 +7,17 @@ do, and the command line prints it without a traceback and leaves with exit code
 from __future__ import annotations
 
 import difflib
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 MOST_FAULTS = 100  # reading stops there: nobody mends more at once, and looking for near names takes time
 MOST_WORDS = 25  # a longer list of what is known is cut short
+
+SETTING = ("--set ", "set={")  # how the place of a value begins that no file holds: see `argument`
+_for_command_line = False
 
 
 class DendrographError(Exception):
@@ -87,7 +92,7 @@ class Faults:
 
 
 def _line_and_column(place: str) -> tuple[int, ...]:
-    found = re.search(r"^(?!--set ).*:(\d+):(\d+)\Z", place, re.DOTALL)
+    found = None if place.startswith(SETTING) else re.search(r"^.*:(\d+):(\d+)\Z", place, re.DOTALL)
     return (int(found[1]), int(found[2])) if found else ()
 
 
@@ -105,6 +110,54 @@ def did_you_mean(word: object, known: Iterable[str], kind: str = "known") -> str
     )
     allowed = f"{kind}: {shown or 'none'}"
     return f"did you mean '{near[0]}'? {allowed}" if near else allowed
+
+
+@contextmanager
+def for_command_line(whether: bool = True) -> Iterator[None]:
+    """Messages that are made within it are for a reader at the command line, otherwise for a caller in Python."""
+    global _for_command_line
+    before, _for_command_line = _for_command_line, whether
+    try:
+        yield
+    finally:
+        _for_command_line = before
+
+
+def is_for_command_line() -> bool:
+    """Whether messages are for a reader at the command line; what starts another process tells it so."""
+    return _for_command_line
+
+
+def worded(command_line: str, python: str) -> str:
+    """The one of two texts that the reader of a message can use."""
+    return command_line if _for_command_line else python
+
+
+def argument(name: str, value: object = None, option: str | None = None) -> str:
+    """An argument as the reader of a message writes it; every message that names one calls this.
+
+        argument("out")                   --out                 `out`
+        argument("resume", True)          --resume              resume=True
+        argument("fold", False)           --no-fold             fold=False
+        argument("select", ["lr"])        --select lr           select=['lr']
+        argument("set", {"somata": 3})    --set somata=3        set={'somata': 3}
+
+    Args:
+        name: in Python.
+        value: its value, where the message is about that.
+        option: its name at the command line, where it is another one there.
+    """
+    if not _for_command_line:
+        shown = str(value) if isinstance(value, os.PathLike) else value
+        return f"`{name}`" if value is None else f"{name}={shown!r}"
+    word = (option or name).replace("_", "-")
+    if value is None or isinstance(value, bool):
+        return f"--no-{word}" if value is False else f"--{word}"
+    if isinstance(value, Mapping):
+        value = [f"{key}={item}" for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        return f"--{word} {','.join(map(str, value))}"
+    return f"--{word} {value:g}" if isinstance(value, float) else f"--{word} {value}"
 
 
 def clip(text: str, most: int = 60) -> str:

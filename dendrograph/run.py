@@ -32,7 +32,7 @@ from dendrograph.data import load as load_data
 from dendrograph.dataset import Dataset
 from dendrograph.draw.files import as_bytes
 from dendrograph.draw.learning import learning_curves
-from dendrograph.errors import DataError, RunError
+from dendrograph.errors import DataError, RunError, argument, worded
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
@@ -65,9 +65,11 @@ class Run:
         Raises:
             RunError: there is something already, or it cannot be written.
         """
-        another = "give another folder by --out"
+        another = f"give another folder by {argument('out')}"
         if is_run(folder):
-            raise RunError(f"{folder}: a run is there already\n  go on with it by --resume, or {another}")
+            raise RunError(
+                f"{folder}: a run is there already\n  go on with it by {argument('resume', True)}, or {another}"
+            )
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
         run = cls(folder, {"format": FORMAT, **record})
@@ -138,7 +140,9 @@ class Run:
         try:
             content = path.read_bytes()
         except OSError as error:
-            remedy = "put it back, or delete metrics.json: --resume then makes it again from checkpoint.pt"
+            remedy = (
+                f"put it back, or delete metrics.json: {argument('resume', True)} makes it again from checkpoint.pt"
+            )
             raise RunError(f"{path}: cannot be read: {error.strerror}\n  {remedy}") from None
         if hashlib.sha256(content).hexdigest() != expected:
             raise RunError(f"{path}: not the weights that this run ended with\n  damaged, or copied from another run?")
@@ -243,9 +247,10 @@ class Run:
     @property
     def how_to_go_on(self) -> str:
         """What to call to go on with the run."""
-        if self.record["data"]["origin"]:
-            return f"go on with it: dendrograph train {shlex.quote(str(self.folder))} --resume"
-        return f"go on with it: train(network, data, config, out={str(self.folder)!r}, resume=True)"
+        call = f"train(network, data, config, out={str(self.folder)!r}, resume=True)"
+        if self.record["data"]["origin"]:  # other data are held by Python alone
+            call = worded(f"dendrograph train {shlex.quote(str(self.folder))} --resume", call)
+        return f"go on with it: {call}"
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write what resuming needs; only tensors, numbers, text, lists and mappings may be in it."""

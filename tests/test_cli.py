@@ -321,7 +321,7 @@ def test_inputs_of_several_streams(call: Call, tmp_path: Path) -> None:
     assert result.out.startswith("small: inputs signal 4×5, cue 2; 10 classes; seed 0\n")
     assert call("show", path, "--inputs", "cue=2").out.startswith("small: inputs signal 28×28, cue 2;")
     unknown = call("show", path, "--inputs", "queue=2")
-    assert unknown == Result(2, "", "error: --inputs queue=…: no such stream\n  streams: signal, cue\n")
+    assert unknown == Result(2, "", "error: --inputs: there is no stream 'queue'\n  streams: signal, cue\n")
 
 
 def test_list(call: Call) -> None:
@@ -394,7 +394,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     *((["show", "vann", f"--inputs={shape}"], f"error: --inputs {shape}: no shape\n  write 784, 28x28, ")
       for shape in ("0x3", "28x", "x", "", "-3", "2.5", "1e3", "3x3x3x3", "8 8", "=28x28", "image=", "٣x٣", 20 * "9")),
     (["show", "vann", "--inputs", "8x8", "--inputs", "image=9x9"], "error: --inputs image=9x9: stream 'image' has"),
-    (["show", "vann", "--inputs", "cue=3"], "error: --inputs cue=…: no such stream\n  streams: image\n"),
+    (["show", "vann", "--inputs", "cue=3"], "error: --inputs: there is no stream 'cue'\n  streams: image\n"),
     (["show", "dann-lrf", "--inputs", "3x3"], "error: "),
     (["train", "vann", "--resume"], "error: --resume needs to know the run\n"),
     (["train", "vann", "--out", "file"], "error: file: something is there already, and it is no run\n"),

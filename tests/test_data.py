@@ -234,14 +234,14 @@ def test_a_data_folder_that_was_named_must_exist(tmp_path: Path, monkeypatch: py
     absent, file = tmp_path / "absent", tmp_path / "file"
     file.write_text("")
     assert message(lambda: data.load("mnist", absent)) == (
-        f"data folder {absent} (from --data-dir) does not exist\n  name the folder that holds mnist/"
+        f"data folder {absent} (from `data_dir`) does not exist\n  name the folder that holds mnist/"
     )
     monkeypatch.setenv("DENDROGRAPH_DATA", str(file))
     assert message(lambda: data.load("mnist")) == (
         f"data folder {file} (from DENDROGRAPH_DATA) is a file, not a folder\n  name the folder that holds mnist/"
     )
     write_idx(tmp_path / "mnist", arrays(), datafiles.MNIST_FILES)
-    assert len(data.load("mnist", tmp_path).train) == 20  # --data-dir goes before the environment
+    assert len(data.load("mnist", tmp_path).train) == 20  # the argument goes before the environment
 
 
 def test_offline_it_is_said_which_files_to_put_where(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_offline_it_is_said_which_files_to_put_where(tmp_path: Path) -> None:
         f"{folder}: no data set 'kmnist' here (looked in kmnist/, KMNIST/raw/); it holds: mnist/, notes.txt; {{why}}\n"
         f"  put these files into {folder}/kmnist: {files} (each as it is, or .gz)\n"
         "  they come from https://github.com/rois-codh/kmnist\n"
-        "  or name the folder that has kmnist/ by --data-dir or DENDROGRAPH_DATA"
+        "  or name the folder that has kmnist/ by `data_dir` or DENDROGRAPH_DATA"
     )
     failed = "downloading it failed: URLError: <urlopen error no network in this test>"
     assert message(lambda: data.load("kmnist", folder)) == told.format(why=failed)
@@ -267,7 +267,7 @@ def test_offline_it_is_said_which_files_to_put_where(tmp_path: Path) -> None:
         "cifar-10-batches-bin/); it holds: nothing; downloading was not allowed\n"
         f"  put these files into {cache}/cifar10: {cifar}, test_batch.bin, or cifar-10-binary.tar.gz as it is\n"
         "  they come from https://www.cs.toronto.edu/~kriz/cifar.html\n"
-        "  or name the folder that has cifar10/ by --data-dir or DENDROGRAPH_DATA"
+        "  or name the folder that has cifar10/ by `data_dir` or DENDROGRAPH_DATA"
     )
 
 

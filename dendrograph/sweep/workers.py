@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, argument, is_for_command_line
 from dendrograph.sweep.cells import Outcome, failed
 from dendrograph.sweep.jobs import Job, work
 
@@ -69,7 +69,9 @@ def attached(scheduler: str) -> Iterator[Any]:
     except (OSError, ValueError, TimeoutError, AssertionError, KeyError, TypeError) as error:
         reason = str(error) or type(error).__name__
         remedy = "give the address of a running one, such as tcp://10.0.0.1:8786, or its scheduler file"
-        raise DendrographError(f"--scheduler {scheduler}: no dask scheduler answers: {reason}\n  {remedy}") from None
+        raise DendrographError(
+            f"{argument('scheduler', scheduler)}: no dask scheduler answers: {reason}\n  {remedy}"
+        ) from None
     with client:
         yield client
 
@@ -103,7 +105,8 @@ def outcomes(client: Any, jobs: Sequence[Job], folder: Path, lost: Callable[[int
     from distributed.scheduler import KilledWorker
 
     waiting = {
-        client.submit(work, job, str(folder.resolve()), pure=False, priority=-at): job for at, job in enumerate(jobs)
+        client.submit(work, job, str(folder.resolve()), is_for_command_line(), pure=False, priority=-at): job
+        for at, job in enumerate(jobs)
     }
     there = set(client.nthreads())
     try:

@@ -21,6 +21,7 @@ from dendrograph.errors import DendrographError, did_you_mean
 Row = dict[str, Any]
 
 FEW = 5  # seeds below which no bootstrap interval can be as wide as it should
+SIZES = ("parameters", "trainable_parameters", "effective_parameters")
 TESTED = ("test_accuracy", "test_loss", "generalisation_gap", "accuracy_efficiency", "loss_efficiency")
 
 
@@ -102,13 +103,15 @@ def _of_run(condition: Condition, run: Finished) -> Row:
     if isinstance(last, int) and 1 <= last <= len(history):
         trained = history[last - 1]["train_accuracy"]
     synapses = run.run.record["graph"].get("synapses")
-    accuracy = run.number("test", "accuracy")
+    accuracy, parameters = run.number("test", "accuracy"), int(run.number("parameters"))
     return {
         "data": condition.data,
         "condition": condition.label,
         "morphology": condition.morphology,
         "seed": shown_seed(run.seed),
-        "parameters": int(run.number("parameters")),
+        "parameters": parameters,
+        "trainable_parameters": run.reach.get("trainable_parameters", parameters),
+        "effective_parameters": run.reach.get("effective_parameters", float("nan")),
         "synapses": synapses if isinstance(synapses, int) else float("nan"),
         "validation_accuracy": run.number("validation", "accuracy"),
         "validation_loss": run.number("validation", "loss"),
@@ -125,7 +128,7 @@ def _of_run(condition: Condition, run: Finished) -> Row:
 
 def _with_efficiency(rows: Sequence[Row]) -> list[Row]:
     """Efficiency scores, the reference set being all of these runs."""
-    costs = efficiency.costs([row["parameters"] for row in rows], [row["best_epoch"] for row in rows])
+    costs = efficiency.costs([row["trainable_parameters"] for row in rows], [row["best_epoch"] for row in rows])
     known = np.isfinite(costs).any()
     cheapest = rows[int(np.nanargmin(costs))]["run"] if known else ""
     scores = {
@@ -147,7 +150,7 @@ def _of_condition(condition: Condition, rows: Sequence[Row]) -> Row:
     spread: Row = {}
     for key, estimate in tested.items():
         spread |= estimate.columns(key)
-    sizes = {key: mean(key) for key in ("parameters", "synapses")}
+    sizes = {key: mean(key) for key in (*SIZES, "synapses")}
     return {
         "data": condition.data,
         "condition": condition.label,

@@ -63,6 +63,7 @@ def make(
             "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
             "initial_weights": _digest(network),
         },
+        "reach": reach_of(network),
         "surroundings": {
             "dendrograph": __version__,
             "python": platform.python_version(),
@@ -73,6 +74,18 @@ def make(
             "instruction set": compiled.native.instruction_set() if compiled.native else "PyTorch's",
             "machine": f"{platform.system()} {platform.machine()}",
         },
+    }
+
+
+def reach_of(network: DendriticNetwork) -> dict[str, int]:
+    """How much of a network is trained, and how much of that its output depends on. No part of a run's identity."""
+    trained = {name: parameter.numel() for name, parameter in network.named_parameters() if parameter.requires_grad}
+    graph = network.graph
+    return {
+        "trainable_parameters": sum(trained.values()),
+        "effective_parameters": sum(graph.reach.effective[name] for name in trained),
+        "units_without_output": graph.without_output,
+        "units_without_input": graph.without_input,
     }
 
 

@@ -270,6 +270,18 @@ def test_every_shipped_morphology_is_shown_and_checked(name: str, call: Call) ->
     assert checked.out.endswith(f"\n{name}: the language is right and the wiring is as declared\n")
 
 
+@pytest.mark.parametrize("command", ["show", "check", "controls"])
+def test_units_without_an_output_are_told(call: Call, command: str) -> None:
+    graph = compile(load("sann-random"), (28, 28))
+    told = f"dendritic/soma: {graph.without_output} of 512 units have no output: nothing they do reaches the readout"
+    name = "dann-random" if command == "controls" else "sann-random"
+    found = call(command, name)
+    assert found.code == 0
+    assert told.replace("dendritic", "hidden-dendrite" if command == "controls" else "dendritic") in found.out
+    assert f"{graph.effective_parameters:,}" in found.out
+    assert "no output" not in call(command, "vann").out
+
+
 def test_show_with_every_option(call: Call) -> None:
     words = ("--inputs", "32x32x3", "--classes", 47, "--seed", 5, "--set", "somata=20", "--set", "layers=2")
     result = call("show", "dann-grf", *words, "--plan", "--kernel", "scatter")

@@ -9,6 +9,7 @@ import io
 import json
 import math
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 from scipy import stats
 from small import MORPHOLOGY, digits, morphology_file, read_record, write_record
 
-from dendrograph import Morphology, TrainConfig, build, train
+from dendrograph import DendriticNetwork, Morphology, TrainConfig, build, compile, train
 from dendrograph.cli import main
 from dendrograph.compare import Comparison, compare, is_control
 from dendrograph.comparison.reporting import files, markdown, text
@@ -515,6 +516,35 @@ def test_the_text_fits_a_terminal(tmp_path: Path) -> None:
     tables = shown[: shown.index("\nin full")]
     assert all(len(line) <= 100 for line in tables.splitlines() if str(tmp_path) not in line)
     assert f"  #1 {name} lr=0.01\n" in shown and "#1 a-morph" in tables
+
+
+def test_effective_parameters_stand_beside_all_parameters(tmp_path: Path) -> None:
+    """Those of a run that was trained before they were recorded are counted by its graph; else a dash says so."""
+    tree = {
+        "name": "sparse",
+        "neurons": {"first": {"synapses": {"count": 4}}, "second": {"synapses": {"count": 1}}},
+        "layers": [{"name": "one", "neuron": "first", "count": 20}, {"neuron": "second", "count": 5}],
+    }
+    network = build_of(tree)
+    run = train(network, digits(), TrainConfig(epochs=1), tmp_path / "new", progress=False)
+    graph = run.graph()
+    assert run.record["reach"]["effective_parameters"] == graph.effective_parameters < graph.parameters
+    (row,) = compare([tmp_path / "new"]).conditions
+    assert (row["parameters"], row["effective_parameters"]) == (graph.parameters, graph.effective_parameters)
+    old = shutil.copytree(tmp_path / "new", tmp_path / "old")
+    write_record(old / "run.json", {key: part for key, part in run.record.items() if key != "reach"})
+    assert Run.open(old).identity == run.identity
+    found = compare([old])
+    assert found.conditions[0]["effective_parameters"] == graph.effective_parameters
+    header = text(found).splitlines()[2]
+    assert header.split()[2:4] == ["parameters", "effective"]
+    made(tmp_path / "lost")  # its wiring cannot be made again
+    (row,) = compare([tmp_path / "lost"]).conditions
+    assert math.isnan(row["effective_parameters"]) and row["parameters"] == 1000
+
+
+def build_of(tree: Mapping[str, Any]) -> DendriticNetwork:
+    return DendriticNetwork(compile(Morphology.from_dict(tree), (8, 8), 10))
 
 
 def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:

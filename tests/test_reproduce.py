@@ -235,7 +235,13 @@ def test_without_a_run_of_the_reference_there_is_a_table_and_no_differences(
     assert "seed by seed" in text and "two-pairs.csv" in files
 
     def rows(_folders: Any) -> list[dict[str, Any]]:
-        about = {"protocol": "split", "tasks": 2, "parameters": 3, **dict.fromkeys(products.CONTINUAL, 0.5)}
+        about = {
+            "protocol": "split",
+            "tasks": 2,
+            "parameters": 3,
+            "effective_parameters": 3,
+            **dict.fromkeys(products.CONTINUAL, 0.5),
+        }
         learnt = [("class", "vann", 0), ("class", "dann", 0), ("task", "vann", 0)]
         return [
             {"folder": f"{place}/{model}", "scenario": scenario, "morphology": model, "seed": seed, **about}

@@ -97,6 +97,12 @@ def test_its_record_is_all_that_a_result_follows_from(run: Run) -> None:
             "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
             "initial_weights": weights.hexdigest(),
         },
+        "reach": {
+            "trainable_parameters": graph.parameters,
+            "effective_parameters": graph.effective_parameters,
+            "units_without_output": 0,
+            "units_without_input": 0,
+        },
         "surroundings": {
             "dendrograph": dendrograph.__version__,
             "python": platform.python_version(),

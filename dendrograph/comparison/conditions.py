@@ -22,6 +22,8 @@ Seed = tuple[int, int]  # of the training, of the wiring
 MOST_PATHS = 3  # of a morphology that a label names
 ABOUT = ("name", "about", "citation", "parameters")  # keys of a morphology that change no network, or stand elsewhere
 
+_REACH: dict[str, Mapping[str, float]] = {}  # of graphs that were compiled again
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -62,6 +64,25 @@ class Finished:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise RunError(f"{self.run.folder / 'metrics.json'}: damaged: '{'.'.join(path)}' is no number")
         return float(value)
+
+    @cached_property
+    def reach(self) -> Mapping[str, float]:
+        """Its trainable and its effective parameters (see `Graph.reach`), as far as they are known.
+
+        Runs that were trained before this was recorded are compiled for it, each graph once.
+        """
+        recorded = self.run.record.get("reach")
+        if isinstance(recorded, dict):
+            return recorded
+        about = self.run.record["graph"]
+        key = json.dumps([about["connectivity_hash"], about["morphology"], about.get("plugins")], sort_keys=True)
+        if key not in _REACH:
+            try:
+                graph = self.run.graph()
+                _REACH[key] = {"effective_parameters": graph.effective_parameters}
+            except DendrographError:  # another version of NumPy drew its wiring, or a plugin is not there
+                _REACH[key] = {}
+        return _REACH[key]
 
     @cached_property
     def history(self) -> list[dict[str, float]]:

@@ -94,12 +94,14 @@ def _by_data(comparison: Comparison) -> Iterable[tuple[str, list[Row], list[Row]
 
 def results(rows: Sequence[Row], shown: Callable[[str], str]) -> Table:
     """Accuracy and loss of conditions, as a table of text."""
-    header = ("condition", "n", "parameters", "test accuracy (%)", "test loss", "front")
-    return header, [
+    frozen = any(row["trainable_parameters"] != row["parameters"] for row in rows)
+    sizes = ["parameters", *["trainable_parameters"] * frozen, "effective_parameters"]
+    names = [key.removesuffix("_parameters") for key in sizes]
+    return ("condition", "n", *names, "test accuracy (%)", "test loss", "front"), [
         (
             shown(row["condition"]),
             str(row["seeds"]),
-            f"{row['parameters']:,.0f}",
+            *("-" if math.isnan(row[key]) else f"{row[key]:,.0f}" for key in sizes),
             _interval(row, "test_accuracy", 100, 2),
             _interval(row, "test_loss", 1, 3),
             ("A" if row["pareto_accuracy"] else "") + ("L" if row["pareto_loss"] else "") or "-",

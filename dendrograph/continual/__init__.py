@@ -28,7 +28,7 @@ from dendrograph.continual.forgetting import MEASURES, Matrix
 from dendrograph.dataset import Split
 from dendrograph.draw.continual import continual_figure
 from dendrograph.draw.files import as_bytes
-from dendrograph.errors import DataError, RunError, TrainingError, clip, did_you_mean
+from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, clip, did_you_mean
 from dendrograph.evaluation import evaluate
 from dendrograph.experiment import DEFAULT_DATA, load_dataset
 from dendrograph.morphology import load
@@ -143,7 +143,8 @@ def learn_in_turn(
             raise TrainingError(f"task {number} of {tasks.number}: {error}") from None
         except KeyboardInterrupt:
             raise Interrupted(f"{folder}: interrupted in task {max(1, number)}\n  {_go_on(folder)}") from None
-    record = {**about, "runs": [run.identity for run in runs], "accuracy": rows}
+    record = {**about, "reach": records.reach_of(network)}
+    record |= {"runs": [run.identity for run in runs], "accuracy": rows}
     record["measures"] = {name: measure(rows) for name, measure in MEASURES.items()}
     if ranks.first:
         figure = continual_figure({network.graph.name: np.array(rows)})
@@ -343,6 +344,7 @@ def table(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
                 "morphology": graph["name"],
                 "knobs": " ".join(f"{key}={value}" for key, value in graph["knobs"].items()),
                 "parameters": graph["parameters"],
+                "effective_parameters": _effective(learned),
                 "data": learned.record["data"]["name"],
                 "protocol": learned.record["protocol"],
                 "scenario": learned.record["scenario"],
@@ -354,3 +356,16 @@ def table(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _effective(learned: Learned) -> float:
+    """The effective parameters of what was learnt (see `Graph.reach`); nan where they are not known.
+
+    Learnings that were recorded before they were counted are known by the graph of their first task.
+    """
+    if "reach" in learned.record:
+        return int(learned.record["reach"]["effective_parameters"])
+    try:
+        return Run.open(learned.folder / "task-1").graph().effective_parameters
+    except DendrographError:
+        return float("nan")

@@ -31,8 +31,9 @@ class Analysis:
 
     activity: units, groups, hits; weights: weights, densities; learning: learning, results; embedding: embedding,
     points; noise, occlusion, lesions: the same and a summary, noise_summary and so on; lesions: also single_lesions.
-    Of several runs each row begins with `run`; where they are several seeds of a condition, there are means over them
-    with intervals, groups_over_seeds and so on (`over_seeds.AVERAGED` says of which tables), a row a condition.
+    Of several runs each row begins with `run`, then has a column for each knob and setting that varies; where they are
+    several seeds of a condition, there are means over them with intervals, groups_over_seeds and so on
+    (`over_seeds.AVERAGED` says of which tables), a row a condition.
 
     conditions: those of which there are means, with the names of their runs
     notes: on runs that are not among them
@@ -160,7 +161,7 @@ def analyse_runs(
         for table in found[0]
     }
     means = averaged(told_apart, {name: run.folder for name, run in named})
-    return Analysis({**told_apart, **means.tables}, means.conditions, means.notes)
+    return Analysis(means.tables, means.conditions, means.notes)
 
 
 def names_of(folders: Sequence[str | Path]) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ class Comparison:
 
     Of a condition: means over its seeds, with intervals (`_low`, `_high`) of 95 %. `pareto_accuracy` and `pareto_loss`
     say whether it is on the front of more test accuracy, or less test loss, for fewer parameters, among those on its
-    data. Of a pair: the condition less the reference, seed by seed.
+    data. Of a pair: the condition less the reference, seed by seed. Beside `condition` stands a column for each knob,
+    setting and path of a morphology that varies (`conditions.with_settings`).
 
     by: what pairs are about and selections are made by, `accuracy` or `loss`
     notes: what was left out, and why
@@ -93,7 +94,10 @@ def compare(
                 f"the true mean less often than 95 %: train at least {FEW}"
             )
     pairs, more = _pairs(tables, _references(chosen.kept, reference, notes), f"test_{by}")
-    return Comparison(tuple(table), tuple(pairs), tuple(rows), chosen.rows, by, (*notes, *more))
+    made = {"conditions": table, "pairs": pairs, "runs": rows, "selection": chosen.rows}
+    varied = {(one.data, one.label): one.varied for one in found}
+    full = grouping.with_settings(made, varied, lambda row: (row["data"], row["condition"]), "condition")
+    return Comparison(**full, by=by, notes=(*notes, *more))
 
 
 def _of_run(condition: Condition, run: Finished) -> Row:

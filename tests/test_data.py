@@ -492,6 +492,14 @@ VALUES = "wanted: uint8 (0 to 255, standing for 0 to 1), or floats (taken as the
 KEYS = "wanted: x_train, y_train, x_test, y_test, and x_val, y_val if you bring a validation split"
 KNOWN_KEYS = "known: x_test, x_train, x_val, y_test, y_train, y_val; or x_train_<stream> and so on"
 FLOATS = np.ones((6, 2, 2))
+SCALES = (
+    "whose scale is not known\n  save pixels of 0 to 255 as uint8, by .astype(np.uint8): they stand for 0 to 1\n"
+    "  save other numbers as floats, scaled as the network shall see them, such as x / x.max()"
+)
+NUMBER = (
+    "number the names of the classes alike in all splits: names = np.unique(y_train), then np.searchsorted(names, y) "
+    "of each y"
+)
 
 
 def _with(key: str, array: np.ndarray, at: object, value: object) -> dict[str, np.ndarray]:
@@ -514,13 +522,27 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
         f"no array 'y_val'; there are: x_test, x_train, x_val, y_test, y_train\n  {KEYS}",
     ),
     "other capitals": (
-        {"x_train": None, "X_train": GOOD["x_train"]},
-        "no array 'x_train'; there are: X_train, x_test, y_test, y_train\n"
-        f"  did you mean 'X_train'? of no use: X_train\n  {KEYS}",
+        {"x_train": None, "X_TRAINED": GOOD["x_train"], "Y_TRAINED": GOOD["x_train"]},
+        "no array 'x_train'; there are: X_TRAINED, Y_TRAINED, x_test, y_test, y_train\n"
+        f"  did you mean 'X_TRAINED'? of no use: X_TRAINED, Y_TRAINED\n  {KEYS}",
+    ),
+    "samples that are not split": (
+        {"x_train": None, "y_train": None, "x_test": None, "y_test": None, "X": GOOD["x_train"], "y": GOOD["y_train"]},
+        "no array 'x_train'; there are: X, y\n  'X' and 'y' are not split: shuffle them alike, and save a part for "
+        f"training, the rest for the test\n  {KEYS}",
     ),
     "a misspelt split": (
+        {"x_vall": GOOD["x_test"]},
+        f"unknown array 'x_vall'\n  did you mean 'x_val'? {KNOWN_KEYS}",
+    ),
+    "a validation split of half another tool's names": (
         {"x_valid": GOOD["x_test"]},
-        f"unknown array 'x_valid'\n  did you mean 'x_val'? {KNOWN_KEYS}",
+        f"no array 'y_val'; there are: x_test, x_train, x_valid, y_test, y_train\n"
+        f"  did you mean 'x_valid'? of no use: x_valid\n  {KEYS}",
+    ),
+    "one array under two names": (
+        {"x_val": GOOD["x_test"], "y_val": GOOD["y_test"], "x_valid": GOOD["x_test"]},
+        "both 'x_val' and 'x_valid' may be x_val\n  keep one of them, named x_val",
     ),
     "a stream without a name": (
         {"x_train_": GOOD["x_train"]},
@@ -536,8 +558,14 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "text": ({"x_train": np.full((6, 2), "a")}, f"x_train holds <U1\n  {VALUES}"),
     "complex numbers": ({"x_train": GOOD["x_train"] * 1j}, f"x_train holds complex128\n  {VALUES}"),
-    "integers of unknown scale": ({"x_train": GOOD["x_train"].astype(int)}, f"x_train holds int64\n  {VALUES}"),
-    "wide bytes": ({"x_train": GOOD["x_train"].astype("u2")}, f"x_train holds uint16\n  {VALUES}"),
+    "integers of unknown scale": (
+        {"x_train": GOOD["x_train"].astype(int) - 7},
+        f"x_train holds int64 from {int(GOOD['x_train'].min()) - 7} to {GOOD['x_train'].max() - 7}, {SCALES}",
+    ),
+    "wide bytes": (
+        {"x_train": GOOD["x_train"].astype("u2")},
+        f"x_train holds uint16 from {GOOD['x_train'].min()} to {GOOD['x_train'].max()}, {SCALES}",
+    ),
     "one axis": (
         {"x_test": GOOD["x_test"][:, 0, 0]},
         "x_test has shape (3,), but needs samples along its first axis and values along others",
@@ -569,7 +597,11 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
         "a sample of stream 'image' is uint8 of shape (2, 2) in the train split, but uint8 of shape (1, 2) in x_val\n"
         "  give every split the same type and shape",
     ),
-    "labels as text": ({"y_train": np.array(list("abcabc"))}, f"y_train holds <U1\n  {WHOLE}"),
+    "labels as text": ({"y_train": np.array(list("abcabc"))}, f"y_train holds text (<U1)\n  {WHOLE}\n  {NUMBER}"),
+    "labels as bytes of text": (
+        {"y_train": np.array(list("abcabc"), "S1")},
+        f"y_train holds text (|S1)\n  {WHOLE}\n  {NUMBER}",
+    ),
     "a half label": (
         _with("y_train", np.arange(6) / 1, 1, 0.5),
         f"y_train holds 0.5 as the label of sample 1\n  {WHOLE}",
@@ -590,13 +622,23 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
         _with("y_train", np.arange(6, dtype=np.uint64), 5, 2**63),
         f"y_train holds 9223372036854775808 as the label of sample 5\n  {WHOLE}",
     ),
-    "one-hot labels": (
-        {"y_train": np.eye(3)[GOOD["y_train"]]},
-        f"y_train has shape (6, 3)\n  {WHOLE}, in one axis; of one-hot rows take .argmax(1)",
+    "several classes a sample": (
+        {"y_train": np.eye(3)[GOOD["y_train"]] + np.eye(3)[0]},
+        f"y_train has shape (6, 3), and its rows are not one-hot (a single 1, and 0 elsewhere)\n"
+        f"  {WHOLE}; of probabilities take .argmax(1)",
     ),
-    "labels in a column": (
-        {"y_train": GOOD["y_train"][:, None]},
-        f"y_train has shape (6, 1)\n  {WHOLE}, in one axis; flatten it",
+    "one-hot labels of other classes": (
+        {"y_train": np.eye(3)[GOOD["y_train"]], "y_test": np.eye(4)[GOOD["y_test"]]},
+        "one-hot labels of different numbers of columns: 3 in y_train, 4 in y_test\n  give each class a column",
+    ),
+    "labels in a cube": (
+        {"y_train": np.zeros((6, 2, 2))},
+        f"y_train has shape (6, 2, 2)\n  {WHOLE}, in one axis",
+    ),
+    "samples along the last axis": (
+        {"x_train": np.moveaxis(GOOD["x_train"], 0, -1)},
+        "x_train holds 2 samples, but y_train holds 6 labels\n"
+        "  np.moveaxis(x_train, -1, 0) puts the samples, which are the last of (2, 2, 6), first",
     ),
     "labels that count something else": (
         _with("y_train", np.arange(6), 5, 10**9),
@@ -656,7 +698,9 @@ def test_a_path_that_is_no_npz_is_told(tmp_path: Path) -> None:
     assert message(lambda: data.load(path)) == (
         f"{path}: array 'x_test' cannot be read: Bad CRC-32 for file 'x_test.npy'\n{again}"
     )
-    np.savez(path, allow_pickle=True, **(GOOD | {"x_val": np.array([Payload(trace)], dtype=object)}))
+    np.savez(
+        path, allow_pickle=True, **(GOOD | {"x_val": np.array([Payload(trace)], dtype=object), "y_val": np.arange(1)})
+    )
     assert message(lambda: data.load(path)) == (
         f"{path}: array 'x_val' cannot be read: Object arrays cannot be loaded when allow_pickle=False\n{again}"
     )

@@ -332,7 +332,8 @@ def look_over(dataset: Dataset, arrays: Mapping[str, Any], where: str = "", numb
             shape, clip(f"x_train_{stream}" if f"x_train_{stream}" in arrays else "x_train"), where
         )
         notes += _doubts_of_range(dataset, stream, where)
-    if np.ndim(arrays["y_train"]) == 2 and np.shape(arrays["y_train"])[1] > 1 and len(dataset.train) > 1:
+    labels = np.shape(arrays["y_train"])
+    if len(labels) == 2 and min(labels) > 1:
         notes.append(f"{where}labels are read as one-hot: the class is the column of the 1")
     return notes + (_doubts_of_classes(dataset, where) if numbered else [])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,14 @@ _for_command_line = False
 
 class DendrographError(Exception):
     """Bad input. The text alone must be enough to mend it."""
+
+    def __str__(self) -> str:
+        """Printable, whatever names it quotes."""
+        return printable(super().__str__())
+
+
+class DataWarning(UserWarning):
+    """How data of the user's own was read, where something else may have been meant. Commands print it as a note."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,12 @@ def _identity(fault: Fault) -> object:
 def did_you_mean(word: object, known: Iterable[str], kind: str = "known") -> str:
     """Say the nearest of the `known` words, where one is near, and then list them all."""
     words = sorted(map(clip, known))
-    near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.6)
+    # Words that differ in capitals alone are as near as can be; of two such the one nearer as it is written.
+    by_form: dict[str, list[str]] = {}
+    for one in words:
+        by_form.setdefault(one.lower(), []).append(one)
+    near = difflib.get_close_matches(str(word).lower(), by_form, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(word), by_form[near[0]], n=1, cutoff=0) if near else []
     shown = ", ".join(words[:MOST_WORDS]) + (
         f" and {len(words) - MOST_WORDS:,} more" if len(words) > MOST_WORDS else ""
     )
@@ -160,12 +174,24 @@ def argument(name: str, value: object = None, option: str | None = None) -> str:
     return f"--{word} {value:g}" if isinstance(value, float) else f"--{word} {value}"
 
 
+def printable(text: str) -> str:
+    r"""A text without what a terminal would obey or hide: control characters, escape sequences, marks of direction.
+
+    Each is shown as Python writes it, such as `\x1b`. Line breaks, tabs and spaces of any width stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or unicodedata.category(c) == "Zs" else _escaped(c) for c in text)
+
+
 def clip(text: str, most: int = 60) -> str:
     """A user's text as messages quote it: short, on one line, printable."""
-    shown = text[: most + 1]
-    if not shown.isprintable():
-        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    shown = "".join(map(_escaped, text[: most + 1]))
     return shown if len(shown) <= most else shown[: most - 3] + "..."
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def numbered(count: int, what: str) -> str:

@@ -40,7 +40,7 @@ def train_by_name(
 
     Args:
         morphology: a file, a shipped name, or (with `resume`) a run folder, from which all else is then taken.
-        data: a data set's name or the path of a `.npz`; digits by default.
+        data: a data set's name or the path of a `.npz`; digits by default. For a run, where its data lie now.
         data_dir: where data sets lie.
         kernel: of the network, `auto` by default.
         settings: fields of `TrainConfig`; `seed` is that of the wiring and the weights too.
@@ -57,8 +57,7 @@ def train_by_name(
         # What is given and differs from the run, `train` refuses.
         config = replace(TrainConfig.from_record(run.record["config"]), **settings)
         network = DendriticNetwork(run.graph(), kernel or run.record["network"]["kernel"])
-        dataset = load_dataset(data, data_dir) if data else run.dataset(data_dir)
-        return train(network, dataset, config, run.folder, resume, progress)
+        return train(network, run.dataset(data_dir, data), config, run.folder, resume, progress)
     if resume and Path(morphology).is_dir():
         Run.open(morphology)  # says why it is none
     if resume and out is None:
@@ -96,10 +95,16 @@ def load_dataset(data: str, data_dir: Path | None) -> Dataset:
     return dataset
 
 
-def evaluate_run(folder: str | Path, data_dir: Path | None = None, plugins: Iterable[str | Path] = ()) -> Evaluation:
+def evaluate_run(
+    folder: str | Path,
+    data_dir: Path | None = None,
+    plugins: Iterable[str | Path] = (),
+    data: str | Path | None = None,
+) -> Evaluation:
     """Loss, accuracy and confusion of a finished run on its test split, from the folder alone.
 
-    Plugins that were named by the user then, and are not installed, are named again.
+    Plugins that were named by the user then, and are not installed, are named again. `data_dir` and `data` say where
+    the data lie now, as `Run.dataset` takes them.
 
     Raises:
         RunError: the run has not ended, is damaged, or was trained on data that only Python held.
@@ -108,7 +113,7 @@ def evaluate_run(folder: str | Path, data_dir: Path | None = None, plugins: Iter
     plugin.use(plugins)
     run = Run.open(folder)
     network, config = run.network(), TrainConfig.from_record(run.record["config"])
-    dataset = run.dataset(data_dir)
+    dataset = run.dataset(data_dir, data)
     try:
         network.to(config.device)
     except (RuntimeError, AssertionError):  # the device of then is not here: any other gives the same but last digits

@@ -105,7 +105,8 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
         return bool(run.record[section].get(key) != record[section][key])
 
     named = [("config", key) for key in record["config"]]
-    named += [("data", "name"), ("graph", "inputs"), ("graph", "classes"), ("network", "kernel")]
+    named += [("data", "name")] if differ("data", "digest") else []  # a file that was renamed is the same data
+    named += [("graph", "inputs"), ("graph", "classes"), ("network", "kernel")]
     differences = [
         f"{'data' if section == 'data' else key}: the run has {run.record[section].get(key)!r}, "
         f"asked for is {record[section][key]!r}"

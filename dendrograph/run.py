@@ -18,7 +18,7 @@ import json
 import shlex
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from safetensors.torch import save as save_safetensors
 
 from dendrograph import atomic
 from dendrograph.compiler import compile
-from dendrograph.data import load as load_data
+from dendrograph.data import load_again
 from dendrograph.dataset import Dataset
 from dendrograph.draw.files import as_bytes
 from dendrograph.draw.learning import learning_curves
@@ -220,11 +220,12 @@ class Run:
             raise RunError(f"{path}: not this run's results\n  was it, or run.json, copied from another run?")
         return metrics
 
-    def dataset(self, data_dir: str | Path | None = None) -> Dataset:
+    def dataset(self, data_dir: str | Path | None = None, data: str | Path | None = None) -> Dataset:
         """The data that the run was trained on, loaded again.
 
         Args:
-            data_dir: where they lie now; by default where they lay then.
+            data_dir: the folder where they lie now; by default where they lay then.
+            data: the file itself, where it was moved or renamed.
 
         Raises:
             RunError: they came from Python.
@@ -236,13 +237,13 @@ class Run:
                 f"{self.folder}: trained on data from Python ({then['name']}), which the folder does not hold\n"
                 "  train(..., resume=True) goes on with it there, and evaluate(run.network(), ...) evaluates it"
             )
-        data = load_data(then["origin"]["name_or_path"], data_dir or then["origin"]["data_dir"])
-        if data.digest != then["digest"]:
+        found = load_again(then["origin"], data_dir, data)
+        if found.digest != then["digest"]:
             raise DataError(
-                f"{then['name']}: not the data that the run was trained on\n  read from {data.source}; "
+                f"{then['name']}: not the data that the run was trained on\n  read from {found.source}; "
                 f"the run read {then['source']}, whose SHA-256 began with {then['digest']:.12}"
             )
-        return data
+        return replace(found, name=then["name"])
 
     @property
     def how_to_go_on(self) -> str:

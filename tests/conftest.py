@@ -126,6 +126,8 @@ def hiding(request: pytest.FixtureRequest) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:  # data made for a test are often odd; what is said of them is tested where it is the subject
+        item.add_marker(pytest.mark.filterwarnings("ignore::dendrograph.errors.DataWarning"))
     marked = [item for item in items if item.get_closest_marker("cuda")]
     if not marked:
         return

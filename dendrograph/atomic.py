@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from dendrograph.errors import DendrographError, RunError
+from dendrograph.errors import DendrographError, RunError, argument, worded
 
 MOST_NAME = 255  # bytes of a name, on all file systems in use
 LONG_AGO = 24 * 3600  # seconds after which what another machine left half made is given up
@@ -54,9 +54,11 @@ def refuse(path: Path, force: bool, such_as: str) -> None:
         DendrographError: naming the path and what to do.
     """
     if path.is_dir():
-        raise DendrographError(f"{path}: is a folder\n  give the file to make, such as --out {such_as}")
+        raise DendrographError(f"{path}: is a folder\n  give the file to make, such as {worded('--out ', '')}{such_as}")
     if not force and (path.exists() or path.is_symlink()):
-        raise DendrographError(f"{path}: is there already\n  replace it by --force, or give another --out")
+        raise DendrographError(
+            f"{path}: is there already\n  replace it by {argument('force', True)}, or give {_another()}"
+        )
 
 
 def hold_folder(path: Path) -> None:
@@ -70,9 +72,9 @@ def hold_folder(path: Path) -> None:
         raise DendrographError(f"{path}: is a folder\n  give the file to make")
     if not folder.is_dir():
         problem = "is no folder" if folder.exists() else "there is no such folder"
-        raise DendrographError(f"{path}: cannot be written: {folder}: {problem}\n  make it, or give another --out")
+        raise DendrographError(f"{path}: cannot be written: {folder}: {problem}\n  make it, or give {_another()}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise DendrographError(f"{path}: cannot be written: {folder} is not writable\n  give another --out")
+        raise DendrographError(f"{path}: cannot be written: {folder} is not writable\n  give {_another()}")
 
 
 def hold_new(folder: Path) -> None:
@@ -111,7 +113,7 @@ def make_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise RunError(
-            f"{folder}: cannot be made: {error.strerror or error}\n  give a writable folder by --out"
+            f"{folder}: cannot be made: {error.strerror or error}\n  give a writable folder by {argument('out')}"
         ) from None
 
 
@@ -125,10 +127,14 @@ def hold_names(path: Path) -> None:
         if len(os.fsencode(name)) > MOST_NAME:
             raise RunError(
                 f"{path}: cannot be made: File name too long: {len(os.fsencode(name))} bytes, {MOST_NAME} at most\n"
-                "  give a shorter name by --out"
+                f"  give a shorter name by {argument('out')}"
             )
         if "\0" in name:
-            raise RunError(f"{path!r}: cannot be made: a name holds a zero byte\n  give another by --out")
+            raise RunError(f"{path!r}: cannot be made: a name holds a zero byte\n  give another by {argument('out')}")
+
+
+def _another() -> str:
+    return worded("another --out", "another path")
 
 
 def clear(folder: Path, names: Collection[str]) -> None:

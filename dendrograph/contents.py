@@ -97,9 +97,15 @@ _ABOUT = {
         "parameters?": whole(0),
         "knobs?": Each(dict, PLAIN),
     },
-    "network": {"kernel": TEXT, "kernels": Each(dict, TEXT), "initial_weights": TEXT},
+    "network": {
+        "kernel": TEXT,
+        "kernels": Each(dict, TEXT),
+        "initial_weights": TEXT,
+        "frozen?": Each(list, TEXT),
+        "unfrozen?": Each(list, TEXT),
+    },
 }
-RUN: Form = {**_ABOUT, "learning?": Each(dict, PLAIN), "surroundings?": Each(dict, PLAIN)}
+RUN: Form = {**_ABOUT, "reach?": Each(dict, whole(0)), "learning?": Each(dict, PLAIN), "surroundings?": Each(dict, PLAIN)}
 LEARNING: Form = {  # continual.json
     "protocol": TEXT,
     "scenario": TEXT,

@@ -18,7 +18,7 @@ import math
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,11 @@ from dendrograph.contents import (
     sealed,
     trained_morphology,
 )
-from dendrograph.data import load as load_data
+from dendrograph.data import load_again
 from dendrograph.dataset import Dataset
 from dendrograph.draw.files import as_bytes
 from dendrograph.draw.learning import learning_curves
-from dendrograph.errors import DataError, RunError, clip
+from dendrograph.errors import DataError, RunError, argument, clip, worded
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
@@ -56,7 +56,6 @@ FILES = (
     *("run.json", "morphology.yaml", "history.csv", "metrics.json", "weights.safetensors", "checkpoint.pt"),
     *("learning-curves.png", "learning-curves.pdf"),
 )
-MADE_AGAIN = "put it back from a copy, or delete metrics.json: --resume then makes it again from checkpoint.pt"
 MOST_STEM = 200  # bytes of a run folder's default name, of the 255 that file systems take
 
 History = list[dict[str, float]]
@@ -76,9 +75,11 @@ class Run:
         Raises:
             RunError: there is something already, or it cannot be written.
         """
-        another = "give another folder by --out"
+        another = f"give another folder by {argument('out')}"
         if is_run(folder):
-            raise RunError(f"{folder}: a run is there already\n  go on with it by --resume, or {another}")
+            raise RunError(
+                f"{folder}: a run is there already\n  go on with it by {argument('resume', True)}, or {another}"
+            )
         if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
             raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
         run = cls(folder, {"format": FORMAT, **record})
@@ -131,7 +132,7 @@ class Run:
         try:
             content = read_file(path, self._most)
         except FileNotFoundError:
-            raise RunError(f"{path}: cannot be read: No such file or directory\n  {MADE_AGAIN}") from None
+            raise RunError(f"{path}: cannot be read: No such file or directory\n  {_made_again()}") from None
         if hashlib.sha256(content).hexdigest() != expected:
             raise RunError(f"{path}: not the weights that this run ended with\n  damaged, or copied from another run?")
         return content
@@ -172,7 +173,7 @@ class Run:
             network.load_state_dict(load_safetensors(content))
         except (SafetensorError, RuntimeError):
             path = self.folder / "weights.safetensors"
-            raise RunError(f"{path}: damaged: not the weights of this run's network\n  {MADE_AGAIN}") from None
+            raise RunError(f"{path}: damaged: not the weights of this run's network\n  {_made_again()}") from None
         return network.eval()
 
     @property
@@ -193,7 +194,7 @@ class Run:
         except FileNotFoundError:
             if digest is None:
                 return self._history_kept or []
-            raise RunError(f"{path}: cannot be read: No such file or directory\n  {MADE_AGAIN}") from None
+            raise RunError(f"{path}: cannot be read: No such file or directory\n  {_made_again()}") from None
         rows = _rows(path, content)
         if len(rows) != metrics["epochs"]:
             raise RunError(f"{path}: damaged: it has not the {metrics['epochs']} epochs that metrics.json has")
@@ -202,7 +203,7 @@ class Run:
         else:
             changed = hashlib.sha256(content).hexdigest() != digest
         if changed:
-            raise RunError(f"{path}: damaged or changed: not the history that this run ended with\n  {MADE_AGAIN}")
+            raise RunError(f"{path}: damaged or changed: not the history that this run ended with\n  {_made_again()}")
         return rows
 
     @property
@@ -228,39 +229,42 @@ class Run:
         if not metrics["weights_of_epoch"] <= metrics["epochs"] or not all(
             _is_counted(metrics[part]) for part in ("test", "validation")
         ):
-            raise RunError(f"{path}: damaged: its numbers contradict each other\n  {MADE_AGAIN}")
+            raise RunError(f"{path}: damaged: its numbers contradict each other\n  {_made_again()}")
         return metrics
 
-    def dataset(self, data_dir: str | Path | None = None) -> Dataset:
+    def dataset(self, data_dir: str | Path | None = None, data: str | Path | None = None) -> Dataset:
         """The data that the run was trained on, loaded again.
 
         Args:
-            data_dir: where they lie now; by default where they lay then.
+            data_dir: the folder where they lie now; by default where they lay then.
+            data: the file itself, where it was moved or renamed.
 
         Raises:
             RunError: they came from Python.
             DataError: they are no longer what they were.
         """
         then = self.record["data"]
-        if not then["origin"]:
+        origin = {"data_dir": None, **(then["origin"] or {})}
+        if "name_or_path" not in origin:
             raise RunError(
                 f"{self.folder}: trained on data from Python ({then['name']}), which the folder does not hold\n"
                 "  train(..., resume=True) goes on with it there, and evaluate(run.network(), ...) evaluates it"
             )
-        data = load_data(then["origin"]["name_or_path"], data_dir or then["origin"]["data_dir"])
-        if data.digest != then["digest"]:
+        found = load_again(origin, data_dir, data)
+        if found.digest != then["digest"]:
             raise DataError(
-                f"{then['name']}: not the data that the run was trained on\n  read from {data.source}; "
+                f"{then['name']}: not the data that the run was trained on\n  read from {found.source}; "
                 f"the run read {then['source']}, whose SHA-256 began with {then['digest']:.12}"
             )
-        return data
+        return replace(found, name=then["name"])
 
     @property
     def how_to_go_on(self) -> str:
         """What to call to go on with the run."""
-        if self.record["data"]["origin"]:
-            return f"go on with it: dendrograph train {shlex.quote(str(self.folder))} --resume"
-        return f"go on with it: train(network, data, config, out={str(self.folder)!r}, resume=True)"
+        call = f"train(network, data, config, out={str(self.folder)!r}, resume=True)"
+        if self.record["data"]["origin"]:  # other data are held by Python alone
+            call = worded(f"dendrograph train {shlex.quote(str(self.folder))} --resume", call)
+        return f"go on with it: {call}"
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write what resuming needs; only tensors, numbers, text, lists and mappings may be in it."""
@@ -336,6 +340,12 @@ def free_folder(stem: str, under: Path = Path("runs")) -> Path:
     return folder
 
 
+def _made_again() -> str:
+    """What to do about a file that follows from the checkpoint."""
+    again = argument("resume", True)
+    return f"put it back from a copy, or delete metrics.json: {again} then makes it again from checkpoint.pt"
+
+
 def _table(history: History) -> str:
     """The text of history.csv."""
     stream = io.StringIO()
@@ -359,7 +369,7 @@ def _rows(path: Path, content: bytes) -> History:
             raise ValueError(f"not {HISTORY.words}")
         return history
     except (ValueError, csv.Error) as error:
-        raise RunError(f"{path}: damaged: {clip(str(error), 200)}\n  {MADE_AGAIN}") from None
+        raise RunError(f"{path}: damaged: {clip(str(error), 200)}\n  {_made_again()}") from None
 
 
 def _is_counted(part: Mapping[str, Any]) -> bool:

@@ -105,7 +105,12 @@ _ABOUT = {
         "unfrozen?": Each(list, TEXT),
     },
 }
-RUN: Form = {**_ABOUT, "reach?": Each(dict, whole(0)), "learning?": Each(dict, PLAIN), "surroundings?": Each(dict, PLAIN)}
+RUN: Form = {
+    **_ABOUT,
+    "reach?": Each(dict, whole(0)),
+    "learning?": Each(dict, PLAIN),
+    "surroundings?": Each(dict, PLAIN),
+}
 LEARNING: Form = {  # continual.json
     "protocol": TEXT,
     "scenario": TEXT,

@@ -252,7 +252,8 @@ def restored(loop: Loop, checkpoint: Mapping[str, Any]) -> State:
     if checkpoint["checkpoint_format"] == checkpoints.UNSEALED:
         _hold_to_history(loop, checkpoint)
     loop.network.load_state_dict(checkpoint["network"])
-    loop.optimizer.load_state_dict(checkpoint["optimizer"])
+    settings = loop.optimizer.state_dict()["param_groups"]  # other versions of PyTorch have more of them, or fewer
+    loop.optimizer.load_state_dict({**checkpoint["optimizer"], "param_groups": settings})
     return State(**{item.name: checkpoint[item.name] for item in fields(State)})
 
 

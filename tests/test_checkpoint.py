@@ -196,6 +196,7 @@ def test_a_checkpoint_of_an_older_version_goes_on_to_the_same_result(begun: Path
         changed = {**state, part: {key: value + 1 for key, value in state[part].items()}}
         write(begun, changed, sealed=False)
         assert f"{part}: with these weights the validation loss is" in refused(begun)
+    del state["optimizer"]["param_groups"][0]["amsgrad"]  # another version of PyTorch may not know it
     write(begun, state, sealed=False)
     assert Run.open(begun).epochs_kept == 2
     assert go_on(begun).metrics["weights"] == go_on(tmp_path / "new").metrics["weights"]

@@ -93,7 +93,7 @@ def other_tensor(tensor: torch.Tensor, chance: random.Random) -> Any:
         case 8:
             return tensor.reshape(-1)[:1].expand(tensor.numel()) + 0 * tensor.reshape(-1)
         case 9:
-            return torch.quantize_per_tensor(tensor.float().reshape(-1), 0.1, 0, torch.qint8)
+            return torch.empty_like(tensor, device="meta")
         case 10:
             return tensor.tolist()
         case _:

@@ -327,7 +327,7 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
 def test_a_name_too_long(tmp_path: Path) -> None:
     """What is made under a temporary name needs no longer one."""
     text = refused(lambda: trained(tmp_path / "deeper" / ("é" * 128)))
-    assert "File name too long: 256 bytes, 255 at most\n  give a shorter name by --out" in text
+    assert "File name too long: 256 bytes, 255 at most\n  give a shorter name by `out`" in text
     assert not list(tmp_path.iterdir())
     assert trained(tmp_path / ("x" * 255)).finished
 

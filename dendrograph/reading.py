@@ -23,6 +23,7 @@ LARGEST_FILE = 256 * 1024  # bytes
 LARGEST_NUMBER = 10**30
 MOST_VALUES = 50_000
 DEEPEST = 64
+MOST_IN_A_ROW = (DEEPEST - 5) // 2  # dendrites on one path from the soma
 
 Path = tuple[str | int, ...]
 

@@ -443,7 +443,8 @@ def _radii(found: Samples, min_radius: float) -> Iterator[Fault]:
         small = [place for place in dendritic if not found.radii[place] >= min_radius]
         for place in small:
             found.radii[place] = min_radius
-        told = f"{len(small):,} sample{'' if len(small) == 1 else 's'} of unknown or smaller radius: {min_radius:g} µm is taken"
+        are = "sample has" if len(small) == 1 else "samples have"
+        told = f"{len(small):,} {are} an unknown or smaller radius: {min_radius:g} µm is taken"
         found.notes.append(told if small else f"no radius is below {min_radius:g} µm: --min-radius changes nothing")
         return
     one_ball = is_one_ball(found)

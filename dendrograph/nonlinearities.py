@@ -164,7 +164,7 @@ NONLINEARITIES: dict[str, Nonlinearity] = {
         Nonlinearity(
             "dcaap",
             "f(u) = exp(-max(0, u - threshold) / decay) / (1 + exp(-gain (u - threshold)))",
-            f"{_GIDON}: all or none at threshold, greatest just above it, smaller beyond; a small gain makes the onset soft",
+            f"{_GIDON}: all or none, greatest just above threshold, smaller beyond; a small gain gives a soft onset",
             {"threshold": 1.0, "gain": 1000.0, "decay": 1.0},
             _dcaap,
             frozenset({"gain", "decay"}),

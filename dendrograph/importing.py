@@ -205,7 +205,7 @@ def import_several(
         raise DendrographError(f"{out}: is a file, and there are {len(paths):,} to make\n  give --out a folder")
     made: dict[Path, str | Path] = {}
     for path in paths:
-        target = _target(_name(Path(path)), out or ".")
+        target = Path(out or ".") / f"{_name(Path(path))}.yaml"
         if target in made:
             both = f"{made[target]} and {path}"
             raise DendrographError(

@@ -159,7 +159,10 @@ def samples(
     hold(_linked(found))
     found.link()
     hold(_circles(found))
-    hold(_grown_from_soma(found, root_soma))
+    for fault in _grown_from_soma(found, root_soma):
+        faults.add(fault)
+    if SOMA not in found.types:
+        faults.raise_if_any()
     _take_kinds(found)
     hold(_radii(found, min_radius), _dendrites(found), iter(()) if join_trees else _joined(found))
     hold(_size(found))
@@ -458,7 +461,8 @@ def _radii(found: Samples, min_radius: float) -> Iterator[Fault]:
         if kind != AXON and not (found.radii[place] > 0 or (found.radii[place] == 0 and may_end)):
             unknown.append(place)
     if unknown:
-        more = f" (and of {len(unknown) - 1:,} more samples)" if len(unknown) > 1 else ""
+        others = len(unknown) - 1
+        more = f" (and of {others:,} more sample{'' if others == 1 else 's'})" if others else ""
         what = "the soma" if found.kinds[unknown[0]] == SOMA else "a dendrite"
         problem = f"the radius of {what} is unknown or 0{more}"
         yield found.fault(
@@ -490,7 +494,7 @@ def _dendrites(found: Samples) -> Iterator[Fault]:
 
 def _joined(found: Samples) -> Iterator[Fault]:
     """All trees grow from the soma; an axon is left out anyway."""
-    for place in found.loose:
+    for place in found.loose if SOMA in found.types else ():
         if found.kinds[place] != AXON:
             remedy = "give it a parent, or hang such trees on the soma by --join-trees"
             yield found.fault(place, "a tree begins here that nothing joins to the soma", remedy)

@@ -9,7 +9,7 @@ from typing import Any
 
 from dendrograph.errors import Fault, Faults, MorphologyError, clip, did_you_mean
 from dendrograph.expressions import ExpressionError, evaluate, is_expression, names
-from dendrograph.reading import Path, Reading, describe, flow, show_path
+from dendrograph.reading import Path, Reading, Steps, describe, flow, is_extension, show_path, unwound
 
 _FREE_TEXT = {"name", "about", "citation", "parameters"}  # top-level keys whose '$' is only a character
 _MADE = {"cable", "nonlinearity", "synapses"}  # mappings that a setting may make on its way to one of their keys
@@ -41,14 +41,16 @@ class Document:
         reading = Reading(name)
         value = reading.text(text)
         if value is None:
-            raise MorphologyError([Fault(name, "", "the file is empty", "a morphology has a name, neurons and layers")])
-        return cls(name, value, reading.places, reading.key_places, tuple(reading.faults))
+            raise MorphologyError(
+                [Fault(f"{name}:1:1", "", "the file is empty", "a morphology has a name, neurons and layers")]
+            )
+        return cls(name, _used(value), reading.places, reading.key_places, tuple(reading.faults))
 
     @classmethod
     def from_plain(cls, value: Any, name: str) -> Document:
         """Plain Python values, copied; what no file could hold is a fault."""
         reading = Reading(name, placed=False)
-        return cls(name, reading.plain(value), faults=tuple(reading.faults))
+        return cls(name, _used(reading.plain(value)), faults=tuple(reading.faults))
 
     def place(self, path: Path, key: bool = False) -> str:
         """`file:line:column` of the value (or of the key) at a path, or of the nearest value that holds it."""
@@ -169,13 +171,19 @@ class Document:
         parameters = {k: v if type(v) is int else 1 for k, v in declared.items()} if isinstance(declared, dict) else {}
         unreadable = declared is not None and not isinstance(declared, dict)
 
-        def walk(value: Any, path: Path) -> Any:
+        def walk(value: Any, path: Path) -> Steps[Any]:
             if len(path) == 1 and path[0] in _FREE_TEXT:
                 return value
             if isinstance(value, dict):
-                return {key: walk(item, (*path, key)) for key, item in value.items()}
+                entries = {}
+                for key, item in value.items():
+                    entries[key] = yield walk(item, (*path, key))
+                return entries
             if isinstance(value, list):
-                return [walk(item, (*path, index)) for index, item in enumerate(value)]
+                items = []
+                for index, item in enumerate(value):
+                    items.append((yield walk(item, (*path, index))))
+                return items
             if not is_expression(value):
                 return value
             if unreadable:
@@ -187,15 +195,22 @@ class Document:
                 faults.add(document.fault(path, str(error), error.remedy))
                 return value
 
-        return replace(document, value=walk(self.value, ()), faults=tuple(faults))
+        return replace(document, value=unwound(walk(self.value, ())), faults=tuple(faults))
+
+
+def _used(value: Any) -> Any:
+    """The value without its top-level keys that begin with `x-`: what anchors name there stands where it is used."""
+    if not isinstance(value, dict):
+        return value
+    return {key: item for key, item in value.items() if not is_extension((key,))}
 
 
 def _put(value: Any, path: Path, new: Any) -> Any:
     """A copy of the value in which `new` stands at a path; mappings that are missing on the way are made."""
-    if not path:
-        return new
-    step, rest = path[0], path[1:]
-    if isinstance(step, int):
-        return [*value[:step], _put(value[step], rest, new), *value[step + 1 :]]
-    here = value or {}
-    return {**here, step: _put(here.get(step), rest, new)}
+    holders: list[Any] = []
+    for step in path:
+        holders.append(value if isinstance(step, int) else value or {})
+        value = holders[-1][step] if isinstance(step, int) else holders[-1].get(step)
+    for holder, step in zip(reversed(holders), reversed(path), strict=True):
+        new = [*holder[:step], new, *holder[step + 1 :]] if isinstance(step, int) else {**holder, step: new}
+    return new

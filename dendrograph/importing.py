@@ -17,7 +17,6 @@ from dendrograph.fields import known as known_fields
 from dendrograph.morphology import Morphology
 from dendrograph.names import NAME_RULE, is_name
 from dendrograph.nonlinearities import NONLINEARITIES
-from dendrograph.reading import LARGEST_FILE
 from dendrograph.reduction import (
     BIN_UM,
     BINS,
@@ -57,7 +56,7 @@ CABLES = (
     "the mean diameter along it. Each cable passes what a branching cable with sealed ends passes (ends: sealed), see "
     "docs/dendrites.md."
 )
-BLOCKS = 24  # dendrites on one path that are written below each other; what grows from there is written on one line
+BLOCKS = 8  # dendrites on one path that are written below each other; what grows from there is written on one line
 
 
 @dataclass(frozen=True)
@@ -333,8 +332,8 @@ def _holds(text: str, file: str, name: str, number: int) -> None:
         morphology = Morphology.from_document(Document.from_text(text, name))
         again = Morphology.from_document(Document.from_text(morphology.to_yaml(), name))
     except MorphologyError as error:
-        if len(text.encode()) > LARGEST_FILE or any("too large" in fault.problem for fault in error.faults):
-            told = f"{number:,} dendrites make more than the {LARGEST_FILE // 1024} KiB that a morphology file may have"
+        if any(word in fault.problem for fault in error.faults for word in ("too large", "values")):
+            told = f"{number:,} dendrites are more than a morphology file may hold"
             remedy = f"--reduce {ORDER}, larger bins, or --orders to leave out the outer branches"
             raise DendrographError(f"{file}: {told}\n  {remedy}") from None
         fault = error.faults[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -353,10 +354,12 @@ def _grown_from_soma(found: Samples, root_soma: bool) -> Iterator[Fault]:
     first = pieces[0]
     soma = [place for place, innermost in inner.items() if innermost == first]
     if found.parents[first] >= 0:
-        found.notes.append(
-            f"the soma, on line {found.lines[first]}, has a neurite for its parent: read from the soma on"
-        )
-        place, before = first, -1
+        found.notes.append(f"the soma, on line {found.lines[first]}, grows from a neurite: read from the soma on")
+        # From its middle: the sample that most others of the soma are joined to.
+        joined = Counter(found.parents[place] for place in soma if place != first)
+        joined.update(place for place in soma if place != first)
+        soma.sort(key=lambda place: -joined[place])
+        first, place, before = soma[0], soma[0], -1
         while place >= 0:
             found.parents[place], place, before = before, found.parents[place], place
         found.link()

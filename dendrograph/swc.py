@@ -125,10 +125,8 @@ def _unlikely(soma: _Soma, sections: tuple[Section, ...], scale: float) -> Itera
     for section in sections:
         reach.append((0.0 if section.parent is None else reach[section.parent]) + section.length)
     thickest = max(float(section.diameters.max()) for section in sections)
-    sizes = (
-        f"the soma is {soma.across:,.4g} µm across, the farthest tip is {max(reach):,.4g} µm away, and the thickest "
-    )
-    sizes += f"dendrite has {thickest:,.4g} µm"
+    sizes = f"the soma is {shown(soma.across)} µm across, the farthest tip is {shown(max(reach))} µm away, and the "
+    sizes += f"thickest dendrite has {shown(thickest)} µm"
     if soma.across > LARGEST_SOMA or thickest > THICKEST or max(reach) > FARTHEST:
         yield f"{sizes}: is the file in nanometres? --scale {scale / 1000:g}"
     elif max(reach) < NEAREST:
@@ -178,13 +176,12 @@ def _cut(found: Samples) -> Iterator[tuple[int | None, list[int]]]:
 
     A section ends where the tree forks, and where its kind changes.
     """
+    inner = [root for root in found.roots if found.kinds[root] == SOMA_TYPE]
     stems: list[int] = []
-    inner = list(found.roots)
     for place in inner:  # the list grows on the way
-        if found.kinds[place] == SOMA_TYPE:
-            inner += found.children[place]
-        else:
-            stems.append(place)
+        for child in found.children[place]:
+            (inner if found.kinds[child] == SOMA_TYPE else stems).append(child)
+    stems += found.loose
     waiting: list[tuple[int | None, int]] = [(None, place) for place in reversed(stems)]
     number = 0
     while waiting:

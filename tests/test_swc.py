@@ -112,7 +112,7 @@ NOTES = {
     ],
     "types-above-19": ["samples of type 31, 44, 1000000 are taken as dendrites, neither basal nor apical"],
     "soma-in-pieces": ["4 pieces of a soma, close together, are taken as one"],
-    "soma-after-dendrite": ["the soma, on line 3, has a neurite for its parent: read from the soma on"],
+    "soma-after-dendrite": ["the soma, on line 3, grows from a neurite: read from the soma on"],
     "roots-have-parent-0": ["no parent is -1: those whose parent is 0 are taken as roots"],
     "axon-apart": ["the axon that begins here is joined to nothing"],
 }
@@ -221,14 +221,12 @@ def comb(forks: int) -> str:
 
 
 def test_a_tree_of_any_depth_is_read(tmp_path: Path) -> None:
-    """Nothing recurses at a fork: fifteen thousand of them in a row are read, and told to be too many for a file."""
-    path = swc(tmp_path, comb(15_000))
-    assert sum(section.length for section in read(path).sections) == pytest.approx(
-        sum(math.hypot(*(10, 0) if fork else (7, 0)) + math.hypot(0 if fork else 3, 9) for fork in range(15_000))
-    )
-    with pytest.raises(
-        DendrographError, match=f"15,001 dendrites one on the other, .* nests {MOST_IN_A_ROW:,} at most"
-    ):
+    """Nothing recurses at a fork: three thousand of them in a row are read, and told to be too many for a file."""
+    path = swc(tmp_path, comb(3_000))
+    twigs, trunk = math.hypot(3, 9) + 2_999 * 9, 3 + 7 + 2_999 * 10
+    assert sum(section.length for section in read(path).sections) == pytest.approx(trunk + twigs)
+    few = f"3,001 dendrites one on the other, and a morphology file nests {MOST_IN_A_ROW:,} at most"
+    with pytest.raises(DendrographError, match=few):
         import_swc(path, tmp_path / "x.yaml")
     star = SOMA + "".join(f"{number} 3 5 {number} 0 1 1\n" for number in range(2, 60_000))
     with pytest.raises(DendrographError, match="59,998 sections\n  at most 50,000"):
@@ -419,49 +417,60 @@ def test_orders_leave_out_what_lies_beyond(tmp_path: Path) -> None:
 
 
 def test_thirty_forks_in_a_row_are_read_whole(tmp_path: Path) -> None:
-    """Real pyramidal cells have 30 to 40: 310 µm on the way, and 30 twigs of 9 µm."""
-    path = swc(tmp_path, SOMA + "2 3 5 0 0 1 1\n" + comb(30)[len(SOMA) + len("2 3 8 0 0 1 1\n") :])
+    """Real pyramidal cells have 30 to 40."""
+    path = swc(tmp_path, comb(30))
     imported = import_swc(path, tmp_path / "deep.yaml")
-    morphology = load(imported.path)
-    (neuron,) = morphology.neurons.values()
-    assert sum(each.cable.length_um for each in all_dendrites(neuron)) == pytest.approx(30 * 10 + 30 * 9, abs=0.1)
+    (neuron,) = load(imported.path).neurons.values()
+    twigs, trunk = math.hypot(3, 9) + 29 * 9, 3 + 7 + 29 * 10
+    assert sum(each.cable.length_um for each in all_dendrites(neuron)) == pytest.approx(trunk + twigs, abs=0.1)
     assert imported.summary[-1].endswith("61 dendrites, at most 31 in a row; one dendrite a section")
     for reduce in ("order", "bins"):
         load(import_swc(path, tmp_path / f"{reduce}.yaml", choices=Choices(reduce=reduce)).path)
 
 
-def test_the_deepest_that_a_file_can_hold(tmp_path: Path) -> None:
-    path = swc(tmp_path, comb(MOST_IN_A_ROW - 1))
-    assert nested(reduced(read(path))) == MOST_IN_A_ROW
-    load(import_swc(path, tmp_path / "deep.yaml").path)
-    path = swc(tmp_path, comb(MOST_IN_A_ROW))
+def test_a_deep_file_is_not_mostly_indentation_and_trains(tmp_path: Path) -> None:
+    imported = import_swc(swc(tmp_path, comb(60)), tmp_path / "deep.yaml", choices=Choices(synapses=2, neurons=1))
+    assert max(len(line) - len(line.lstrip()) for line in imported.text.splitlines()) < 50
+    network = build(imported.path, inputs=(4, 4), classes=2, seed=0)
+    network(torch.rand(3, 4, 4)).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_the_deepest_that_a_file_can_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dendrograph.reduction.MOST_IN_A_ROW", 29)
+    path = swc(tmp_path, comb(28))
+    assert nested(reduced(read(path))) == 29
+    path = swc(tmp_path, comb(29))
     for choices in (Choices(), Choices(reduce="order"), Choices(reduce="bins")):
         with pytest.raises(DendrographError) as error:
             import_swc(path, tmp_path / "too-deep.yaml", choices=choices)
         assert str(error.value) == (
-            f"{path}: {MOST_IN_A_ROW + 1:,} dendrites one on the other, and a morphology file nests {MOST_IN_A_ROW:,} "
-            f"at most\n  leave out the outer branches: --reduce section or order, with --orders {MOST_IN_A_ROW}"
+            f"{path}: 30 dendrites one on the other, and a morphology file nests 29 at most\n"
+            "  leave out the outer branches: --reduce section or order, with --orders 29"
         )
-    load(import_swc(path, tmp_path / "cut.yaml", choices=Choices(orders=MOST_IN_A_ROW)).path)
+    load(import_swc(path, tmp_path / "cut.yaml", choices=Choices(orders=29)).path)
     assert not (tmp_path / "too-deep.yaml").exists()
 
 
-def test_bins_that_nest_too_deeply_name_bins_that_fit(tmp_path: Path) -> None:
-    path = swc(tmp_path, SOMA + f"2 3 5 0 0 1 1\n3 3 {5 + 10 * 2 * MOST_IN_A_ROW} 0 0 100 2\n")
+def test_bins_that_nest_too_deeply_name_bins_that_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dendrograph.reduction.MOST_IN_A_ROW", 29)
+    path = swc(tmp_path, SOMA + "2 3 5 0 0 1 1\n3 3 1005 0 0 1 2\n")
     with pytest.raises(DendrographError) as error:
         import_swc(path, tmp_path / "x.yaml", choices=Choices(reduce="bins", bin_um=10))
     told, remedy = str(error.value).split("\n")
-    few = f"{2 * MOST_IN_A_ROW:,} dendrites one on the other, and a morphology file nests {MOST_IN_A_ROW:,} at most"
-    assert told.endswith(few) and remedy == "  take larger bins, --bin-um 20, or --reduce section or order"
-    load(import_swc(path, tmp_path / "x.yaml", choices=Choices(reduce="bins", bin_um=20)).path)
+    assert told.endswith("100 dendrites one on the other, and a morphology file nests 29 at most")
+    assert remedy == "  take larger bins, --bin-um 35, or --reduce section or order"
+    load(import_swc(path, tmp_path / "x.yaml", choices=Choices(reduce="bins", bin_um=35)).path)
 
 
-def test_more_than_a_file_can_hold(tmp_path: Path) -> None:
-    star = SOMA + "".join(f"{number} 3 0 {number} 0 1 1\n" for number in range(8, 3000))
+@pytest.mark.parametrize(("limit", "most"), [("LARGEST_FILE", 20_000), ("MOST_VALUES", 2_000), ("MOST_STEPS", 9_000)])
+def test_more_than_a_file_can_hold(limit: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"dendrograph.reading.{limit}", most)
+    star = SOMA + "".join(f"{number} 3 0 {number} 0 1 1\n" for number in range(8, 308))
     with pytest.raises(DendrographError) as error:
         import_swc(swc(tmp_path, star), tmp_path / "x.yaml")
     assert str(error.value) == (
-        f"{tmp_path}/cell.swc: 2,992 dendrites make more than the 256 KiB that a morphology file may have\n"
+        f"{tmp_path}/cell.swc: 300 dendrites are more than a morphology file may hold\n"
         "  --reduce order, larger bins, or --orders to leave out the outer branches"
     )
     assert not (tmp_path / "x.yaml").exists()

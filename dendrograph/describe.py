@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # `list` answers at once: it needs neither of them
     from dendrograph.stimulation import Stimulation
 
 MOST_SHOWN = 9  # amplitudes of one curve
-LONGEST = 30  # letters of a condition's label, so that a table is read at 100 columns
+LONGEST = 22  # letters of a condition's label, so that a table is read at 100 columns
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -80,10 +80,25 @@ def describe(graph: Graph) -> str:
             f"compartments  {graph.compartments:,}",
             f"synapses      {graph.synapses:,} (the readout's {to_readout:,} included) and {cables:,} cables",
             f"parameters    {graph.parameters:,}",
+            f"effective     {graph.effective_parameters:,} of them: the output depends on these",
+            *(f"note          {line}" for line in idle_units(graph)),
             f"memory        {own} of parameters, about {all_in_all} to train",
             f"connectivity  {graph.connectivity_hash}",
         ]
     )
+
+
+def idle_units(graph: Graph) -> list[str]:
+    """Units that do nothing, a line a group: whose activity cannot reach the output, or that no input reaches."""
+    lines = []
+    for group in graph.groups:
+        if group.role == "input":
+            continue
+        silent, unheard = (int((~of[group.name]).sum()) for of in (graph.reach.with_input, graph.reach.with_output))
+        of = f"of {group.size:,} units"
+        lines += [f"{group.name}: {unheard:,} {of} have no output: nothing they do reaches the readout"] * bool(unheard)
+        lines += [f"{group.name}: {silent:,} {of} have no input: their activity is constant"] * bool(silent)
+    return lines
 
 
 def fair_controls(graph: Graph, found: Sequence[Control]) -> str:
@@ -95,20 +110,22 @@ def fair_controls(graph: Graph, found: Sequence[Control]) -> str:
             name,
             f"{made.parameters:,}",
             f"{made.parameters / graph.parameters:.3f}",
+            f"{made.effective_parameters:,}",
             f"{made.edges:,}",
             f"{made.edges / graph.edges:.3f}",
         )
         for name, made in ((graph.name, graph), *((each.kind, each.graph) for each in found))
         if made is not None
     ]
-    texts = [table(("control", "parameters", "ratio", "synapses and cables", "ratio"), rows)]
+    texts = [table(("control", "parameters", "ratio", "effective", "synapses and cables", "ratio"), rows)]
     for each in found:
         kind = KINDS[each.kind]
         if each.graph is None:
             texts.append(f"{each.kind}: there is none: {each.missing}")
         else:
             lines = (f"{each.kind}: {kind.about}", f"keeps: {kind.keeps}", f"takes away: {kind.takes}")
-            texts.append("\n  ".join((*lines, *(f"note: {note}" for note in each.notes))))
+            notes = [*each.notes, *idle_units(each.graph)]
+            texts.append("\n  ".join((*lines, *(f"note: {note}" for note in notes))))
     return "\n\n".join(texts)
 
 

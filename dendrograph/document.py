@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dendrograph.errors import Fault, Faults, MorphologyError, clip, did_you_mean
+from dendrograph.errors import SETTING, Fault, Faults, MorphologyError, clip, did_you_mean, worded
 from dendrograph.expressions import ExpressionError, evaluate, is_expression, names
 from dendrograph.reading import Path, Reading, Steps, describe, flow, is_extension, show_path, unwound
 
 _FREE_TEXT = {"name", "about", "citation", "parameters"}  # top-level keys whose '$' is only a character
 _MADE = {"cable", "nonlinearity", "synapses"}  # mappings that a setting may make on its way to one of their keys
-_SETTING = "--set "
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Document:
         """A fault of the value (or of the key) at a path; where a knob that was turned may be the cause, it says so."""
         expression = self.expressions.get(path, "")
         used = [self.places.get(("parameters", name), "") for name in sorted(names(expression))]
-        turned = [place for place in used if place.startswith(_SETTING)]
+        turned = [place for place in used if place.startswith(SETTING)]
         because = f"'{clip(expression)}' was worked out with {', '.join(turned)}" if turned else ""
         return Fault(self.place(path, key), show_path(path), problem, "\n".join(filter(None, (remedy, because))))
 
@@ -104,7 +103,7 @@ class Document:
         return tuple(declared) if isinstance(declared, dict) else ()
 
     def _with_value(self, path_text: str, value: Any, sections: tuple[str, ...]) -> Document:
-        setting = f"{_SETTING}{clip(path_text)}={clip(value if isinstance(value, str) else flow(value))}"
+        setting = _setting(clip(path_text), value)
         reading = Reading(setting, placed=False)
         path: Path = ()
         try:
@@ -203,6 +202,13 @@ def _used(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {key: item for key, item in value.items() if not is_extension((key,))}
+
+
+def _setting(path_text: str, value: Any) -> str:
+    """The place of a value that was set from outside: it stands where a value of a file has its line and column."""
+    told = clip(value if isinstance(value, str) else flow(value))
+    shown = repr(told if isinstance(value, str) else value) if isinstance(value, str | int | float) else told
+    return worded(f"--set {path_text}={told}", f"set={{{path_text!r}: {clip(shown)}}}")
 
 
 def _put(value: Any, path: Path, new: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import networkx as nx
 import numpy as np
@@ -19,6 +19,9 @@ from dendrograph import memory
 from dendrograph.declared import FREE
 from dendrograph.morphology import Init, Morphology, Nonlinearity
 from dendrograph.wiring import Indices, index_type
+
+if TYPE_CHECKING:
+    from dendrograph.effective import Reach
 
 Counts = NDArray[np.int64]
 Role = Literal["input", "dendrite", "soma", "readout"]
@@ -241,6 +244,32 @@ class Graph:
         """Trainable numbers: one weight an edge, one bias a compartment that has one, and learnt excitability."""
         weights = sum(projection.edges for projection in self.projections if projection.trainable)
         return weights + sum(group.trained for group in self.groups)
+
+    @cached_property
+    def reach(self) -> Reach:
+        """Which units reach the output, which an input reaches, and how many numbers of each parameter matter."""
+        from dendrograph.effective import reach
+
+        return reach(self)
+
+    @property
+    def effective_parameters(self) -> int:
+        """Trainable numbers that can ever get a gradient: the output is a function of them (see `effective.Reach`)."""
+        fixed = {f"weights.{projection.name}" for projection in self.projections if not projection.trainable}
+        return sum(number for name, number in self.reach.effective.items() if name not in fixed)
+
+    @property
+    def without_output(self) -> int:
+        """Compartments whose activity cannot reach the output."""
+        return self._compartments_without(self.reach.with_output)
+
+    @property
+    def without_input(self) -> int:
+        """Compartments that no input reaches: their activity is one constant."""
+        return self._compartments_without(self.reach.with_input)
+
+    def _compartments_without(self, found: Mapping[str, NDArray[np.bool_]]) -> int:
+        return sum(int((~found[group.name]).sum()) for group in self.groups if group.role in ("soma", "dendrite"))
 
     @property
     def output(self) -> Group:

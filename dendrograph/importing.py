@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dendrograph import atomic
 from dendrograph.document import Document
-from dendrograph.errors import DendrographError, MorphologyError, clip, did_you_mean
+from dendrograph.errors import DendrographError, MorphologyError, argument, clip, did_you_mean, worded
 from dendrograph.fields import known as known_fields
 from dendrograph.morphology import Morphology
 from dendrograph.names import NAME_RULE, is_name
@@ -99,32 +99,37 @@ class Choices:
             DendrographError: by the names of the options.
         """
         if self.name is not None and not is_name(self.name):
-            raise DendrographError(f"--name {clip(self.name)}: no name\n  {NAME_RULE}")
+            raise DendrographError(f"{argument('name', clip(self.name))}: no name\n  {NAME_RULE}")
         if self.about is not None and not self.about.isprintable():
-            raise DendrographError(f"--about {clip(self.about)}: expected text on one line")
+            raise DendrographError(f"{argument('about', clip(self.about))}: expected text on one line")
         if self.reduce not in REDUCTIONS:
-            raise DendrographError(f"--reduce {clip(self.reduce)}: {did_you_mean(self.reduce, REDUCTIONS)}")
+            known = did_you_mean(self.reduce, REDUCTIONS)
+            raise DendrographError(f"{argument('reduce', clip(self.reduce))}: {known}")
         if self.bin_um is not None and self.reduce != BINS:
-            raise DendrographError("--bin-um says nothing without bins\n  add --reduce bins, or leave it out")
-        for option, value in (
-            ("--bin-um", self.bin_um),
-            ("--scale", self.scale),
-            ("--min-radius", self.min_radius),
-            ("--synapses-per-um", self.synapses_per_um),
+            idle = f"{argument('bin_um')} says nothing without bins"
+            raise DendrographError(f"{idle}\n  add {argument('reduce', BINS)}, or leave it out")
+        for key, value in (
+            ("bin_um", self.bin_um),
+            ("scale", self.scale),
+            ("min_radius", self.min_radius),
+            ("synapses_per_um", self.synapses_per_um),
         ):
             if value is not None and not (1e-6 <= value <= 1e6):
-                raise DendrographError(f"{option} {value:g}: expected a number from 1e-6 to 1e6")
-        for option, count in (("--orders", self.orders), ("--synapses", self.synapses), ("--neurons", self.neurons)):
+                raise DendrographError(f"{argument(key, value)}: expected a number from 1e-6 to 1e6")
+        for key, count in (("orders", self.orders), ("synapses", self.synapses), ("neurons", self.neurons)):
             if count is not None and count < 1:
-                raise DendrographError(f"{option} {count}: expected a whole number of at least 1")
+                raise DendrographError(f"{argument(key, count)}: expected a whole number of at least 1")
         if self.synapses is not None and self.synapses_per_um is not None:
-            raise DendrographError("--synapses and --synapses-per-um say the same in two ways\n  give one of them")
+            both = f"{argument('synapses')} and {argument('synapses_per_um')}"
+            raise DendrographError(f"{both} say the same in two ways\n  give one of them")
         fields = tuple(name for name in known_fields() if name != "all")  # which has no count
         if self.field not in fields:
-            raise DendrographError(f"--field {clip(self.field)}: {did_you_mean(self.field, fields)}")
+            known = did_you_mean(self.field, fields)
+            raise DendrographError(f"{argument('field', clip(self.field))}: {known}")
         for kind, name in self.nonlinearities.items():
             if name not in NONLINEARITIES:
-                raise DendrographError(f"--{kind} {clip(name)}: {did_you_mean(name, NONLINEARITIES)}")
+                found = worded(argument(kind, clip(name)), argument("nonlinearities", {kind: clip(name)}))
+                raise DendrographError(f"{found}: {did_you_mean(name, NONLINEARITIES)}")
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ def import_swc(
     name = chosen.name or _name(Path(path))
     target = _target(name, out)
     if target.exists() and Path(path).exists() and target.samefile(path):
-        raise DendrographError(f"{target}: is the reconstruction itself\n  give another --out")
+        raise DendrographError(f"{target}: is the reconstruction itself\n  give another {argument('out')}")
     atomic.refuse(target, force, f"{name}.yaml")
     reconstruction = read(
         Path(path), chosen.scale, chosen.join_trees, chosen.min_radius or 0.0, root_soma=chosen.root_soma
@@ -197,25 +202,27 @@ def import_several(
     """
     chosen = choices or Choices()
     chosen.check()
-    for option, value in (("--name", chosen.name), ("--about", chosen.about)):
-        if value is not None:
-            raise DendrographError(f"{option}: there are {len(paths):,} files\n  give {option} for one file at a time")
+    for option in (argument(key) for key in ("name", "about") if getattr(chosen, key) is not None):
+        raise DendrographError(f"{option}: there are {len(paths):,} files\n  give {option} for one file at a time")
     if out is not None and Path(out).exists() and not Path(out).is_dir():
-        raise DendrographError(f"{out}: is a file, and there are {len(paths):,} to make\n  give --out a folder")
+        raise DendrographError(
+            f"{out}: is a file, and there are {len(paths):,} to make\n  give {argument('out')} a folder"
+        )
     made: dict[Path, str | Path] = {}
     for path in paths:
         target = Path(out or ".") / f"{_name(Path(path))}.yaml"
         if target in made:
             both = f"{made[target]} and {path}"
-            raise DendrographError(
-                f"{both} would both become {target}\n  import them one at a time, with --out or --name"
-            )
+            remedy = f"import them one at a time, with {argument('out')} or {argument('name')}"
+            raise DendrographError(f"{both} would both become {target}\n  {remedy}")
         made[target] = path
     if out is not None:
         try:
             Path(out).mkdir(exist_ok=True)
         except OSError as error:
-            raise DendrographError(f"{out}: cannot be made: {error.strerror}\n  give --out a folder") from None
+            raise DendrographError(
+                f"{out}: cannot be made: {error.strerror}\n  give {argument('out')} a folder"
+            ) from None
     refused = []
     for target, path in made.items():
         try:
@@ -334,10 +341,12 @@ def _holds(text: str, file: str, name: str, number: int) -> None:
     except MorphologyError as error:
         if any(word in fault.problem for fault in error.faults for word in ("too large", "values")):
             told = f"{number:,} dendrites are more than a morphology file may hold"
-            remedy = f"--reduce {ORDER}, larger bins, or --orders to leave out the outer branches"
+            remedy = (
+                f"{argument('reduce', ORDER)}, larger bins, or {argument('orders')} to leave out the outer branches"
+            )
             raise DendrographError(f"{file}: {told}\n  {remedy}") from None
         fault = error.faults[0]
-        remedy = "are the coordinates in µm? --scale says how many µm one unit of the file is"
+        remedy = f"are the coordinates in µm? {argument('scale')} says how many µm one unit of the file is"
         raise DendrographError(f"{file}: no morphology: {fault.path}: {fault.problem}\n  {remedy}") from None
     if again != morphology:
         raise DendrographError(f"{file}: the morphology does not come back as it was\n  a fault of ours")

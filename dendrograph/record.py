@@ -14,7 +14,7 @@ import torch
 from dendrograph import __version__
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
-from dendrograph.errors import DendrographError, RunError
+from dendrograph.errors import DendrographError, RunError, argument
 from dendrograph.kernels import compiled
 from dendrograph.network import DendriticNetwork
 from dendrograph.plugins import digests
@@ -63,6 +63,7 @@ def make(
             "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
             "initial_weights": _digest(network),
         },
+        "reach": reach_of(network),
         "surroundings": {
             "dendrograph": __version__,
             "python": platform.python_version(),
@@ -73,6 +74,18 @@ def make(
             "instruction set": compiled.native.instruction_set() if compiled.native else "PyTorch's",
             "machine": f"{platform.system()} {platform.machine()}",
         },
+    }
+
+
+def reach_of(network: DendriticNetwork) -> dict[str, int]:
+    """How much of a network is trained, and how much of that its output depends on. No part of a run's identity."""
+    trained = {name: parameter.numel() for name, parameter in network.named_parameters() if parameter.requires_grad}
+    graph = network.graph
+    return {
+        "trainable_parameters": sum(trained.values()),
+        "effective_parameters": sum(graph.reach.effective[name] for name in trained),
+        "units_without_output": graph.without_output,
+        "units_without_input": graph.without_input,
     }
 
 
@@ -92,7 +105,8 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
         return bool(run.record[section].get(key) != record[section][key])
 
     named = [("config", key) for key in record["config"]]
-    named += [("data", "name"), ("graph", "inputs"), ("graph", "classes"), ("network", "kernel")]
+    named += [("data", "name")] if differ("data", "digest") else []  # a file that was renamed is the same data
+    named += [("graph", "inputs"), ("graph", "classes"), ("network", "kernel")]
     differences = [
         f"{'data' if section == 'data' else key}: the run has {run.record[section].get(key)!r}, "
         f"asked for is {record[section][key]!r}"
@@ -113,7 +127,9 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
         differences.append("initial weights: not those that the run began with; build the network anew")
     if differences:
         listed = "\n  ".join(differences)
-        raise RunError(f"{run.folder}: a run goes on only as it began\n  {listed}\n  or give another folder by --out")
+        raise RunError(
+            f"{run.folder}: a run goes on only as it began\n  {listed}\n  or give another folder by {argument('out')}"
+        )
 
 
 def changed_surroundings(run: Run, record: Mapping[str, Mapping[str, Any]]) -> list[str]:

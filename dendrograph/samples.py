@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip
+from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, argument, clip
 
 LARGEST_FILE = 64 * 1024**2  # bytes: some two million samples
 LARGEST_WHOLE = 10**15  # of an id or a type
@@ -338,13 +338,14 @@ def _grown_from_soma(found: Samples, root_soma: bool) -> Iterator[Fault]:
     types = found.types
     if SOMA not in types:
         if not root_soma:
-            remedy = "give type 1 to the sample from which the dendrites leave, or take the root for it by --root-soma"
+            root = argument("root_soma", True)
+            remedy = f"give type 1 to the sample from which the dendrites leave, or take the root for it by {root}"
             yield Fault(found.name, "", "no soma: no sample has type 1", remedy)
             return
         types[found.roots[0]] = SOMA
         found.notes.append(f"the root, on line {found.lines[found.roots[0]]}, is taken for the soma")
     elif root_soma:
-        found.notes.append("there is a soma: --root-soma changes nothing")
+        found.notes.append(f"there is a soma: {argument('root_soma', True)} changes nothing")
     # Samples of the soma that parents join are one piece of it: `inner` maps each to the innermost one of its piece.
     inner: dict[int, int] = {}
     for place in found.outwards(found.roots):
@@ -451,7 +452,9 @@ def _radii(found: Samples, min_radius: float) -> Iterator[Fault]:
             found.radii[place] = min_radius
         are = "sample has" if len(small) == 1 else "samples have"
         told = f"{len(small):,} {are} an unknown or smaller radius: {min_radius:g} µm is taken"
-        found.notes.append(told if small else f"no radius is below {min_radius:g} µm: --min-radius changes nothing")
+        found.notes.append(
+            told if small else f"no radius is below {min_radius:g} µm: {argument('min_radius')} changes nothing"
+        )
         return
     one_ball = is_one_ball(found)
     unknown = []
@@ -468,9 +471,8 @@ def _radii(found: Samples, min_radius: float) -> Iterator[Fault]:
         more = f" (and of {others:,} more sample{'' if others == 1 else 's'})" if others else ""
         what = "the soma" if found.kinds[unknown[0]] == SOMA else "a dendrite"
         problem = f"the radius of {what} is unknown or 0{more}"
-        yield found.fault(
-            unknown[0], problem, "give it in µm, or take --min-radius 0.25 for all that are unknown or smaller"
-        )
+        remedy = f"give it in µm, or take {argument('min_radius', 0.25)} for all that are unknown or smaller"
+        yield found.fault(unknown[0], problem, remedy)
 
 
 def is_one_ball(found: Samples) -> bool:
@@ -499,7 +501,7 @@ def _joined(found: Samples) -> Iterator[Fault]:
     """All trees grow from the soma; an axon is left out anyway."""
     for place in found.loose if SOMA in found.types else ():
         if found.kinds[place] != AXON:
-            remedy = "give it a parent, or hang such trees on the soma by --join-trees"
+            remedy = f"give it a parent, or hang such trees on the soma by {argument('join_trees', True)}"
             yield found.fault(place, "a tree begins here that nothing joins to the soma", remedy)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, argument
 from dendrograph.samples import APICAL as APICAL_TYPE
 from dendrograph.samples import AXON, Samples, is_one_ball, samples, text_of
 from dendrograph.samples import BASAL as BASAL_TYPE
@@ -128,9 +128,9 @@ def _unlikely(soma: _Soma, sections: tuple[Section, ...], scale: float) -> Itera
     sizes = f"the soma is {shown(soma.across)} µm across, the farthest tip is {shown(max(reach))} µm away, and the "
     sizes += f"thickest dendrite has {shown(thickest)} µm"
     if soma.across > LARGEST_SOMA or thickest > THICKEST or max(reach) > FARTHEST:
-        yield f"{sizes}: is the file in nanometres? --scale {scale / 1000:g}"
+        yield f"{sizes}: is the file in nanometres? {argument('scale', scale / 1000)}"
     elif max(reach) < NEAREST:
-        yield f"{sizes}: is the file in millimetres? --scale {scale * 1000:g}"
+        yield f"{sizes}: is the file in millimetres? {argument('scale', scale * 1000)}"
 
 
 class _Soma:

@@ -25,12 +25,12 @@ parser.add_argument("--runs", type=Path, default=Path("runs/twelve"))
 arguments = parser.parse_args()
 knobs = dict(setting.split("=", 1) for setting in arguments.set)
 
-print("| model | parameters | test accuracy (%) | test loss | runs |")
-print("| --- | --- | --- | --- | --- |")
+print("| model | parameters | effective | test accuracy (%) | test loss | runs |")
+print("| --- | --- | --- | --- | --- | --- |")
 for name in shipped():
     if load(name).citation != PAPER:
         continue
-    results = []
+    results, effective = [], []
     for seed in arguments.seeds:
         settings = {"epochs": arguments.epochs, "seed": seed}
         out = arguments.runs / f"{name}-seed{seed}"
@@ -38,7 +38,8 @@ for name in shipped():
             name, arguments.data, arguments.data_dir, None, settings, knobs, out, resume=True, progress=False
         )
         results.append(run.metrics)
-    cells = [f"{name}", f"{results[0]['parameters']:,}"]
+        effective.append(run.graph().effective_parameters)
+    cells = [f"{name}", f"{results[0]['parameters']:,}", f"{statistics.mean(effective):,.0f}"]
     for what, factor, digits in (("accuracy", 100, 2), ("loss", 1, 4)):
         values = [factor * result["test"][what] for result in results]
         spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dendrograph import compile, load
+from dendrograph import Run, compile, load
 from dendrograph.cli import main
 from dendrograph.errors import MorphologyError
 
@@ -107,12 +107,13 @@ def test_results_of_the_readme_come_from_recorded_runs() -> None:
     shipped = (ROOT / "morphologies").glob("*.yaml")
     of_the_paper = [path.stem for path in shipped if load(path).citation == "10.1038/s41467-025-56297-9"]
     assert sorted(row[0] for row in rows) == sorted(of_the_paper)
-    for name, parameters, accuracy, _loss, runs in rows:
+    for name, parameters, effective, accuracy, _loss, runs in rows:
         stem, seeds = re.fullmatch(r"([\w-]+)-seed\{([\d,]+)\}", runs).groups()  # type: ignore[union-attr]
         folders = [ROOT / "docs" / "results" / "fashion_mnist" / f"{stem}-seed{seed}" for seed in seeds.split(",")]
         metrics = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
         assert stem == name
         assert {f"{one['parameters']:,}" for one in metrics} == {parameters}
+        assert effective == f"{statistics.mean(Run.open(one).graph().effective_parameters for one in folders):,.0f}"
         values = [100 * one["test"]["accuracy"] for one in metrics]
         assert accuracy == f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
 

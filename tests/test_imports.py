@@ -19,7 +19,7 @@ ORDER = (
     *("errors", "tables", "names", "expressions", "registering", "nonlinearities", "fields"),
     *("reading", "document", "library", "cursor", "plugins"),
     *("declared", "transfer", "cable", "synapses", "neuron", "layers"),
-    *("morphology", "tree", "memory", "wiring", "trial", "graph", "verify", "compiler"),
+    *("morphology", "tree", "memory", "wiring", "trial", "graph", "effective", "verify", "compiler"),
     *(
         "kernels.tracing",
         "kernels.edges",
@@ -124,7 +124,7 @@ ORDER = (
 )
 
 # What is looked up when it is first used, and named for type checkers.
-LATER = {"draw": {"drawing"}}
+LATER = {"draw": {"drawing"}, "graph": {"effective"}}
 
 # Up to here a morphology can be read and checked, and its wiring drawn, without PyTorch.
 WITHOUT_TORCH = ORDER[: ORDER.index("wiring") + 1]

@@ -28,6 +28,8 @@ from dendrograph.reading import MOST_IN_A_ROW
 from dendrograph.reduction import Part, dendrites, entries, nested, pieces, reduced
 from dendrograph.swc import Reconstruction, read
 
+pytestmark = pytest.mark.usefixtures("at_the_command_line")  # messages name options
+
 ROOT = Path(__file__).resolve().parent.parent
 GOOD, BAD = ROOT / "tests" / "swc" / "good", ROOT / "tests" / "swc" / "bad"
 NEURONS = ROOT / "examples" / "neurons"

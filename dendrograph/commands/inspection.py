@@ -67,6 +67,7 @@ def check_command(
     seed: Seed = None,
 ) -> None:
     """Validate a morphology, compile it, verify its wiring."""
+    from dendrograph.describe import idle_units
     from dendrograph.experiment import graph_of
     from dendrograph.verify import verify
 
@@ -75,6 +76,11 @@ def check_command(
     tell_idle(morphology, turned, plugins)
     for line in verify(graph):
         print(line)
+    for line in idle_units(graph):
+        print(f"warning: {line}")
+    print(
+        f"{graph.effective_parameters:,} of {graph.parameters:,} parameters are effective: the output depends on them"
+    )
     print(f"{morphology}: the language is right and the wiring is as declared")
 
 

@@ -28,7 +28,16 @@ from dendrograph.continual.forgetting import MEASURES, Matrix
 from dendrograph.dataset import Split
 from dendrograph.draw.continual import continual_figure
 from dendrograph.draw.files import as_bytes
-from dendrograph.errors import DataError, RunError, TrainingError, clip, did_you_mean
+from dendrograph.errors import (
+    DataError,
+    DendrographError,
+    RunError,
+    TrainingError,
+    argument,
+    clip,
+    did_you_mean,
+    worded,
+)
 from dendrograph.evaluation import evaluate
 from dendrograph.experiment import DEFAULT_DATA, load_dataset
 from dendrograph.morphology import load
@@ -143,7 +152,8 @@ def learn_in_turn(
             raise TrainingError(f"task {number} of {tasks.number}: {error}") from None
         except KeyboardInterrupt:
             raise Interrupted(f"{folder}: interrupted in task {max(1, number)}\n  {_go_on(folder)}") from None
-    record = {**about, "runs": [run.identity for run in runs], "accuracy": rows}
+    record = {**about, "reach": records.reach_of(network)}
+    record |= {"runs": [run.identity for run in runs], "accuracy": rows}
     record["measures"] = {name: measure(rows) for name, measure in MEASURES.items()}
     if ranks.first:
         figure = continual_figure({network.graph.name: np.array(rows)})
@@ -221,7 +231,9 @@ def _ended(folder: Path, about: Mapping[str, Any], ranks: Ranks) -> Learned | No
     ]
     if differences:
         listed = "\n  ".join(differences)
-        raise RunError(f"{folder}: a learning goes on only as it began\n  {listed}\n  or give another folder by --out")
+        raise RunError(
+            f"{folder}: a learning goes on only as it began\n  {listed}\n  or give another folder by {argument('out')}"
+        )
     return learned
 
 
@@ -261,7 +273,7 @@ def _refuse_misfit(network: DendriticNetwork, tasks: Tasks) -> None:
 
 
 def _refuse_occupied(folder: Path, resume: bool) -> None:
-    another = "give another folder by --out"
+    another = f"give another folder by {argument('out')}"
     if is_run(folder):
         raise RunError(f"{folder}: is a run folder\n  {another}")
     if folder.exists() and not folder.is_dir():
@@ -270,7 +282,8 @@ def _refuse_occupied(folder: Path, resume: bool) -> None:
         if not _begun(folder):
             raise RunError(f"{folder}: something is there already, and it is no learning of tasks\n  {another}")
         if not resume:
-            raise RunError(f"{folder}: tasks were learnt there already\n  go on with them by --resume, or {another}")
+            on = f"go on with them by {argument('resume', True)}"
+            raise RunError(f"{folder}: tasks were learnt there already\n  {on}, or {another}")
 
 
 def _begun(folder: Path) -> bool:
@@ -278,7 +291,8 @@ def _begun(folder: Path) -> bool:
 
 
 def _go_on(folder: Path) -> str:
-    return f"go on with it: the same command again, with --out {shlex.quote(str(folder))} --resume"
+    call = f"the same call again, with {argument('out', str(folder))} and {argument('resume', True)}"
+    return f"go on with it: {worded(f'the same command again, with --out {shlex.quote(str(folder))} --resume', call)}"
 
 
 def learn_by_name(
@@ -317,7 +331,8 @@ def learn_by_name(
         path = Path(morphology) / "morphology.yaml"
         raise RunError(f"{morphology}: this is a run folder\n  give {path} to learn anew with its morphology")
     if resume and out is None:
-        raise RunError("--resume needs to know what to go on with\n  give its folder by --out")
+        needs = f"{argument('resume', True)} needs to know what to go on with"
+        raise RunError(f"{needs}\n  give its folder by {argument('out')}")
     if protocol not in SCENARIOS:
         raise DataError(f"unknown protocol '{clip(protocol)}'\n  {did_you_mean(protocol, SCENARIOS, 'protocols')}")
     tree, config = load(morphology, set, plugins), TrainConfig(**(settings or {}))
@@ -343,6 +358,7 @@ def table(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
                 "morphology": graph["name"],
                 "knobs": " ".join(f"{key}={value}" for key, value in graph["knobs"].items()),
                 "parameters": graph["parameters"],
+                "effective_parameters": _effective(learned),
                 "data": learned.record["data"]["name"],
                 "protocol": learned.record["protocol"],
                 "scenario": learned.record["scenario"],
@@ -354,3 +370,16 @@ def table(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _effective(learned: Learned) -> float:
+    """The effective parameters of what was learnt (see `Graph.reach`); nan where they are not known.
+
+    Learnings that were recorded before they were counted are known by the graph of their first task.
+    """
+    if "reach" in learned.record:
+        return int(learned.record["reach"]["effective_parameters"])
+    try:
+        return Run.open(learned.folder / "task-1").graph().effective_parameters
+    except DendrographError:
+        return float("nan")

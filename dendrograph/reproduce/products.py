@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def comparison(name: str, folders: Sequence[Path], reference: str | None, place:
 
     there = reference in {Run.open(folder).record["graph"]["name"] for folder in folders}
     found = compare(folders, reference if there else None)
-    figure = accuracy_figure(found.conditions)
+    figure = accuracy_figure(found.conditions, found.runs)
     files: Files = {
         f"{name}.csv": to_csv(_within(place, found.conditions)),
         f"{name}-runs.csv": to_csv(_within(place, found.runs)),
@@ -95,7 +96,7 @@ def continual(name: str, folders: Sequence[Path], reference: str, place: Path) -
         for model in models:
             own = [row for row in here if row["morphology"] == model]
             spread = _spread(own, CONTINUAL)
-            about = {key: own[0][key] for key in ("tasks", "parameters")}
+            about = {key: own[0][key] for key in ("tasks", "parameters", "effective_parameters")}
             folders_of = "; ".join(str(row["folder"]) for row in own)
             named = {"protocol": protocol, "scenario": scenario, "model": model, **about}
             rows.append({**named, "seeds": len(own), **spread, "runs": folders_of})
@@ -109,10 +110,11 @@ def continual(name: str, folders: Sequence[Path], reference: str, place: Path) -
             pairs.append({**named, **result.difference.columns("difference"), **tests})
     corrected = holm([pair["p_t"] for pair in pairs])  # over all rows of the table
     pairs = [{**pair, "p_t_holm": p} for pair, p in zip(pairs, corrected, strict=True)]
-    header = ("protocol", "scenario", "model", "parameters", "n", *CONTINUAL)
+    header = ("protocol", "scenario", "model", "parameters", "effective", "n", *CONTINUAL)
     body: list[tuple[str, ...]] = [
         (
-            *(row["protocol"], row["scenario"], row["model"], f"{row['parameters']:,}", str(row["seeds"])),
+            *(row["protocol"], row["scenario"], row["model"], f"{row['parameters']:,}"),
+            *("-" if isnan(row["effective_parameters"]) else f"{row['effective_parameters']:,}", str(row["seeds"])),
             *(interval(row, key) for key in CONTINUAL),
         )
         for row in rows

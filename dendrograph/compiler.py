@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dendrograph import fields, memory, trial, wiring
+from dendrograph.cable import LEAST
 from dendrograph.declared import FREE, SHUNTING
 from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean
 from dendrograph.graph import Field, Graph, Group, Projection, Role
@@ -140,7 +141,7 @@ def compile(
             if place.parent is not None:
                 parent = f"{population.name}/{places[place.parent].name}"
                 reduce = _reduction(places[place.parent].compartment)
-                project(_cable_projection(name, parent, size, compartment, reduce))
+                project(_cable_projection(name, parent, size, place, reduce))
         sources[population.name] = _soma_of(population)
     last = sources[populations[-1].name]
     if classes is not None:
@@ -259,6 +260,12 @@ def _refuse_what_does_not_fit(
                 remedy = "write normalisation: none, or ask for more of them"
                 fault = place.compartment.where.fault(problem, remedy, "normalisation")
                 faults.setdefault(id(place.compartment), fault)
+            if place.passed < LEAST:
+                problem = (
+                    f"a cable in layer '{population.name}' passes {place.passed:.1g} of the voltage of its dendrite"
+                )
+                remedy = "what is joined to its parent takes the rest: are all lengths and diameters in µm?"
+                faults.setdefault(id(place.compartment), place.compartment.where.fault(problem, remedy, "cable"))
             shuffled = next((each for each in place.compartment.synapses if each.shuffle), None)
             if shuffled and size == 1:
                 problem = f"there is one such compartment in layer '{population.name}': nothing to shuffle"
@@ -338,21 +345,21 @@ def _reduction(target: Compartment) -> str:
     return "sum" if target.integration == "mean" else target.integration
 
 
-def _cable_projection(child: str, parent: str, size: int, compartment: Compartment, reduce: str) -> Projection:
+def _cable_projection(child: str, parent: str, size: int, place: Branching, reduce: str) -> Projection:
     children = np.arange(size, dtype=wiring.index_type(size))
-    cable = compartment.cable
+    cable, count = place.compartment.cable, place.compartment.count
     return Projection(
         f"{child}->{parent}",
         "cable",
         child,
         parent,
         size,
-        size // compartment.count,
-        cable.start,
-        (children, children // compartment.count),
+        size // count,
+        place.start,
+        (children, children // count),
         reduce=reduce,
         sign=cable.sign,
-        factor=cable.factor,
+        factor=place.factor,
         trainable=cable.trainable,
     )
 

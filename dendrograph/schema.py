@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dendrograph import plugins as plugin
-from dendrograph.cable import ATTENUATIONS, Cable
+from dendrograph.cable import ATTENUATIONS, ENDS, Cable
 from dendrograph.cable import SIGNS as SIGNS_OF_CABLES
 from dendrograph.declared import INITS, SIGNS, Init
 from dendrograph.expressions import LARGEST
@@ -168,7 +168,8 @@ def _cable() -> Schema:
         "sign": _choice(SIGNS_OF_CABLES, "excitatory: a weight that stays positive."),
         "trainable": _flag("Whether the weight is learnt."),
         **lengths,
-        "attenuation": _choice(ATTENUATIONS, "Whether exp(-L/λ) is a fixed factor, or the initial weight."),
+        "attenuation": _choice(ATTENUATIONS, "Whether what it passes is a fixed factor, or the initial weight."),
+        "ends": _choice(ENDS, "infinite: it passes exp(-L/λ); sealed: what a finite, branching cable passes."),
     }
     return _mapping(Cable.KEYS, properties, "The connection from a dendrite to its parent.")
 

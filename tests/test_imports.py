@@ -142,7 +142,7 @@ WITHOUT_TORCH = ORDER[: ORDER.index("wiring") + 1]
 
 HEAVY = ("matplotlib", "networkx", "numpy", "pandas", "psutil", "rich", "ruamel", "safetensors", "scipy", "sklearn")
 HEAVY += ("dask", "distributed", "pyarrow", "umap")
-HEAVY += ("morphio", "onnx", "onnxruntime", "onnxscript", "torch", "torch_geometric", "torch_scatter", "typer")
+HEAVY += ("onnx", "onnxruntime", "onnxscript", "torch", "torch_geometric", "torch_scatter", "typer")
 
 
 def _modules() -> dict[str, Path]:

@@ -185,9 +185,9 @@ class TestMerges:
         ("a: &x {<<: *x}\n", "f:1:4: a value that holds itself"),
         ("a: {<<: 1}\n", "f:1:9: a.<<: '<<' merges mappings only\n  write <<: *name of a mapping"),
         ("a: {<<: {}, <<: {}}\n", "f:1:13: a.<<: '<<' stands twice"),
-        ("[" * 3000 + "]" * 3000, f"f:1:{DEEPEST + 1}: nested too deeply\n  at most {DEEPEST:,} levels"),
+        ("[" * 5000 + "]" * 5000, f"f:1:{DEEPEST + 1}: nested too deeply\n  at most {DEEPEST:,} levels"),
         ("a:\n - " + "[" * 100_000, f"f:2:{DEEPEST + 2}: nested too deeply\n  at most {DEEPEST:,} levels"),
-        ("#\n" * LARGEST_FILE, f"f:{LARGEST_FILE // 2 + 1}:1: the file is too large\n  at most 256 KiB"),
+        ("#\n" * LARGEST_FILE, f"f:{LARGEST_FILE // 2 + 1}:1: the file is too large\n  at most 1024 KiB"),
     ],
 )
 def test_faults(text: str, fault: str) -> None:

@@ -23,8 +23,10 @@ from dendrograph.commands.options import (
 
 @app.command("import")
 def import_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An SWC file.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="The file to make.", show_default="NAME.yaml")] = None,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="SWC files.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="The file to make, or the folder for several.", show_default="NAME.yaml")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Of the morphology.", show_default="the file's name")] = None,
     about: Annotated[str | None, typer.Option(help="A line about it.", show_default="one that names FILE")] = None,
     reduce: Annotated[
@@ -39,6 +41,13 @@ def import_command(
     scale: Annotated[float | None, typer.Option(help="µm to one unit of the file.", show_default="1")] = None,
     join_trees: Annotated[
         bool, typer.Option("--join-trees", help="Hang trees that nothing joins to the soma on it.")
+    ] = False,
+    min_radius: Annotated[
+        float | None,
+        typer.Option("--min-radius", help="In µm: for unknown and smaller radii.", show_default="none is changed"),
+    ] = None,
+    root_soma: Annotated[
+        bool, typer.Option("--root-soma", help="Take the root for the soma where no sample has type 1.")
     ] = False,
     synapses: Annotated[int | None, typer.Option(help="Synapses of each dendrite.", show_default="16")] = None,
     synapses_per_um: Annotated[
@@ -56,11 +65,11 @@ def import_command(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
 ) -> None:
-    """Make a morphology of a neuron's reconstruction (SWC).
+    """Make a morphology of a neuron's reconstruction (SWC), or of each of several.
 
     Lengths, diameters and the types basal and apical are taken over; the axon is left out.
     """
-    from dendrograph.importing import Choices, import_swc
+    from dendrograph.importing import Choices, import_several, import_swc
 
     given: dict[str, Any] = {
         "name": name,
@@ -69,6 +78,7 @@ def import_command(
         "bin_um": bin_um,
         "orders": orders,
         "scale": scale,
+        "min_radius": min_radius,
         "synapses": synapses,
         "synapses_per_um": synapses_per_um,
         "field": field,
@@ -77,14 +87,16 @@ def import_command(
     nonlinearities = {"soma": soma, "basal": basal, "apical": apical}
     choices = Choices(
         join_trees=join_trees,
+        root_soma=root_soma,
         nonlinearities={kind: chosen for kind, chosen in nonlinearities.items() if chosen is not None},
         **{key: value for key, value in given.items() if value is not None},
     )
-    imported = import_swc(file, out, force, choices)
-    for note in imported.notes:
-        print(f"note: {note}", file=sys.stderr)
-    for line in imported.summary:
-        print(line)
+    one = len(files) == 1
+    for imported in [import_swc(files[0], out, force, choices)] if one else import_several(files, out, force, choices):
+        for note in imported.notes:
+            print(f"note: {note}", file=sys.stderr)
+        for line in imported.summary:
+            print(line)
 
 
 @app.command("export")

@@ -179,7 +179,7 @@ def _at_random(synapses: Synapses, scope: Mapping[str, str], streams: Mapping[st
 
 def _in_place_of_cables(dendrites: Branching, layer: str) -> Synapses:
     cable = dendrites.compartment.cable
-    return Synapses(dendrites.compartment.count, (layer,), "random", cable.start, sign=cable.sign)
+    return Synapses(dendrites.compartment.count, (layer,), "random", dendrites.start, sign=cable.sign)
 
 
 def _plain(neuron: Compartment) -> Compartment:

@@ -194,6 +194,8 @@ def test_sizes_are_joined_and_repeats_of_one_size_are_not() -> None:
 
 def test_the_axis_is_that_of_the_sizes() -> None:
     figure = accuracy_figure([condition("dann", 722), condition("vann", 1434)])
+    frozen = accuracy_figure([condition("dann", 722, trainable_parameters=700)])
+    assert frozen.axes[0].get_xlabel() == "Parameters, trained or not"
     left, right = figure.axes[0].get_xlim()
     assert 600 < left < 700 < 1500 < right < 1700
 

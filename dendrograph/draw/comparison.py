@@ -148,7 +148,7 @@ def accuracy_figure(conditions: Sequence[Row], runs: Sequence[Row] = ()) -> Figu
                 panel = _Panel(axes, what, look)
                 (panel.strip if strip else panel.scatter)(rows, [run for run in runs if run["data"] == data])
             title = [short(data)] if len(sets) > 1 else []
-            title += ["in brackets: trainable parameters"] if strip else []
+            title += [f"in brackets: {_counted(rows).lower()}"] if strip else []
             pair[0].set_title(", ".join(title), loc="left")
         _legend(figure, look, columns, bars(conditions, "test_accuracy", bool(runs)))
     return figure
@@ -177,6 +177,12 @@ def _in_columns(rows: Sequence[Row]) -> bool:
     sizes = sorted(row["parameters"] for row in rows)
     near = any(b <= 1.05 * a for a, b in itertools.pairwise(sizes))
     return near and all(len(one) == 1 for one in of.values())
+
+
+def _counted(rows: Sequence[Row]) -> str:
+    """What numbers of parameters count: where some are not trained, those as well."""
+    all_trained = all(row.get("trainable_parameters", row["parameters"]) == row["parameters"] for row in rows)
+    return "Trainable parameters" if all_trained else "Parameters, trained or not"
 
 
 def bars(rows: Sequence[Row], key: str, single: bool, number: str = "seeds") -> str:
@@ -281,7 +287,7 @@ class _Panel:
         axes.set_yscale(self._scale([*shown, *runs]))
         axes.set_xscale("log")
         axes.set_xlim(*_ends([row["parameters"] for row in shown]))
-        self._dress("Trainable parameters", self.label)
+        self._dress(_counted(conditions), self.label)
 
     def strip(self, conditions: Sequence[Row], runs: Sequence[Row]) -> None:
         """Each condition in a row of its own, its seeds beside each other."""

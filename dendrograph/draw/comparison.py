@@ -34,7 +34,7 @@ LONGEST = 44  # letters of a name in the legend
 HIGH, HIGHEST = 46.0, 76.0  # mm of a panel over parameters: with a millimetre more for each condition
 ROW = 4.4  # mm of a condition in a strip
 SPREAD = 0.26  # of a row, on either side of its middle: where single seeds lie
-WIDE = 30.0  # largest loss / least, from which on the axis is logarithmic
+WIDE = 10.0  # largest loss / least, from which on the axis is logarithmic
 FRONT: Mapping[str, Any] = {"color": "0.55", "linewidth": 0.9, "linestyle": (0, (4, 1.5))}
 
 
@@ -154,7 +154,7 @@ def accuracy_figure(conditions: Sequence[Row], runs: Sequence[Row] = ()) -> Figu
     return figure
 
 
-def _in_series(conditions: Sequence[Row], runs: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+def _in_series(conditions: Sequence[Row], runs: Sequence[Row]) -> tuple[list[Row], ...]:
     """Rows with what is told apart as their morphology: one of which two conditions have one size is told in full."""
     count: dict[tuple[Any, ...], int] = {}
     for row in conditions:
@@ -163,10 +163,9 @@ def _in_series(conditions: Sequence[Row], runs: Sequence[Row]) -> tuple[list[Row
     mixed = {morphology for (_, morphology, _), number in count.items() if number > 1}
     names = {(row["data"], row["condition"]): row["morphology"] for row in conditions}
     names |= {key: key[1] for key, morphology in names.items() if morphology in mixed}
-    found = [
+    return tuple(
         [{**row, "morphology": names[row["data"], row["condition"]]} for row in rows] for rows in (conditions, runs)
-    ]
-    return found[0], found[1]
+    )
 
 
 def _in_columns(rows: Sequence[Row]) -> bool:

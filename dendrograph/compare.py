@@ -16,7 +16,7 @@ from dendrograph.comparison.conditions import Condition, Finished, shown_seed
 from dendrograph.comparison.inference import holm, mean_interval, paired
 from dendrograph.comparison.selection import BY, Selection
 from dendrograph.controls import CONTROLS, named
-from dendrograph.errors import DendrographError, did_you_mean
+from dendrograph.errors import DendrographError, argument, did_you_mean
 
 Row = dict[str, Any]
 
@@ -208,7 +208,7 @@ def _references(found: Sequence[Condition], name: str | None, notes: list[str]) 
     if not references:
         labels = dict.fromkeys(one.label for one in found)
         raise DendrographError(
-            f"--reference {name}: no such condition\n  {did_you_mean(str(name), labels, 'conditions')}"
+            f"{argument('reference', name)}: no such condition\n  {did_you_mean(str(name), labels, 'conditions')}"
         )
     notes += [f"{data}: no pairs: it has no {name}" for data in everywhere if data not in references]
     return references

@@ -584,7 +584,7 @@ def test_by_loss_less_is_better(tmp_path: Path) -> None:
 
 def test_selections_that_cannot_be(tmp_path: Path) -> None:
     grid(tmp_path)
-    with pytest.raises(DendrographError, match="--select lrr: no run has such a setting or knob\n  did you mean 'lr'"):
+    with pytest.raises(DendrographError, match="select='lrr': no run has such a setting or knob\n  did you mean 'lr'"):
         compare([tmp_path], select=["lrr"])
     with pytest.raises(DendrographError, match="seeds do not compete"):
         compare([tmp_path], select=["seed"])

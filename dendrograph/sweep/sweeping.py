@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dendrograph.errors import DendrographError, RunError
+from dendrograph.errors import DendrographError, RunError, argument
 from dendrograph.progress import clock
 from dendrograph.sweep import cost, folder, jobs, workers
 from dendrograph.sweep.cells import Cell
@@ -82,9 +82,10 @@ def run(
         Interrupted: Ctrl-C.
     """
     if processes is not None and processes < 1:
-        raise DendrographError(f"--workers {processes}: there must be at least 1")
+        raise DendrographError(f"{argument('processes', processes, 'workers')}: there must be at least 1")
     if processes is not None and scheduler is not None:
-        raise DendrographError("--workers says nothing with --scheduler: a cluster has its own\n  leave one out")
+        idle = f"{argument('processes', option='workers')} says nothing with {argument('scheduler')}"
+        raise DendrographError(f"{idle}: a cluster has its own\n  leave one out")
     if dry:
         folder.refuse_something_else(out)
         sweep = _adopted(out, sweep, alone and progress)

@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, argument, is_for_command_line
 from dendrograph.sweep.cells import Outcome, failed
 from dendrograph.sweep.jobs import Job, work
 
@@ -63,7 +63,8 @@ class _Worker:
             with _ctrl_c_waits():
                 self.process.start()
         except OSError as error:
-            remedy = "the same command goes on where it stopped, with fewer --workers if need be"
+            fewer = argument("processes", option="workers")
+            remedy = f"the same command goes on where it stopped, with fewer {fewer} if need be"
             raise DendrographError(f"no process can be started: {error.strerror}\n  {remedy}") from None
         its_end.close()  # so that the pipe ends when the process does
 
@@ -71,7 +72,7 @@ class _Worker:
         """Give it a job; whether it is still alive is told by `answer`."""
         self.job = job
         with suppress(OSError):
-            self.pipe.send((job, str(folder)))
+            self.pipe.send((job, str(folder), is_for_command_line()))
 
     def answer(self) -> list[Outcome]:
         """What it sent: the outcomes of its job, or none when it has become ready.
@@ -162,9 +163,10 @@ class Local:
         self._workers.remove(worker)
         if not self._workers:
             why = f"were killed by signal {-status}: out of memory?" if status < 0 else f"ended with status {status}"
+            fewer = argument("processes", option="workers")
             raise DendrographError(
                 f"no worker of the sweep can start: all {why}\n"
-                "  the same command goes on where it stopped, with fewer --workers if memory is short; "
+                f"  the same command goes on where it stopped, with fewer {fewer} if memory is short; "
                 "in a script of yours, begin a sweep under: if __name__ == '__main__':"
             )
 
@@ -208,9 +210,9 @@ def _serve(pipe: Connection) -> None:
     with suppress(EOFError, OSError):  # the sweep has ended
         pipe.send([])
         while True:
-            job, folder = pipe.recv()
+            job, folder, command_line = pipe.recv()
             try:
-                found = work(job, folder)
+                found = work(job, folder, command_line)
             except Exception as error:  # noqa: BLE001 (whatever it is, it is the failure of this job)
                 found = [failed(cell, Path(folder), error) for cell in job]
             pipe.send(found)
@@ -249,7 +251,10 @@ class Cluster:
         from distributed.scheduler import KilledWorker
 
         client, place = self.client, str(folder.resolve())
-        waiting = {client.submit(work, job, place, pure=False, priority=-at): job for at, job in enumerate(jobs)}
+        waiting = {
+            client.submit(work, job, place, is_for_command_line(), pure=False, priority=-at): job
+            for at, job in enumerate(jobs)
+        }
         there = set(client.nthreads())
         try:
             while waiting:
@@ -284,7 +289,8 @@ def attached(scheduler: str) -> Iterator[Cluster]:
     try:
         import distributed
     except ImportError:
-        raise DendrographError(f"--scheduler needs dask.distributed, which is not installed\n  {INSTALL}") from None
+        needed = f"{argument('scheduler')} needs dask.distributed, which is not installed"
+        raise DendrographError(f"{needed}\n  {INSTALL}") from None
     # What dask has to say of lost workers, the sweep says in its own words.
     for name in ("distributed", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -294,6 +300,8 @@ def attached(scheduler: str) -> Iterator[Cluster]:
     except Exception as error:  # noqa: BLE001 (dask raises errors of any kind here, OSError to RuntimeError)
         reason = str(error) or type(error).__name__
         remedy = "give the address of a running one, such as tls://10.0.0.1:8786, or its scheduler file"
-        raise DendrographError(f"--scheduler {scheduler}: no dask scheduler answers: {reason}\n  {remedy}") from None
+        raise DendrographError(
+            f"{argument('scheduler', scheduler)}: no dask scheduler answers: {reason}\n  {remedy}"
+        ) from None
     with client:
         yield Cluster(client)

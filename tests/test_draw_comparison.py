@@ -321,6 +321,12 @@ def test_a_long_name_keeps_both_ends() -> None:
     assert short(name) == "a" * 22 + "…" + "b" * 21 and short("dann") == "dann"
 
 
+def test_dollars_in_a_name_are_no_mathematics() -> None:
+    rows = [condition("dann", data=r"$\frac$"), condition("vann", 2000, condition="vann $x$ = $y$", data="$a$")]
+    as_bytes(accuracy_figure(rows, runs(rows)), "png")
+    as_bytes(differences_figure([pair("dann", data=r"$\frac$", reference="$\\nothing$")]), "png")
+
+
 def test_differences_are_the_table() -> None:
     figure = differences_figure([pair("dann"), pair("vann", -0.03)])
     (axes,) = figure.axes

@@ -230,8 +230,9 @@ def _ends(sizes: Sequence[float]) -> tuple[float, float]:
 
 
 def short(name: str) -> str:
-    """A name as figures have it: of a long one both ends."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) + 1 :]}"
+    """A name as figures have it: of a long one both ends; its dollars are no mathematics."""
+    name = name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) + 1 :]}"
+    return name.replace("$", r"\$")
 
 
 def _width(text: str) -> float:

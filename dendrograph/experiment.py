@@ -56,7 +56,7 @@ def train_by_name(
         run = _run_to_go_on(Path(morphology), set, out, resume)
         # What is given and differs from the run, `train` refuses.
         config = replace(TrainConfig.from_record(run.record["config"]), **settings)
-        network = DendriticNetwork(run.graph(), kernel or run.record["network"]["kernel"])
+        network = run.untrained(kernel)
         dataset = load_dataset(data, data_dir) if data else run.dataset(data_dir)
         return train(network, dataset, config, run.folder, resume, progress)
     if resume and Path(morphology).is_dir():

@@ -62,6 +62,7 @@ def make(
             "kernel": network.kernel,
             "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
             "initial_weights": _digest(network),
+            **network.frozen_otherwise,
         },
         "reach": reach_of(network),
         "surroundings": {
@@ -120,6 +121,8 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
         differences.append("plugins: their source was changed since")
     if not differences and (differ("graph", "seed") or differ("graph", "connectivity_hash")):
         differences.append("wiring: compiled with another seed, or by another version of NumPy or dendrograph")
+    if not differences and "reach" in run.record:  # runs before that do not say what was frozen
+        differences += _frozen_otherwise(run.record["network"], record["network"])
     if not differences and differ("network", "kernels"):
         differences.append("kernels: projections would run by other ones than those in run.json")
     if not differences and not begun and differ("network", "initial_weights"):
@@ -127,6 +130,17 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
     if differences:
         listed = "\n  ".join(differences)
         raise RunError(f"{run.folder}: a run goes on only as it began\n  {listed}\n  or give another folder by --out")
+
+
+def _frozen_otherwise(had: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """What one of two networks of one graph trains, and the other does not."""
+    frozen, unfrozen = (({*had.get(kind, ())}, {*asked.get(kind, ())}) for kind in ("frozen", "unfrozen"))
+    only_then = (frozen[1] - frozen[0]) | (unfrozen[0] - unfrozen[1])
+    only_now = (frozen[0] - frozen[1]) | (unfrozen[1] - unfrozen[0])
+    remedy = "set requires_grad as it was, by network.freeze(**run.frozen)"
+    found = [f"frozen: the run trains {', '.join(sorted(only_then))}, the network does not"] * bool(only_then)
+    found += [f"frozen: the run does not train {', '.join(sorted(only_now))}, the network does"] * bool(only_now)
+    return [f"{line}: {remedy}" for line in found]
 
 
 def changed_surroundings(run: Run, record: Mapping[str, Mapping[str, Any]]) -> list[str]:

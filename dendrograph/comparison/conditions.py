@@ -217,6 +217,7 @@ def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
         {
             **parsed[digest],
             **{f"compiled.{key}": value for key, value in compiled.items()},
+            **{f"network.{kind}": ", ".join(names) for kind, names in run.frozen.items() if names},
             **{f"learning.{key}": _shown(value) for key, value in run.record.get("learning", {}).items()},
         },
         metrics,

@@ -41,7 +41,8 @@ from dendrograph.training import Interrupted, noisy_test, refuse_misfit, train
 
 FORMAT = 1
 FILE = "continual.json"
-PLACES = ("data source", "data origin")  # of the record: where the data lay, which may be elsewhere the next time
+# Of the record: where the data lay, which may be elsewhere the next time, and what follows from the rest.
+PLACES = ("data source", "data origin", "graph parameters")
 
 
 @dataclass(frozen=True)
@@ -215,10 +216,11 @@ def _ended(folder: Path, about: Mapping[str, Any], ranks: Ranks) -> Learned | No
         return None
     learned = Learned(folder, json.loads(found))
     asked, had = _flat(about), _flat(learned.record)
+    names = [*asked, *(name for name in had if name.startswith("network ") and name not in asked)]
     differences = [
-        f"{name}: it has {clip(repr(had.get(name)))}, asked for is {clip(repr(value))}"
-        for name, value in asked.items()
-        if had.get(name) != value and name not in PLACES
+        f"{name}: it has {clip(repr(had.get(name)))}, asked for is {clip(repr(asked.get(name)))}"
+        for name in names
+        if had.get(name) != asked.get(name) and name not in PLACES
     ]
     if differences:
         listed = "\n  ".join(differences)

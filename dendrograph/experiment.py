@@ -18,6 +18,7 @@ from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
 from dendrograph.plan import Plan, plan
+from dendrograph.record import threads_of
 from dendrograph.run import Run, is_run
 from dendrograph.training import noisy_test, train
 
@@ -111,7 +112,8 @@ def evaluate_run(folder: str | Path, data_dir: Path | None = None, plugins: Iter
         network.to(config.device)
     except (RuntimeError, AssertionError):  # the device of then is not here: any other gives the same but last digits
         network.to("cpu")
-    return evaluate(network, noisy_test(dataset, config), dataset.scale)
+    with threads_of(run):
+        return evaluate(network, noisy_test(dataset, config), dataset.scale)
 
 
 def graph_of(

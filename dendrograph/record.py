@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any
@@ -63,6 +65,7 @@ def make(
             "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
             "initial_weights": _digest(network),
             **network.frozen_otherwise,
+            **_threads(network),
         },
         "reach": reach_of(network),
         "surroundings": {
@@ -76,6 +79,40 @@ def make(
             "machine": f"{platform.system()} {platform.machine()}",
         },
     }
+
+
+BY_THREADS = ("dense", "tree")  # kernels that call PyTorch's matrix products: how these round hangs on the threads
+
+
+def _threads(network: DendriticNetwork) -> dict[str, int]:
+    """The number of threads, where a result depends on it; one thread is what is meant where nothing is said."""
+    used = torch.get_num_threads()
+    on_cpu = next(network.parameters()).device.type == "cpu"
+    matters = used > 1 and on_cpu and any(choice.kernel.NAME in BY_THREADS for choice in network.plan.choices)
+    return {"threads": used} if matters else {}
+
+
+@contextmanager
+def threads_of(run: Run | None) -> Iterator[None]:
+    """Compute with the number of threads with which a run began, and leave PyTorch's as it was.
+
+    Where there are fewer cores, or none is recorded, the number stays: the results would be others either way.
+    """
+    before, then = torch.get_num_threads(), run.threads if run else None
+    if then is None or then == before or not _has_cores(then):
+        yield
+        return
+    torch.set_num_threads(then)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _has_cores(number: int) -> bool:
+    """Whether this process may use so many cores."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return number <= there
 
 
 def reach_of(network: DendriticNetwork) -> dict[str, int]:
@@ -149,7 +186,7 @@ def changed_surroundings(run: Run, record: Mapping[str, Mapping[str, Any]]) -> l
     return [
         f"the run began with {key} {before.get(key)} and goes on with {value}: results may differ in the last digits"
         for key, value in record["surroundings"].items()
-        if before.get(key) != value
+        if before.get(key) != value and not (key == "threads" and run.threads and _has_cores(run.threads))
     ]
 
 

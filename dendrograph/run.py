@@ -177,6 +177,12 @@ class Run:
         """Parameters that were frozen, or unfrozen, in Python: what `DendriticNetwork.freeze` takes."""
         return {kind: list(self.record["network"].get(kind, ())) for kind in ("frozen", "unfrozen")}
 
+    @property
+    def threads(self) -> int | None:
+        """With how many threads the run began; None where that is not recorded."""
+        found = self.record.get("surroundings", {}).get("threads")
+        return found if type(found) is int and found > 0 else None
+
     def untrained(self, kernel: str | None = None) -> DendriticNetwork:
         """The network as its seed has it, with the parts that the run does not train frozen; by its own kernel, or one.
 

@@ -66,7 +66,8 @@ def train(
 
     Cross-entropy of the softmax readout; each epoch sees the training samples once in a new order. After every epoch
     the run can be resumed: it then ends with the weights and the history of a run that never stopped, bit for bit (the
-    same machine, number of threads and versions provided). The network is left in evaluation mode.
+    same machine and versions provided). It goes on with the number of threads with which it began. Parameters that do
+    not require a gradient stay as they are, and the run records them. The network is left in evaluation mode.
 
     Args:
         network: from `build` or `DendriticNetwork`; its initial weights are the start.
@@ -114,7 +115,7 @@ def train(
     optimizer = optimizer_for(parameters.vector, config)
     try:
         # Dropout draws from PyTorch's global random numbers: the caller finds them as they were.
-        with torch.random.fork_rng([device] if "cuda" in device else []):
+        with torch.random.fork_rng([device] if "cuda" in device else []), record.threads_of(run):
             _fit(Loop(network, splits, data.scale, config, run, show, ranks, parameters, optimizer), checkpoint)
     except KeyboardInterrupt:
         kept = f"; {_kept(run.epochs_kept)}\n  {run.how_to_go_on}" if ranks.first else ""

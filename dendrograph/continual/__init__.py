@@ -42,7 +42,7 @@ from dendrograph.training import Interrupted, noisy_test, refuse_misfit, train
 FORMAT = 1
 FILE = "continual.json"
 # Of the record: where the data lay, which may be elsewhere the next time, and what follows from the rest.
-PLACES = ("data source", "data origin", "graph parameters")
+PLACES = ("data source", "data origin", "graph parameters", "network threads")
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,20 @@ def learn_in_turn(
     folder = free_folder(stem) if out is None else Path(out)
     _refuse_occupied(folder, resume)
     network.to(own_device(config.device))
+    begun = Run.open(folder / "task-1") if resume and is_run(folder / "task-1") else None
+    with records.threads_of(begun):  # a task that begins now is learnt as those before it
+        return _in_turn(network, tasks, config, folder, resume, progress)
+
+
+def _in_turn(
+    network: DendriticNetwork,
+    tasks: Tasks,
+    config: TrainConfig,
+    folder: Path,
+    resume: bool,
+    progress: bool,
+) -> Learned:
+    """Learn the tasks that have not been learnt, and test after each."""
     ranks = join(config.device)
     show = reporter(progress and ranks.first)
     about = _about(network, tasks, config)

@@ -31,8 +31,9 @@ class Analysis:
 
     activity: units, groups, hits; weights: weights, densities; learning: learning, results; embedding: embedding,
     points; noise, occlusion, lesions: the same and a summary, noise_summary and so on; lesions: also single_lesions.
-    Of several runs each row begins with `run`; where they are several seeds of a condition, there are means over them
-    with intervals, groups_over_seeds and so on (`over_seeds.AVERAGED` says of which tables), a row a condition.
+    Of several runs each row begins with `run`, then has a column for each knob and setting that varies; where they are
+    several seeds of a condition, there are means over them with intervals, groups_over_seeds and so on
+    (`over_seeds.AVERAGED` says of which tables), a row a condition.
 
     conditions: those of which there are means, with the names of their runs
     notes: on runs that are not among them
@@ -102,6 +103,7 @@ def analyse_run(
     data_dir: Path | None = None,
     plugins: Iterable[str | Path] = (),
     parts: Iterable[str] = OF_A_RUN,
+    data: str | Path | None = None,
     **settings: Any,
 ) -> Analysis:
     """The same of a finished run, on its test split, noise included.
@@ -111,7 +113,7 @@ def analyse_run(
         DataError: the data set is no longer what the run was trained on.
         DendrographError: a part or a setting is none, or is of no use.
     """
-    return analyse_runs([folder], data_dir, plugins, parts, **settings)
+    return analyse_runs([folder], data_dir, plugins, parts, data=data, **settings)
 
 
 def analyse_runs(
@@ -120,6 +122,7 @@ def analyse_runs(
     plugins: Iterable[str | Path] = (),
     parts: Iterable[str] = OF_A_RUN,
     progress: bool = False,
+    data: str | Path | None = None,
     **settings: Any,
 ) -> Analysis:
     """The same of several runs: each row of each table begins with `run`, the name of the run's folder.
@@ -132,6 +135,7 @@ def analyse_runs(
         plugins: what the morphologies need, as `load` takes them.
         parts: of `parts.PARTS`.
         progress: say on standard error which of several runs is measured, and how long it will take.
+        data: where the runs' data lie now, if that is one file (see `Run.dataset`).
         settings: fields of `Settings`.
 
     Raises:
@@ -139,8 +143,9 @@ def analyse_runs(
     """
     chosen = choose(parts)
     made = settings_for(chosen, settings)
-    if data_dir is not None and not _needs_data(chosen):
-        raise DendrographError(f"data_dir: no data is read for {', '.join(chosen)}\n  leave it out")
+    for option, given in (("data_dir", data_dir), ("data", data)):
+        if given is not None and not _needs_data(chosen):
+            raise DendrographError(f"{option}: no data is read for {', '.join(chosen)}\n  leave it out")
     plugin.use(plugins)
     names = names_of(folders)
     runs = [Run.open(folder) for folder in folders]
@@ -149,10 +154,10 @@ def analyse_runs(
         if "learning" in chosen:
             history(run)
         if any(PARTS[part].hold for part in chosen):
-            _hold(_subject(run, data_dir, chosen, made), chosen)
+            _hold(_subject(run, (data_dir, data), chosen, made), chosen)
     named = list(zip(names, runs, strict=True))
     shown = told(named, lambda pair: pair[0], sys.stderr) if progress and len(runs) > 1 else named
-    found = [_tables(_subject(run, data_dir, chosen, made), chosen) for _, run in shown]
+    found = [_tables(_subject(run, (data_dir, data), chosen, made), chosen) for _, run in shown]
     if len(runs) == 1:
         return Analysis(found[0])
     told_apart = {
@@ -160,7 +165,7 @@ def analyse_runs(
         for table in found[0]
     }
     means = averaged(told_apart, {name: run.folder for name, run in named})
-    return Analysis({**told_apart, **means.tables}, means.conditions, means.notes)
+    return Analysis(means.tables, means.conditions, means.notes)
 
 
 def names_of(folders: Sequence[str | Path]) -> tuple[str, ...]:
@@ -186,11 +191,13 @@ def _needs_data(chosen: Sequence[str]) -> bool:
     return any(PARTS[name].data for name in chosen)
 
 
-def _subject(run: Run, data_dir: Path | None, chosen: Sequence[str], settings: Settings) -> Subject:
+def _subject(
+    run: Run, lies: tuple[Path | None, str | Path | None], chosen: Sequence[str], settings: Settings
+) -> Subject:
     network = run.network()
     if not _needs_data(chosen):
         return Subject(network, None, 1.0, settings, run)
-    dataset = run.dataset(data_dir)
+    dataset = run.dataset(*lies)
     split = noisy_test(dataset, TrainConfig.from_record(run.record["config"]))
     return Subject(network, split, dataset.scale, settings, run, dataset)
 

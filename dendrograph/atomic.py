@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from dendrograph.errors import DendrographError, RunError
+from dendrograph.errors import DendrographError, RunError, argument, worded
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -40,9 +40,11 @@ def refuse(path: Path, force: bool, such_as: str) -> None:
         DendrographError: naming the path and what to do.
     """
     if path.is_dir():
-        raise DendrographError(f"{path}: is a folder\n  give the file to make, such as --out {such_as}")
+        raise DendrographError(f"{path}: is a folder\n  give the file to make, such as {worded('--out ', '')}{such_as}")
     if not force and (path.exists() or path.is_symlink()):
-        raise DendrographError(f"{path}: is there already\n  replace it by --force, or give another --out")
+        raise DendrographError(
+            f"{path}: is there already\n  replace it by {argument('force', True)}, or give {_another()}"
+        )
 
 
 def hold_folder(path: Path) -> None:
@@ -56,9 +58,9 @@ def hold_folder(path: Path) -> None:
         raise DendrographError(f"{path}: is a folder\n  give the file to make")
     if not folder.is_dir():
         problem = "is no folder" if folder.exists() else "there is no such folder"
-        raise DendrographError(f"{path}: cannot be written: {folder}: {problem}\n  make it, or give another --out")
+        raise DendrographError(f"{path}: cannot be written: {folder}: {problem}\n  make it, or give {_another()}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise DendrographError(f"{path}: cannot be written: {folder} is not writable\n  give another --out")
+        raise DendrographError(f"{path}: cannot be written: {folder} is not writable\n  give {_another()}")
 
 
 def hold_new(folder: Path) -> None:
@@ -92,8 +94,12 @@ def make_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise RunError(
-            f"{folder}: cannot be made: {error.strerror or error}\n  give a writable folder by --out"
+            f"{folder}: cannot be made: {error.strerror or error}\n  give a writable folder by {argument('out')}"
         ) from None
+
+
+def _another() -> str:
+    return worded("another --out", "another path")
 
 
 def clear(folder: Path) -> None:

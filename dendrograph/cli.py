@@ -8,14 +8,17 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from dendrograph import __version__
 from dendrograph.commands.options import app, rank
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DataWarning, DendrographError, for_command_line
+from dendrograph.progress import Printable
 
 # Each adds its commands, in the order in which --help lists them.
 # isort: off
@@ -34,11 +37,14 @@ from dendrograph.commands import files  # noqa: F401
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point: whatever the user can mend is a message and exit code 2; a traceback is a bug of ours."""
-    _mend_streams()
+    with _mended_streams():
+        _run(sys.argv[1:] if arguments is None else list(arguments))
+
+
+def _run(given: list[str]) -> NoReturn:
     command = typer.main.get_command(app)
     try:
-        given = sys.argv[1:] if arguments is None else list(arguments)
-        with command.make_context("dendrograph", given) as context:
+        with for_command_line(), command.make_context("dendrograph", given) as context:
             command.invoke(context)
         sys.stdout.flush()
     except typer.Exit as exit:
@@ -61,8 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _mend_streams() -> None:
-    """Whoever closed a stream does not want to read it; one that cannot show a character shows another in its place."""
+@contextmanager
+def _mended_streams() -> Iterator[None]:
+    """Standard output and error as long as a command runs.
+
+    Whoever closed a stream does not want to read it; one that cannot show a character shows another in its place. All
+    that is printed goes through `Printable`: names that come from files cannot command the terminal. Warnings about
+    the user's data are notes.
+    """
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (it stays open as long as the process)
     if sys.stderr is None:
@@ -70,6 +82,23 @@ def _mend_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = Printable(sys.stdout), Printable(sys.stderr)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", DataWarning)
+            as_ever = warnings.showwarning
+
+            def show(message: Any, category: type[Warning], *more: Any) -> None:
+                if not issubclass(category, DataWarning):
+                    as_ever(message, category, *more)
+                elif not rank():
+                    print(f"note: {message}", file=sys.stderr)
+
+            warnings.showwarning = show  # type: ignore[assignment]
+            yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 def _fail(text: str, code: int) -> NoReturn:

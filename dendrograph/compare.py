@@ -16,7 +16,7 @@ from dendrograph.comparison.conditions import Condition, Finished, shown_seed
 from dendrograph.comparison.inference import holm, mean_interval, paired
 from dendrograph.comparison.selection import BY, Selection
 from dendrograph.controls import CONTROLS, named
-from dendrograph.errors import DendrographError, did_you_mean
+from dendrograph.errors import DendrographError, argument, did_you_mean
 
 Row = dict[str, Any]
 
@@ -31,7 +31,8 @@ class Comparison:
 
     Of a condition: means over its seeds, with intervals (`_low`, `_high`) of 95 %. `pareto_accuracy` and `pareto_loss`
     say whether it is on the front of more test accuracy, or less test loss, for fewer parameters, among those on its
-    data. Of a pair: the condition less the reference, seed by seed.
+    data. Of a pair: the condition less the reference, seed by seed. Beside `condition` stands a column for each knob,
+    setting and path of a morphology that varies (`conditions.with_settings`).
 
     by: what pairs are about and selections are made by, `accuracy` or `loss`
     notes: what was left out, and why
@@ -93,7 +94,10 @@ def compare(
                 f"the true mean less often than 95 %: train at least {FEW}"
             )
     pairs, more = _pairs(tables, _references(chosen.kept, reference, notes), f"test_{by}")
-    return Comparison(tuple(table), tuple(pairs), tuple(rows), chosen.rows, by, (*notes, *more))
+    made = {"conditions": table, "pairs": pairs, "runs": rows, "selection": chosen.rows}
+    varied = {(one.data, one.label): one.varied for one in found}
+    full = grouping.with_settings(made, varied, lambda row: (row["data"], row["condition"]), "condition")
+    return Comparison(**full, by=by, notes=(*notes, *more))
 
 
 def _of_run(condition: Condition, run: Finished) -> Row:
@@ -204,7 +208,7 @@ def _references(found: Sequence[Condition], name: str | None, notes: list[str]) 
     if not references:
         labels = dict.fromkeys(one.label for one in found)
         raise DendrographError(
-            f"--reference {name}: no such condition\n  {did_you_mean(str(name), labels, 'conditions')}"
+            f"{argument('reference', name)}: no such condition\n  {did_you_mean(str(name), labels, 'conditions')}"
         )
     notes += [f"{data}: no pairs: it has no {name}" for data in everywhere if data not in references]
     return references

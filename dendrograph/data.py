@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ import numpy as np
 import torch
 
 from dendrograph.datafiles import KNOWN, data_folder, load_known, read_npz
-from dendrograph.dataset import Dataset, Split, assemble
-from dendrograph.errors import DataError, did_you_mean
+from dendrograph.dataset import Dataset, Split, assemble, find_arrays, look_over
+from dendrograph.errors import DataError, DataWarning, clip, did_you_mean, printable
 from dendrograph.kernels import compiled
 from dendrograph.tasks import derive, parse
 
@@ -31,6 +32,7 @@ __all__ = [
     "class_by_class",
     "from_tensors",
     "load",
+    "load_again",
     "split_validation",
     "validation_rows",
 ]
@@ -55,27 +57,94 @@ def load(
     published lying on its side, is turned upright.
 
     A `.npz` holds x_train, y_train, x_test, y_test and maybe x_val, y_val; with several input streams, x_train_<stream>
-    and so on. uint8 inputs stand for 0 to 1 (they are divided by 255); float inputs are taken as they are.
+    and so on; see `from_tensors`. Names of other tools, such as train_images or X_valid, are understood as well. Other
+    arrays are not read. Where something was interpreted, a `DataWarning` says so.
 
     `mnist/split-5/2`, `mnist/domain-split-5/2` and `mnist/permuted-10/3` are tasks of a data set, of any of these; see
     `dendrograph.tasks`.
 
     Raises DataError, saying what to put where, if anything is missing, damaged or no data to train on.
     """
-    name = os.fspath(name_or_path)
+    dataset, notes = _load(os.fspath(name_or_path), data_dir, download)
+    _tell(notes)
+    return dataset
+
+
+def load_again(
+    origin: Mapping[str, str | None],
+    data_dir: str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | None = None,
+) -> Dataset:
+    """The data set of a run, which the caller holds to the recorded digest. What was doubtful is not said again.
+
+    Args:
+        origin: of the data set then (`Dataset.origin`).
+        data_dir: the folder where it lies now: a `.npz` by its name, the others as for `load`.
+        data: what to read in its place, such as the path where the `.npz` lies now; a task's need not name the task.
+
+    Raises:
+        DataError: it is not there, damaged, or no data to train on.
+    """
+    name = str(origin["name_or_path"])
+    task = parse(name, NAMES)
+    base = task.base if task else name
+    own = base.lower().endswith(".npz")
+    if data is not None:
+        given = parse(os.fspath(data), NAMES)
+        task, base = given or task, given.base if given else os.fspath(data)
+    elif own and data_dir is not None:
+        base = str(_in_folder(Path(data_dir).expanduser(), Path(base).name))
+    elif own and not os.path.isfile(base):
+        raise DataError(
+            f"{base}: no such file\n  the run read its data there; say where the same file lies now by --data, or in "
+            "which folder by --data-dir (from Python data and data_dir)"
+        )
+    name = str(replace(task, base=base)) if task else base
+    return _load(name, data_dir or origin["data_dir"], download=True, held=True)[0]
+
+
+def _in_folder(folder: Path, name: str) -> Path:
+    if not (folder / name).is_file():
+        found = "there is no such folder" if not folder.is_dir() else f"it holds no {name}"
+        raise DataError(f"{folder}: {found}\n  the run read its data from {name}: name the folder or the file")
+    return folder / name
+
+
+def _load(
+    name: str, data_dir: str | os.PathLike[str] | None, download: bool, held: bool = False
+) -> tuple[Dataset, list[str]]:
+    """A data set and what the user should know of it: nothing where it is `held` to what was read before."""
     if (task := parse(name, NAMES)) is not None:
-        return derive(load(task.base, data_dir, download), task)
+        whole, notes = _load(task.base, data_dir, download, held)
+        return derive(whole, task), notes
     if name.lower().endswith(".npz"):
-        path = Path(name).expanduser()
-        own = assemble(read_npz(path), name=path.stem, where=f"{path}: ", source=str(path.resolve()))
-        return replace(own, origin={"name_or_path": str(path.resolve()), "data_dir": None})
+        return _own(Path(name).expanduser(), held)
     if name == "digits":
-        return replace(_digits(), origin={"name_or_path": name, "data_dir": None})
+        return replace(_digits(), origin={"name_or_path": name, "data_dir": None}), []
     if name not in KNOWN:
-        raise DataError(f"unknown data set '{name}'\n  {did_you_mean(name, NAMES)}; or the path of a .npz file")
+        raise DataError(f"unknown data set '{clip(name)}'\n  {did_you_mean(name, NAMES)}; or the path of a .npz file")
     arrays, source = load_known(name, data_dir, download)
     known = assemble(arrays, name=name, where=f"{name}, from {source}: ", source=source, classes=KNOWN[name].classes)
-    return replace(known, origin={"name_or_path": name, "data_dir": str(data_folder(name, data_dir).resolve())})
+    return replace(known, origin={"name_or_path": name, "data_dir": str(data_folder(name, data_dir).resolve())}), []
+
+
+def _own(path: Path, held: bool) -> tuple[Dataset, list[str]]:
+    where, notes = f"{path}: ", list[str]()
+
+    def choose(names: list[str]) -> dict[str, str]:
+        found, told = find_arrays(names, where)
+        notes.extend(told)
+        return found
+
+    arrays = read_npz(path, choose)
+    own = assemble(arrays, name=path.stem, where=where, source=str(path.resolve()))
+    notes += [] if held else look_over(own, arrays, where)
+    return replace(own, origin={"name_or_path": str(path.resolve()), "data_dir": None}), notes
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        warnings.warn(printable(note), DataWarning, stacklevel=3)
 
 
 def from_tensors(
@@ -91,11 +160,13 @@ def from_tensors(
 ) -> Dataset:
     """A data set from arrays or tensors in memory; inputs of several streams as a mapping of stream name to array.
 
-    x_*: (samples, *shape); uint8 stands for 0 to 1 (divided by 255), floats and bools are taken as float32
-    y_*: (samples,), whole numbers from 0
+    x_*: (samples, *shape); uint8 stands for 0 to 1 (divided by 255), floats and bools are taken as float32; of images
+        the shape is (height, width) or (height, width, channels)
+    y_*: (samples,), whole numbers from 0; also as a column, or one-hot
     classes: how many there are, if not the highest label of y_train + 1
 
-    An array that has the right type already is shared, not copied. Raises DataError naming the array at fault.
+    An array that has the right type already is shared, not copied. Where something was interpreted, or looks as if
+    another scale or layout was meant, a `DataWarning` says so. Raises DataError naming the array at fault.
     """
     if classes is not None and classes < 2:
         raise DataError(f"classes is {classes}, but must be 2 or more")
@@ -107,7 +178,9 @@ def from_tensors(
             arrays[f"x_{part}"] = x
         if y is not None:
             arrays[f"y_{part}"] = y
-    return assemble(arrays, name=name, source="tensors in memory", classes=classes)
+    dataset = assemble(arrays, name=name, source="tensors in memory", classes=classes)
+    _tell(look_over(dataset, arrays, numbered=classes is None))
+    return dataset
 
 
 def split_validation(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Split, Split]:

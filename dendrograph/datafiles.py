@@ -10,6 +10,7 @@ import gzip
 import math
 import os
 import socket
+import sys
 import tarfile
 import warnings
 import zipfile
@@ -17,16 +18,19 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from dendrograph.errors import DataError
+from dendrograph import memory
+from dendrograph.errors import DataError, argument, clip
 
 Arrays = dict[str, np.ndarray]
 
 CIFAR_ARCHIVE = "cifar-10-binary.tar.gz"
 CIFAR_PICKLES = ("cifar-10-batches-py", "cifar-10-python.tar.gz")
 CIFAR_RECORD = 1 + 3 * 32 * 32  # one byte of label, then a plane each of red, green and blue, row by row
+CIFAR_BATCH = 10_000 * CIFAR_RECORD  # the publisher's; six of them and some kilobytes of text are the archive
 DAMAGED = "the file is damaged or was downloaded only in part: fetch it again"
 NETWORK_TIMEOUT = 30.0  # seconds without an answer
 
@@ -123,7 +127,7 @@ def data_folder(name: str, data_dir: str | os.PathLike[str] | None) -> Path:
         return cache_folder()
     folder = Path(named).expanduser()
     if not folder.is_dir():
-        by = "--data-dir" if data_dir is not None else "DENDROGRAPH_DATA"
+        by = argument("data_dir") if data_dir is not None else "DENDROGRAPH_DATA"
         found = "is a file, not a folder" if folder.exists() else "does not exist"
         raise DataError(f"data folder {folder} (from {by}) {found}\n  name the folder that holds {name}/")
     return folder
@@ -148,7 +152,9 @@ def read_folder(name: str, folder: Path) -> tuple[Arrays, str] | None:
                 f"  put what is missing there, from {HOMES[name]}"
             )
         if name == "cifar10":
-            return _cifar([(str(path), _read(path)) for path in paths]), f"CIFAR-10 binary files in {place.resolve()}"
+            return _cifar(
+                [(str(path), _read_batch(path)) for path in paths]
+            ), f"CIFAR-10 binary files in {place.resolve()}"
         return _read_idx_set(name, paths), f"IDX files in {place.resolve()}"
     return _cifar_elsewhere(places) if name == "cifar10" else None
 
@@ -179,42 +185,81 @@ def _missing(name: str, folder: Path, why: str) -> DataError:
         f"it holds: {_holds(folder)}; {why}\n"
         f"  put these files into {folder / known.folders[0]}: {', '.join(known.files)}{kind}\n"
         f"  they come from {HOMES[name]}\n"
-        f"  or name the folder that has {known.folders[0]}/ by --data-dir or DENDROGRAPH_DATA"
+        f"  or name the folder that has {known.folders[0]}/ by {argument('data_dir')} or DENDROGRAPH_DATA"
     )
 
 
-def _read(path: Path) -> bytes:
-    """A whole file, unpacked if it is gzip, whatever its name says."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    if data[:2] != b"\x1f\x8b":
+class _Unpacked:
+    """A file, unpacked if it is gzip (whatever its name says), of which no more is read than was announced."""
+
+    def __init__(self, path: Path, most: int) -> None:
+        self.path, self.left, self.most = path, most, most
+        try:
+            self.packed = path.open("rb")
+            magic = self.packed.read(2)
+            self.packed.seek(0)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        self.stream: IO[bytes] = gzip.GzipFile(fileobj=self.packed) if magic == b"\x1f\x8b" else self.packed  # type: ignore[assignment]
+
+    def __enter__(self) -> _Unpacked:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+        self.packed.close()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes: fewer at the end.
+
+        Raises:
+            DataError: there are more than were announced, or the file is damaged.
+        """
+        try:
+            data = self.stream.read(size)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{self.path}: cannot be unpacked: {error}\n  {DAMAGED}") from error
+        self.left -= len(data)
+        if self.left < 0:
+            raise DataError(f"{self.path}: holds more than {self.most:,} bytes, which is all it may\n  {DAMAGED}")
         return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be unpacked: {error}\n  {DAMAGED}") from error
+
+
+def _hold_memory(path: Path, size: int, what: str = "") -> None:
+    """Refuse what would not fit into memory before it is read.
+
+    Raises:
+        DataError: naming both sizes.
+    """
+    if size > (free := memory.available()):
+        raise DataError(
+            f"{path}: {what}takes {memory.shown(size)}, but only {memory.shown(free)} of memory are free\n"
+            "  if the file is not damaged, save fewer samples, or read it on a larger machine"
+        )
 
 
 def read_idx(path: Path, axes: int) -> np.ndarray:
     """An IDX file of bytes, gzip or plain, as uint8 of `axes` axes. Raises DataError naming the file."""
-    data = _read(path)
     magic = bytes((0, 0, 8, axes))  # 8: unsigned bytes
     start = 4 + 4 * axes
-    if data[:4] != magic or len(data) < start:
+    with _Unpacked(path, sys.maxsize) as file:
+        header = file.read(start)
+        if header[:4] != magic or len(header) < start:
+            raise DataError(
+                f"{path}: starts with {header[:4].hex(' ') or 'nothing'}, but an IDX file of bytes with {axes} "
+                f"{'axis' if axes == 1 else 'axes'} starts with {magic.hex(' ')}\n"
+                "  put the publisher's file of that name there, as it is or gzip-compressed"
+            )
+        shape = tuple(int(size) for size in np.frombuffer(header, ">u4", axes, offset=4))
+        size = math.prod(shape)
+        _hold_memory(path, size)
+        data = file.read(size + 1)
+    if len(data) != size:
+        follow = f"{len(data)} follow" if len(data) < size else "more follow"
         raise DataError(
-            f"{path}: starts with {data[:4].hex(' ') or 'nothing'}, but an IDX file of bytes with {axes} "
-            f"{'axis' if axes == 1 else 'axes'} starts with {magic.hex(' ')}\n"
-            "  put the publisher's file of that name there, as it is or gzip-compressed"
+            f"{path}: its header says {' x '.join(map(str, shape))} = {size} bytes, but {follow}\n  {DAMAGED}"
         )
-    shape = tuple(int(size) for size in np.frombuffer(data, ">u4", axes, offset=4))
-    if len(data) - start != math.prod(shape):
-        raise DataError(
-            f"{path}: its header says {' x '.join(map(str, shape))} = {math.prod(shape)} bytes, but "
-            f"{len(data) - start} follow\n  {DAMAGED}"
-        )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def _read_idx_set(name: str, paths: Sequence[Path]) -> Arrays:
@@ -234,6 +279,11 @@ def _read_idx_set(name: str, paths: Sequence[Path]) -> Arrays:
             )
         arrays |= {f"x_{part}": known.upright(images), f"y_{part}": labels}
     return arrays
+
+
+def _read_batch(path: Path) -> bytes:
+    with _Unpacked(path, CIFAR_BATCH) as file:
+        return file.read(CIFAR_BATCH + 1)
 
 
 def _cifar(batches: Sequence[tuple[str, bytes]]) -> Arrays:
@@ -274,12 +324,12 @@ def _cifar_archive(archive: Path) -> list[tuple[str, bytes]]:
     """The six batches straight from the archive: nothing is extracted, so no path in it can do harm."""
     batches = {}
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with _Unpacked(archive, 7 * CIFAR_BATCH) as file, tarfile.open(fileobj=file, mode="r|") as tar:  # type: ignore[call-overload]
             for member in tar:
                 stream = tar.extractfile(member) if member.isfile() else None
                 if stream is not None and os.path.basename(member.name) in CIFAR_FILES:
                     batches[os.path.basename(member.name)] = stream.read()
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+    except (OSError, tarfile.TarError, ValueError) as error:
         raise DataError(f"{archive}: cannot be unpacked: {error}\n  {DAMAGED}") from error
     lacking = [file for file in CIFAR_FILES if file not in batches]
     if lacking:
@@ -287,26 +337,76 @@ def _cifar_archive(archive: Path) -> list[tuple[str, bytes]]:
     return [(f"{archive}: {file}", batches[file]) for file in CIFAR_FILES]
 
 
-def read_npz(path: Path) -> Arrays:
-    """Every array of a `.npz`. Raises DataError: not there, not a `.npz`, damaged, or holding Python objects."""
+def read_npz(path: Path, choose: Callable[[list[str]], Mapping[str, str]] | None = None) -> Arrays:
+    """Arrays of a `.npz`, which are read and unpacked only where they are asked for.
+
+    Args:
+        path: the file.
+        choose: from the names of all its arrays, what is to be read: a name for each -> its name in the file; all by
+            default.
+
+    Raises:
+        DataError: not there, not a `.npz`, damaged, holding Python objects, or more than the memory that is free.
+    """
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "no such file"
         raise DataError(f"{path}: {found}\n  give the path of a .npz file, as numpy.savez writes it")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path}: not a .npz file, or a damaged one\n  write it with numpy.savez")
-    arrays: Arrays = {}
+    try:
+        if not zipfile.is_zipfile(path):
+            raise DataError(f"{path}: not a .npz file, or a damaged one\n  write it with numpy.savez")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     reading = "it"
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            for key in file.files:
-                reading = f"array '{key}'"
-                arrays[key] = np.asarray(file[key])
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist() if _is_array(info)}
+            if len(members) < sum(map(_is_array, archive.infolist())):
+                raise ValueError("two arrays have the same name")
+            chosen = choose(list(members)) if choose else {name: name for name in members}
+            takes = 0
+            for own in chosen.values():
+                reading = f"array '{clip(own)}'"
+                takes += _announced(archive, members[own])
+            _hold_memory(path, takes, "unpacked, it ")
+            arrays: Arrays = {}
+            for name, own in chosen.items():
+                reading = f"array '{clip(own)}'"
+                with archive.open(members[own]) as stream:
+                    arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
+    except DataError:
+        raise
     # Damage may show in the zip, in its compression, in a header or in the data, each with errors of its own.
     except Exception as error:
         raise DataError(
             f"{path}: {reading} cannot be read: {error}\n  write it again with numpy.savez, from arrays of numbers"
         ) from error
     return arrays
+
+
+def _is_array(info: zipfile.ZipInfo) -> bool:
+    return info.filename.endswith(".npy")
+
+
+def _announced(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Bytes that an array of a `.npz` takes in memory, by its header, which is all that is unpacked.
+
+    Raises:
+        ValueError: that is not what the zip announces.
+    """
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"it is written in version {version[0]}.{version[1]} of the format, which is for records")
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+        start = stream.tell()
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
+    size = math.prod(shape) * dtype.itemsize
+    if start + size != info.file_size:
+        raise ValueError(f"its header announces {size:,} bytes of numbers, but {info.file_size - start:,} are there")
+    # Floats of another size are converted, which takes a copy, and one byte each to see that they are finite.
+    return size + (5 * math.prod(shape) if dtype.kind == "f" else 0)
 
 
 def fetch(name: str, kept: Path) -> Arrays:

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
-from dendrograph.errors import DataError, did_you_mean
+from dendrograph.errors import DataError, clip, did_you_mean
 
 STREAM = "image"  # the one stream of data that has a single one; also the language's default
-NAMED = re.compile(r"(x|y)_(train|test|val)|x_(train|test|val)_.+")  # what an array may be called
+NAMED = re.compile(r"(x|y)_(train|test|val)|x_(train|test|val)_.+", re.DOTALL)  # what an array may be called
+WANTED = "wanted: x_train, y_train, x_test, y_test, and x_val, y_val if you bring a validation split"
+
+# Words that other tools put together to the names of their arrays, as in train_images or X_valid.
+PART_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+}
+KIND_WORDS = {
+    **dict.fromkeys(("x", "xs", "data", "image", "images", "input", "inputs", "feature", "features", "samples"), "x"),
+    **dict.fromkeys(("y", "ys", "label", "labels", "target", "targets"), "y"),
+}
+FOREIGN = {
+    word: f"{kind}_{part}"
+    for one, part in PART_WORDS.items()
+    for other, kind in KIND_WORDS.items()
+    for word in (one + other, other + one)
+}
+
+MOST_CHANNELS = 4  # of an image, where its shape alone does not say which axis they are
+LARGE = 10  # standardised inputs are smaller; greater ones are taken for pixels or counts that nobody scaled
+FAINT = 64  # bytes that stay below this are taken for values of another scale than 0 to 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,59 +98,109 @@ def assemble(
     scale: float = 255.0,
 ) -> Dataset:
     """Check all that a data set must be, and hold it. `arrays` are named as in a `.npz`; `where` opens errors."""
-    _check_names(arrays, where)
+    find_arrays(arrays, where)
     parts = ["train", "test"] + (["val"] if any(key.startswith(("x_val", "y_val")) for key in arrays) else [])
-    splits = {part: _split(arrays, part, where) for part in parts}
+    made = {part: _split(arrays, part, where) for part in parts}
+    splits = {part: split for part, (split, _) in made.items()}
+    columns = {part: number for part, (_, number) in made.items() if number}
     train = splits["train"]
     shapes = {stream: tuple(tensor.shape[1:]) for stream, tensor in train.inputs.items()}
     for part in parts[1:]:
         _check_alike(train, splits[part], part, where)
-    classes = _count_classes(splits, classes, where)
+    if len(set(columns.values())) > 1:
+        found = ", ".join(f"{number} in y_{part}" for part, number in columns.items())
+        raise DataError(f"{where}one-hot labels of different numbers of columns: {found}\n  give each class a column")
+    classes = _count_classes(splits, classes, where, max(columns.values(), default=0))
     digest = hashlib.sha256()
     for part, split in splits.items():
         for key, tensor in (*((f"x_{part}_{stream}", x) for stream, x in split.inputs.items()), ("y", split.labels)):
-            digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode(errors="surrogatepass"))
             digest.update(tensor.numpy().reshape(-1).data)
     return Dataset(name, shapes, classes, scale, train, splits.get("val"), splits["test"], source, digest.hexdigest())
 
 
-def _check_names(arrays: Mapping[str, Any], where: str) -> None:
-    """Refuse what looks like an array for us but is none: a misspelt x_val must not pass in silence."""
-    for key in arrays:
-        if key[:2] in ("x_", "y_") and not NAMED.fullmatch(key):
-            known = [f"{kind}_{part}" for part in ("train", "test", "val") for kind in "xy"]
+def find_arrays(keys: Iterable[str], where: str = "") -> tuple[dict[str, str], list[str]]:
+    """Which arrays of a file are read, and as what: our name of each -> its own, and what the user should know of it.
+
+    Names of other tools (train_images, X_valid) are understood where no array has ours. What looks like one of ours
+    and is none is refused: a misspelt x_val must not pass in silence.
+
+    Raises:
+        DataError: an array is missing, unknown, or there twice under two names.
+    """
+    keys = list(keys)
+    found = {key: key for key in keys if NAMED.fullmatch(key)}
+    complete = all(
+        any(key == name or key.startswith(f"{name}_") for key in found) for name in _names(("train", "test"))
+    )
+    unread = []
+    for key in keys:
+        ours = FOREIGN.get(re.sub(r"[-_ ./](?!\Z)", "", key.lower()))
+        if key in found or (ours is None and not key.startswith(("x_", "y_"))):
+            continue
+        if ours is None:
+            near = did_you_mean(key, _names(("train", "test", "val")))
+            raise DataError(f"{where}unknown array '{clip(key)}'\n  {near}; or x_train_<stream> and so on")
+        if complete and not key.startswith(("x_", "y_")):
+            unread.append(f"'{clip(key)}'")
+            continue
+        if taken := [own for name, own in found.items() if name == ours or name.startswith(f"{ours}_")]:
             raise DataError(
-                f"{where}unknown array '{key}'\n  {did_you_mean(key, known)}; or x_train_<stream> and so on"
+                f"{where}both '{clip(taken[0])}' and '{clip(key)}' may be {ours}\n  keep one of them, named {ours}"
             )
+        found[ours] = key
+    _refuse_missing(found, keys, where)
+    renamed = [f"'{clip(own)}' as {name}" for name, own in found.items() if name != own]
+    notes = [f"{where}arrays are read by the names of another tool: {', '.join(renamed)}"] if renamed else []
+    if unread:
+        notes.append(f"{where}not read: {', '.join(unread)}: the arrays named x_train, y_train, x_test, y_test are")
+    return found, notes
 
 
-def _split(arrays: Mapping[str, Any], part: str, where: str) -> Split:
+def _names(parts: Iterable[str]) -> list[str]:
+    return [f"{kind}_{part}" for part in parts for kind in "xy"]
+
+
+def _refuse_missing(found: Collection[str], keys: Collection[str], where: str) -> None:
+    parts = ["train", "test"] + (["val"] if any(name.startswith(("x_val", "y_val")) for name in found) else [])
+    for name in _names(parts):
+        if name in found or (name[0] == "x" and any(key.startswith(f"{name}_") for key in found)):
+            continue
+        there = ", ".join(clip(key) for key in sorted(keys)) or "none"
+        others = [key for key in keys if key not in found]
+        near = f"  {did_you_mean(name, others, kind='of no use')}\n" if others else ""
+        whole = {KIND_WORDS[key.lower()]: clip(key) for key in others if key.lower() in KIND_WORDS}
+        if len(whole) == 2:
+            near = (
+                f"  '{whole['x']}' and '{whole['y']}' are not split: shuffle them alike, and save a part for training, "
+                "the rest for the test\n"
+            )
+        raise DataError(f"{where}no array '{name}'; there are: {there}\n{near}  {WANTED}")
+
+
+def _split(arrays: Mapping[str, Any], part: str, where: str) -> tuple[Split, int]:
+    """A split, and of how many columns its labels were, where they were one-hot."""
     plain = f"x_{part}"
     streams = {key[len(plain) + 1 :]: key for key in sorted(arrays) if key.startswith(f"{plain}_")}
     if plain in arrays and streams:
         raise DataError(
-            f"{where}both {plain} and {', '.join(streams.values())}\n"
+            f"{where}both {plain} and {', '.join(map(clip, streams.values()))}\n"
             f"  name every stream's array {plain}_<stream>, or give {plain} alone"
         )
     streams = streams or {STREAM: plain}
-    for key in (*streams.values(), f"y_{part}"):
-        if key not in arrays:
-            others = [other for other in arrays if not NAMED.fullmatch(other)]
-            near = f"  {did_you_mean(key, others, kind='of no use')}\n" if others else ""
-            raise DataError(
-                f"{where}no array '{key}'; there are: {', '.join(sorted(arrays)) or 'none'}\n{near}"
-                "  wanted: x_train, y_train, x_test, y_test, and x_val, y_val if you bring a validation split"
-            )
-    labels = _labels(arrays[f"y_{part}"], f"{where}y_{part}")
-    inputs = {}
+    inputs = {stream: _inputs(arrays[key], f"{where}{clip(key)}") for stream, key in streams.items()}
+    samples = len(next(iter(inputs.values())))
+    labels, columns = _labels(arrays[f"y_{part}"], f"{where}y_{part}", samples)
     for stream, key in streams.items():
-        inputs[stream] = _inputs(arrays[key], f"{where}{key}")
         if len(inputs[stream]) != len(labels):
+            shape = tuple(inputs[stream].shape)
+            last = f"np.moveaxis({key}, -1, 0) puts the samples, which are the last of {shape}, first"
+            remedy = last if len(shape) > 2 and shape[-1] == len(labels) else "give one label for each sample"
             raise DataError(
-                f"{where}{key} holds {len(inputs[stream])} samples, but y_{part} holds {len(labels)} labels\n"
-                "  give one label for each sample"
+                f"{where}{clip(key)} holds {len(inputs[stream])} samples, but y_{part} holds {len(labels)} labels\n"
+                f"  {remedy}"
             )
-    return Split(inputs, labels)
+    return Split(inputs, labels), columns
 
 
 def _array(value: object, what: str, kinds: str, wanted: str) -> np.ndarray:
@@ -146,16 +218,19 @@ def _array(value: object, what: str, kinds: str, wanted: str) -> np.ndarray:
 
 
 def _inputs(value: object, what: str) -> torch.Tensor:
-    wanted = "uint8 (0 to 255, standing for 0 to 1), or floats (taken as they are)"
-    array = _array(value, what, "fub", wanted)
-    if array.dtype.kind == "u" and array.dtype != np.uint8:
-        raise DataError(f"{what} holds {array.dtype}\n  wanted: {wanted}")
+    array = _array(value, what, "fubi", "uint8 (0 to 255, standing for 0 to 1), or floats (taken as they are)")
     if array.ndim < 2:
         raise DataError(
             f"{what} has shape {array.shape}, but needs samples along its first axis and values along others"
         )
     if array.size == 0:
         raise DataError(f"{what} is empty: its shape is {array.shape}")
+    if array.dtype.kind in "ui" and array.dtype != np.uint8:
+        raise DataError(
+            f"{what} holds {array.dtype} from {array.min()} to {array.max()}, whose scale is not known\n"
+            "  save pixels of 0 to 255 as uint8, by .astype(np.uint8): they stand for 0 to 1\n"
+            "  save other numbers as floats, scaled as the network shall see them, such as x / x.max()"
+        )
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is told below
         array = np.require(array, dtype, ["C", "W"])  # torch wants its memory writable
@@ -167,21 +242,38 @@ def _inputs(value: object, what: str) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
-def _labels(value: object, what: str) -> torch.Tensor:
+def _labels(value: object, what: str, samples: int) -> tuple[torch.Tensor, int]:
+    """Labels of so many samples, and their number of columns where they are one-hot (else 0)."""
     wanted = "whole numbers from 0, one a sample: the classes"
-    array = _array(value, what, "iufb", wanted)
-    if array.ndim != 1:
-        hint = "; of one-hot rows take .argmax(1)" if array.ndim == 2 and array.shape[1] > 1 else "; flatten it"
-        raise DataError(f"{what} has shape {array.shape}\n  wanted: {wanted}, in one axis{hint if array.ndim else ''}")
+    array = _array(value, what, "iufbUS", wanted)
+    if array.dtype.kind in "US":
+        raise DataError(
+            f"{what} holds text ({array.dtype})\n  wanted: {wanted}\n"
+            "  number the names of the classes alike in all splits: names = np.unique(y_train), then "
+            "np.searchsorted(names, y) of each y"
+        )
     if array.size == 0:
         raise DataError(f"{what} is empty")
+    columns = 0
+    if array.size == max(array.shape, default=0) and array.size == samples:
+        array = array.reshape(-1)  # as a column (n, 1) or a row (1, n)
+    elif array.ndim == 2 and array.shape[1] > 1:
+        ones = array == 1
+        if not ((ones | (array == 0)).all() and (ones.sum(1) == 1).all()):
+            raise DataError(
+                f"{what} has shape {array.shape}, and its rows are not one-hot (a single 1, and 0 elsewhere)\n"
+                f"  wanted: {wanted}; of probabilities take .argmax(1)"
+            )
+        columns, array = array.shape[1], ones.argmax(1)
+    elif array.ndim != 1:
+        raise DataError(f"{what} has shape {array.shape}\n  wanted: {wanted}, in one axis")
     with np.errstate(invalid="ignore"):  # what is no int64 comes out as another number, and is told here
         labels = np.require(array, np.int64, ["C", "W"])
     wrong = (labels < 0) | (labels != array)
     if wrong.any():
         row = int(wrong.argmax())
         raise DataError(f"{what} holds {array[row]} as the label of sample {row}\n  wanted: {wanted}")
-    return torch.from_numpy(labels)
+    return torch.from_numpy(labels), columns
 
 
 def _check_alike(train: Split, other: Split, part: str, where: str) -> None:
@@ -199,11 +291,12 @@ def _check_alike(train: Split, other: Split, part: str, where: str) -> None:
             )
 
 
-def _count_classes(splits: Mapping[str, Split], classes: int | None, where: str) -> int:
+def _count_classes(splits: Mapping[str, Split], classes: int | None, where: str, least: int) -> int:
+    """The classes: as given, else as many as the labels show, and no fewer than the columns of one-hot labels."""
     train = splits["train"]
     highest = {part: int(split.labels.max()) for part, split in splits.items()}
     if classes is None:
-        classes = highest["train"] + 1
+        classes = max(highest["train"] + 1, least)
         # Before anything is sized by it: labels such as 1000000000 are numbers of something else than classes.
         if classes > len(train):
             raise DataError(
@@ -219,3 +312,97 @@ def _count_classes(splits: Mapping[str, Split], classes: int | None, where: str)
                 "  number the classes 0, 1, 2, ... alike in all splits"
             )
     return int(classes)
+
+
+def look_over(dataset: Dataset, arrays: Mapping[str, Any], where: str = "", numbered: bool = True) -> list[str]:
+    """What the user should know of how arrays of their own were read, where they may have meant something else.
+
+    Args:
+        dataset: what `assemble` made of them.
+        arrays: the arrays.
+        where: opens each note and the error.
+        numbered: whether the labels alone say how many classes there are.
+
+    Raises:
+        DataError: images have their channels first.
+    """
+    notes = []
+    for stream, shape in dataset.shapes.items():
+        notes += _doubts_of_layout(
+            shape, clip(f"x_train_{stream}" if f"x_train_{stream}" in arrays else "x_train"), where
+        )
+        notes += _doubts_of_range(dataset, stream, where)
+    labels = np.shape(arrays["y_train"])
+    if len(labels) == 2 and min(labels) > 1:
+        notes.append(f"{where}labels are read as one-hot: the class is the column of the 1")
+    return notes + (_doubts_of_classes(dataset, where) if numbered else [])
+
+
+def _doubts_of_layout(shape: tuple[int, ...], what: str, where: str) -> list[str]:
+    if len(shape) == 2 and 1 in shape:
+        return [
+            f"{where}{what}: a sample of shape {shape} is read as an image of height {shape[0]} and width {shape[1]}; "
+            "vectors are (samples, units)"
+        ]
+    if len(shape) != 3:
+        return []
+    height, width, channels = shape
+    first, last = height <= MOST_CHANNELS, channels <= MOST_CHANNELS
+    if first and not last and width > MOST_CHANNELS:
+        remedy = f"np.moveaxis({what}, 1, -1) moves them there; do so for every split"
+        if height == 1:
+            remedy += f"; or leave out the axis of one, by {what}[:, 0]"
+        raise DataError(
+            f"{where}{what}: a sample has shape {shape}, which looks like {height} "
+            f"{'channel' if height == 1 else 'channels'} of {width} x {channels} pixels, as PyTorch keeps images; "
+            f"here it would be height {height}, width {width}, {channels} channels\n  channels stand last: {remedy}"
+        )
+    if height == width != channels or (last and not first and width != channels):
+        return []
+    return [
+        f"{where}{what}: a sample of shape {shape} is read as height {height}, width {width}, {channels} "
+        f"{'channel' if channels == 1 else 'channels'}; channels stand last"
+    ]
+
+
+def _doubts_of_range(dataset: Dataset, stream: str, where: str) -> list[str]:
+    train = dataset.train.inputs[stream]
+    low, high = (bound.item() for bound in torch.aminmax(train))
+    what = f"{where}inputs of stream '{clip(stream)}'"
+    notes = []
+    if low == high:
+        notes.append(f"{what} are {low:g} everywhere in the train split: there is nothing to learn from them")
+    elif train.dtype == torch.uint8:
+        if high < FAINT:
+            notes.append(
+                f"{what} are bytes from {low} to {high}, and bytes are divided by {dataset.scale:g}: the network "
+                f"sees at most {high / dataset.scale:.2g}; save "
+                f"them as {'bools' if high == 1 else 'floats scaled to [0, 1]'}"
+            )
+    elif max(-low, high) > LARGE or (high > 1 and low >= 0 and _are_whole(train[:1000])):
+        notes.append(
+            f"{what} are floats from {low:g} to {high:g}, which are taken as they are; save pixels of 0 to 255 as "
+            "uint8, and scale other numbers to [0, 1]"
+        )
+    tests = {"test": dataset.test, "val": dataset.validation}
+    for part, split in ((part, split) for part, split in tests.items() if split is not None):
+        reach = max(abs(bound.item()) for bound in torch.aminmax(split.inputs[stream]))
+        mine = max(abs(low), abs(high))
+        if train.dtype != torch.uint8 and mine and not 1 / LARGE <= reach / mine <= LARGE:
+            notes.append(f"{what} reach {mine:g} in the train split, but {reach:g} in x_{part}: are they scaled alike?")
+    return notes
+
+
+def _are_whole(values: torch.Tensor) -> bool:
+    return bool((values == values.round()).all())
+
+
+def _doubts_of_classes(dataset: Dataset, where: str) -> list[str]:
+    counts = torch.bincount(dataset.train.labels, minlength=dataset.classes)
+    empty = (counts == 0).nonzero().flatten().tolist()
+    if not empty:
+        return []
+    listed = ", ".join(map(str, empty[:10])) + (f" and {len(empty) - 10} more" if len(empty) > 10 else "")
+    what = f"class {listed} has" if len(empty) == 1 else f"classes {listed} have"
+    remedy = "if the labels begin at 1, save y - 1" if empty == [0] else "number the classes 0, 1, 2, ... without gaps"
+    return [f"{where}{what} no sample in y_train: the network has {dataset.classes} classes all the same; {remedy}"]

@@ -16,6 +16,7 @@ from dendrograph.errors import DendrographError
 from dendrograph.layers import sources
 from dendrograph.morphology import Compartment, Morphology, Nonlinearity, Shape
 from dendrograph.network import DendriticNetwork
+from dendrograph.reading import Steps, unwound
 from dendrograph.synapses import PREVIOUS
 
 Activity = str | Mapping[str, Any] | Nonlinearity
@@ -103,7 +104,7 @@ class DendriticLayer(nn.Module):
             if twice := [key for key, value in plain.items() if value != usual[key].default]:
                 raise DendrographError(f"neuron and {twice[0]} are both given\n  a neuron says all of its tree itself")
             morphology = _morphology(neuron, self.in_features, self.out_features)
-            told = [f"neuron={_told(morphology.neurons['neuron'])}"]
+            told = [f"neuron={unwound(_told(morphology.neurons['neuron']))}"]
         self._told = ", ".join([*told, f"seed={seed}"])
         graph = compile(morphology, _sides(self.in_features, shape), None, seed)
         self.network = DendriticNetwork(graph, kernel)
@@ -223,8 +224,10 @@ def _sides(features: int, shape: Shape | None) -> Shape:
     return sides
 
 
-def _told(compartment: Compartment) -> str:
+def _told(compartment: Compartment) -> Steps[str]:
     """A tree on one line: `soma(8 basal, apical(2 tuft))`."""
-    inside = ", ".join(_told(dendrite) for dendrite in compartment.dendrites)
+    inside = []
+    for dendrite in compartment.dendrites:
+        inside.append((yield _told(dendrite)))
     name = compartment.name if compartment.count == 1 else f"{compartment.count} {compartment.name}"
-    return f"{name}({inside})" if inside else name
+    return f"{name}({', '.join(inside)})" if inside else name

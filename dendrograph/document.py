@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dendrograph.errors import Fault, Faults, MorphologyError, clip, did_you_mean
+from dendrograph.errors import SETTING, Fault, Faults, MorphologyError, clip, did_you_mean, worded
 from dendrograph.expressions import ExpressionError, evaluate, is_expression, names
-from dendrograph.reading import Path, Reading, describe, flow, show_path
+from dendrograph.reading import Path, Reading, Steps, describe, flow, is_extension, show_path, unwound
 
 _FREE_TEXT = {"name", "about", "citation", "parameters"}  # top-level keys whose '$' is only a character
 _MADE = {"cable", "nonlinearity", "synapses"}  # mappings that a setting may make on its way to one of their keys
-_SETTING = "--set "
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,16 @@ class Document:
         reading = Reading(name)
         value = reading.text(text)
         if value is None:
-            raise MorphologyError([Fault(name, "", "the file is empty", "a morphology has a name, neurons and layers")])
-        return cls(name, value, reading.places, reading.key_places, tuple(reading.faults))
+            raise MorphologyError(
+                [Fault(f"{name}:1:1", "", "the file is empty", "a morphology has a name, neurons and layers")]
+            )
+        return cls(name, _used(value), reading.places, reading.key_places, tuple(reading.faults))
 
     @classmethod
     def from_plain(cls, value: Any, name: str) -> Document:
         """Plain Python values, copied; what no file could hold is a fault."""
         reading = Reading(name, placed=False)
-        return cls(name, reading.plain(value), faults=tuple(reading.faults))
+        return cls(name, _used(reading.plain(value)), faults=tuple(reading.faults))
 
     def place(self, path: Path, key: bool = False) -> str:
         """`file:line:column` of the value (or of the key) at a path, or of the nearest value that holds it."""
@@ -63,7 +64,7 @@ class Document:
         """A fault of the value (or of the key) at a path; where a knob that was turned may be the cause, it says so."""
         expression = self.expressions.get(path, "")
         used = [self.places.get(("parameters", name), "") for name in sorted(names(expression))]
-        turned = [place for place in used if place.startswith(_SETTING)]
+        turned = [place for place in used if place.startswith(SETTING)]
         because = f"'{clip(expression)}' was worked out with {', '.join(turned)}" if turned else ""
         return Fault(self.place(path, key), show_path(path), problem, "\n".join(filter(None, (remedy, because))))
 
@@ -102,7 +103,7 @@ class Document:
         return tuple(declared) if isinstance(declared, dict) else ()
 
     def _with_value(self, path_text: str, value: Any, sections: tuple[str, ...]) -> Document:
-        setting = f"{_SETTING}{clip(path_text)}={clip(value if isinstance(value, str) else flow(value))}"
+        setting = _setting(clip(path_text), value)
         reading = Reading(setting, placed=False)
         path: Path = ()
         try:
@@ -169,13 +170,19 @@ class Document:
         parameters = {k: v if type(v) is int else 1 for k, v in declared.items()} if isinstance(declared, dict) else {}
         unreadable = declared is not None and not isinstance(declared, dict)
 
-        def walk(value: Any, path: Path) -> Any:
+        def walk(value: Any, path: Path) -> Steps[Any]:
             if len(path) == 1 and path[0] in _FREE_TEXT:
                 return value
             if isinstance(value, dict):
-                return {key: walk(item, (*path, key)) for key, item in value.items()}
+                entries = {}
+                for key, item in value.items():
+                    entries[key] = yield walk(item, (*path, key))
+                return entries
             if isinstance(value, list):
-                return [walk(item, (*path, index)) for index, item in enumerate(value)]
+                items = []
+                for index, item in enumerate(value):
+                    items.append((yield walk(item, (*path, index))))
+                return items
             if not is_expression(value):
                 return value
             if unreadable:
@@ -187,15 +194,29 @@ class Document:
                 faults.add(document.fault(path, str(error), error.remedy))
                 return value
 
-        return replace(document, value=walk(self.value, ()), faults=tuple(faults))
+        return replace(document, value=unwound(walk(self.value, ())), faults=tuple(faults))
+
+
+def _used(value: Any) -> Any:
+    """The value without its top-level keys that begin with `x-`: what anchors name there stands where it is used."""
+    if not isinstance(value, dict):
+        return value
+    return {key: item for key, item in value.items() if not is_extension((key,))}
+
+
+def _setting(path_text: str, value: Any) -> str:
+    """The place of a value that was set from outside: it stands where a value of a file has its line and column."""
+    told = clip(value if isinstance(value, str) else flow(value))
+    shown = repr(told if isinstance(value, str) else value) if isinstance(value, str | int | float) else told
+    return worded(f"--set {path_text}={told}", f"set={{{path_text!r}: {clip(shown)}}}")
 
 
 def _put(value: Any, path: Path, new: Any) -> Any:
     """A copy of the value in which `new` stands at a path; mappings that are missing on the way are made."""
-    if not path:
-        return new
-    step, rest = path[0], path[1:]
-    if isinstance(step, int):
-        return [*value[:step], _put(value[step], rest, new), *value[step + 1 :]]
-    here = value or {}
-    return {**here, step: _put(here.get(step), rest, new)}
+    holders: list[Any] = []
+    for step in path:
+        holders.append(value if isinstance(step, int) else value or {})
+        value = holders[-1][step] if isinstance(step, int) else holders[-1].get(step)
+    for holder, step in zip(reversed(holders), reversed(path), strict=True):
+        new = [*holder[:step], new, *holder[step + 1 :]] if isinstance(step, int) else {**holder, step: new}
+    return new

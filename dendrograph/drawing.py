@@ -13,7 +13,7 @@ from dendrograph.draw.interactive import page as page_of
 from dendrograph.draw.panels import Options, compose, draw_on, views_of
 from dendrograph.draw.style import FONT, style_of
 from dendrograph.drawn import Drawn, Source, subject_of
-from dendrograph.errors import DendrographError, clip, did_you_mean
+from dendrograph.errors import DendrographError, argument, clip, did_you_mean
 from dendrograph.network import DendriticNetwork
 from dendrograph.run import Run, is_run
 
@@ -138,7 +138,7 @@ def _only_page(
     if view is not None and views_of(view) != ("network",):
         raise DendrographError(
             f"{path}: an interactive page shows the network\n"
-            "  leave --view out, or draw the view as a figure: .pdf, .svg or .png"
+            f"  leave {argument('view')} out, or draw the view as a figure: .pdf, .svg or .png"
         )
     return page(what[0], **options, **({"sample": samples[0]} if samples else {}))
 

@@ -16,7 +16,7 @@ from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
 from dendrograph.dataset import Dataset
 from dendrograph.draw.panels import Subject
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, argument
 from dendrograph.experiment import DEFAULT_DATA, compile_for
 from dendrograph.graph import Graph
 from dendrograph.morphology import Compartment, Layer, Morphology, load
@@ -67,7 +67,8 @@ def subject_of(what: Drawn, views: Sequence[str], source: Source) -> Subject:
         about = "trained"
     else:
         if source.data_dir is not None and not source.data:
-            raise DendrographError("--data-dir says nothing without --data\n  name the data set that lies there")
+            idle = f"{argument('data_dir')} says nothing without {argument('data')}"
+            raise DendrographError(f"{idle}\n  name the data set that lies there")
         graph, dataset = _graph(what, source, _data(source) if source.data else None, wants_sample)
         about = "initial" if network is None else ""
     if not numbers:
@@ -143,7 +144,8 @@ def _graph(what: Any, source: Source, dataset: Dataset | None, wants_sample: boo
         dataset = datasets.load(DEFAULT_DATA, None)
     if dataset is not None:
         if source.inputs:
-            raise DendrographError("--inputs and --data both say what the inputs are\n  leave one of them out")
+            both = f"{argument('inputs')} and {argument('data')}"
+            raise DendrographError(f"{both} both say what the inputs are\n  leave one of them out")
         classes = dataset.classes if source.classes is None else source.classes
         return compile(tree, dataset.shapes, classes, source.seed or 0), dataset
     return compile_for(tree, source.inputs or {}, source.classes, source.seed), None

@@ -7,16 +7,30 @@ do, and the command line prints it without a traceback and leaves with exit code
 from __future__ import annotations
 
 import difflib
+import os
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 MOST_FAULTS = 100  # reading stops there: nobody mends more at once, and looking for near names takes time
 MOST_WORDS = 25  # a longer list of what is known is cut short
 
+SETTING = ("--set ", "set={")  # how the place of a value begins that no file holds: see `argument`
+_for_command_line = False
+
 
 class DendrographError(Exception):
     """Bad input. The text alone must be enough to mend it."""
+
+    def __str__(self) -> str:
+        """Printable, whatever names it quotes."""
+        return printable(super().__str__())
+
+
+class DataWarning(UserWarning):
+    """How data of the user's own was read, where something else may have been meant. Commands print it as a note."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +101,7 @@ class Faults:
 
 
 def _line_and_column(place: str) -> tuple[int, ...]:
-    found = re.search(r"^(?!--set ).*:(\d+):(\d+)\Z", place, re.DOTALL)
+    found = None if place.startswith(SETTING) else re.search(r"^.*:(\d+):(\d+)\Z", place, re.DOTALL)
     return (int(found[1]), int(found[2])) if found else ()
 
 
@@ -99,7 +113,12 @@ def _identity(fault: Fault) -> object:
 def did_you_mean(word: object, known: Iterable[str], kind: str = "known") -> str:
     """Say the nearest of the `known` words, where one is near, and then list them all."""
     words = sorted(map(clip, known))
-    near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.6)
+    # Words that differ in capitals alone are as near as can be; of two such the one nearer as it is written.
+    by_form: dict[str, list[str]] = {}
+    for one in words:
+        by_form.setdefault(one.lower(), []).append(one)
+    near = difflib.get_close_matches(str(word).lower(), by_form, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(word), by_form[near[0]], n=1, cutoff=0) if near else []
     shown = ", ".join(words[:MOST_WORDS]) + (
         f" and {len(words) - MOST_WORDS:,} more" if len(words) > MOST_WORDS else ""
     )
@@ -107,12 +126,72 @@ def did_you_mean(word: object, known: Iterable[str], kind: str = "known") -> str
     return f"did you mean '{near[0]}'? {allowed}" if near else allowed
 
 
+@contextmanager
+def for_command_line(whether: bool = True) -> Iterator[None]:
+    """Messages that are made within it are for a reader at the command line, otherwise for a caller in Python."""
+    global _for_command_line
+    before, _for_command_line = _for_command_line, whether
+    try:
+        yield
+    finally:
+        _for_command_line = before
+
+
+def is_for_command_line() -> bool:
+    """Whether messages are for a reader at the command line; what starts another process tells it so."""
+    return _for_command_line
+
+
+def worded(command_line: str, python: str) -> str:
+    """The one of two texts that the reader of a message can use."""
+    return command_line if _for_command_line else python
+
+
+def argument(name: str, value: object = None, option: str | None = None) -> str:
+    """An argument as the reader of a message writes it; every message that names one calls this.
+
+        argument("out")                   --out                 `out`
+        argument("resume", True)          --resume              resume=True
+        argument("fold", False)           --no-fold             fold=False
+        argument("select", ["lr"])        --select lr           select=['lr']
+        argument("set", {"somata": 3})    --set somata=3        set={'somata': 3}
+
+    Args:
+        name: in Python.
+        value: its value, where the message is about that.
+        option: its name at the command line, where it is another one there.
+    """
+    if not _for_command_line:
+        shown = str(value) if isinstance(value, os.PathLike) else value
+        return f"`{name}`" if value is None else f"{name}={shown!r}"
+    word = (option or name).replace("_", "-")
+    if value is None or isinstance(value, bool):
+        return f"--no-{word}" if value is False else f"--{word}"
+    if isinstance(value, Mapping):
+        value = [f"{key}={item}" for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        return f"--{word} {','.join(map(str, value))}"
+    return f"--{word} {value:g}" if isinstance(value, float) else f"--{word} {value}"
+
+
+def printable(text: str) -> str:
+    r"""A text without what a terminal would obey or hide: control characters, escape sequences, marks of direction.
+
+    Each is shown as Python writes it, such as `\x1b`. Line breaks, tabs and spaces of any width stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or unicodedata.category(c) == "Zs" else _escaped(c) for c in text)
+
+
 def clip(text: str, most: int = 60) -> str:
     """A user's text as messages quote it: short, on one line, printable."""
-    shown = text[: most + 1]
-    if not shown.isprintable():
-        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    shown = "".join(map(_escaped, text[: most + 1]))
     return shown if len(shown) <= most else shown[: most - 3] + "..."
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def numbered(count: int, what: str) -> str:

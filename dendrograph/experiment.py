@@ -12,7 +12,7 @@ from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
-from dendrograph.errors import DataError, DendrographError, RunError
+from dendrograph.errors import DataError, DendrographError, RunError, argument, clip
 from dendrograph.evaluation import Evaluation, evaluate
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
@@ -41,7 +41,7 @@ def train_by_name(
 
     Args:
         morphology: a file, a shipped name, or (with `resume`) a run folder, from which all else is then taken.
-        data: a data set's name or the path of a `.npz`; digits by default.
+        data: a data set's name or the path of a `.npz`; digits by default. For a run, where its data lie now.
         data_dir: where data sets lie.
         kernel: of the network, `auto` by default.
         settings: fields of `TrainConfig`; `seed` is that of the wiring and the weights too.
@@ -57,13 +57,12 @@ def train_by_name(
         run = _run_to_go_on(Path(morphology), set, out, resume)
         # What is given and differs from the run, `train` refuses.
         config = replace(TrainConfig.from_record(run.record["config"]), **settings)
-        network = run.untrained(kernel)
-        dataset = load_dataset(data, data_dir) if data else run.dataset(data_dir)
-        return train(network, dataset, config, run.folder, resume, progress)
+        return train(run.untrained(kernel), run.dataset(data_dir, data), config, run.folder, resume, progress)
     if resume and Path(morphology).is_dir():
         Run.open(morphology)  # says why it is none
     if resume and out is None:
-        raise RunError("--resume needs to know the run\n  give its folder by --out, or in the place of the morphology")
+        needs = f"{argument('resume', True)} needs to know the run"
+        raise RunError(f"{needs}\n  give its folder by {argument('out')}, or in the place of the morphology")
     tree, config = load(morphology, set, plugins), TrainConfig(**settings)
     dataset = load_dataset(data or DEFAULT_DATA, data_dir)
     graph = compile(tree, dataset.shapes, dataset.classes, config.seed)
@@ -74,12 +73,12 @@ def _run_to_go_on(folder: Path, set: Mapping[str, Any] | None, out: Path | None,
     if not resume:
         raise RunError(
             f"{folder}: this is a run folder\n"
-            f"  add --resume to go on with it, or give {folder / 'morphology.yaml'} to train anew"
+            f"  add {argument('resume', True)} to go on with it, or give {folder / 'morphology.yaml'} to train anew"
         )
     if set:
-        raise RunError(f"{folder}: the morphology of a run is fixed\n  leave --set out")
+        raise RunError(f"{folder}: the morphology of a run is fixed\n  leave {argument('set')} out")
     if out is not None and out.resolve() != folder.resolve():
-        raise RunError(f"{folder}: a run goes on in its own folder\n  leave --out out")
+        raise RunError(f"{folder}: a run goes on in its own folder\n  leave {argument('out')} out")
     return Run.open(folder)
 
 
@@ -91,14 +90,21 @@ def load_dataset(data: str, data_dir: Path | None) -> Dataset:
     """
     dataset = datasets.load(data, data_dir)
     if data_dir is not None and dataset.origin["data_dir"] is None:
-        raise DataError(f"--data-dir {data_dir}: {data} lies in no data folder\n  leave it out, or name --data")
+        idle = f"{argument('data_dir', data_dir)}: {data} lies in no data folder"
+        raise DataError(f"{idle}\n  leave it out, or name {argument('data')}")
     return dataset
 
 
-def evaluate_run(folder: str | Path, data_dir: Path | None = None, plugins: Iterable[str | Path] = ()) -> Evaluation:
+def evaluate_run(
+    folder: str | Path,
+    data_dir: Path | None = None,
+    plugins: Iterable[str | Path] = (),
+    data: str | Path | None = None,
+) -> Evaluation:
     """Loss, accuracy and confusion of a finished run on its test split, from the folder alone.
 
-    Plugins that were named by the user then, and are not installed, are named again.
+    Plugins that were named by the user then, and are not installed, are named again. `data_dir` and `data` say where
+    the data lie now, as `Run.dataset` takes them.
 
     Raises:
         RunError: the run has not ended, is damaged, or was trained on data that only Python held.
@@ -107,7 +113,7 @@ def evaluate_run(folder: str | Path, data_dir: Path | None = None, plugins: Iter
     plugin.use(plugins)
     run = Run.open(folder)
     network, config = run.network(), TrainConfig.from_record(run.record["config"])
-    dataset = run.dataset(data_dir)
+    dataset = run.dataset(data_dir, data)
     try:
         network.to(config.device)
     except (RuntimeError, AssertionError):  # the device of then is not here: any other gives the same but last digits
@@ -148,7 +154,9 @@ def compile_for(
     """
     unknown = [name for name in inputs if name not in tree.inputs and name != "image"]
     if unknown:
-        raise DendrographError(f"--inputs {unknown[0]}=…: no such stream\n  streams: {', '.join(tree.inputs)}")
+        raise DendrographError(
+            f"{argument('inputs')}: there is no stream '{clip(unknown[0])}'\n  streams: {', '.join(tree.inputs)}"
+        )
     shapes = {name: inputs.get(name, inputs.get("image") if len(tree.inputs) == 1 else None) for name in tree.inputs}
     bound = {name: shape or (28, 28) for name, shape in shapes.items() if shape or tree.inputs[name] is None}
     return compile(tree, bound, 10 if classes is None else classes, seed or 0)
@@ -168,7 +176,7 @@ def graph_for_data(
         DendrographError: they do not fit, or it is a run, which has data of its own.
     """
     if is_run(morphology):
-        raise DendrographError(f"{morphology}: a run has data of its own\n  leave --data out")
+        raise DendrographError(f"{morphology}: a run has data of its own\n  leave {argument('data')} out")
     tree, dataset = load(morphology, set, plugins), load_dataset(data, data_dir)
     return compile(tree, dataset.shapes, dataset.classes, seed or 0)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dendrograph import atomic
 from dendrograph.document import Document
-from dendrograph.errors import DendrographError, MorphologyError, clip, did_you_mean
+from dendrograph.errors import DendrographError, MorphologyError, argument, clip, did_you_mean, worded
 from dendrograph.fields import known as known_fields
 from dendrograph.morphology import Morphology
 from dendrograph.names import NAME_RULE, is_name
@@ -94,31 +94,36 @@ class Choices:
             DendrographError: by the names of the options.
         """
         if self.name is not None and not is_name(self.name):
-            raise DendrographError(f"--name {clip(self.name)}: no name\n  {NAME_RULE}")
+            raise DendrographError(f"{argument('name', clip(self.name))}: no name\n  {NAME_RULE}")
         if self.about is not None and not self.about.isprintable():
-            raise DendrographError(f"--about {clip(self.about)}: expected text on one line")
+            raise DendrographError(f"{argument('about', clip(self.about))}: expected text on one line")
         if self.reduce not in REDUCTIONS:
-            raise DendrographError(f"--reduce {clip(self.reduce)}: {did_you_mean(self.reduce, REDUCTIONS)}")
+            known = did_you_mean(self.reduce, REDUCTIONS)
+            raise DendrographError(f"{argument('reduce', clip(self.reduce))}: {known}")
         if self.bin_um is not None and self.reduce != BINS:
-            raise DendrographError("--bin-um says nothing without bins\n  add --reduce bins, or leave it out")
-        for option, value in (
-            ("--bin-um", self.bin_um),
-            ("--scale", self.scale),
-            ("--synapses-per-um", self.synapses_per_um),
+            idle = f"{argument('bin_um')} says nothing without bins"
+            raise DendrographError(f"{idle}\n  add {argument('reduce', BINS)}, or leave it out")
+        for key, value in (
+            ("bin_um", self.bin_um),
+            ("scale", self.scale),
+            ("synapses_per_um", self.synapses_per_um),
         ):
             if value is not None and not (1e-6 <= value <= 1e6):
-                raise DendrographError(f"{option} {value:g}: expected a number from 1e-6 to 1e6")
-        for option, count in (("--orders", self.orders), ("--synapses", self.synapses), ("--neurons", self.neurons)):
+                raise DendrographError(f"{argument(key, value)}: expected a number from 1e-6 to 1e6")
+        for key, count in (("orders", self.orders), ("synapses", self.synapses), ("neurons", self.neurons)):
             if count is not None and count < 1:
-                raise DendrographError(f"{option} {count}: expected a whole number of at least 1")
+                raise DendrographError(f"{argument(key, count)}: expected a whole number of at least 1")
         if self.synapses is not None and self.synapses_per_um is not None:
-            raise DendrographError("--synapses and --synapses-per-um say the same in two ways\n  give one of them")
+            both = f"{argument('synapses')} and {argument('synapses_per_um')}"
+            raise DendrographError(f"{both} say the same in two ways\n  give one of them")
         fields = tuple(name for name in known_fields() if name != "all")  # which has no count
         if self.field not in fields:
-            raise DendrographError(f"--field {clip(self.field)}: {did_you_mean(self.field, fields)}")
+            known = did_you_mean(self.field, fields)
+            raise DendrographError(f"{argument('field', clip(self.field))}: {known}")
         for kind, name in self.nonlinearities.items():
             if name not in NONLINEARITIES:
-                raise DendrographError(f"--{kind} {clip(name)}: {did_you_mean(name, NONLINEARITIES)}")
+                found = worded(argument(kind, clip(name)), argument("nonlinearities", {kind: clip(name)}))
+                raise DendrographError(f"{found}: {did_you_mean(name, NONLINEARITIES)}")
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,7 @@ def import_swc(
     name = chosen.name or _name(Path(path))
     target = Path(out) if out is not None else Path(f"{name}.yaml")
     if target.exists() and Path(path).exists() and target.samefile(path):
-        raise DendrographError(f"{target}: is the reconstruction itself\n  give another --out")
+        raise DendrographError(f"{target}: is the reconstruction itself\n  give another {argument('out')}")
     atomic.refuse(target, force, f"{name}.yaml")
     reconstruction = read(Path(path), chosen.scale, chosen.join_trees)
     parts = reduced(reconstruction, chosen.reduce, chosen.bin_um or BIN_UM, chosen.orders)
@@ -251,10 +256,12 @@ def _holds(text: str, file: str, name: str, number: int) -> None:
     except MorphologyError as error:
         if len(text.encode()) > LARGEST_FILE or any("too large" in fault.problem for fault in error.faults):
             told = f"{number:,} dendrites make more than the {LARGEST_FILE // 1024} KiB that a morphology file may have"
-            remedy = f"--reduce {ORDER}, larger bins, or --orders to leave out the outer branches"
+            remedy = (
+                f"{argument('reduce', ORDER)}, larger bins, or {argument('orders')} to leave out the outer branches"
+            )
             raise DendrographError(f"{file}: {told}\n  {remedy}") from None
         fault = error.faults[0]
-        remedy = "are the coordinates in µm? --scale says how many µm one unit of the file is"
+        remedy = f"are the coordinates in µm? {argument('scale')} says how many µm one unit of the file is"
         raise DendrographError(f"{file}: no morphology: {fault.path}: {fault.problem}\n  {remedy}") from None
     if again != morphology:
         raise DendrographError(f"{file}: the morphology does not come back as it was\n  a fault of ours")

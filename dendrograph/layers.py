@@ -159,9 +159,7 @@ def unfold(
 
 def all_synapses(compartment: Compartment) -> Iterator[Synapses]:
     """The synapses of a neuron's tree."""
-    yield from compartment.synapses
-    for dendrite in compartment.dendrites:
-        yield from all_synapses(dendrite)
+    return (synapses for each in compartment.tree() for synapses in each.synapses)
 
 
 def sources(neuron: Compartment) -> set[str]:

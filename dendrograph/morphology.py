@@ -6,7 +6,6 @@ The grammar stands in docs/language.md. Each class is one mapping of the grammar
 from __future__ import annotations
 
 import dataclasses
-import io
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from dendrograph.layers import (
 )
 from dendrograph.library import shipped
 from dendrograph.neuron import Cable, Compartment, Declared, Init, Nonlinearity, Synapses
-from dendrograph.reading import LARGEST_FILE, Path, decoded, show_path
+from dendrograph.reading import LARGEST_FILE, Path, decoded, show_path, written
 
 # The classes of which a morphology is built, those of its neurons included.
 __all__ = [
@@ -261,18 +260,7 @@ class Morphology:
 
     def to_yaml(self) -> str:
         """The morphology as the text of a file; reading it gives an equal morphology."""
-        from ruamel.yaml import YAML
-        from ruamel.yaml.scalarstring import DoubleQuotedScalarString
-
-        yaml = YAML()
-        yaml.default_flow_style = None
-        yaml.width = 120
-        # Written plainly, this character would be read as a blank: as the end of a line, by YAML 1.1.
-        texts = {"about": self.about, "citation": self.citation}
-        quoted = {key: DoubleQuotedScalarString(text) for key, text in texts.items() if "\x85" in str(text)}
-        stream = io.StringIO()
-        yaml.dump({**self.to_dict(), **quoted}, stream)
-        return stream.getvalue()
+        return written(self.to_dict())
 
 
 def _defaults(cursor: Cursor) -> Cursor | None:

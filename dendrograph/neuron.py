@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dendrograph.cable import Cable
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.declared import Declared, Init, Where, gather, hold, read_bias, told, where, written_bias
+from dendrograph.reading import Steps, unwound
 from dendrograph.synapses import PREVIOUS, Synapses
 from dendrograph.transfer import Nonlinearity
 
@@ -24,9 +26,11 @@ NORMALISATIONS = ("none", "layer")
 SOMA = "soma"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Compartment:
     """A node of a neuron's tree, standing for all of its copies: the soma (root), or a dendrite.
+
+    A tree may be of any depth: nothing here calls itself once for each level.
 
     count: copies on each parent compartment (1 for the soma)
     integration: how what arrives combines: `sum`, `mean`, `max`, `min` or `product`
@@ -76,6 +80,10 @@ class Compartment:
     @classmethod
     def read(cls, cursor: Cursor, defaults: Cursor | None, fallback_name: str = SOMA) -> Compartment:
         """One mapping of the compartment keys; the soma takes no `count` and no `cable`."""
+        return unwound(cls._read(cursor, defaults, fallback_name))
+
+    @classmethod
+    def _read(cls, cursor: Cursor, defaults: Cursor | None, fallback_name: str) -> Steps[Compartment]:
         soma = fallback_name == SOMA
         kind = "soma" if soma else "dendrite"
         keys = [key for key in cls.KEYS if not soma or key not in cls.NOT_OF_SOMA]
@@ -90,7 +98,7 @@ class Compartment:
         if not soma:
             settings["cable"] = Cable.read_whole(declared.section("cable"))
         synapses = _synapses(synapses_at, defaults) if synapses_at else ()
-        dendrites = _dendrites(dendrites_at, defaults) if dendrites_at else ()
+        dendrites = (yield cls._read_dendrites(dendrites_at, defaults)) if dendrites_at else ()
         if soma and name in {dendrite.name for dendrite in dendrites}:
             (name_at or cursor).fault(
                 f"the soma and one of its dendrites are both named '{name}'", "give each a name of its own"
@@ -104,6 +112,19 @@ class Compartment:
             _refuse_trainable_parts(cursor)
         place = where(cursor, defaults)
         return cls(name=name, count=count, synapses=synapses, dendrites=dendrites, where=place, **settings)
+
+    @classmethod
+    def _read_dendrites(cls, cursor: Cursor, defaults: Cursor | None) -> Steps[tuple[Compartment, ...]]:
+        entries = cursor.entries("dendrites")
+        found: dict[str, Compartment] = {}
+        for index, entry in enumerate(entries):
+            name = "dendrite" if len(entries) == 1 else f"dendrite{index + 1}"
+            dendrite = yield cls._read(entry, defaults, name)
+            if dendrite.name in found:
+                problem = f"two siblings are named '{dendrite.name}'"
+                (entry.child("name") or entry).fault(problem, "give each its own name")
+            found[dendrite.name] = dendrite
+        return tuple(found.values())
 
     @classmethod
     def read_settings(cls, declared: Declared) -> dict[str, Any]:
@@ -125,6 +146,12 @@ class Compartment:
 
     def to_dict(self, soma: bool = True) -> dict[str, Any]:
         """The mapping that `read` takes."""
+        return unwound(self._to_dict(soma))
+
+    def _to_dict(self, soma: bool) -> Steps[dict[str, Any]]:
+        dendrites = []
+        for dendrite in self.dendrites:
+            dendrites.append((yield dendrite._to_dict(soma=False)))
         return {
             "name": self.name,
             **({} if soma and self.count == 1 else {"count": self.count}),
@@ -133,8 +160,51 @@ class Compartment:
             **told(self, (key for key in self.SHARED if key != "nonlinearity")),
             **({} if self.bias_trainable else {"bias": written_bias(self.bias, False)}),
             **({"synapses": [synapses.to_dict() for synapses in self.synapses]} if self.synapses else {}),
-            **({"dendrites": [dendrite.to_dict(soma=False) for dendrite in self.dendrites]} if self.dendrites else {}),
+            **({"dendrites": dendrites} if dendrites else {}),
         }
+
+    def tree(self) -> Iterator[Compartment]:
+        """This compartment and all below it, each before its dendrites."""
+        waiting = [self]
+        while waiting:
+            yield (compartment := waiting.pop())
+            waiting += reversed(compartment.dendrites)
+
+    def _flat(self) -> tuple[tuple[Any, ...], ...]:
+        """What tells the tree from others: of each compartment its own values, and how many dendrites it has."""
+        keys = [each.name for each in dataclasses.fields(self) if each.compare and each.name != "dendrites"]
+        return tuple((*(getattr(each, key) for key in keys), len(each.dendrites)) for each in self.tree())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Compartment):
+            return NotImplemented
+        return self is other or self._flat() == other._flat()
+
+    def __hash__(self) -> int:
+        return hash(self._flat())
+
+    def __repr__(self) -> str:
+        parts: list[str] = []
+        waiting: list[Compartment | str] = [self]
+        while waiting:
+            each = waiting.pop()
+            if isinstance(each, str):
+                parts.append(each)
+                continue
+            shown = [key.name for key in dataclasses.fields(each) if key.repr and key.name != "dendrites"]
+            parts.append(f"Compartment({', '.join(f'{key}={getattr(each, key)!r}' for key in shown)}, dendrites=(")
+            waiting.append(",))" if len(each.dendrites) == 1 else "))")
+            for number, dendrite in enumerate(reversed(each.dendrites)):
+                waiting += [", "] * (number > 0) + [dendrite]
+        return "".join(parts)
+
+    def __deepcopy__(self, memo: object) -> Compartment:
+        return self  # nothing in it can be changed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        keys = [each.name for each in dataclasses.fields(self) if each.name != "dendrites"]
+        flat = [({key: getattr(each, key) for key in keys}, len(each.dendrites)) for each in self.tree()]
+        return _regrown, (flat,)
 
 
 def _refuse_trainable_parts(cursor: Cursor) -> None:
@@ -153,12 +223,9 @@ def _synapses(cursor: Cursor, defaults: Cursor | None) -> tuple[Synapses, ...]:
     return tuple(Synapses.read(entry, defaults and defaults.child("synapses")) for entry in entries)
 
 
-def _dendrites(cursor: Cursor, defaults: Cursor | None) -> tuple[Compartment, ...]:
-    entries = cursor.entries("dendrites")
-    found: dict[str, Compartment] = {}
-    for index, entry in enumerate(entries):
-        dendrite = Compartment.read(entry, defaults, "dendrite" if len(entries) == 1 else f"dendrite{index + 1}")
-        if dendrite.name in found:
-            (entry.child("name") or entry).fault(f"two siblings are named '{dendrite.name}'", "give each its own name")
-        found[dendrite.name] = dendrite
-    return tuple(found.values())
+def _regrown(flat: list[tuple[dict[str, Any], int]]) -> Compartment:
+    """A tree from what stands for it where it is pickled: of each compartment its values, and how many dendrites."""
+    grown: list[Compartment] = []
+    for values, dendrites in reversed(flat):
+        grown.append(Compartment(**values, dendrites=tuple(grown.pop() for _ in range(dendrites))))
+    return grown.pop()

@@ -20,14 +20,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from dendrograph.cursor import Cursor
-from dendrograph.errors import DendrographError, MorphologyError, clip, did_you_mean
+from dendrograph.errors import DendrographError, MorphologyError, clip, did_you_mean, worded
 from dendrograph.registering import told
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "dendrograph.plugins"
-BY_USER = "a module or a file of your own is named by --plugin MODULE_OR_FILE, too (in Python: plugins=[...])"
 KIND = "installed or named"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}\Z")
@@ -134,7 +133,10 @@ def _need(name: str) -> None:
     there = installed()
     if name not in there:
         known = did_you_mean(name, {*there, *IMPORTED}, KIND)
-        raise DendrographError(f"there is no plugin '{clip(name)}'\n  {known}\n  {BY_USER}")
+        way = worded("--plugin MODULE_OR_FILE", "plugins=[...]")
+        raise DendrographError(
+            f"there is no plugin '{clip(name)}'\n  {known}\n  a module or a file of your own is named by {way}, too"
+        )
     _import_installed(name, there[name])
 
 

@@ -4,10 +4,56 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TextIO, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
+
+from dendrograph.errors import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 Item = TypeVar("Item")
+
+
+class Printable:
+    """A stream to which nothing is written that a terminal would obey; all else about it is as of the one it wraps."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what is printable of a text, and the rest as `printable` shows it."""
+        self.stream.write(printable(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each of them."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def bar_of(*columns: ProgressColumn) -> Progress:
+    """A bar that stands below what is printed while it moves.
+
+    It alone may send the terminal what it obeys. So rich does not print in the place of others: what is to stand above
+    the bar goes through `above`.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    stream = sys.stdout.stream if isinstance(sys.stdout, Printable) else None
+    console = Console(file=stream)
+    return Progress(
+        *columns, console=console, transient=True, expand=True, redirect_stdout=False, redirect_stderr=False
+    )
+
+
+def above(bar: Progress, text: str) -> None:
+    """Print a text above a bar."""
+    bar.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
 
 class Reporter(Protocol):
@@ -72,22 +118,20 @@ class Lines(Silent):
 
     def note(self, text: str) -> None:
         """Print it."""
-        print(text, flush=True)
+        print(printable(text), flush=True)
 
 
 class Bar(Silent):
     """A bar with loss, accuracy, samples a second and the remaining time; a line stays for each epoch."""
 
     def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-        self.bar = Progress(
+        self.bar = bar_of(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),  # what the text leaves of the line
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
-            transient=True,
-            expand=True,
         )
 
     def start(self, epochs: int, done: int, samples: int) -> None:
@@ -110,11 +154,11 @@ class Bar(Silent):
 
     def epoch(self, row: Mapping[str, float]) -> None:
         """Leave the epoch's line above the bar."""
-        self.bar.console.print(epoch_text(row, self.epochs), highlight=False)
+        above(self.bar, epoch_text(row, self.epochs))
 
     def note(self, text: str) -> None:
         """Leave it above the bar."""
-        print(text)
+        above(self.bar, text)
 
     def stop(self) -> None:
         """Take the bar away."""
@@ -136,7 +180,8 @@ def told(items: Sequence[Item], name: Callable[[Item], str], stream: TextIO) -> 
     for done, item in enumerate(items):
         seconds = (time.monotonic() - began) / max(done, 1) * (len(items) - done)
         left = f"  {clock(seconds)} left" if done else ""
-        print(f"[{done + 1:>{len(str(len(items)))}}/{len(items)}]  {name(item)}{left}", file=stream, flush=True)
+        count = f"[{done + 1:>{len(str(len(items)))}}/{len(items)}]"
+        print(printable(f"{count}  {name(item)}{left}"), file=stream, flush=True)
         yield item
 
 

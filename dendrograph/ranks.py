@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from dendrograph.errors import RunError
+from dendrograph.errors import RunError, argument
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _others_there() -> Iterator[None]:
     except RuntimeError as error:  # all that torch.distributed says of a connection that was closed
         raise RunError(
             f"another process of this training has ended before this one ({str(error).splitlines()[0]})\n"
-            "  its own message says why; a run that had begun goes on by --resume"
+            f"  its own message says why; a run that had begun goes on by {argument('resume', True)}"
         ) from None
 
 

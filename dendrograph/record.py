@@ -16,7 +16,7 @@ import torch
 from dendrograph import __version__
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
-from dendrograph.errors import DendrographError, RunError
+from dendrograph.errors import DendrographError, RunError, argument
 from dendrograph.kernels import compiled
 from dendrograph.network import DendriticNetwork
 from dendrograph.plugins import digests
@@ -143,7 +143,8 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
         return bool(run.record[section].get(key) != record[section][key])
 
     named = [("config", key) for key in record["config"]]
-    named += [("data", "name"), ("graph", "inputs"), ("graph", "classes"), ("network", "kernel")]
+    named += [("data", "name")] if differ("data", "digest") else []  # a file that was renamed is the same data
+    named += [("graph", "inputs"), ("graph", "classes"), ("network", "kernel")]
     differences = [
         f"{'data' if section == 'data' else key}: the run has {run.record[section].get(key)!r}, "
         f"asked for is {record[section][key]!r}"
@@ -166,7 +167,9 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
         differences.append("initial weights: not those that the run began with; build the network anew")
     if differences:
         listed = "\n  ".join(differences)
-        raise RunError(f"{run.folder}: a run goes on only as it began\n  {listed}\n  or give another folder by --out")
+        raise RunError(
+            f"{run.folder}: a run goes on only as it began\n  {listed}\n  or give another folder by {argument('out')}"
+        )
 
 
 def _frozen_otherwise(had: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, argument, worded
 from dendrograph.reading import DEEPEST
 from dendrograph.swc import Reconstruction, Section
 
@@ -121,12 +121,13 @@ def _held(reconstruction: Reconstruction, orders: int | None, bin_um: float) -> 
     found = deepest(bin_um)
     if found <= MOST_NESTED:
         return
-    remedy = f"leave out the outer branches: --reduce {SECTION} or {ORDER}, with --orders {MOST_NESTED}"
+    other = f"{argument('reduce', SECTION)} or {worded(ORDER, repr(ORDER))}"
+    remedy = f"leave out the outer branches: {other}, with {argument('orders', MOST_NESTED)}"
     if deepest(math.inf) <= MOST_NESTED:
         larger = math.ceil(bin_um)
         while deepest(larger) > MOST_NESTED:
             larger += max(1, larger // 20)
-        remedy = f"take larger bins, --bin-um {larger}, or --reduce {SECTION} or {ORDER}"
+        remedy = f"take larger bins, {argument('bin_um', larger)}, or {other}"
     problem = f"{found:,} dendrites one on the other, and a morphology file nests {MOST_NESTED} at most"
     raise DendrographError(f"{reconstruction.file}: {problem}\n  {remedy}")
 

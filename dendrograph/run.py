@@ -18,7 +18,7 @@ import json
 import shlex
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ from safetensors.torch import save as save_safetensors
 
 from dendrograph import atomic
 from dendrograph.compiler import compile
-from dendrograph.data import load as load_data
+from dendrograph.data import load_again
 from dendrograph.dataset import Dataset
 from dendrograph.draw.files import as_bytes
 from dendrograph.draw.learning import learning_curves
-from dendrograph.errors import DataError, RunError
+from dendrograph.errors import DataError, RunError, argument, worded
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
@@ -65,9 +65,11 @@ class Run:
         Raises:
             RunError: there is something already, or it cannot be written.
         """
-        another = "give another folder by --out"
+        another = f"give another folder by {argument('out')}"
         if is_run(folder):
-            raise RunError(f"{folder}: a run is there already\n  go on with it by --resume, or {another}")
+            raise RunError(
+                f"{folder}: a run is there already\n  go on with it by {argument('resume', True)}, or {another}"
+            )
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
         run = cls(folder, {"format": FORMAT, **record})
@@ -138,7 +140,9 @@ class Run:
         try:
             content = path.read_bytes()
         except OSError as error:
-            remedy = "put it back, or delete metrics.json: --resume then makes it again from checkpoint.pt"
+            remedy = (
+                f"put it back, or delete metrics.json: {argument('resume', True)} makes it again from checkpoint.pt"
+            )
             raise RunError(f"{path}: cannot be read: {error.strerror}\n  {remedy}") from None
         if hashlib.sha256(content).hexdigest() != expected:
             raise RunError(f"{path}: not the weights that this run ended with\n  damaged, or copied from another run?")
@@ -239,11 +243,12 @@ class Run:
             raise RunError(f"{path}: not this run's results\n  was it, or run.json, copied from another run?")
         return metrics
 
-    def dataset(self, data_dir: str | Path | None = None) -> Dataset:
+    def dataset(self, data_dir: str | Path | None = None, data: str | Path | None = None) -> Dataset:
         """The data that the run was trained on, loaded again.
 
         Args:
-            data_dir: where they lie now; by default where they lay then.
+            data_dir: the folder where they lie now; by default where they lay then.
+            data: the file itself, where it was moved or renamed.
 
         Raises:
             RunError: they came from Python.
@@ -255,20 +260,21 @@ class Run:
                 f"{self.folder}: trained on data from Python ({then['name']}), which the folder does not hold\n"
                 "  train(..., resume=True) goes on with it there, and evaluate(run.network(), ...) evaluates it"
             )
-        data = load_data(then["origin"]["name_or_path"], data_dir or then["origin"]["data_dir"])
-        if data.digest != then["digest"]:
+        found = load_again(then["origin"], data_dir, data)
+        if found.digest != then["digest"]:
             raise DataError(
-                f"{then['name']}: not the data that the run was trained on\n  read from {data.source}; "
+                f"{then['name']}: not the data that the run was trained on\n  read from {found.source}; "
                 f"the run read {then['source']}, whose SHA-256 began with {then['digest']:.12}"
             )
-        return data
+        return replace(found, name=then["name"])
 
     @property
     def how_to_go_on(self) -> str:
         """What to call to go on with the run."""
-        if self.record["data"]["origin"]:
-            return f"go on with it: dendrograph train {shlex.quote(str(self.folder))} --resume"
-        return f"go on with it: train(network, data, config, out={str(self.folder)!r}, resume=True)"
+        call = f"train(network, data, config, out={str(self.folder)!r}, resume=True)"
+        if self.record["data"]["origin"]:  # other data are held by Python alone
+            call = worded(f"dendrograph train {shlex.quote(str(self.folder))} --resume", call)
+        return f"go on with it: {call}"
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write what resuming needs; only tensors, numbers, text, lists and mappings may be in it."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip
+from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, argument, clip
 
 LARGEST_FILE = 64 * 1024**2  # bytes: some two million samples
 LARGEST_ID = 2**32 - 2
@@ -264,7 +264,7 @@ def _dendrites(found: Samples) -> Iterator[Fault]:
 def _joined(found: Samples) -> Iterator[Fault]:
     """All trees grow from the soma."""
     for place in found.trees_apart if SOMA in found.types else ():
-        remedy = "give it a parent, or hang such trees on the soma by --join-trees"
+        remedy = f"give it a parent, or hang such trees on the soma by {argument('join_trees', True)}"
         yield found.fault(place, "a tree begins here that nothing joins to the soma", remedy)
 
 

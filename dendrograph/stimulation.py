@@ -15,8 +15,6 @@ cells of layer 5.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +33,7 @@ from dendrograph.network import DendriticNetwork
 from dendrograph.run import Run, is_run
 from dendrograph.single import alone, cut_out, layer_of
 from dendrograph.sites import Site, Sites
+from dendrograph.tables import to_csv
 
 AMPLITUDES = tuple(step / 10 for step in range(41))  # 0 to 4
 MOST_AMPLITUDES = 10_000
@@ -66,12 +65,7 @@ class Stimulation:
 
     def to_csv(self) -> str:
         """The table as the text of a CSV file; numbers keep all their digits, and None is empty."""
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in self.table:
-            writer.writerow({key: repr(value) if isinstance(value, float) else value for key, value in row.items()})
-        return stream.getvalue()
+        return to_csv(self.table, COLUMNS)
 
 
 def stimulate(

@@ -1,9 +1,15 @@
-"""Tables of results as files: rows of named values as CSV or as Parquet, the same bytes for the same rows."""
+"""Tables of results as files: rows of named values as CSV or as Parquet, the same bytes for the same rows.
+
+A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula and runs it, whoever gave the name. Every
+CSV file of ours is therefore written here: such a text gets an apostrophe before it, as spreadsheets write it
+themselves, and `read_csv` takes it away again. Numbers, negative ones too, are written as they are.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -14,20 +20,45 @@ Row = Mapping[str, Any]
 
 FORMATS = ("csv", "parquet")
 
+# What a spreadsheet may take for a formula: it may skip spaces, and reads the wide signs of Chinese and Japanese
+# keyboards as the narrow ones. A text that has apostrophes before it already gets one more, so that none is lost.
+FORMULA = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@＝＋－＠])")
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
 
 def columns_of(rows: Iterable[Row]) -> tuple[str, ...]:
     """The names of all columns, in the order in which they first stand in a row."""
     return tuple(dict.fromkeys(name for row in rows for name in row))
 
 
-def to_csv(rows: Sequence[Row]) -> str:
-    """The text of a CSV file: a header, a line a row. Numbers keep all their digits; what a row lacks is empty."""
+def to_csv(rows: Sequence[Row], columns: Sequence[str] | None = None) -> str:
+    """The text of a CSV file: a header, a line a row. Numbers keep all their digits; what a row lacks is empty.
+
+    Text that a spreadsheet would run as a formula begins with an apostrophe; `read_csv` gives the text itself.
+
+    Args:
+        rows: named values.
+        columns: which, in their order; by default all that a row has.
+    """
+    names = columns_of(rows) if columns is None else columns
+    return csv_line(names) + "".join(csv_line([row.get(name) for name in names]) for row in rows)
+
+
+def csv_line(cells: Iterable[Any]) -> str:
+    """One line of a CSV file, with its end."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    names = columns_of(rows)
-    writer.writerow(names)
-    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
-    return stream.getvalue()
+    csv.writer(stream, lineterminator="\r\n").writerow(map(_cell, cells))  # quotes what has either of the two in it
+    return stream.getvalue().removesuffix("\r\n") + "\n"
+
+
+def read_csv(text: str) -> list[dict[str, str]]:
+    """The rows of a file of `to_csv`, each cell as the text that was written: `'=a` stands for the name `=a`.
+
+    Raises:
+        csv.Error: the text is none of a table.
+    """
+    lines = [[_original(cell) for cell in line] for line in csv.reader(io.StringIO(text, newline=""))]
+    return [dict(zip(lines[0], line, strict=False)) for line in lines[1:]]
 
 
 def to_parquet(rows: Sequence[Row]) -> bytes:
@@ -89,4 +120,13 @@ def _plain(value: Any) -> Any:
 
 def _cell(value: Any) -> Any:
     value = _plain(value)
-    return repr(value) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return repr(value)
+    if value is None or isinstance(value, int):
+        return value
+    text = str(value)
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+
+
+def _original(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell[1:]) else cell

@@ -37,10 +37,9 @@ def try_nonlinearities(neurons: Iterable[Compartment]) -> None:
 
 
 def _nonlinearities(neurons: Iterable[Compartment]) -> Iterator[Nonlinearity]:
-    for compartment in neurons:
+    for compartment in (each for neuron in neurons for each in neuron.tree()):
         yield compartment.nonlinearity
         yield from (synapses.nonlinearity for synapses in compartment.synapses if synapses.nonlinearity)
-        yield from _nonlinearities(compartment.dendrites)
 
 
 def _try(function: Added, nonlinearity: Nonlinearity) -> None:

@@ -93,6 +93,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
+def at_the_command_line() -> Iterator[None]:
+    """Messages name arguments as options (`--out`), as they do for whoever runs a command."""
+    from dendrograph.errors import for_command_line
+
+    with for_command_line():
+        yield
+
+
+@pytest.fixture
 def registries(tmp_path: Path) -> Iterator[None]:
     """What a test adds to the language, by itself or by plugins that lie in its folder, is gone after it."""
     from dendrograph import fields, nonlinearities, plugins
@@ -117,6 +126,8 @@ def hiding(request: pytest.FixtureRequest) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:  # data made for a test are often odd; what is said of them is tested where it is the subject
+        item.add_marker(pytest.mark.filterwarnings("ignore::dendrograph.errors.DataWarning"))
     marked = [item for item in items if item.get_closest_marker("cuda")]
     if not marked:
         return

@@ -19,6 +19,8 @@ from dendrograph.graph import Graph
 from dendrograph.morphology import load
 
 BAD = Path(__file__).resolve().parent / "bad"
+pytestmark = pytest.mark.usefixtures("at_the_command_line")
+
 NAMES = sorted(path.stem for path in BAD.glob("*.txt"))
 
 

@@ -23,6 +23,7 @@ from dendrograph.cli import main
 from dendrograph.kernels import KERNELS
 from dendrograph.library import shipped
 from dendrograph.plan import plan
+from dendrograph.progress import Printable
 
 COMMANDS = ("train", "evaluate", "show", "check", "stimulate", "import", "list")
 
@@ -333,7 +334,7 @@ def test_inputs_of_several_streams(call: Call, tmp_path: Path) -> None:
     assert result.out.startswith("small: inputs signal 4×5, cue 2; 10 classes; seed 0\n")
     assert call("show", path, "--inputs", "cue=2").out.startswith("small: inputs signal 28×28, cue 2;")
     unknown = call("show", path, "--inputs", "queue=2")
-    assert unknown == Result(2, "", "error: --inputs queue=…: no such stream\n  streams: signal, cue\n")
+    assert unknown == Result(2, "", "error: --inputs: there is no stream 'queue'\n  streams: signal, cue\n")
 
 
 def test_list(call: Call) -> None:
@@ -406,7 +407,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     *((["show", "vann", f"--inputs={shape}"], f"error: --inputs {shape}: no shape\n  write 784, 28x28, ")
       for shape in ("0x3", "28x", "x", "", "-3", "2.5", "1e3", "3x3x3x3", "8 8", "=28x28", "image=", "٣x٣", 20 * "9")),
     (["show", "vann", "--inputs", "8x8", "--inputs", "image=9x9"], "error: --inputs image=9x9: stream 'image' has"),
-    (["show", "vann", "--inputs", "cue=3"], "error: --inputs cue=…: no such stream\n  streams: image\n"),
+    (["show", "vann", "--inputs", "cue=3"], "error: --inputs: there is no stream 'cue'\n  streams: image\n"),
     (["show", "dann-lrf", "--inputs", "3x3"], "error: "),
     (["train", "vann", "--resume"], "error: --resume needs to know the run\n"),
     (["train", "vann", "--out", "file"], "error: file: something is there already, and it is no run\n"),
@@ -545,3 +546,80 @@ def test_closed_and_narrow_streams(tmp_path: Path) -> None:
         ["sh", "-c", f"PYTHONIOENCODING=ascii {program} show vann"], cwd=tmp_path, capture_output=True, timeout=120
     )
     assert done.returncode == 0 and b"28?28" in done.stdout and not done.stderr
+
+
+# Data that were moved
+
+
+def test_the_data_of_a_run_may_have_been_moved_or_renamed(call: Call, undrawn: None, tmp_path: Path) -> None:
+    """The same file, by its SHA-256, is enough for every command that reads it; another one is refused."""
+    rng = np.random.default_rng(0)
+    made = {"x_train": rng.random((40, 8, 8)), "y_train": np.arange(40) % 2}
+    made |= {"x_test": rng.random((10, 8, 8)), "y_test": np.arange(10) % 2}
+    np.savez("here.npz", **made)
+    morphology = small.morphology_file(tmp_path)
+    assert call("train", morphology, "--data", "here.npz", "--epochs", 1, "--out", "run").code == 0
+    first = call("evaluate", "run")
+    Path("away").mkdir()
+    Path("here.npz").rename("away/here.npz")
+    for where in (("--data-dir", "away"), ("--data", "away/here.npz")):
+        assert call("evaluate", "run", *where) == first
+        assert call("analyse", "run", "--parts", "activity", *where).code == 0
+        assert call("train", "run", "--resume", *where).code == 0
+        assert call("draw", "run", "--view", "activity", "-o", "run.svg", *where).code == 0
+    gone = call("evaluate", "run")
+    assert gone.code == 2
+    assert (
+        "here.npz: no such file\n  the run read its data there; say where the same file lies now by --data" in gone.err
+    )
+    Path("away/here.npz").rename("away/renamed.npz")
+    assert call("evaluate", "run", "--data", "away/renamed.npz") == first
+    Path("run/metrics.json").unlink()  # it has not ended: its checkpoint is gone on with
+    assert call("train", "run", "--resume", "--data", "away/renamed.npz").code == 0
+    assert call("train", morphology, "--data", "away/renamed.npz", "--epochs", 1, "--out", "run", "--resume").code == 0
+    np.savez("away/here.npz", **made | {"x_test": made["x_test"] / 2})
+    for command in (("evaluate", "run"), ("analyse", "run"), ("train", "run", "--resume")):
+        other = call(*command, "--data", "away/here.npz")
+        assert other.code == 2 and "not the data that the run was trained on" in other.err
+    useless = call("analyse", "run", "--parts", "weights", "--data", "away/here.npz")
+    assert (useless.code, useless.err) == (2, "error: data: no data is read for weights\n  leave it out\n")
+
+
+def test_how_data_were_read_is_printed_as_a_note(call: Call, undrawn: None, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (40, 8, 8)).astype(float)
+    np.savez("raw.npz", x_train=x, y_train=np.arange(40) % 2, x_test=x, y_test=np.arange(40) % 2)
+    result = call("train", small.morphology_file(tmp_path), "--data", "raw.npz", "--epochs", 1, "--out", "run")
+    assert result.code == 0
+    assert result.err == (
+        "note: raw.npz: inputs of stream 'image' are floats from 0 to 255, which are taken as they are; save pixels of "
+        "0 to 255 as uint8, and scale other numbers to [0, 1]\n"
+    )
+
+
+# What is printed is printable
+
+
+def test_nothing_that_is_printed_commands_the_terminal(call: Call) -> None:
+    """Names come from files of others: what a terminal would obey, or what would turn the line around, is shown."""
+    hostile = "\x1b]0;owned\x07\x1b[2J\u202egnp\r\x9b31m"
+    result = call("show", hostile)
+    assert result.code == 2
+    assert r"\x1b]0;owned\x07\x1b[2J\u202egnp\r\x9b31m" in result.err
+    np.savez("mine.npz", **{hostile: np.zeros(3)})
+    result = call("train", "dann-lrf", "--data", "mine.npz")
+    assert r"there are: \x1b]0;owned\x07\x1b[2J\u202egnp\r\x9b31m" in result.err
+    folder = Path(f"run{hostile.replace('/', '')}")
+    assert call("train", "dann-lrf", "--epochs", "abc", "--out", folder).code == 2
+    assert not set(result.err) & set(map(chr, [*range(9), *range(11, 32), *range(127, 160)]))
+
+
+def test_what_a_program_prints_is_left_as_it_is(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    stream = Printable(sys.stdout)
+    assert stream.write("µ × é 名\u00a0:\ttab\n") == 14
+    stream.writelines(["a\x1b", "\udcff\n"])
+    assert capsys.readouterr().out == "µ × é 名\u00a0:\ttab\na\\x1b\\udcff\n"
+    assert stream.encoding == sys.stdout.encoding
+    before = sys.stdout, sys.stderr
+    call("list")
+    assert (sys.stdout, sys.stderr) == before

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -141,8 +142,125 @@ def test_trees_that_differ_in_much_are_told_apart_shortly(tmp_path: Path) -> Non
     soma = {"nonlinearity": "tanh", "synapses": {"count": 3, "from": "image", "field": "random"}}
     made(tmp_path / "b", morphology={**MORPHOLOGY, "neurons": {"pyramidal": soma}})
     labels = [row["condition"] for row in compare([tmp_path]).conditions]
-    assert len(set(labels)) == 2 and all(label.startswith("small morphology=") for label in labels)
-    assert all(len(label) < 40 for label in labels)
+    name = "small neurons.pyramidal.nonlinearity.name"
+    assert labels == [f"{name}=leaky_relu", f"{name}=tanh"]
+
+
+def slopes(*values: float) -> dict[str, Any]:
+    """The morphology with such slopes of its soma and its dendrites, as `--set` with paths makes it."""
+    tree = copy.deepcopy(dict(MORPHOLOGY))
+    soma = tree["neurons"]["pyramidal"]
+    for part, slope in zip([soma, *soma["dendrites"]], values, strict=False):
+        part["nonlinearity"] = {"name": "leaky_relu", "slope": slope}
+    return tree
+
+
+def test_a_value_that_stands_in_several_places_is_named_once(tmp_path: Path) -> None:
+    for slope in (0.1, 0.25):
+        made(tmp_path / f"{slope}", morphology=slopes(slope, slope))
+    found = compare([tmp_path])
+    path = "neurons.pyramidal.nonlinearity.slope"
+    assert [row["condition"] for row in found.conditions] == [f"small {path}={slope}" for slope in (0.1, 0.25)]
+    other = "neurons.pyramidal.dendrites.0.nonlinearity.slope"
+    for table in (found.conditions, found.runs):
+        assert [(row[path], row[other]) for row in table] == [(0.1, 0.1), (0.25, 0.25)]
+
+
+def test_every_knob_setting_and_path_that_varies_is_a_column_of_all_tables(tmp_path: Path) -> None:
+    grid = [(slope, lr, seed) for slope in (0.1, 0.2) for lr in (0.01, 0.001) for seed in (0, 1)]
+    for slope, lr, seed in grid:
+        place = tmp_path / f"slope={slope}-lr={lr}-{seed}"
+        made(place, seed, morphology=slopes(slope), knobs={"slope": slope, "synapses": 3}, config={"lr": lr})
+    made(tmp_path / "wide", morphology={**MORPHOLOGY, "layers": [{"neuron": "pyramidal", "count": 32}]}, name="other")
+    found = compare([tmp_path], "small slope=0.1 lr=0.001")
+    assert [row["condition"] for row in found.conditions] == [
+        *(f"small slope={slope} lr={lr}" for slope in (0.1, 0.2) for lr in (0.001, 0.01)),
+        "other",
+    ]
+    assert [(row["slope"], row["lr"]) for row in found.conditions] == [
+        *((slope, lr) for slope in (0.1, 0.2) for lr in (0.001, 0.01)),
+        (None, 0.001),
+    ]
+    assert [(row["slope"], row["lr"]) for row in found.pairs] == [(0.1, 0.01), (0.2, 0.001), (0.2, 0.01), (None, 0.001)]
+    tables = files(found, "png")
+    for name in ("conditions", "pairs", "runs"):
+        first = next(csv.DictReader(io.StringIO(str(tables[f"{name}.csv"]))))
+        assert float(first["slope"]) == 0.1 and "synapses" not in first["condition"]
+    chosen = compare([tmp_path], select=["lr"]).selection
+    assert {row["lr"] for row in chosen} == {0.001, 0.01} and {row["slope"] for row in chosen} == {0.1, 0.2}
+
+
+def test_settings_that_differ_between_morphologies_alone_are_columns_and_no_labels(tmp_path: Path) -> None:
+    made(tmp_path / "a", config={"lr": 0.1}, name="a")
+    made(tmp_path / "b", config={"lr": 0.2}, name="b")
+    found = compare([tmp_path])
+    assert [(row["condition"], row["lr"]) for row in found.conditions] == [("a", 0.1), ("b", 0.2)]
+
+
+def test_a_path_that_was_set_is_named_beside_a_setting_that_was_changed_with_it(tmp_path: Path) -> None:
+    wide = {**MORPHOLOGY, "layers": [{"name": "hidden", "neuron": "pyramidal", "count": 32}]}
+    made(tmp_path / "a", config={"lr": 0.1})
+    made(tmp_path / "b", config={"lr": 0.2}, morphology=wide)
+    found = compare([tmp_path])
+    assert [row["condition"] for row in found.conditions] == [
+        "small lr=0.1 layers.0.count=16",
+        "small lr=0.2 layers.0.count=32",
+    ]
+    assert [(row["lr"], row["layers.0.count"]) for row in found.runs] == [(0.1, 16), (0.2, 32)]
+
+
+def test_columns_of_settings_do_not_hide_results_of_the_same_name(tmp_path: Path) -> None:
+    for number, epochs in enumerate((3, 4)):
+        made(
+            tmp_path / str(number),
+            config={"epochs": epochs},
+            knobs={"synapses": 2 + number, "dendrites": 2 + number},
+            losses=(0.5,) * epochs,
+        )
+    for row, number in zip(compare([tmp_path]).runs, (0, 1), strict=True):
+        assert (row["epochs"], row["train.epochs"]) == (3 + number, 3 + number)
+        assert (row["synapses"], row["parameters.synapses"], row["dendrites"]) == (500, 2 + number, 2 + number)
+
+
+def test_of_trees_that_differ_in_very_much_a_few_paths_are_columns(tmp_path: Path) -> None:
+    many = copy.deepcopy(dict(MORPHOLOGY))
+    (first,) = many["neurons"]["pyramidal"]["dendrites"]
+    many["neurons"]["pyramidal"]["dendrites"] = [{**first, "name": f"basal{number}"} for number in range(30)]
+    made(tmp_path / "a")
+    made(tmp_path / "b", morphology=many)
+    made(tmp_path / "c", morphology=slopes(0.5))
+    found = compare([tmp_path])
+    assert len({row["condition"] for row in found.conditions}) == 3
+    assert all(len(row["condition"]) < 140 and "morphology=" not in row["condition"] for row in found.conditions)
+    assert len(found.conditions[0]) < 45
+
+
+def test_a_column_holds_one_kind_of_values(tmp_path: Path) -> None:
+    made(tmp_path / "a", name="a", knobs={"shape": 3})
+    made(tmp_path / "b", name="b", knobs={"shape": "wide"})
+    assert [row["shape"] for row in compare([tmp_path]).runs] == ["3", "wide"]
+    made(tmp_path / "c" / "d", name="a", knobs={"slope": 1})
+    made(tmp_path / "c" / "e", name="b", knobs={"slope": 0.5})
+    assert [row["slope"] for row in compare([tmp_path / "c"]).runs] == [1, 0.5]
+
+
+def test_a_knob_that_is_written_as_another_kind_of_number_is_the_same(tmp_path: Path) -> None:
+    for name, two in (("tree", 2), ("tree-linear", 2.0)):
+        for slope in (two, 0.5):
+            made(tmp_path / f"{name}{slope}", name=name, knobs={"slope": slope}, morphology=slopes(slope))
+    assert {(row["condition"], row["reference"]) for row in compare([tmp_path]).pairs} == {
+        (f"tree-linear slope={slope}", f"tree slope={slope}") for slope in ("2", "0.5")
+    }
+
+
+def test_a_plugin_that_was_changed_is_named(tmp_path: Path) -> None:
+    for digest in ("a" * 64, "b" * 64):
+        place = made(tmp_path / digest[0])
+        record = read_record(place / "run.json")
+        write_record(place / "run.json", {**record, "graph": {**record["graph"], "plugins": {"mine": digest}}})
+        changed(place / "metrics.json", run=Run.open(place).identity)
+    labels = [row["condition"] for row in compare([tmp_path]).conditions]
+    assert labels == ["small plugins.mine=aaaaaaaa", "small plugins.mine=bbbbbbbb"]
 
 
 def test_data_of_one_name_and_another_content_are_others(tmp_path: Path) -> None:
@@ -419,7 +537,14 @@ def test_the_validation_split_chooses(tmp_path: Path) -> None:
         ("small lr=0.01", False),
         ("small lr=0.1", True),
     ]
-    shown = text(found) + markdown(found) + "".join(map(str, files(found, "svg").values()))
+    tables = {name: str(content) for name, content in files(found, "svg").items()}
+    words = [
+        word
+        for name in list(tables)
+        if name.endswith("svg")
+        for word in re.findall(r">([^<]*)</text>", tables.pop(name))
+    ]
+    shown = "".join([text(found), markdown(found), *tables.values(), *words])
     assert "0.99" not in shown and "99.00" not in shown, "what the other did on the test split is nowhere"
     assert {row["condition"] for row in found.runs} == {"small lr=0.1", "other"}
 
@@ -459,7 +584,7 @@ def test_by_loss_less_is_better(tmp_path: Path) -> None:
 
 def test_selections_that_cannot_be(tmp_path: Path) -> None:
     grid(tmp_path)
-    with pytest.raises(DendrographError, match="--select lrr: no run has such a setting or knob\n  did you mean 'lr'"):
+    with pytest.raises(DendrographError, match="select='lrr': no run has such a setting or knob\n  did you mean 'lr'"):
         compare([tmp_path], select=["lrr"])
     with pytest.raises(DendrographError, match="seeds do not compete"):
         compare([tmp_path], select=["seed"])

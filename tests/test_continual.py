@@ -278,7 +278,7 @@ def test_an_interrupted_task_says_how_to_go_on(tmp_path: Path, monkeypatch: pyte
         learn(tmp_path / "my run")
     assert str(stopped.value) == (
         f"{tmp_path / 'my run'}: interrupted in task 2\n"
-        f"  go on with it: the same command again, with --out '{tmp_path / 'my run'}' --resume"
+        f"  go on with it: the same call again, with out={str(tmp_path / 'my run')!r} and resume=True"
     )
     assert "not all tasks have been learnt\n  go on with it: the same" in refused(
         lambda: Learned.open(tmp_path / "my run")
@@ -339,7 +339,9 @@ def test_a_task_of_another_chain_is_refused(folders: Mapping[str, Path], tmp_pat
 def test_what_is_there_is_not_written_over(folders: Mapping[str, Path], tmp_path: Path) -> None:
     out = folders[CLASS]
     before = content(out)
-    assert refused(lambda: learn(out)).startswith(f"{out}: tasks were learnt there already\n  go on with them by --r")
+    assert refused(lambda: learn(out)).startswith(
+        f"{out}: tasks were learnt there already\n  go on with them by resume=True"
+    )
     assert refused(lambda: learn(out / "task-1", resume=True)).startswith(f"{out / 'task-1'}: is a run folder\n")
     file = tmp_path / "file"
     file.write_text("mine")
@@ -382,7 +384,7 @@ def test_networks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_names_that_are_none_are_refused(folders: Mapping[str, Path], tmp_path: Path) -> None:
     run = str(folders[CLASS] / "task-1")
     assert refused(lambda: learn_by_name(run)).startswith(f"{run}: this is a run folder\n  give {run}/morphology.yaml")
-    assert refused(lambda: learn_by_name("dann-lrf", resume=True)).startswith("--resume needs to know what to go on")
+    assert refused(lambda: learn_by_name("dann-lrf", resume=True)).startswith("resume=True needs to know what to go on")
     assert "did you mean 'split'?" in refused(lambda: learn(tmp_path / "run", protocol="splits"))
     assert "it can be split into 2 and 5" in refused(lambda: learn(tmp_path / "run", tasks=3))
     assert "digits lies in no data folder" in refused(lambda: learn(tmp_path / "run", data_dir=tmp_path))

@@ -10,6 +10,9 @@ import socket
 import subprocess
 import sys
 import tarfile
+import tracemalloc
+import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +25,7 @@ import sklearn.datasets
 import torch
 
 from dendrograph import data, datafiles
-from dendrograph.errors import DataError
+from dendrograph.errors import DataError, DataWarning, did_you_mean
 
 REAL = Path(__file__).parents[1] / ".." / "shared" / "data"
 RNG = np.random.default_rng
@@ -234,14 +237,14 @@ def test_a_data_folder_that_was_named_must_exist(tmp_path: Path, monkeypatch: py
     absent, file = tmp_path / "absent", tmp_path / "file"
     file.write_text("")
     assert message(lambda: data.load("mnist", absent)) == (
-        f"data folder {absent} (from --data-dir) does not exist\n  name the folder that holds mnist/"
+        f"data folder {absent} (from `data_dir`) does not exist\n  name the folder that holds mnist/"
     )
     monkeypatch.setenv("DENDROGRAPH_DATA", str(file))
     assert message(lambda: data.load("mnist")) == (
         f"data folder {file} (from DENDROGRAPH_DATA) is a file, not a folder\n  name the folder that holds mnist/"
     )
     write_idx(tmp_path / "mnist", arrays(), datafiles.MNIST_FILES)
-    assert len(data.load("mnist", tmp_path).train) == 20  # --data-dir goes before the environment
+    assert len(data.load("mnist", tmp_path).train) == 20  # the argument goes before the environment
 
 
 def test_offline_it_is_said_which_files_to_put_where(tmp_path: Path) -> None:
@@ -253,7 +256,7 @@ def test_offline_it_is_said_which_files_to_put_where(tmp_path: Path) -> None:
         f"{folder}: no data set 'kmnist' here (looked in kmnist/, KMNIST/raw/); it holds: mnist/, notes.txt; {{why}}\n"
         f"  put these files into {folder}/kmnist: {files} (each as it is, or .gz)\n"
         "  they come from https://github.com/rois-codh/kmnist\n"
-        "  or name the folder that has kmnist/ by --data-dir or DENDROGRAPH_DATA"
+        "  or name the folder that has kmnist/ by `data_dir` or DENDROGRAPH_DATA"
     )
     failed = "downloading it failed: URLError: <urlopen error no network in this test>"
     assert message(lambda: data.load("kmnist", folder)) == told.format(why=failed)
@@ -267,7 +270,7 @@ def test_offline_it_is_said_which_files_to_put_where(tmp_path: Path) -> None:
         "cifar-10-batches-bin/); it holds: nothing; downloading was not allowed\n"
         f"  put these files into {cache}/cifar10: {cifar}, test_batch.bin, or cifar-10-binary.tar.gz as it is\n"
         "  they come from https://www.cs.toronto.edu/~kriz/cifar.html\n"
-        "  or name the folder that has cifar10/ by --data-dir or DENDROGRAPH_DATA"
+        "  or name the folder that has cifar10/ by `data_dir` or DENDROGRAPH_DATA"
     )
 
 
@@ -492,6 +495,14 @@ VALUES = "wanted: uint8 (0 to 255, standing for 0 to 1), or floats (taken as the
 KEYS = "wanted: x_train, y_train, x_test, y_test, and x_val, y_val if you bring a validation split"
 KNOWN_KEYS = "known: x_test, x_train, x_val, y_test, y_train, y_val; or x_train_<stream> and so on"
 FLOATS = np.ones((6, 2, 2))
+SCALES = (
+    "whose scale is not known\n  save pixels of 0 to 255 as uint8, by .astype(np.uint8): they stand for 0 to 1\n"
+    "  save other numbers as floats, scaled as the network shall see them, such as x / x.max()"
+)
+NUMBER = (
+    "number the names of the classes alike in all splits: names = np.unique(y_train), then np.searchsorted(names, y) "
+    "of each y"
+)
 
 
 def _with(key: str, array: np.ndarray, at: object, value: object) -> dict[str, np.ndarray]:
@@ -514,13 +525,27 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
         f"no array 'y_val'; there are: x_test, x_train, x_val, y_test, y_train\n  {KEYS}",
     ),
     "other capitals": (
-        {"x_train": None, "X_train": GOOD["x_train"]},
-        "no array 'x_train'; there are: X_train, x_test, y_test, y_train\n"
-        f"  did you mean 'X_train'? of no use: X_train\n  {KEYS}",
+        {"x_train": None, "X_TRAINED": GOOD["x_train"], "Y_TRAINED": GOOD["x_train"]},
+        "no array 'x_train'; there are: X_TRAINED, Y_TRAINED, x_test, y_test, y_train\n"
+        f"  did you mean 'X_TRAINED'? of no use: X_TRAINED, Y_TRAINED\n  {KEYS}",
+    ),
+    "samples that are not split": (
+        {"x_train": None, "y_train": None, "x_test": None, "y_test": None, "X": GOOD["x_train"], "y": GOOD["y_train"]},
+        "no array 'x_train'; there are: X, y\n  'X' and 'y' are not split: shuffle them alike, and save a part for "
+        f"training, the rest for the test\n  {KEYS}",
     ),
     "a misspelt split": (
+        {"x_vall": GOOD["x_test"]},
+        f"unknown array 'x_vall'\n  did you mean 'x_val'? {KNOWN_KEYS}",
+    ),
+    "a validation split of half another tool's names": (
         {"x_valid": GOOD["x_test"]},
-        f"unknown array 'x_valid'\n  did you mean 'x_val'? {KNOWN_KEYS}",
+        f"no array 'y_val'; there are: x_test, x_train, x_valid, y_test, y_train\n"
+        f"  did you mean 'x_valid'? of no use: x_valid\n  {KEYS}",
+    ),
+    "one array under two names": (
+        {"x_val": GOOD["x_test"], "y_val": GOOD["y_test"], "x_valid": GOOD["x_test"]},
+        "both 'x_val' and 'x_valid' may be x_val\n  keep one of them, named x_val",
     ),
     "a stream without a name": (
         {"x_train_": GOOD["x_train"]},
@@ -536,8 +561,14 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "text": ({"x_train": np.full((6, 2), "a")}, f"x_train holds <U1\n  {VALUES}"),
     "complex numbers": ({"x_train": GOOD["x_train"] * 1j}, f"x_train holds complex128\n  {VALUES}"),
-    "integers of unknown scale": ({"x_train": GOOD["x_train"].astype(int)}, f"x_train holds int64\n  {VALUES}"),
-    "wide bytes": ({"x_train": GOOD["x_train"].astype("u2")}, f"x_train holds uint16\n  {VALUES}"),
+    "integers of unknown scale": (
+        {"x_train": GOOD["x_train"].astype(int) - 7},
+        f"x_train holds int64 from {int(GOOD['x_train'].min()) - 7} to {GOOD['x_train'].max() - 7}, {SCALES}",
+    ),
+    "wide bytes": (
+        {"x_train": GOOD["x_train"].astype("u2")},
+        f"x_train holds uint16 from {GOOD['x_train'].min()} to {GOOD['x_train'].max()}, {SCALES}",
+    ),
     "one axis": (
         {"x_test": GOOD["x_test"][:, 0, 0]},
         "x_test has shape (3,), but needs samples along its first axis and values along others",
@@ -569,7 +600,11 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
         "a sample of stream 'image' is uint8 of shape (2, 2) in the train split, but uint8 of shape (1, 2) in x_val\n"
         "  give every split the same type and shape",
     ),
-    "labels as text": ({"y_train": np.array(list("abcabc"))}, f"y_train holds <U1\n  {WHOLE}"),
+    "labels as text": ({"y_train": np.array(list("abcabc"))}, f"y_train holds text (<U1)\n  {WHOLE}\n  {NUMBER}"),
+    "labels as bytes of text": (
+        {"y_train": np.array(list("abcabc"), "S1")},
+        f"y_train holds text (|S1)\n  {WHOLE}\n  {NUMBER}",
+    ),
     "a half label": (
         _with("y_train", np.arange(6) / 1, 1, 0.5),
         f"y_train holds 0.5 as the label of sample 1\n  {WHOLE}",
@@ -590,13 +625,23 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
         _with("y_train", np.arange(6, dtype=np.uint64), 5, 2**63),
         f"y_train holds 9223372036854775808 as the label of sample 5\n  {WHOLE}",
     ),
-    "one-hot labels": (
-        {"y_train": np.eye(3)[GOOD["y_train"]]},
-        f"y_train has shape (6, 3)\n  {WHOLE}, in one axis; of one-hot rows take .argmax(1)",
+    "several classes a sample": (
+        {"y_train": np.eye(3)[GOOD["y_train"]] + np.eye(3)[0]},
+        f"y_train has shape (6, 3), and its rows are not one-hot (a single 1, and 0 elsewhere)\n"
+        f"  {WHOLE}; of probabilities take .argmax(1)",
     ),
-    "labels in a column": (
-        {"y_train": GOOD["y_train"][:, None]},
-        f"y_train has shape (6, 1)\n  {WHOLE}, in one axis; flatten it",
+    "one-hot labels of other classes": (
+        {"y_train": np.eye(3)[GOOD["y_train"]], "y_test": np.eye(4)[GOOD["y_test"]]},
+        "one-hot labels of different numbers of columns: 3 in y_train, 4 in y_test\n  give each class a column",
+    ),
+    "labels in a cube": (
+        {"y_train": np.zeros((6, 2, 2))},
+        f"y_train has shape (6, 2, 2)\n  {WHOLE}, in one axis",
+    ),
+    "samples along the last axis": (
+        {"x_train": np.moveaxis(GOOD["x_train"], 0, -1)},
+        "x_train holds 2 samples, but y_train holds 6 labels\n"
+        "  np.moveaxis(x_train, -1, 0) puts the samples, which are the last of (2, 2, 6), first",
     ),
     "labels that count something else": (
         _with("y_train", np.arange(6), 5, 10**9),
@@ -656,7 +701,9 @@ def test_a_path_that_is_no_npz_is_told(tmp_path: Path) -> None:
     assert message(lambda: data.load(path)) == (
         f"{path}: array 'x_test' cannot be read: Bad CRC-32 for file 'x_test.npy'\n{again}"
     )
-    np.savez(path, allow_pickle=True, **(GOOD | {"x_val": np.array([Payload(trace)], dtype=object)}))
+    np.savez(
+        path, allow_pickle=True, **(GOOD | {"x_val": np.array([Payload(trace)], dtype=object), "y_val": np.arange(1)})
+    )
     assert message(lambda: data.load(path)) == (
         f"{path}: array 'x_val' cannot be read: Object arrays cannot be loaded when allow_pickle=False\n{again}"
     )
@@ -680,6 +727,329 @@ def test_damage_anywhere_is_an_error_of_ours_or_none(tmp_path: Path) -> None:
             except DataError:
                 refused += 1
         assert refused > 100  # the rest hit what is not read, as a time stamp
+
+
+# --- as other tools write it -----------------------------------------------------------------------------------------
+
+FOREIGN = {
+    "MedMNIST": ("train_images", "train_labels", "test_images", "test_labels", "val_images", "val_labels"),
+    "capitals": ("X_train", "Y_train", "X_test", "Y_test", "X_val", "Y_val"),
+    "scikit-learn": ("X_train", "y_train", "X_test", "y_test", "X_valid", "y_valid"),
+    "no underscore": ("trainX", "trainY", "testX", "testY", "valX", "valY"),
+    "the part first": ("train_x", "train_y", "test_x", "test_y", "dev_x", "dev_y"),
+    "data and targets": ("train_data", "train_targets", "test_data", "test_targets", "val_data", "val_targets"),
+    "Keras": ("x_train", "y_train", "x_test", "y_test", "x_validation", "y_validation"),
+}
+
+
+def notes(action: Callable[[], data.Dataset]) -> tuple[data.Dataset, list[str]]:
+    """A data set, and what was said of how it was read."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        dataset = action()
+    assert all(issubclass(one.category, DataWarning) for one in caught)
+    return dataset, [str(one.message) for one in caught]
+
+
+@pytest.mark.parametrize("tool", FOREIGN)
+def test_arrays_named_as_other_tools_name_them_are_read_with_a_note(tool: str, tmp_path: Path) -> None:
+    ours = ("x_train", "y_train", "x_test", "y_test", "x_val", "y_val")
+    made = GOOD | {"x_val": GOOD["x_test"], "y_val": GOOD["y_test"]}
+    np.savez(tmp_path / "ours.npz", **made)
+    np.savez(tmp_path / "theirs.npz", **{theirs: made[our] for our, theirs in zip(ours, FOREIGN[tool], strict=True)})
+    dataset, said = notes(lambda: data.load(tmp_path / "theirs.npz"))
+    assert dataset.digest == data.load(tmp_path / "ours.npz").digest
+    named = [f"'{theirs}' as {our}" for our, theirs in zip(ours, FOREIGN[tool], strict=True) if our != theirs]
+    (told,) = said
+    assert told.startswith(f"{tmp_path / 'theirs.npz'}: arrays are read by the names of another tool: ")
+    assert all(name in told for name in named)
+
+
+def test_other_arrays_beside_ours_are_not_read_and_it_is_said_which_look_like_data(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, **GOOD)
+    alone = data.load(path)
+    np.savez(path, **GOOD, val_images=GOOD["x_test"], val_labels=GOOD["y_test"], about="free of us")
+    dataset, said = notes(lambda: data.load(path))
+    assert dataset.digest == alone.digest and dataset.validation is None
+    assert said == [
+        f"{path}: not read: 'val_images', 'val_labels': the arrays named x_train, y_train, x_test, y_test are"
+    ]
+
+
+def test_the_nearest_name_is_told_whatever_its_capitals() -> None:
+    assert did_you_mean("x_train", ["Y_train", "X_train"]).startswith("did you mean 'X_train'?")
+    assert did_you_mean("TANH", ["tanh", "Tanh2"]).startswith("did you mean 'tanh'?")
+    assert did_you_mean("X", ["x", "X"]).startswith("did you mean 'X'?")
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 8, 8), (3, 8, 10), (4, 16, 16), (2, 34, 34), (1, 5, 7)])
+@pytest.mark.parametrize("kind", ["file", "tensors"])
+def test_images_with_their_channels_first_are_refused(shape: tuple[int, ...], kind: str, tmp_path: Path) -> None:
+    made, path = arrays(shape, classes=2), tmp_path / "mine.npz"
+    np.savez(path, **made)
+    keys = ("x_train", "y_train", "x_test", "y_test")
+    tensors = [torch.from_numpy(made[key]) for key in keys]
+    told = message((lambda: data.load(path)) if kind == "file" else (lambda: data.from_tensors(*tensors)))
+    planes = "1 channel" if shape[0] == 1 else f"{shape[0]} channels"
+    assert f"x_train: a sample has shape {shape}, which looks like {planes} of {shape[1]} x {shape[2]} pixels" in told
+    assert "channels stand last: np.moveaxis(x_train, 1, -1)" in told
+    moved = {key: np.moveaxis(array, 1, -1) if key[0] == "x" else array for key, array in made.items()}
+    assert data.from_tensors(**moved).shapes == {"image": (*shape[1:], shape[0])}
+
+
+@pytest.mark.parametrize(
+    ("shape", "doubtful"),
+    [
+        ((8, 8, 1), False),
+        ((8, 8, 3), False),
+        ((4, 4, 3), False),
+        ((8, 10, 3), False),
+        ((8, 8, 12), False),
+        ((12, 8, 8), True),
+        ((8, 8, 8), True),
+        ((3, 8, 3), True),
+        ((1, 8, 1), True),
+        ((9, 8, 7), True),
+        ((1, 64), True),
+        ((64, 1), True),
+        ((64,), False),
+        ((8, 8), False),
+    ],
+)
+def test_shapes_that_may_mean_two_things_are_read_as_documented_and_told(
+    shape: tuple[int, ...], doubtful: bool
+) -> None:
+    dataset, said = notes(lambda: data.from_tensors(**arrays(shape, classes=2)))
+    assert dataset.shapes == {"image": shape}
+    if not doubtful:
+        assert said == []
+    elif len(shape) == 2:
+        assert said == [
+            f"x_train: a sample of shape {shape} is read as an image of height {shape[0]} and width {shape[1]}; "
+            "vectors are (samples, units)"
+        ]
+    else:
+        channels = "1 channel" if shape[2] == 1 else f"{shape[2]} channels"
+        assert said == [
+            f"x_train: a sample of shape {shape} is read as height {shape[0]}, width {shape[1]}, {channels}; channels "
+            "stand last"
+        ]
+
+
+PIXELS = arrays((6, 6), classes=2)
+
+
+@pytest.mark.parametrize(
+    ("x", "wanted"),
+    [
+        (lambda x: x, None),
+        (lambda x: x / 255, None),
+        (lambda x: x / 127.5 - 1, None),
+        (lambda x: (x - 127.5) / 74, None),
+        (lambda x: x > 127, None),
+        (
+            lambda x: x.astype(float),
+            "are floats from 0 to 255, which are taken as they are; save pixels of 0 to 255 as",
+        ),
+        (lambda x: x.astype(np.float16) / 2, "are floats from 0 to 127.5, which are taken as they are"),
+        (lambda x: np.floor(x / 52.0), "are floats from 0 to 4, which are taken as they are"),
+        (lambda x: x - 128.0, "are floats from -128 to 127, which are taken as they are"),
+        (lambda x: (x > 127).astype(np.uint8), "are bytes from 0 to 1, and bytes are divided by 255: the network sees"),
+        (lambda x: x // 16, "are bytes from 0 to 15, and bytes are divided by 255: the network sees at most 0.059"),
+        (lambda x: x * 0 + 7, "are 7 everywhere in the train split: there is nothing to learn from them"),
+        (lambda x: x * 0.0, "are 0 everywhere in the train split"),
+    ],
+)
+def test_values_of_an_unlikely_range_are_taken_as_documented_and_told(x: Any, wanted: str | None) -> None:
+    edges = {key: array.copy() for key, array in PIXELS.items()}
+    for key in ("x_train", "x_test"):
+        edges[key][0, 0, :2] = 0, 255
+    made = edges | {key: x(edges[key]) for key in ("x_train", "x_test")}
+    dataset, said = notes(lambda: data.from_tensors(**made))
+    assert torch.equal(
+        dataset.train.inputs["image"], torch.as_tensor(made["x_train"]).to(dataset.train.inputs["image"])
+    )
+    if wanted is None:
+        assert said == []
+    else:
+        assert said[0].startswith(f"inputs of stream 'image' {wanted}")
+
+
+def test_splits_of_different_scales_are_told() -> None:
+    made = PIXELS | {"x_train": PIXELS["x_train"] / 255, "x_test": PIXELS["x_test"].astype(float)}
+    _, said = notes(lambda: data.from_tensors(**made))
+    high = PIXELS["x_train"].max() / 255
+    assert said == [
+        f"inputs of stream 'image' reach {high:g} in the train split, but {PIXELS['x_test'].max()} in x_test: are they "
+        "scaled alike?"
+    ]
+
+
+def test_labels_as_a_column_as_a_row_and_one_hot_are_read() -> None:
+    plain = data.from_tensors(**GOOD)
+    for shape in ((-1, 1), (1, -1), (-1, 1, 1)):
+        dataset, said = notes(
+            lambda shape=shape: data.from_tensors(
+                **GOOD | {key: GOOD[key].reshape(shape) for key in ("y_train", "y_test")}
+            )
+        )
+        assert (dataset.digest, said) == (plain.digest, [])
+    for kind in (float, bool, np.uint8):
+        eye = np.eye(3).astype(kind)
+        made = GOOD | {key: eye[GOOD[key]] for key in ("y_train", "y_test")}
+        dataset, said = notes(lambda made=made: data.from_tensors(**made))
+        assert dataset.digest == plain.digest
+        assert said == ["labels are read as one-hot: the class is the column of the 1"]
+    wide = {key: np.eye(5)[GOOD[key]] for key in ("y_train", "y_test")}
+    assert data.from_tensors(**GOOD | wide).classes == 5
+
+
+@pytest.mark.parametrize(
+    ("number", "wanted"),
+    [
+        (lambda y: y, []),
+        (
+            lambda y: y + 1,
+            "class 0 has no sample in y_train: the network has 4 classes all the same; if the labels begin at 1, save "
+            "y - 1",
+        ),
+        (
+            lambda y: y * 2,
+            "classes 1, 3 have no sample in y_train: the network has 5 classes all the same; number the classes 0, 1, "
+            "2, ... without gaps",
+        ),
+    ],
+)
+def test_classes_without_a_sample_are_told(number: Any, wanted: Any) -> None:
+    made = GOOD | {key: number(GOOD[key]) for key in ("y_train", "y_test")}
+    dataset, said = notes(lambda: data.from_tensors(**made))
+    assert said == ([wanted] if wanted else [])
+    assert torch.equal(dataset.train.labels, torch.as_tensor(made["y_train"]).long())
+    assert notes(lambda: data.from_tensors(**made, classes=7))[1] == []
+
+
+# --- small files that unpack to large ones ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine with 10 MB left."""
+    monkeypatch.setattr("dendrograph.memory.available", lambda: 10_000_000)
+
+
+def test_an_array_that_nobody_reads_is_not_unpacked(tmp_path: Path, little_memory: None) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **GOOD, huge=np.zeros(30_000_000, np.uint8))
+    assert same(data.load(path), GOOD)
+    whole = bytearray(path.read_bytes())
+    at = whole.index(b"huge.npy") + 400
+    whole[at : at + 50] = bytes(50)  # damage there is not looked at either
+    path.write_bytes(whole)
+    assert same(data.load(path), GOOD)
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_unpacked(tmp_path: Path, little_memory: None) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **GOOD | {"x_train": np.zeros((6, 2_000_000), np.uint8)})
+    assert message(lambda: data.load(path)) == (
+        f"{path}: unpacked, it takes 12.0 MB, but only 10.0 MB of memory are free\n"
+        "  if the file is not damaged, save fewer samples, or read it on a larger machine"
+    )
+
+
+def with_header(shape: tuple[int, ...], content: bytes) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return stream.getvalue() + content
+
+
+@pytest.mark.parametrize(("announced", "there"), [(24, 23), (24, 25), (2**60, 24), (24, 3_000_000)])
+def test_an_array_whose_header_lies_is_refused(announced: int, there: int, tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x_train.npy", with_header((2, announced // 2), bytes(there)))
+        for key in ("y_train", "x_test", "y_test"):
+            archive.writestr(f"{key}.npy", with_header((2,), bytes(2)))
+    assert message(lambda: data.load(path)) == (
+        f"{path}: array 'x_train' cannot be read: its header announces {announced:,} bytes of numbers, but {there:,} "
+        "are there\n  write it again with numpy.savez, from arrays of numbers"
+    )
+
+
+def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, **GOOD)
+    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the library, that the name is there twice
+        archive.writestr("x_test.npy", with_header((2,), bytes(2)))
+    assert "it cannot be read: two arrays have the same name" in message(lambda: data.load(path))
+
+
+def test_no_more_of_a_gzip_is_unpacked_than_its_header_says(tmp_path: Path) -> None:
+    place = write_idx(tmp_path / "mnist", arrays(), datafiles.MNIST_FILES)
+    path = place / "train-labels-idx1-ubyte.gz"
+    with gzip.open(path, "wb", 1) as packed:
+        packed.write(idx(arrays()["y_train"]))
+        for _ in range(200):
+            packed.write(bytes(1_000_000))
+    tracemalloc.start()
+    told = message(lambda: data.load("mnist", tmp_path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert told.startswith(f"{path}: its header says 20 = 20 bytes, but more follow")
+    assert peak < 5_000_000
+
+
+def test_no_more_of_cifars_archive_is_unpacked_than_it_may_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datafiles, "CIFAR_BATCH", 100_000)
+    archive, content = tmp_path / "cifar-10-binary.tar.gz", bytes(5_000_000)
+    told = f"{archive}: holds more than 700,000 bytes, which is all it may"
+    for kind, name in ((tarfile.REGTYPE, "data_batch_1.bin"), (tarfile.REGTYPE, "other"), (tarfile.XHDTYPE, "pax")):
+        with tarfile.open(archive, "w:gz") as tar:
+            member = tarfile.TarInfo(name)
+            member.size, member.type = len(content), kind
+            tar.addfile(member, io.BytesIO(content))
+        assert message(lambda: data.load("cifar10", tmp_path)).startswith(told)
+    archive.unlink()
+    for file in datafiles.CIFAR_FILES:
+        (tmp_path / file).write_bytes(gzip.compress(content))
+    assert "data_batch_1.bin: holds more than 100,000 bytes" in message(lambda: data.load("cifar10", tmp_path))
+
+
+# --- the data of a run, where they lie now ---------------------------------------------------------------------------
+
+
+def test_a_runs_data_are_found_where_their_file_was_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path, elsewhere = tmp_path / "here.npz", tmp_path / "elsewhere"
+    np.savez(path, **GOOD)
+    elsewhere.mkdir()
+    for name in ("here.npz", "here.npz/permuted-3/2"):
+        origin = data.load(tmp_path / name).origin
+        digest = data.load(tmp_path / name).digest
+        path.rename(elsewhere / "here.npz")
+        told = message(lambda origin=origin: data.load_again(origin))
+        assert told.startswith(f"{path}: no such file\n  the run read its data there; say where the same file lies now")
+        assert data.load_again(origin, data_dir="elsewhere").digest == digest
+        assert data.load_again(origin, data="elsewhere/here.npz").digest == digest
+        if "/" in name:
+            assert data.load_again(origin, data="elsewhere/here.npz/permuted-3/2").digest == digest
+        assert message(lambda origin=origin: data.load_again(origin, tmp_path)) == (
+            f"{tmp_path}: it holds no here.npz\n  the run read its data from here.npz: name the folder or the file"
+        )
+        assert "there is no such folder" in message(lambda origin=origin: data.load_again(origin, tmp_path / "absent"))
+        (elsewhere / "here.npz").rename(path)
+
+
+def test_what_a_run_read_is_read_again_whatever_is_refused_now(tmp_path: Path) -> None:
+    """Versions before this one read images with their channels first as images of few rows; their runs hold to that."""
+    path, made = tmp_path / "first.npz", arrays((3, 8, 8), classes=2)
+    np.savez(path, **made)
+    again = data.load_again({"name_or_path": str(path), "data_dir": None})
+    assert again.shapes == {"image": (3, 8, 8)} and same(again, made)
 
 
 # --- splits, noise, batches, order -----------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ import pytest
 from dendrograph.document import Document
 from dendrograph.errors import MorphologyError
 
+pytestmark = pytest.mark.usefixtures("at_the_command_line")
+
 TEXT = """\
 name: mine
 parameters: {dendrites: 4, somata: 8}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 import pytest
 from artists import boxes, overlapping
-from matplotlib.colors import to_hex
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from dendrograph.draw.comparison import CONTROLS, accuracy_figure, beside, looks, short
+from dendrograph.draw.comparison import COLOURS, CONTROLS, accuracy_figure, looks, short
 from dendrograph.draw.differences import differences_figure
 from dendrograph.draw.files import as_bytes
 
@@ -22,6 +25,7 @@ def condition(name: str, parameters: int = 1000, accuracy: float = 0.8, **more: 
         "condition": f"{name} {parameters}",
         "morphology": name,
         "parameters": parameters,
+        "seeds": 5,
         "pareto_accuracy": False,
         "pareto_loss": False,
     }
@@ -43,29 +47,122 @@ def pair(name: str, difference: float = 0.02, **more: Any) -> dict[str, Any]:
         "g_z": -0.5,
         "p_t_holm": 0.0004,
         "p_signs_holm": 0.125,
-        "pairs": 5,
+        "pairs": 10,
+        "seeds": "; ".join(map(str, range(10))),
         **more,
     }
 
 
-def points(figure: Figure, panel: int) -> dict[str, tuple[float, float]]:
-    """Place of each condition's point in a panel."""
-    found = [line for line in figure.axes[panel].lines if (line.get_gid() or "").startswith("point ")]
-    return {
-        str(line.get_gid()).removeprefix("point "): (float(line.get_xdata()[0]), float(line.get_ydata()[0]))  # type: ignore[index]
-        for line in found
-    }
+def runs(rows: list[dict[str, Any]], number: int = 5) -> list[dict[str, Any]]:
+    """Single seeds about each condition."""
+    return [
+        {**row, "seed": str(seed), "test_accuracy": row["test_accuracy"] + seed / 1000, "test_loss": row["test_loss"]}
+        for row in rows
+        for seed in range(number)
+    ]
+
+
+def marks(figure: Figure, panel: int, kind: str) -> dict[str, list[tuple[float, float]]]:
+    """Places of the marks of a kind in a panel, by what they are called."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for line in figure.axes[panel].lines:
+        about, _, name = str(line.get_gid()).partition(" ")
+        if about == kind:
+            places = zip(line.get_xdata(), line.get_ydata(), strict=True)  # type: ignore[arg-type]
+            found.setdefault(name, []).extend((float(x), float(y)) for x, y in places)
+    return found
+
+
+def legend_of(figure: Figure) -> tuple[list[str], str]:
+    """The entries of the legend, and the words about marks and bars."""
+    if not figure.legends:
+        return [], figure.get_supxlabel()
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()], legend.get_title().get_text()
 
 
 def test_points_and_bars_are_the_table() -> None:
     rows = [condition("dann", 100, 0.7), condition("vann", 10_000, 0.9)]
     figure = accuracy_figure(rows)
-    assert points(figure, 0) == {"dann 100": pytest.approx((100, 70)), "vann 10000": pytest.approx((10_000, 90))}
-    assert points(figure, 1) == {"dann 100": pytest.approx((100, 0.3)), "vann 10000": pytest.approx((10_000, 0.1))}
-    bar = next(one for one in figure.axes[0].collections if one.get_gid() == "interval dann")
+    near = pytest.approx
+    assert marks(figure, 0, "mean") == {"dann": [near((100, 70))], "vann": [near((10_000, 90))]}
+    assert marks(figure, 1, "mean") == {"dann": [near((100, 0.3))], "vann": [near((10_000, 0.1))]}
+    bar = next(one for one in figure.axes[0].collections if one.get_gid() == "interval dann 100")
     (segment,) = bar.get_segments()  # type: ignore[attr-defined]
     assert segment[:, 1] == pytest.approx([69, 72])
     assert [axes.get_xscale() for axes in figure.axes] == ["log", "log"]
+
+
+def test_equal_sizes_stand_at_their_size_and_every_seed_is_a_point() -> None:
+    rows = [condition(name, size, 0.7) for name in ("dann", "vann", "sann") for size in (100, 400)]
+    figure = accuracy_figure(rows, runs(rows))
+    for panel in (0, 1):
+        for kind in ("seed", "mean"):
+            found = marks(figure, panel, kind)
+            assert sorted(x for places in found.values() for x, _ in places) == sorted(
+                [100, 400] * (15 if kind == "seed" else 3)
+            )
+    assert marks(figure, 0, "seed")["dann 100"] == [pytest.approx((100, 70 + seed / 10)) for seed in range(5)]
+    assert figure.axes[0].get_xlabel() == "Trainable parameters"
+    lines = figure.axes[0].lines
+    highest = max(line.get_zorder() for line in lines if str(line.get_gid()).startswith("seed"))
+    assert highest < min(one.get_zorder() for one in figure.axes[0].collections)
+    assert highest < min(line.get_zorder() for line in lines if str(line.get_gid()).startswith("mean"))
+
+
+def test_conditions_of_one_size_have_a_row_each_with_their_seeds_beside_each_other() -> None:
+    rows = [
+        condition("dann", 9930, 0.7),
+        condition("dann-linear", 9930, 0.8),
+        condition("dann-parameter-matched", 9550),
+    ]
+    figure = accuracy_figure(rows, runs(rows))
+    left, right = figure.axes
+    labels = [label.get_text() for label in left.get_yticklabels()]
+    assert labels == ["dann 9930 (9,930)", "dann-linear 9930 (9,930)", "dann-parameter-matched 9550 (9,550)"]
+    assert not any(label.get_text() for label in right.get_yticklabels()) and left.get_xscale() == "linear"
+    assert marks(figure, 0, "row")["dann-linear 9930"] == [pytest.approx((80, 1))]
+    places = marks(figure, 0, "seed")["dann-linear 9930"]
+    assert [x for x, _ in places] == pytest.approx([80 + seed / 10 for seed in range(5)])
+    assert len({y for _, y in places}) == 5 and all(abs(y - 1) < 0.4 for _, y in places)
+    assert figure.axes[0].get_title("left") == "in brackets: trainable parameters"
+    assert legend_of(figure)[0] == [], "names stand beside the rows"
+    assert legend_of(figure)[1].endswith("over n = 5 seeds.")
+
+
+def test_settings_of_one_morphology_and_size_are_told_apart() -> None:
+    rows = [condition("dann", size, 0.7, condition=f"dann {size} lr={lr}") for size in (100, 400) for lr in (1, 2)]
+    rows += [condition("vann", size) for size in (100, 400)]
+    figure = accuracy_figure(rows)
+    entries, _ = legend_of(figure)
+    assert entries == ["dann 100 lr=1", "dann 100 lr=2", "dann 400 lr=1", "dann 400 lr=2", "vann"]
+
+
+def test_the_figure_says_what_its_marks_are() -> None:
+    rows = [condition("dann", 100), condition("vann", 900)]
+    seeds = "Small open marks: single seeds; large ones: their means."
+    bar = "Bars: 95 % bootstrap interval of the mean over n = {} seeds."
+    assert legend_of(accuracy_figure(rows, runs(rows)))[1] == f"{seeds} {bar.format(5)}"
+    assert legend_of(accuracy_figure(rows))[1] == bar.format(5)
+    rows[0]["seeds"] = 3
+    assert legend_of(accuracy_figure(rows))[1] == bar.format("3 to 5")
+    for row in rows:
+        row |= dict.fromkeys(("test_accuracy_low", "test_accuracy_high", "test_loss_low", "test_loss_high"), math.nan)
+    assert legend_of(accuracy_figure(rows))[1] == ""
+
+
+def test_the_legend_has_what_is_drawn_and_nothing_else() -> None:
+    one, two = condition("dann", 100, pareto_accuracy=True), condition("vann", 900)
+    assert legend_of(accuracy_figure([one, two]))[0] == ["dann", "vann"], "a front of one point is no line"
+    two["pareto_accuracy"] = True
+    figure = accuracy_figure([one, two, condition("gone", 300, test_accuracy=math.nan, test_loss=math.nan)])
+    assert legend_of(figure)[0] == ["dann", "vann", "Pareto front"]
+    alike = [condition("dann", 100, pareto_accuracy=True), condition("vann", 100, pareto_accuracy=True)]
+    assert legend_of(accuracy_figure([*alike, condition("dann", 200)]))[0] == ["dann", "vann"]
+    joined = accuracy_figure([condition("dann", 100), condition("dann", 200), condition("vann", 300)])
+    handles = joined.legends[0].legend_handles
+    assert [line.get_linestyle() for line in handles] != ["None", "None"]  # type: ignore[union-attr]
+    assert handles[1].get_linestyle() == "None", "what has one size has no line"  # type: ignore[union-attr]
 
 
 def test_the_front_goes_through_its_points_by_size() -> None:
@@ -81,9 +178,9 @@ def test_the_front_goes_through_its_points_by_size() -> None:
 def test_what_is_not_known_is_not_drawn() -> None:
     nan = math.nan
     one = condition("dann", test_accuracy_low=nan, test_accuracy_high=nan)
-    two = condition("vann", test_accuracy=nan, test_loss=nan)
+    two = condition("vann", 2000, test_accuracy=nan, test_loss=nan)
     figure = accuracy_figure([one, two])
-    assert set(points(figure, 0)) == {"dann 1000"} and not figure.axes[0].collections
+    assert set(marks(figure, 0, "mean")) == {"dann"} and not figure.axes[0].collections
     as_bytes(accuracy_figure([two]), "png")
 
 
@@ -95,37 +192,80 @@ def test_sizes_are_joined_and_repeats_of_one_size_are_not() -> None:
     assert not any(line.get_gid() == "line dann" for line in accuracy_figure(alike).axes[0].lines)
 
 
-def test_the_axis_is_that_of_the_sizes_and_says_that_equal_ones_stand_side_by_side() -> None:
-    for sizes, more in (((722, 1434), ""), ((722, 1434, 1434), " (equal ones side by side)")):
-        rows = [condition(f"dann{number}", size) for number, size in enumerate(sizes)]
-        axes = accuracy_figure(rows).axes[0]
-        assert axes.get_xlabel() == f"Trainable parameters{more}"
-        left, right = axes.get_xlim()
-        assert 600 < left < 700 < 1500 < right < 1700
-        points = [line.get_xdata()[0] for line in axes.lines if str(line.get_gid()).startswith("point")]
-        assert points == pytest.approx(sizes, rel=0.01), "near enough to their size to be read off"
+def test_the_axis_is_that_of_the_sizes() -> None:
+    figure = accuracy_figure([condition("dann", 722), condition("vann", 1434)])
+    left, right = figure.axes[0].get_xlim()
+    assert 600 < left < 700 < 1500 < right < 1700
 
 
-def test_points_of_one_size_stand_side_by_side_about_it() -> None:
-    assert beside([10.0, 1000.0], 2.0) == [10.0, 1000.0]
-    places = beside([100.0, 5.0, 100.0, 100.0], 1.3)
-    assert places[0] < places[2] < places[3] and places[1] == 5.0
-    assert np.prod(np.array(places)[[0, 2, 3]]) == pytest.approx(100.0**3), "centred"
-    assert max(beside([100.0] * 50, 0.5)) < 100 * 10**0.021, "a small part of the axis"
-    assert beside([], 1.0) == []
-
-
-def test_controls_are_hollow_in_the_colour_of_their_morphology() -> None:
+def test_controls_are_hollow_and_their_marker_tells_the_kind() -> None:
     names = ["vann", "dann-lrf", *(f"dann-lrf-{kind}" for kind in CONTROLS)]
     found = looks(names)
-    controls = [found[f"dann-lrf-{kind}"] for kind in CONTROLS]
-    assert {one.colour for one in controls} == {found["dann-lrf"].colour} != {found["vann"].colour}
-    assert all(one.hollow for one in controls) and not found["dann-lrf"].hollow
-    assert len({one.marker for one in controls}) == len(CONTROLS)
+    controls = {kind: found[f"dann-lrf-{kind}"] for kind in CONTROLS}
+    assert {kind: one.marker for kind, one in controls.items()} == CONTROLS
+    assert {one.fill for one in controls.values()} == {"none"} and found["dann-lrf"].fill == "full"
+    assert looks(["dann-lrf-linear"])["dann-lrf-linear"].fill == "none", "though its morphology is not there"
     figure = accuracy_figure([condition("dann-lrf"), condition("dann-lrf-linear", 2000)])
-    solid, hollow = (line for line in figure.axes[0].lines if (line.get_gid() or "").startswith("point"))
+    solid, hollow = (line for line in figure.axes[0].lines if str(line.get_gid()).startswith("mean"))
     assert to_hex(hollow.get_markerfacecolor()) == "#ffffff" != to_hex(solid.get_markerfacecolor())
-    assert to_hex(hollow.get_markeredgecolor()) == to_hex(solid.get_markeredgecolor())
+
+
+MODELS = [
+    *(f"{family}-{field}" for family in ("dann", "sann", "vann") for field in ("random", "lrf", "grf")),
+    *("pdann", "psann", "vann"),
+]
+
+# Machado, Oliveira & Fernandes (IEEE TVCG 15, 2009): what linear RGB becomes without one kind of cones.
+SEEN = {
+    "all cones": np.eye(3),
+    "no L": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "no M": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "no S": np.array(
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+    ),
+}
+
+
+def oklab(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of linear RGB, shape (colours, 3): lightness and two axes of hue (Ottosson 2020). 0.02 is just seen."""
+    cones = [[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]]
+    hues = [[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]]
+    return np.asarray(np.cbrt(np.clip(linear, 0, 1) @ np.array(cones).T) @ np.array(hues).T)
+
+
+@pytest.mark.parametrize("seen", SEEN)
+def test_twelve_models_have_twelve_colours_whatever_cones_one_has(seen: str) -> None:
+    found = looks(MODELS)
+    assert len({one.colour for one in found.values()}) == len(MODELS) == len(COLOURS)
+    srgb = np.array([to_rgb(one.colour) for one in found.values()])
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    lab = oklab(linear @ SEEN[seen].T)
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=2) + np.eye(len(MODELS))
+    assert apart.min() > 0.06
+    assert lab[:, 0].max() < 0.9, "none is lost on white paper"
+
+
+def test_twelve_models_are_told_apart_in_grey() -> None:
+    found = looks(MODELS)
+    assert len({(one.marker, one.fill) for one in found.values()}) == len(MODELS)
+    figure = accuracy_figure([condition(name, size, 0.5 + size / 1000) for name in MODELS for size in (100, 400)])
+    pictures = {}
+    for handle in figure.legends[0].legend_handles:
+        alone = Figure(figsize=(0.2, 0.2), dpi=150)
+        axes = alone.add_axes((0, 0, 1, 1), frameon=False)
+        line = axes.plot([0.5], [0.5], linestyle="none")[0]
+        line.update_from(handle)  # type: ignore[arg-type]
+        canvas = FigureCanvasAgg(alone)
+        canvas.draw()
+        grey = np.asarray(canvas.buffer_rgba())[..., :3] @ np.array([0.2126, 0.7152, 0.0722])
+        pictures[handle.get_label()] = grey / 255
+    assert set(pictures) == set(MODELS)
+    for one, other in itertools.combinations(pictures, 2):
+        assert np.abs(pictures[one] - pictures[other]).max() > 0.15, f"{one} and {other}"
 
 
 def test_no_two_morphologies_look_alike_and_order_does_not_matter() -> None:
@@ -136,7 +276,6 @@ def test_no_two_morphologies_look_alike_and_order_does_not_matter() -> None:
     family = looks(["dann-a", "dann-b", "vann-a", "psann"])
     assert family["dann-a"].marker == family["dann-b"].marker != family["vann-a"].marker != family["psann"].marker
     assert len({one.colour for one in family.values()}) == 4
-    assert looks(["dann-lrf-linear"])["dann-lrf-linear"].hollow, "though its morphology is not there"
 
 
 def test_a_row_of_panels_a_data_set() -> None:
@@ -150,7 +289,9 @@ def test_a_row_of_panels_a_data_set() -> None:
 def test_losses_far_apart_are_drawn_on_a_logarithmic_axis() -> None:
     near = accuracy_figure([condition("a", test_loss=0.3), condition("b", test_loss=0.5)])
     far = accuracy_figure([condition("a", test_loss=0.3), condition("b", test_loss=300.0)])
-    assert (near.axes[1].get_yscale(), far.axes[1].get_yscale()) == ("linear", "log")
+    assert (near.axes[1].get_xscale(), far.axes[1].get_xscale()) == ("linear", "log")
+    sizes = accuracy_figure([condition("a", test_loss=0.3), condition("b", 2000, test_loss=300.0)])
+    assert [axes.get_yscale() for axes in sizes.axes] == ["linear", "log"]
 
 
 @pytest.mark.parametrize(("number", "letters"), [(3, 4), (12, 40), (60, 12), (24, 64)])
@@ -161,7 +302,7 @@ def test_no_text_overlaps_another_or_leaves_the_page(number: int, letters: int) 
     figures.append(differences_figure([pair(name, place / 100) for place, name in enumerate(names)]))
     for figure in figures:
         figure.canvas.draw()
-        texts = [text for legend in figure.legends for text in legend.get_texts()]
+        texts = [text for legend in figure.legends for text in (*legend.get_texts(), legend.get_title())]
         for axes in [*figure.axes, *(child for one in figure.axes for child in one.child_axes)]:
             low, high = sorted(axes.get_ylim())
             ticks = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
@@ -181,7 +322,7 @@ def test_a_long_name_keeps_both_ends() -> None:
 def test_differences_are_the_table() -> None:
     figure = differences_figure([pair("dann"), pair("vann", -0.03)])
     (axes,) = figure.axes
-    assert points(figure, 0) == {"dann": pytest.approx((2, 0)), "vann": pytest.approx((-3, 1))}
+    assert marks(figure, 0, "point") == {"dann": [pytest.approx((2, 0))], "vann": [pytest.approx((-3, 1))]}
     assert [label.get_text() for label in axes.get_yticklabels()] == ["dann", "vann"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1], "the first stands on top"
     bar = next(one for one in axes.collections if one.get_gid() == "interval vann")
@@ -190,7 +331,22 @@ def test_differences_are_the_table() -> None:
     assert list(zero.get_xdata()) == [0, 0]
     (beside_it,) = axes.child_axes
     words = [label.get_text() for label in beside_it.get_yticklabels()]
-    assert words[0] == "g = −0.50, p(t) < 0.001, p(signs) = 0.125, n = 5"
+    assert words[0] == "g = −0.50, p(t) < 0.001, p(signs) = 0.125, n = 10"
+    few = differences_figure([pair("dann", pairs=5)]).axes[0].child_axes[0]
+    assert [label.get_text() for label in few.get_yticklabels()] == ["g = −0.50, p(t) < 0.001, n = 5"]
+
+
+def test_differences_of_single_seeds_are_points_and_bars_are_told() -> None:
+    rows = [condition("dann", condition="dann"), condition("base", condition="base", accuracy=0.7)]
+    seeds = runs(rows, 3)
+    seeds[0]["test_accuracy"] = 0.9
+    figure = differences_figure([pair("dann", seeds="0; 1; 2", pairs=3)], ["base"], seeds)
+    places = marks(figure, 0, "seed")["dann"]
+    assert [x for x, _ in places] == pytest.approx([20, 10, 10]) and len({y for _, y in places}) == 3
+    bar = "Bars: 95 % bootstrap interval of the mean over n = 3 seeds.\ng: corrected for few seeds."
+    assert figure.get_supxlabel().startswith(f"Small open marks: single seeds; large ones: their means. {bar}")
+    alone = differences_figure([pair("dann", difference_low=math.nan, pairs=1, seeds="0")])
+    assert alone.get_supxlabel().startswith("g: ")
 
 
 def test_differences_without_statistics_and_of_losses() -> None:
@@ -198,19 +354,19 @@ def test_differences_without_statistics_and_of_losses() -> None:
     lone = pair("dann", difference_low=nan, difference_high=nan, g_z=nan, p_t_holm=nan, p_signs_holm=nan, pairs=1)
     figure = differences_figure([lone, pair("none", nan, pairs=0)])
     (axes,) = figure.axes
-    assert not axes.collections and set(points(figure, 0)) == {"dann"}
+    assert not axes.collections and set(marks(figure, 0, "point")) == {"dann"}
     assert next(label.get_text() for label in axes.child_axes[0].get_yticklabels()) == "n = 1"
     loss = differences_figure([pair("dann", 0.5, measure="test_loss")])
-    assert points(loss, 0)["dann"] == pytest.approx((0.5, 0)) and "loss" in loss.axes[0].get_xlabel()
+    assert marks(loss, 0, "point")["dann"] == [pytest.approx((0.5, 0))] and "loss" in loss.axes[0].get_xlabel()
 
 
 def test_colours_are_the_same_in_both_figures() -> None:
     names = ["base", "dann", "vann"]
-    accuracy = accuracy_figure([condition(name) for name in names])
+    accuracy = accuracy_figure([condition(name, 10 ** (2 + place)) for place, name in enumerate(names)])
     differences = differences_figure([pair("dann"), pair("vann")], names)
 
     def colours(figure: Figure) -> dict[str, str]:
-        found = [line for line in figure.axes[0].lines if (line.get_gid() or "").startswith("point")]
+        found = [line for line in figure.axes[0].lines if str(line.get_gid()).startswith(("point", "mean"))]
         return {str(line.get_gid()).split()[1]: to_hex(line.get_color()) for line in found}
 
     assert {name: colour for name, colour in colours(accuracy).items() if name != "base"} == colours(differences)

@@ -56,6 +56,18 @@ def test_a_line_is_the_mean_and_a_band_its_spread() -> None:
     assert axes.get_ylabel() == "Accuracy (%)" and axes.get_xlabel() == "Standard deviation of the noise"
 
 
+def test_every_repeat_is_a_point_and_the_figure_says_what_the_band_is() -> None:
+    figure = robustness_figure({"dann": noise_rows(0.6), "vann": noise_rows(0.8)}, over="seeds")
+    _, points, *_ = figure.axes[0].collections
+    places = np.asarray(points.get_offsets())
+    assert len(places) == 9 and sorted(places[places[:, 0] == 1, 1]) == pytest.approx([28, 30, 32])
+    words = "Lines: means; small open marks: single {0}.\nBands: ± 1 standard deviation, n = 3 {0}."
+    assert figure.legends[0].get_title().get_text() == words.format("seeds")
+    assert robustness_figure({"dann": noise_rows(0.6)}).get_supxlabel() == words.format("repeats")
+    alone = robustness_figure({"dann": [row for row in noise_rows(0.6) if row["repeat"] == 0]})
+    assert not alone.get_supxlabel() and not alone.axes[0].collections
+
+
 def test_runs_are_told_apart_without_colour_too() -> None:
     figure = robustness_figure({f"run {number}": noise_rows(0.1 * number) for number in range(8)})
     lines = figure.axes[0].lines

@@ -90,7 +90,9 @@ def test_a_file_is_replaced_only_if_it_is_meant_so(suffix: str, tmp_path: Path) 
         for other in files:
             other.unlink(missing_ok=True)
         file.write_text("mine")
-        with pytest.raises(DendrographError, match="is there already\n  replace it by --force, or give another --out"):
+        with pytest.raises(
+            DendrographError, match="is there already\n  replace it by force=True, or give another path"
+        ):
             export(network, path)
         assert [one.read_text() for one in tmp_path.iterdir()] == ["mine"]
         export(network, path, force=True)
@@ -107,7 +109,7 @@ def test_a_folder_is_never_replaced(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(DendrographError, match="is not writable\n  give another --out"):
+        with pytest.raises(DendrographError, match="is not writable\n  give another path"):
             export("xor-dcaap", tmp_path / "net.npz")
     finally:
         tmp_path.chmod(0o700)

@@ -124,7 +124,7 @@ def test_it_is_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_morphology_has_no_weights(tmp_path: Path) -> None:
-    with pytest.raises(DendrographError, match="a morphology has none\n  export a finished run, or add --weights init"):
+    with pytest.raises(DendrographError, match="a morphology has none\n  export a finished run, or add weights='init"):
         export("xor-dcaap", tmp_path / "net.onnx")
     with pytest.raises(DendrographError, match="a morphology has none"):
         export(compile(load("xor-dcaap")), tmp_path / "net.onnx")

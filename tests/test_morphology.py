@@ -884,9 +884,9 @@ class TestLoad:
         with pytest.raises(MorphologyError) as error:
             load("mine.yaml", {"dendrits": "3", "layers.0.count": "many", "layers.0.repeat": "["})
         assert [fault.place for fault in error.value.faults] == [
-            "--set dendrits=3",
-            "--set layers.0.repeat=[",
-            "--set layers.0.count=many",
+            "set={'dendrits': '3'}",
+            "set={'layers.0.repeat': '['}",
+            "set={'layers.0.count': 'many'}",
             "mine.yaml:1:7",
         ]
 

@@ -120,8 +120,7 @@ class TestWhatAFileMayCause:
         text = told(lambda: load("evil.yaml"))
         assert text.startswith("evil.yaml:2:11: plugins[0]: there is no plugin '"), text
         assert text.endswith(
-            "\n  installed or named: none\n"
-            "  a module or a file of your own is named by --plugin MODULE_OR_FILE, too (in Python: plugins=[...])"
+            "\n  installed or named: none\n  a module or a file of your own is named by plugins=[...], too"
         )
         assert {key: id(module) for key, module in sys.modules.items()} == before
         assert not capsys.readouterr().out
@@ -157,7 +156,7 @@ class TestWhatAFileMayCause:
         with pytest.raises(MorphologyError) as error:
             load("wrong.yaml", {"nothing": 3})
         assert [(fault.place, fault.problem) for fault in error.value.faults] == [
-            ("--set nothing=3", "there is no parameter 'nothing'"),
+            ("set={'nothing': 3}", "there is no parameter 'nothing'"),
             ("wrong.yaml:2:11", "there is no plugin 'one'"),
             ("wrong.yaml:2:16", "there is no plugin 'two'"),
             ("wrong.yaml:2:21", "the plugin 'one' stands twice"),
@@ -165,7 +164,7 @@ class TestWhatAFileMayCause:
 
     def test_a_setting_can_do_no_more_than_the_file(self) -> None:
         text = told(lambda: load("unnamed.yaml", {"plugins": "[mine]"}))
-        assert text.startswith("--set plugins=[mine]: plugins[0]: there is no plugin 'mine'\n")
+        assert text.startswith("set={'plugins': '[mine]'}: plugins[0]: there is no plugin 'mine'\n")
         assert load("unnamed.yaml", {"plugins": "[mine]"}, ["mine.py"]).plugins == ("mine",)
 
     def test_plain_values_can_do_no_more_than_a_file(self) -> None:

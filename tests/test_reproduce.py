@@ -180,13 +180,38 @@ def test_where_no_run_has_ended_the_page_says_so_and_old_files_go(
         refuse_failures(found)
 
 
+@pytest.mark.parametrize("name", ["fig2", "fig3", "controls", "continual"])
+def test_titles_name_the_data_that_are_used(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(reproducing, "run", lambda sweep, out, *_: Swept(out, (), ()))
+    monkeypatch.setattr(reproducing, "learn_all", lambda *_: ([], []))
+    with pytest.raises(SystemExit):
+        main(["reproduce", name, "--scale", "smoke", "--out", str(tmp_path / "out")])
+    told = capsys.readouterr().out
+    assert f"scale smoke: {SCALES['smoke']}" in told
+    titles = [line for line in told.splitlines() if line.startswith((f"== {name}: ", name))]
+    assert len(titles) > 1 and all(line.endswith("; data: digits") for line in titles)
+    assert "mnist" not in " ".join(titles).lower()
+
+
+def test_help_says_what_each_scale_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["reproduce", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for name, about in SCALES.items():
+        assert f"{name}: {about}" in told
+        files = [path.read_text() for path in file_of("fig2", name).parent.glob("*.yaml")]
+        assert ("digits" in about) == any("\ndata: digits\n" in text for text in files)
+
+
 def test_a_table_says_how_many_runs_it_lacks_and_what_it_could_not_be_made_of() -> None:
     def refuses(_ended: Any) -> Any:
         raise DataError("not the data\n  that it was")
 
-    made = reproducing._Table("one", 3, [Path("a"), Path("b")], lambda _: ({}, "| table |")).made()
+    made = reproducing._Table("one", "a table", 3, [Path("a"), Path("b")], lambda _: ({}, "| table |")).made()
     assert made == ({}, "| table |\n\nFailed, and not in the table: 1 of 3 runs.", [])
-    made = reproducing._Table("one", 1, [Path("a")], refuses).made()
+    made = reproducing._Table("one", "a table", 1, [Path("a")], refuses).made()
     assert made == ({}, "No table: not the data", [("the table one", "not the data\n  that it was")])
 
 

@@ -283,7 +283,7 @@ def test_other_settings_are_refused_each_named(begun: Path, morphology: Path) ->
         assert first == f"{begun}: a run goes on only as it began"
         wanted = {f"  {name}: the run has {own[name]!r}, asked for is {value!r}" for name, value in others.items()}
         assert set(named) == {*wanted, "  kernel: the run has 'auto', asked for is 'dense'"}
-        assert last == "  or give another folder by --out"
+        assert last == "  or give another folder by `out`"
     for name, value in others.items():
         text = refused(lambda setting={name: value}: train_by_name(str(begun), settings=setting, resume=True))
         assert f"\n  {name}: the run has {own[name]!r}, asked for is {value!r}\n" in text
@@ -312,15 +312,15 @@ def test_other_data_morphology_and_place_are_refused(begun: Path, morphology: Pa
         )
         assert "\n  morphology: not that of the run (see its morphology.yaml)\n" in text
     text = refused(lambda: train_by_name(str(begun), set={"name": "other"}, resume=True))
-    assert text == f"{begun}: the morphology of a run is fixed\n  leave --set out"
+    assert text == f"{begun}: the morphology of a run is fixed\n  leave `set` out"
     text = refused(lambda: train_by_name(str(begun), out=tmp_path / "elsewhere", resume=True))
-    assert text == f"{begun}: a run goes on in its own folder\n  leave --out out"
+    assert text == f"{begun}: a run goes on in its own folder\n  leave `out` out"
     text = refused(lambda: train_by_name(str(begun)))
-    assert text.startswith(f"{begun}: this is a run folder\n  add --resume to go on with it")
+    assert text.startswith(f"{begun}: this is a run folder\n  add resume=True to go on with it")
     text = refused(lambda: train_by_name(str(morphology), settings=settings, out=begun))
-    assert text.startswith(f"{begun}: a run is there already\n  go on with it by --resume")
+    assert text.startswith(f"{begun}: a run is there already\n  go on with it by resume=True")
     text = refused(lambda: train_by_name(str(morphology), resume=True))
-    assert text.startswith("--resume needs to know the run")
+    assert text.startswith("resume=True needs to know the run")
     network = build(morphology, data.shapes, data.classes)
     assert "give its folder" in refused(lambda: train(network, data, resume=True))
 

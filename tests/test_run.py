@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 
 import dendrograph
 from dendrograph import Morphology, Run, TrainConfig, atomic, build, compile, datasets, load, train
-from dendrograph.errors import DendrographError, RunError
+from dendrograph.errors import DendrographError, RunError, for_command_line
 from dendrograph.experiment import evaluate_run, graph_of, train_by_name
 from dendrograph.kernels import compiled
 from dendrograph.run import free_folder, is_run
@@ -295,15 +295,15 @@ def test_places_where_no_run_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file = tmp_path / "file"
     file.write_text("mine")
     text = refused(lambda: trained(file))
-    assert text == f"{file}: something is there already, and it is no run\n  give another folder by --out"
+    assert text == f"{file}: something is there already, and it is no run\n  give another folder by `out`"
     text = refused(lambda: trained(file, resume=True))
-    assert text == f"{file}: something is there already, and it is no run\n  give another folder by --out"
+    assert text == f"{file}: something is there already, and it is no run\n  give another folder by `out`"
     text = refused(lambda: trained(file / "run"))
-    assert text == f"{file / 'run'}: cannot be made: Not a directory\n  give a writable folder by --out"
+    assert text == f"{file / 'run'}: cannot be made: Not a directory\n  give a writable folder by `out`"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     text = refused(lambda: trained(tmp_path / "mine"))
-    assert text == f"{tmp_path / 'mine'}: something is there already, and it is no run\n  give another folder by --out"
+    assert text == f"{tmp_path / 'mine'}: something is there already, and it is no run\n  give another folder by `out`"
     with monkeypatch.context() as patch:
         patch.setattr("dendrograph.atomic.Path.mkdir", Broken(DENIED))
         text = refused(lambda: trained(tmp_path / "denied" / "run"))
@@ -332,7 +332,7 @@ def test_an_empty_folder_will_do(tmp_path: Path) -> None:
 def test_a_run_that_is_there_is_not_overwritten(copy: Path) -> None:
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
     text = refused(lambda: trained(copy))
-    assert text == f"{copy}: a run is there already\n  go on with it by --resume, or give another folder by --out"
+    assert text == f"{copy}: a run is there already\n  go on with it by resume=True, or give another folder by `out`"
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
 
@@ -554,7 +554,7 @@ def test_a_run_that_has_not_ended(copy: Path) -> None:
     (copy / "metrics.json").unlink()
     run = Run.open(copy)
     assert not run.finished
-    on = f"the run has not ended\n  go on with it: dendrograph train {copy} --resume"
+    on = f"the run has not ended\n  go on with it: train(network, data, config, out={str(copy)!r}, resume=True)"
     assert refused(lambda: run.metrics) == f"{copy}: no results yet: {on}"
     for read in (run.network, lambda: evaluate_run(copy)):
         assert refused(read) == f"{copy}: no results yet: {on}"
@@ -562,7 +562,8 @@ def test_a_run_that_has_not_ended(copy: Path) -> None:
 
 def test_how_to_go_on_is_a_command_that_a_shell_understands(run: Run, tmp_path: Path) -> None:
     record = dict(run.record)
-    assert Run(Path("it's mine"), record).how_to_go_on.endswith("""train 'it'"'"'s mine' --resume""")
+    with for_command_line():
+        assert Run(Path("it's mine"), record).how_to_go_on.endswith("""train 'it'"'"'s mine' --resume""")
     record["data"] = {**record["data"], "origin": {}}
     assert Run(Path("mine"), record).how_to_go_on.endswith("train(network, data, config, out='mine', resume=True)")
 

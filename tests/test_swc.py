@@ -161,6 +161,7 @@ def test_every_bad_file_has_its_message() -> None:
     assert len(BROKEN) >= 25
 
 
+@pytest.mark.usefixtures("at_the_command_line")
 @pytest.mark.parametrize("name", BROKEN)
 def test_the_message_is_exactly_this(
     name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -420,7 +421,7 @@ def test_the_deepest_that_a_file_can_hold(tmp_path: Path) -> None:
             import_swc(path, tmp_path / "too-deep.yaml", choices=choices)
         assert str(error.value) == (
             f"{path}: 30 dendrites one on the other, and a morphology file nests 29 at most\n"
-            "  leave out the outer branches: --reduce section or order, with --orders 29"
+            "  leave out the outer branches: reduce='section' or 'order', with orders=29"
         )
     load(import_swc(path, tmp_path / "cut.yaml", choices=Choices(orders=29)).path)
     assert not (tmp_path / "too-deep.yaml").exists()
@@ -432,7 +433,7 @@ def test_bins_that_nest_too_deeply_name_bins_that_fit(tmp_path: Path) -> None:
         import_swc(path, tmp_path / "x.yaml", choices=Choices(reduce="bins", bin_um=10))
     told, remedy = str(error.value).split("\n")
     assert told.endswith("100 dendrites one on the other, and a morphology file nests 29 at most")
-    assert remedy == "  take larger bins, --bin-um 35, or --reduce section or order"
+    assert remedy == "  take larger bins, bin_um=35, or reduce='section' or 'order'"
     load(import_swc(path, tmp_path / "x.yaml", choices=Choices(reduce="bins", bin_um=35)).path)
 
 
@@ -442,7 +443,7 @@ def test_more_than_a_file_can_hold(tmp_path: Path) -> None:
         import_swc(swc(tmp_path, star), tmp_path / "x.yaml")
     assert str(error.value) == (
         f"{tmp_path}/cell.swc: 2,992 dendrites make more than the 256 KiB that a morphology file may have\n"
-        "  --reduce order, larger bins, or --orders to leave out the outer branches"
+        "  reduce='order', larger bins, or `orders` to leave out the outer branches"
     )
     assert not (tmp_path / "x.yaml").exists()
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -524,13 +526,150 @@ def test_a_failure_that_cannot_be_kept_stops_nothing_and_is_told(
     assert {cell.config.lr for cell in sweep.cells if cell.has_ended(tmp_path / "out")} == {0.1}
 
 
-def test_a_sweep_runs_on_a_cluster_that_is_there(tmp_path: Path) -> None:
+# ---- workers
+
+
+def listening(process: psutil.Process) -> list[str]:
+    """The addresses at which other processes could reach a process or its children: ports, and sockets with a name."""
+    found = []
+    for one in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            connections = one.net_connections(kind="all")
+            found += [str(each.laddr) for each in connections if each.status == psutil.CONN_LISTEN]
+            found += [str(each.laddr) for each in connections if each.family == socket.AF_UNIX and each.laddr]
+            found += [str(each.laddr) for each in connections if each.type == socket.SOCK_DGRAM and each.laddr]
+    return found
+
+
+def test_while_a_sweep_runs_no_process_of_it_can_be_reached_by_anyone_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = psutil.Process()
+    before, workers_seen, found = set(listening(here)), set(), set()
+
+    def looked_at(display: Display, share: float) -> None:
+        workers_seen.update(child.pid for child in here.children() if "spawn_main" in " ".join(child.cmdline()))
+        found.update(set(listening(here)) - before)
+
+    monkeypatch.setattr(Display, "at", looked_at)
+    result = run(sweep_of(tmp_path, f"morphologies: vann\nseeds: 4\n{SMALL}"), tmp_path / "out", 2, progress=False)
+    assert len(result.finished) == 4 and len(workers_seen) == 2
+    assert not found
+    assert not any(psutil.pid_exists(pid) for pid in workers_seen), "and none of them is left behind"
+
+
+def test_what_listens_would_be_found() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert any(str(server.getsockname()[1]) in address for address in listening(psutil.Process()))
+
+
+@pytest.fixture
+def killed_at_start(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
+    """Has so many workers killed as soon as they are started; gives the numbers of all that are started."""
+
+    def kill(number: int) -> list[int]:
+        started: list[int] = []
+        start = workers._Worker.start
+
+        def begin(worker: workers._Worker) -> None:
+            start(worker)
+            started.append(worker.process.pid)
+            if len(started) <= number:
+                worker.process.kill()
+
+        monkeypatch.setattr(workers._Worker, "start", begin)
+        return started
+
+    return kill
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(
+    tmp_path: Path, killed_at_start: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = killed_at_start(3)
+    result = run(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1)
+    assert len(result.finished) == 1 and not result.failures
+    assert len(started) == 4 and capsys.readouterr().out.count("a worker was killed") == 3
+
+
+def test_a_sweep_of_which_no_worker_can_start_says_how_to_go_on(
+    tmp_path: Path, killed_at_start: Callable[[int], list[int]]
+) -> None:
+    started = killed_at_start(1000)
+    sweep = sweep_of(tmp_path, f"morphologies: vann\nseeds: 2\n{SMALL}")
+    with pytest.raises(DendrographError) as caught:
+        run(sweep, tmp_path / "out", 2, progress=False)
+    assert str(caught.value).startswith(
+        "no worker of the sweep can start: all were killed by signal 9: out of memory?\n"
+        "  the same command goes on where it stopped, with fewer --workers"
+    )
+    assert len(started) == 2 * workers.MOST_STARTS
+    assert not any(psutil.pid_exists(pid) for pid in started)
+
+
+def test_a_worker_that_ends_by_itself_at_its_start_is_not_started_again(
+    tmp_path: Path, killed_at_start: Callable[[int], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of a script do that begins a sweep whenever it is imported."""
+    started = killed_at_start(0)
+    monkeypatch.setattr(workers, "_serve", sys.exit)  # with the pipe as what it says, and status 1
+    with pytest.raises(DendrographError, match=r"(?s)all ended with status 1\n.*if __name__ == '__main__'"):
+        run(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1, progress=False)
+    assert len(started) == 1
+
+
+def test_a_job_that_takes_down_every_worker_is_given_up_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = sweep_of(tmp_path, f"morphologies: vann\nseeds: 2\n{SMALL}").cells
+
+    class Worker:
+        """In this process: dead whenever it is given the bad cell."""
+
+        starts, ready = 0, False
+
+        def __init__(self) -> None:
+            self.start()
+
+        def start(self) -> None:
+            self.pipe, other = multiprocessing.Pipe()
+            other.close()  # there is always something to hear
+            self.job: Any = ()
+
+        def begin(self, job: tuple[Cell, ...], folder: Path) -> None:
+            self.job = job
+
+        def answer(self) -> list[Outcome]:
+            job, self.job, self.ready = self.job, (), True
+            if bad in job:
+                raise EOFError
+            return [Outcome(cell.name, 1.0) for cell in job]
+
+        def end(self) -> None:
+            pass
+
+        def join(self) -> int:
+            return -9
+
+    monkeypatch.setattr(workers, "_Worker", Worker)
+    lost: list[int] = []
+    with workers.local(1) as engine:
+        told = [outcome for found in engine.outcomes([(bad,), (good,)], tmp_path, lost.append) for outcome in found]
+    assert [(outcome.cell, outcome.error) for outcome in told] == [
+        (bad.name, "RuntimeError: its worker was killed again and again: out of memory?"),
+        (good.name, ""),
+    ]
+    assert sum(lost) == workers.MOST_TRIES
+
+
+def test_a_sweep_runs_on_a_cluster_that_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from distributed import LocalCluster
 
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\nseeds: 2\n{SMALL}")
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as cluster:
-        result = run(sweep, tmp_path / "out", scheduler=cluster.scheduler_address, progress=False)
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", memory_limit=0) as cluster:
+        result = run(sweep, tmp_path / "out", scheduler=cluster.scheduler_address)
     assert len(result.finished) == 2 and not result.failures
+    assert "without TLS: whoever connects to the cluster can run code as its user" in capsys.readouterr().out
 
 
 def test_a_cluster_may_stand_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -546,7 +685,7 @@ def test_a_cluster_may_stand_elsewhere(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "mine" / "sweep.yaml").write_text(f"morphologies: dann-lrf\ndata: data.npz\n{SMALL}")
     monkeypatch.chdir(tmp_path)
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as cluster,
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", memory_limit=0) as cluster,
         Client(cluster) as client,
     ):
         client.run(os.chdir, str(tmp_path / "elsewhere"))

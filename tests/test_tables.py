@@ -79,3 +79,51 @@ def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DendrographError, match=r"not installed\n  pip install 'dendrograph\[parquet\]'"):
         tables.to_parquet(ROWS)
     tables.require("csv")
+
+
+FORMULAS = (
+    "=1+1",
+    "+a",
+    "-a",
+    "@sum(a)",
+    "\tb",
+    "\r=c",
+    "\n=c",
+    " =1+1",
+    "＝1+1",
+    "-",
+    "--1",
+    "-1+1",
+    "=-1",
+    "+1 2",
+    "-1e",
+)
+
+
+def test_text_that_a_spreadsheet_would_run_is_no_formula_and_is_read_back() -> None:
+    rows = [{"=head": name, "@mid": 1, "plain": f"a{name}"} for name in FORMULAS]
+    text = tables.to_csv(rows)
+    assert tables.read_csv(text) == [{"=head": name, "@mid": "1", "plain": f"a{name}"} for name in FORMULAS]
+    for line in csv.reader(io.StringIO(text, newline="")):
+        assert all(cell[0] in "'a1p" for cell in line)
+    assert tables.csv_line(["=a", 'say "=b"']) == '\'=a,"say ""=b"""\n'
+
+
+@pytest.mark.parametrize(
+    "value", [-1, -0.5, float("-inf"), np.float64(-2e-9), "-0.5", "+3", "-1e-7", "-.5", True, None]
+)
+def test_numbers_are_no_formulas(value: object) -> None:
+    cell = read(tables.to_csv([{"a": value, "b": 0}]))[0]["a"]
+    assert cell == ("" if value is None else str(value))
+
+
+@given(st.lists(st.text("'=+-@\t\r\n a1,\";＝"), min_size=1, max_size=4))
+def test_any_text_is_read_back(values: list[str]) -> None:
+    rows = [{"value": value, "end": "."} for value in values]
+    assert tables.read_csv(tables.to_csv(rows)) == rows
+    assert tables.read_csv("") == tables.read_csv(tables.to_csv([])) == []
+
+
+def test_columns_that_are_named_are_those_of_the_file() -> None:
+    assert tables.to_csv([{"a": 1, "b": 2}], ("b", "c")) == "b,c\n2,\n"
+    assert tables.to_csv([], ("a",)) == "a\n"

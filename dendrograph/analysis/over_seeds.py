@@ -83,10 +83,10 @@ def over_seeds(
 
 @dataclass(frozen=True)
 class Averaged:
-    """What is averaged over seeds.
+    """Tables of several runs, and what of them is averaged over seeds.
 
-    tables: by name, with `END`
-    conditions: what a figure calls them, with the names of their runs; none where there is no table
+    tables: those of the runs, and by name with `END` the means; with a column for each knob and setting that varies
+    conditions: what a figure calls those of which there are means, with the names of their runs
     notes: on runs that are not among them
     """
 
@@ -96,7 +96,9 @@ class Averaged:
 
 
 def averaged(tables: Mapping[str, tuple[Row, ...]], folders: Mapping[str, Path]) -> Averaged:
-    """What `AVERAGED` names of tables of several runs, a row a condition; nothing where no condition has two seeds.
+    """Tables of several runs, with the means of what `AVERAGED` names, a row a condition.
+
+    There are no means where no condition has two seeds.
 
     Args:
         tables: as `Analysis.tables`; each row names its run.
@@ -104,26 +106,32 @@ def averaged(tables: Mapping[str, tuple[Row, ...]], folders: Mapping[str, Path])
     """
     runs, notes = grouping.read(folders.values())
     conditions, more = grouping.conditions(runs, strict=False)
-    told = tuple(f"means over seeds: {note}" for note in (*notes, *more))
-    if all(len(condition.runs) < 2 for condition in conditions):
-        return Averaged({}, {}, told)
     names = {folder: name for name, folder in folders.items()}
-    members = {
-        (condition.data, condition.label): tuple(names[run.run.folder] for run in condition.runs.values())
-        for condition in conditions
-    }
+    members: dict[tuple[str, str], tuple[str, ...]] = {}
+    varied: dict[object, Mapping[str, object]] = {}
+    for condition in conditions:
+        key = (condition.data, condition.label)
+        members[key] = tuple(names[run.run.folder] for run in condition.runs.values())
+        varied |= dict.fromkeys([key, *members[key]], condition.varied)
     about = {
         name: {"data": data, "condition": label}
         for (data, label), of_condition in members.items()
         for name in of_condition
     }
+    means = any(len(own) > 1 for own in members.values())
+    made = {
+        f"{name}{END}": over_seeds(tables[name], about, keys, columns)
+        for name, (keys, columns) in AVERAGED.items()
+        if means and name in tables
+    }
     several = len({data for data, _ in members}) > 1
     return Averaged(
-        {
-            f"{name}{END}": over_seeds(tables[name], about, keys, columns)
-            for name, (keys, columns) in AVERAGED.items()
-            if name in tables
-        },
-        {f"{label}, {data}" if several else label: own for (data, label), own in members.items()},
-        told,
+        grouping.with_settings({**tables, **made}, varied, _whose, ("run", "condition")),
+        {f"{label}, {data}" if several else label: own for (data, label), own in members.items()} if means else {},
+        tuple(f"means over seeds: {note}" for note in (*notes, *more)),
     )
+
+
+def _whose(row: Row) -> object:
+    """The run or the condition of a row."""
+    return row["run"] if "run" in row else (row["data"], row["condition"])

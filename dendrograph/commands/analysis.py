@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dendrograph.commands.options import DataDir, Plugins, app
+from dendrograph.commands.options import DataDir, MovedData, Plugins, app
 from dendrograph.errors import DendrographError
 
 
@@ -39,6 +39,7 @@ def analyse_command(
     at_most: Annotated[
         int | None, typer.Option(help="Dendrites that are removed one at a time.", show_default="200")
     ] = None,
+    data: MovedData = None,
     data_dir: DataDir = None,
     plugins: Plugins = None,
     out: Annotated[
@@ -80,7 +81,8 @@ def analyse_command(
         "at_most": at_most,
     }
     given = {name: value for name, value in chosen.items() if value is not None}
-    result = analyse_runs(_run_folders(runs), data_dir, plugins or (), _words(parts), progress=True, **given)
+    folders = _run_folders(runs)
+    result = analyse_runs(folders, data_dir, plugins or (), _words(parts), progress=True, data=data, **given)
     notes: tuple[str, ...] = ()
     if out is not None:
         pictures, notes = figure_files(result.tables, figures or "pdf", result.conditions)

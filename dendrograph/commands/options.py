@@ -55,6 +55,12 @@ DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Folder of data sets; DENDROGRAPH_DATA says the same.", show_default=False),
 ]
+MovedData = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="FILE", help="The .npz of the run, where it was moved or renamed.", show_default=False
+    ),
+]
 Kernel = Annotated[
     str | None,
     typer.Option("--kernel", help="auto, or a kernel to use wherever it can serve.", show_default="auto"),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dendrograph.commands.options import DataDir, app
+from dendrograph.reproduce import SCALES
 
 
 @app.command("reproduce")
@@ -16,7 +17,9 @@ def reproduce_command(
         list[str],
         typer.Argument(metavar="EXPERIMENT...", help="fig2 to fig7, controls, continual, or all.", show_default=False),
     ],
-    scale: Annotated[str, typer.Option(help="smoke, small or full.")] = "small",
+    scale: Annotated[
+        str, typer.Option(help=f"{'; '.join(f'{name}: {about}' for name, about in SCALES.items())}.")
+    ] = "small",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The folder.", show_default="reproduced/SCALE")
     ] = None,
@@ -46,7 +49,7 @@ def reproduce_command(
     with termination_as_ctrl_c():
         found = reproduce(experiments, scale, out, data_dir, workers)
     for name, table in found.tables.items():
-        print(f"\n{name}\n\n{table}")
+        print(f"\n{name}: {found.headings[name]}\n\n{table}")
     if page is not None:
         for name in publish(found, page, scale):
             print(f"note: {page} has no block for {name}")

@@ -16,6 +16,7 @@ from dendrograph.commands.options import (
     Kernel,
     LearningRate,
     MorphologyOrRun,
+    MovedData,
     Noise,
     Optimizer,
     Plugins,
@@ -89,6 +90,7 @@ def train_command(
 @app.command("evaluate")
 def evaluate_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    data: MovedData = None,
     data_dir: DataDir = None,
     plugins: Plugins = None,
 ) -> None:
@@ -99,7 +101,7 @@ def evaluate_command(
     from dendrograph.describe import confusion
     from dendrograph.experiment import evaluate_run
 
-    result = evaluate_run(run, data_dir, plugins or ())
+    result = evaluate_run(run, data_dir, plugins or (), data)
     print(f"test accuracy {result.accuracy:.2%}, loss {result.loss:.4f}, {result.samples:,} samples")
     print("\nconfusion: rows are true classes, columns answers")
     print(confusion(result.confusion))

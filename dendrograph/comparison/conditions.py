@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from dendrograph.config import TrainConfig
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.run import Run, is_run
+from dendrograph.tables import Row
 
 Seed = tuple[int, int]  # of the training, of the wiring
 
-MOST_PATHS = 3  # of a morphology that a label names
+MOST_PATHS = 3  # of a morphology that a label names, if fewer tell conditions apart
+MOST_COLUMNS = 20  # of such paths
 ABOUT = ("name", "about", "citation", "parameters")  # keys of a morphology that change no network, or stand elsewhere
 
 _REACH: dict[str, Mapping[str, float]] = {}  # of graphs that were compiled again
@@ -95,6 +97,7 @@ class Condition:
     """Runs that differ in the seed alone.
 
     label: the morphology's name, and what varies among the conditions of that name on the same data
+    varied: the value of each knob, setting and path of a morphology that varies among all conditions, by its name
     data: the data set's name; with the first digits of its SHA-256 where two of one name are not the same
     runs: by seed, in its order
     competed: labels of those that lost to it in a selection
@@ -105,6 +108,7 @@ class Condition:
     data: str
     runs: Mapping[Seed, Finished] = field(repr=False)
     competed: tuple[str, ...] = ()
+    varied: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def first(self) -> Finished:
@@ -207,16 +211,16 @@ def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
         value = Document.from_text(text.decode("utf-8", "replace"), str(path)).value
         parts = {key: part for key, part in value.items() if key not in ABOUT} if isinstance(value, dict) else {}
         parsed[digest] = dict(_flat(parts))
-    compiled = {key: _shown(about.get(key)) for key in ("inputs", "classes", "plugins") if about.get(key)}
+    compiled = dict(_flat({key: about[key] for key in ("inputs", "classes", "plugins") if about.get(key)}))
     knobs, config = about.get("knobs"), _settings(run.record["config"])
     knobs = knobs if isinstance(knobs, dict) else {}
     finished = Finished(
         run,
         {key: _shown(value) for key, value in config.items() if key != "seed"},
-        {f"parameters.{key}" if key in config else key: _shown(value) for key, value in knobs.items()},
+        {f"parameters.{key}" if key in config else key: _shown(_whole(value)) for key, value in knobs.items()},
         {
             **parsed[digest],
-            **{f"compiled.{key}": value for key, value in compiled.items()},
+            **{key if key.startswith("plugins.") else f"compiled.{key}": value for key, value in compiled.items()},
             **{f"network.{kind}": ", ".join(names) for kind, names in run.frozen.items() if names},
             **{f"learning.{key}": _shown(value) for key, value in run.record.get("learning", {}).items()},
         },
@@ -256,6 +260,20 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _whole(value: Any) -> Any:
+    """A knob in one form: 2.0 is 2."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _value(text: str) -> Any:
+    """What `_shown` showed, if it is a number or a truth value; else the text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float) else text
 
 
 def conditions(runs: Sequence[Finished], strict: bool = True) -> tuple[list[Condition], list[str]]:
@@ -318,26 +336,126 @@ def _differing(one: Finished, other: Finished) -> list[str]:
 
 
 def _labelled(found: Sequence[Condition]) -> list[Condition]:
-    """Conditions with labels of which no two on the same data are alike."""
-    words: list[list[str]] = [[condition.morphology] for condition in found]
-    for parts in (("knobs", "config"), ("content",)):  # the second where the first leave labels alike
-        alike: dict[tuple[str, ...], list[int]] = {}
-        for position, condition in enumerate(found):
-            alike.setdefault((condition.data, *words[position]), []).append(position)
-        for positions in alike.values():
-            first = [found[position].first for position in positions]
-            varying = {part: _varying([getattr(one, part) for one in first]) for part in parts}
-            for position, one in zip(positions, first, strict=True):
-                if len(varying.get("content", ())) > MOST_PATHS:
-                    text = json.dumps(dict(one.content), sort_keys=True)
-                    words[position].append(f"morphology={hashlib.sha256(text.encode()).hexdigest():.8}")
-                    continue
-                sides = [(getattr(one, part), key) for part in parts for key in varying[part]]
-                words[position] += [f"{key}={side.get(key, '-')}" for side, key in sides]
-    return [replace(condition, label=" ".join(own)) for condition, own in zip(found, words, strict=True)]
+    """Conditions with labels, of which no two on the same data are alike, and with what varies."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for position, condition in enumerate(found):
+        alike.setdefault((condition.data, condition.morphology), []).append(position)
+    firsts = [condition.first for condition in found]
+    columns = dict.fromkeys(_varying([{**one.knobs, **one.config} for one in firsts], missing=False))
+    labels = [""] * len(found)
+    for (_, morphology), positions in alike.items():
+        own = [firsts[position] for position in positions]
+        settings = [{**one.knobs, **one.config} for one in own]
+        keys = _varying(settings)
+        paths = _unexplained(own)
+        told = [tuple(side.get(key) for key in keys) for side in settings]
+        named = _telling(told, [one.content for one in own], paths)
+        columns |= dict.fromkeys([*keys, *(paths if len(paths) <= MOST_COLUMNS else named)])
+        for position, one in zip(positions, own, strict=True):
+            words = [f"{key}={_short(one.settings.get(key, '-'))}" for key in (*keys, *named)]
+            labels[position] = " ".join([morphology, *words])
+    return [
+        replace(
+            condition,
+            label=label,
+            varied={key: _value(one.settings[key]) for key in columns if key in one.settings},
+        )
+        for condition, label, one in zip(found, labels, firsts, strict=True)
+    ]
 
 
-def _varying(sides: Sequence[Mapping[str, str]]) -> list[str]:
-    """Keys of what is not the same in all of them."""
-    keys = dict.fromkeys(key for side in sides for key in side)
-    return [key for key in keys if len({side.get(key) for side in sides}) > 1]
+def _varying(sides: Sequence[Mapping[str, str]], missing: bool = True) -> list[str]:
+    """Keys of what is not the same in all of them; whether that some lack it counts as a difference."""
+    values: dict[str, set[str]] = {}
+    times: Counter[str] = Counter()
+    for side in sides:
+        times.update(side.keys())
+        for key, value in side.items():
+            values.setdefault(key, set()).add(value)
+    return [key for key in values if len(values[key]) > 1 or (missing and times[key] < len(sides))]
+
+
+def _unexplained(runs: Sequence[Finished]) -> list[str]:
+    """Paths in which morphologies of one name differ although their knobs are alike."""
+    alike: dict[tuple[tuple[str, str], ...], list[Mapping[str, str]]] = {}
+    for run in runs:
+        alike.setdefault(tuple(sorted(run.knobs.items())), []).append(run.content)
+    return list(dict.fromkeys(path for sides in alike.values() for path in _varying(sides)))
+
+
+def _telling(told: Sequence[tuple], sides: Sequence[Mapping[str, str]], paths: Sequence[str]) -> list[str]:
+    """The paths that a label names: of those that go together the shortest, and of many only what tells sides apart.
+
+    Args:
+        told: what the labels name already.
+        sides: a morphology each, by path.
+        paths: those that differ.
+    """
+
+    def worst(path: str) -> tuple[int, int, int]:
+        return sum(path not in side for side in sides), path.count("."), len(path)
+
+    together: dict[tuple[str | None, ...], str] = {}
+    for path in sorted(paths, key=worst):
+        together.setdefault(tuple(side.get(path) for side in sides), path)
+    named = [path for path in paths if path in set(together.values())]
+    if len(named) <= MOST_PATHS:
+        return named
+    chosen: list[str] = []
+    apart = len(set(told))
+    while apart < len(told):
+        worth = {path: len({(*own, side.get(path)) for own, side in zip(told, sides, strict=True)}) for path in named}
+        best = min(named, key=lambda path: (-worth[path], worst(path)))
+        if worth[best] == apart:
+            break
+        chosen.append(best)
+        apart = worth[best]
+        told = [(*own, side.get(best)) for own, side in zip(told, sides, strict=True)]
+    return chosen
+
+
+def _short(value: str) -> str:
+    """A value in a label: of the digest of a plugin its first digits."""
+    return value[:8] if re.fullmatch("[0-9a-f]{64}", value) else value
+
+
+def with_settings(
+    tables: Mapping[str, Sequence[Row]],
+    varied: Mapping[Any, Mapping[str, Any]],
+    of: Callable[[Row], Any],
+    beside: str | tuple[str, ...],
+) -> dict[str, tuple[dict[str, Any], ...]]:
+    """Tables with a column for each knob, setting and path that varies.
+
+    Where a table has a column of that name already, a knob is called `parameters.NAME`, a setting `train.NAME`.
+
+    Args:
+        tables: rows by the name of the table.
+        varied: as `Condition.varied`.
+        of: whose values stand in a row, as `varied` calls it.
+        beside: the columns after which they stand; each row has one of these.
+    """
+    after = (beside,) if isinstance(beside, str) else beside
+    taken = {column for rows in tables.values() for row in rows for column in row}
+    settings = {item.name for item in fields(TrainConfig)}
+    names = {
+        key: f"{'train' if key in settings else 'parameters'}.{key}" if key in taken else key
+        for own in varied.values()
+        for key in own
+    }
+    kinds = {key: {type(own[key]) for own in varied.values() if key in own} for key in names}
+    # A column of a Parquet file holds one kind of values.
+    mixed = {key for key, types in kinds.items() if len(types) > 1 and not types <= {int, float}}
+
+    def widened(row: Row) -> dict[str, Any]:
+        values = varied.get(of(row), {})
+        new = {
+            name: values.get(key) if key not in mixed or key not in values else _shown(values[key])
+            for key, name in names.items()
+        }
+        made: dict[str, Any] = {}
+        for key, value in row.items():
+            made |= {key: value, **(new if key in after else {})}
+        return made
+
+    return {name: tuple(map(widened, rows)) for name, rows in tables.items()}

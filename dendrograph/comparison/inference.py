@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
 INTERVALS = "[low, high]: 95 % interval over seeds, by the bootstrap (expanded percentile)"
 RESAMPLES = 9999
+FEWEST_SIGNED = (
+    10  # pairs from which on tables show the test by signs: of fewer it says nothing after Holm's correction
+)
 MOST_EXACT = 16  # pairs up to which all 2^n signs are tried
 SAME = 1e-12  # spread, as a share of the numbers, up to which they are alike but for their last digits
 NAN = float("nan")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.comparison.inference import INTERVALS
+from dendrograph.comparison.inference import FEWEST_SIGNED, INTERVALS
 from dendrograph.describe import short_labels, table
 from dendrograph.tables import to_csv
 
@@ -25,9 +25,10 @@ EFFICIENCY = (
 )
 TESTS = (
     "g_z: mean difference / its standard deviation, corrected for few seeds. p (t): paired t test;\n"
-    "p (signs): all changes of sign, at least {least} with {pairs} pairs; Holm: corrected for the number of\n"
-    "comparisons in this table, {number}"
+    "{signs}; Holm: corrected for the number of comparisons in this table, {number}"
 )
+SIGNS = "p (signs): all changes of sign, at least {least} with {pairs} pairs"
+NO_SIGNS = "p (signs) is left out below {fewest} pairs: with {pairs} it is never below {least}, before any correction"
 
 
 def text(comparison: Comparison) -> str:
@@ -75,10 +76,10 @@ def files(comparison: Comparison, form: str) -> dict[str, str | bytes]:
         "pairs.csv": to_csv(comparison.pairs),
         "runs.csv": to_csv(comparison.runs),
         "comparison.md": markdown(comparison),
-        f"accuracy.{form}": as_bytes(accuracy_figure(comparison.conditions), form),
+        f"accuracy.{form}": as_bytes(accuracy_figure(comparison.conditions, comparison.runs), form),
     }
     if comparison.pairs:
-        made[f"differences.{form}"] = as_bytes(differences_figure(comparison.pairs, names), form)
+        made[f"differences.{form}"] = as_bytes(differences_figure(comparison.pairs, names, comparison.runs), form)
     if comparison.selection:
         made["selection.csv"] = to_csv(comparison.selection)
     return made
@@ -127,10 +128,11 @@ def _costs(rows: Sequence[Row], shown: Callable[[str], str]) -> Table:
 
 
 def differences(pairs: Sequence[Row], shown: Callable[[str], str]) -> Table:
-    """Differences to a reference, as a table of text."""
+    """Differences to a reference, as a table of text; with the test by signs where there are pairs enough for it."""
     factor, digits = (100, 2) if pairs[0]["measure"] == "test_accuracy" else (1, 3)
-    header = ("condition", "n", "difference", "g_z", "p (t)", "Holm", "p (signs)", "Holm")
-    keys = ("p_t", "p_t_holm", "p_signs", "p_signs_holm")
+    header, keys = ("condition", "n", "difference", "g_z", "p (t)", "Holm"), ("p_t", "p_t_holm")
+    if _signed(pairs):
+        header, keys = (*header, "p (signs)", "Holm"), (*keys, "p_signs", "p_signs_holm")
     return header, [
         (
             shown(row["condition"]),
@@ -161,11 +163,18 @@ def _reference_set(rows: Sequence[Row]) -> str:
     return EFFICIENCY.format(number=number, data=first["data"], run=first["efficiency_cheapest_run"] or "-")
 
 
+def _signed(pairs: Sequence[Row]) -> bool:
+    return any(row["pairs"] >= FEWEST_SIGNED for row in pairs)
+
+
 def _tests(pairs: Sequence[Row]) -> str:
     most = max(row["pairs"] for row in pairs)
     by_signs, by_t = (sum(not math.isnan(row[key]) for row in pairs) for key in ("p_signs", "p_t"))
-    number = f"{by_signs}" if by_signs == by_t else f"{by_signs} by signs, {by_t} by t"
-    return TESTS.format(least=_p(min(1.0, 2 / 2**most)), pairs=most, number=number)
+    signed = _signed(pairs)
+    number = f"{by_t}" if by_signs == by_t or not signed else f"{by_signs} by signs, {by_t} by t"
+    least = _p(min(1.0, 2 / 2**most))
+    signs = (SIGNS if signed else NO_SIGNS).format(least=least, pairs=most, fewest=FEWEST_SIGNED)
+    return TESTS.format(signs=signs, number=number)
 
 
 def _interval(row: Row, key: str, factor: float, digits: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dendrograph.comparison.conditions import Condition
-from dendrograph.errors import DendrographError, did_you_mean
+from dendrograph.errors import DendrographError, argument, did_you_mean
 
 BY = ("accuracy", "loss")
 
@@ -90,11 +90,12 @@ def _known(conditions: Sequence[Condition], names: Sequence[str]) -> None:
         if name not in every:
             if name == "seed":
                 raise DendrographError(
-                    "--select seed: seeds do not compete: a result is the mean over all of them\n"
+                    f"{argument('select', 'seed')}: seeds do not compete: a result is the mean over all of them\n"
                     f"  settings: {', '.join(sorted(known))}"
                 )
             raise DendrographError(
-                f"--select {name}: no run has such a setting or knob\n  {did_you_mean(name, known, 'settings')}"
+                f"{argument('select', name)}: no run has such a setting or knob\n"
+                f"  {did_you_mean(name, known, 'settings')}"
             )
 
 
@@ -105,8 +106,8 @@ def _refuse_more(group: Sequence[Condition], names: Sequence[str]) -> None:
         other = seen.setdefault(tuple(settings.get(name) for name in names), condition)
         if other is not condition:
             raise DendrographError(
-                f"--select {','.join(names)}: {other.label} and {condition.label} differ in more than that, and which "
-                "of them is to compete cannot be told\n  compare the runs of one of them at a time"
+                f"{argument('select', list(names))}: {other.label} and {condition.label} differ in more than that, "
+                "and which of them is to compete cannot be told\n  compare the runs of one of them at a time"
             )
 
 

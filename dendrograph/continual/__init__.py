@@ -28,7 +28,16 @@ from dendrograph.continual.forgetting import MEASURES, Matrix
 from dendrograph.dataset import Split
 from dendrograph.draw.continual import continual_figure
 from dendrograph.draw.files import as_bytes
-from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, clip, did_you_mean
+from dendrograph.errors import (
+    DataError,
+    DendrographError,
+    RunError,
+    TrainingError,
+    argument,
+    clip,
+    did_you_mean,
+    worded,
+)
 from dendrograph.evaluation import evaluate
 from dendrograph.experiment import DEFAULT_DATA, load_dataset
 from dendrograph.morphology import load
@@ -238,7 +247,9 @@ def _ended(folder: Path, about: Mapping[str, Any], ranks: Ranks) -> Learned | No
     ]
     if differences:
         listed = "\n  ".join(differences)
-        raise RunError(f"{folder}: a learning goes on only as it began\n  {listed}\n  or give another folder by --out")
+        raise RunError(
+            f"{folder}: a learning goes on only as it began\n  {listed}\n  or give another folder by {argument('out')}"
+        )
     return learned
 
 
@@ -278,7 +289,7 @@ def _refuse_misfit(network: DendriticNetwork, tasks: Tasks) -> None:
 
 
 def _refuse_occupied(folder: Path, resume: bool) -> None:
-    another = "give another folder by --out"
+    another = f"give another folder by {argument('out')}"
     if is_run(folder):
         raise RunError(f"{folder}: is a run folder\n  {another}")
     if folder.exists() and not folder.is_dir():
@@ -287,7 +298,8 @@ def _refuse_occupied(folder: Path, resume: bool) -> None:
         if not _begun(folder):
             raise RunError(f"{folder}: something is there already, and it is no learning of tasks\n  {another}")
         if not resume:
-            raise RunError(f"{folder}: tasks were learnt there already\n  go on with them by --resume, or {another}")
+            on = f"go on with them by {argument('resume', True)}"
+            raise RunError(f"{folder}: tasks were learnt there already\n  {on}, or {another}")
 
 
 def _begun(folder: Path) -> bool:
@@ -295,7 +307,8 @@ def _begun(folder: Path) -> bool:
 
 
 def _go_on(folder: Path) -> str:
-    return f"go on with it: the same command again, with --out {shlex.quote(str(folder))} --resume"
+    call = f"the same call again, with {argument('out', str(folder))} and {argument('resume', True)}"
+    return f"go on with it: {worded(f'the same command again, with --out {shlex.quote(str(folder))} --resume', call)}"
 
 
 def learn_by_name(
@@ -334,7 +347,8 @@ def learn_by_name(
         path = Path(morphology) / "morphology.yaml"
         raise RunError(f"{morphology}: this is a run folder\n  give {path} to learn anew with its morphology")
     if resume and out is None:
-        raise RunError("--resume needs to know what to go on with\n  give its folder by --out")
+        needs = f"{argument('resume', True)} needs to know what to go on with"
+        raise RunError(f"{needs}\n  give its folder by {argument('out')}")
     if protocol not in SCENARIOS:
         raise DataError(f"unknown protocol '{clip(protocol)}'\n  {did_you_mean(protocol, SCENARIOS, 'protocols')}")
     tree, config = load(morphology, set, plugins), TrainConfig(**(settings or {}))

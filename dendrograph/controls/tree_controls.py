@@ -11,6 +11,7 @@ from dendrograph.errors import DendrographError
 from dendrograph.graph import LINEAR, Graph
 from dendrograph.morphology import Morphology
 from dendrograph.neuron import Compartment, Synapses
+from dendrograph.reading import Steps, unwound
 from dendrograph.tree import branchings
 
 ADDITIVE = ("sum", "mean")  # the integrations that are linear
@@ -27,7 +28,7 @@ def linear(graph: Graph, name: str, about: str) -> Made:
         DendrographError: there are no dendrites, or they are linear already.
     """
     morphology = _with_dendrites(graph)
-    neurons = {key: _linear(neuron, soma=True) for key, neuron in morphology.neurons.items()}
+    neurons = {key: unwound(_linear(neuron, soma=True)) for key, neuron in morphology.neurons.items()}
     if neurons == dict(morphology.neurons):
         raise DendrographError("its dendrites are linear already")
     dendrites = [place for neuron in _used(morphology).values() for place in _dendrites(neuron).values()]
@@ -43,21 +44,23 @@ def linear(graph: Graph, name: str, about: str) -> Made:
     return replace(morphology, name=name, about=about, citation="", neurons=neurons), tuple(notes)
 
 
-def _linear(compartment: Compartment, soma: bool) -> Compartment:
+def _linear(compartment: Compartment, soma: bool) -> Steps[Compartment]:
     synapses = tuple(
         replace(each, nonlinearity=None, sign=INHIBITORY if each.sign == SHUNTING and not soma else each.sign)
         for each in compartment.synapses
     )
-    below = tuple(_linear(each, soma=False) for each in compartment.dendrites)
+    below = []
+    for each in compartment.dendrites:
+        below.append((yield _linear(each, soma=False)))
     if soma:
-        return replace(compartment, synapses=synapses, dendrites=below)
+        return replace(compartment, synapses=synapses, dendrites=tuple(below))
     return replace(
         compartment,
         nonlinearity=LINEAR,
         integration=compartment.integration if compartment.integration in ADDITIVE else "sum",
         normalisation="none",
         synapses=synapses,
-        dendrites=below,
+        dendrites=tuple(below),
     )
 
 
@@ -86,7 +89,9 @@ def shuffled(graph: Graph, name: str, about: str) -> Made:
             else "its dendrites draw all units, so that all have the same synapses"
         )
     neurons = {
-        key: replace(neuron, dendrites=tuple(_exchanging(each, each.name, chosen[key]) for each in neuron.dendrites))
+        key: replace(
+            neuron, dendrites=tuple(unwound(_exchanging(each, each.name, chosen[key])) for each in neuron.dendrites)
+        )
         if key in chosen
         else neuron
         for key, neuron in morphology.neurons.items()
@@ -119,12 +124,14 @@ def _to_shuffle(morphology: Morphology, key: str) -> Iterator[str]:
             yield place.name
 
 
-def _exchanging(dendrite: Compartment, name: str, chosen: Collection[str]) -> Compartment:
-    below = tuple(_exchanging(each, f"{name}/{each.name}", chosen) for each in dendrite.dendrites)
+def _exchanging(dendrite: Compartment, name: str, chosen: Collection[str]) -> Steps[Compartment]:
+    below = []
+    for each in dendrite.dendrites:
+        below.append((yield _exchanging(each, f"{name}/{each.name}", chosen)))
     if name not in chosen:
-        return replace(dendrite, dendrites=below)
+        return replace(dendrite, dendrites=tuple(below))
     synapses = tuple(replace(each, shuffle=True) if _is_sampled(each) else each for each in dendrite.synapses)
-    return replace(dendrite, synapses=synapses, dendrites=below)
+    return replace(dendrite, synapses=synapses, dendrites=tuple(below))
 
 
 def _is_sampled(synapses: Synapses) -> bool:

@@ -57,7 +57,9 @@ def analysis_figures(
                 draw(f"{name}{end}", lambda figure=figure, own=own: figure(own))  # type: ignore[misc]
     for name in ("noise", "occlusion", "lesions"):
         if name in tables:
-            draw(name, lambda name=name: robustness_figure(_labelled(tables, conditions, name, _one_repeat)))  # type: ignore[misc]
+            over = "seeds" if conditions else "repeats"
+            labelled = _labelled(tables, conditions, name, _one_repeat)
+            draw(name, lambda labelled=labelled, over=over: robustness_figure(labelled, over=over))  # type: ignore[misc]
     if "single_lesions" in tables:
         draw("single_lesions", lambda: single_lesion_figure(_labelled(tables, conditions, "single_lesions")))
     return figures, tuple(notes)

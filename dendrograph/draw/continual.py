@@ -112,7 +112,7 @@ def _curves(axes: Axes, matrix: NDArray[np.float64]) -> None:
         )
     axes.set_xticks(range(0, rows, _step(columns)))
     axes.set_ylim(0, 100)
-    axes.set_xlabel("Tasks learnt")
+    axes.set_xlabel("Tasks learnt (dotted: the task is not among them)")
     axes.set_ylabel("Test accuracy (%)")
     axes.spines[["top", "right"]].set_visible(False)
     if columns <= MOST_NUMBERS:

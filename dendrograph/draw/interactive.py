@@ -24,7 +24,7 @@ from dendrograph.draw.panels import Subject
 from dendrograph.draw.places import Place, layers_of, places_of
 from dendrograph.draw.receptive import Grid, side_by_side
 from dendrograph.draw.style import Style
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, argument
 from dendrograph.graph import Graph, Group, Projection
 
 # The page's own code, which shares one scope: what a file runs as it is read stands in it or in one before it.
@@ -103,7 +103,7 @@ def _hold(subject: Subject) -> None:
     if held > MOST_EDGES:
         raise DendrographError(
             f"{graph.name}: {held:,} edges are too many for a page, {MOST_EDGES:,} are the most\n"
-            "  turn its knobs down by --set, or export them all: dendrograph export NAME -o FILE.npz"
+            f"  turn its knobs down by {argument('set')}, or export them all as FILE.npz"
         )
 
 

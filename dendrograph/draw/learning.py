@@ -37,7 +37,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int | No
                 values = [factor * row[f"{part}_{what}"] for row in history]
                 axes.plot(epochs, values, style, color=colour, marker="o", markersize=2.5, linewidth=1.2, label=part)
             if best_epoch:
-                axes.axvline(best_epoch, color="0.6", linewidth=0.8, zorder=0)
+                axes.axvline(best_epoch, color="0.6", linewidth=0.8, zorder=0, label="best epoch")
             axes.set_xlabel("Epoch")
             axes.set_ylabel(label)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -22,7 +22,7 @@ from dendrograph.draw.render import font_of, hold_empty, render, size_of, text_w
 from dendrograph.draw.scene import Entry, Mark, Picture, Scene, Shapes, Words
 from dendrograph.draw.style import FONT, Style, style_of, width_of
 from dendrograph.draw.weights import weights_scene
-from dendrograph.errors import DendrographError, clip, did_you_mean, numbered
+from dendrograph.errors import DendrographError, argument, clip, did_you_mean, numbered
 from dendrograph.graph import Graph
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ def compose(subjects: Sequence[Subject], views: Sequence[str], options: Options)
     panel = (width - 2 * margin - gap * (columns - 1)) / columns
     if panel < 15 * style.scale:
         raise DendrographError(
-            f"{columns} columns in {width / 10:g} cm are too narrow\n  give fewer --columns, or a wider --width"
+            f"{columns} columns in {width / 10:g} cm are too narrow\n"
+            f"  give fewer {argument('columns')}, or a wider {argument('width')}"
         )
     colours, sources = _shared(subjects, style)
     # Where several networks are seen in one view, what the colours mean is said once, below them all.
@@ -154,7 +155,7 @@ def compose(subjects: Sequence[Subject], views: Sequence[str], options: Options)
     if height > HIGHEST:
         raise DendrographError(
             f"the figure would be {height / 10:.0f} cm high, {HIGHEST / 10:g} are the most\n"
-            "  draw fewer panels, or more --columns"
+            f"  draw fewer panels, or more {argument('columns')}"
         )
     with own_style():
         figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor=style.paper)
@@ -269,7 +270,7 @@ def _scene(
     if not options.fold and view in ("neuron", "network", "activity", "weights") and drawn > MOST_DRAWN:
         raise DendrographError(
             f"{graph.name}: {drawn:,} compartments are too many to be drawn one by one, {MOST_DRAWN:,} are the most\n"
-            "  let few stand for many: leave --no-fold out"
+            f"  let few stand for many: leave {argument('fold', False)} out"
         )
     label, keyed, fold = options.label, options.legend, options.fold
     makers: dict[str, Callable[[], Scene]] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dendrograph.analysis.curves import LEVELS, curves
-from dendrograph.draw.plots import COLOURS, LINES, MARKERS, dress, panels
+from dendrograph.draw.plots import COLOURS, LINES, MARKERS, POINTS, dress, panels
 from dendrograph.errors import DendrographError, clip
 
 if TYPE_CHECKING:
@@ -22,16 +22,18 @@ MOST_PANELS = 12
 ACROSS = {"sigma": "Standard deviation of the noise", "occlusion": "Share of the input hidden"}
 
 
-def robustness_figure(tables: Tables, classes: int | None = None) -> Figure:
+def robustness_figure(tables: Tables, classes: int | None = None, over: str = "repeats") -> Figure:
     """Accuracy against the level of a disturbance: a line a run, the mean over the repeats, with their spread.
 
-    The band is the mean plus and minus the standard deviation over the repeats (with n - 1; none where there is one
-    repeat); the seeds of a condition may stand as its repeats. Lesions have a panel for each group and each projection,
-    named above it. One panel is a column wide (89 mm), several are two columns wide (183 mm).
+    Each repeat is a small open mark, and the band is the mean plus and minus the standard deviation over the repeats
+    (with n - 1); neither is drawn where there is one repeat, and the figure says what they are. Lesions have a panel
+    for each group and each projection, named above it. One panel is a column wide (89 mm), several are two columns wide
+    (183 mm).
 
     Args:
         tables: what the legend calls a run -> its rows, as `noise`, `occlusion` or `lesions` give them; one measure.
         classes: where given, a dotted line stands at 1 / classes, which is chance.
+        over: what stands as repeats, such as the `seeds` of a condition.
 
     Raises:
         DendrographError: there is nothing to draw, or more than can be told apart.
@@ -54,7 +56,10 @@ def robustness_figure(tables: Tables, classes: int | None = None) -> Figure:
     columns = min(3, len(places))
     ((level, of_lesions),) = across
     height = 2.3 if columns == 1 else 1.75
-    with panels(len(places), columns, height, 0.16 * _legend_rows(labels)) as (figure, grid):
+    counts = sorted({len(one) for lines in places.values() for _, _, levels in lines for one in levels} - {1})
+    words = _spread(counts, over, columns)
+    more = 0.16 * (_legend_rows(labels) + (1 + words.count("\n") if words else 0))
+    with panels(len(places), columns, height, more) as (figure, grid):
         for number, ((kind, name), lines) in enumerate(places.items()):
             axes = grid[number]
             for told, levels, accuracies in lines:
@@ -64,8 +69,17 @@ def robustness_figure(tables: Tables, classes: int | None = None) -> Figure:
             axes.set_ylim(0, 102)
             x = f"Share of {kind} removed" if of_lesions else ACROSS["sigma" if level == "sigma" else "occlusion"]
             dress(axes, x, "Accuracy (%)" if number % columns == 0 else "", name)
-        _legend(figure, grid, labels)
+        _legend(figure, grid, labels, words)
     return figure
+
+
+def _spread(counts: Sequence[int], over: str, columns: int) -> str:
+    """What the marks and the band are, in words; a line each in a narrow figure."""
+    if not counts:
+        return ""
+    many = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    marks = f"Lines: means; small open marks: single {over}."
+    return f"{marks}{' ' if columns > 1 else chr(10)}Bands: ± 1 standard deviation, n = {many} {over}."
 
 
 def single_lesion_figure(tables: Tables) -> Figure:
@@ -153,6 +167,10 @@ def _line(axes: Axes, number: int, label: str, levels: list[float], accuracies: 
     axes.plot(levels, means, label=label, **_look(number, len(levels)))
     if spread.any():
         axes.fill_between(levels, means - spread, means + spread, color=COLOURS[number], alpha=0.18, linewidth=0)
+    single = [(x, 100 * value) for x, one in zip(levels, accuracies, strict=True) for value in one if len(one) > 1]
+    if single:
+        look = {"facecolors": "none", "edgecolors": COLOURS[number], "linewidths": 0.4, "alpha": 0.6, "zorder": 1.5}
+        axes.scatter(*zip(*single, strict=True), s=4, marker=MARKERS[number], **look)
 
 
 def _legend_rows(labels: Sequence[str]) -> int:
@@ -163,16 +181,12 @@ def _legend_columns(labels: Sequence[str]) -> int:
     return max(1, min(3, 70 // (max(map(len, labels)) + 8)))
 
 
-def _legend(figure: Figure, panels: Sequence[Axes], labels: Sequence[str]) -> None:
-    """One for all panels, where there is more than one line to tell."""
+def _legend(figure: Figure, panels: Sequence[Axes], labels: Sequence[str], words: str = "") -> None:
+    """One for all panels, where there is more than one line to tell; and what else the figure has to say."""
     shown = {str(line.get_label()): line for axes in panels for line in axes.lines}
     told = {label: shown[label] for label in (*labels, "chance") if label in shown}
     if len(told) > 1:
-        figure.legend(
-            told.values(),
-            told.keys(),
-            loc="outside lower center",
-            frameon=False,
-            handlelength=3.2,
-            ncols=_legend_columns(labels),
-        )
+        place: dict[str, Any] = {"loc": "outside lower center", "frameon": False, "handlelength": 3.2}
+        figure.legend(told.values(), told.keys(), ncols=_legend_columns(labels), title=words, **place)
+    elif words:
+        figure.supxlabel(words, fontsize=POINTS)

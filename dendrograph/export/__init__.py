@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 import networkx as nx
 
 from dendrograph import atomic
-from dendrograph.errors import DendrographError, clip, did_you_mean
+from dendrograph.errors import DendrographError, argument, clip, did_you_mean
 from dendrograph.export import (
     arrays,
     dot,
@@ -125,9 +125,9 @@ def export(
     path = Path(path)
     form = format_of(path)
     _hold_weights(weights)
-    for option, value in (("--layer", layer), ("--neuron", neuron)):
+    for name, value in (("layer", layer), ("neuron", neuron)):
         if value is not None and form.NAME != swc_tree.NAME:
-            problem = f"{option} {value}: {form.NAME} holds the whole network"
+            problem = f"{argument(name, value)}: {form.NAME} holds the whole network"
             raise DendrographError(f"{problem}\n  leave it out, or export the tree of one neuron as FILE.swc")
     form.require(_weights(subject, weights))
     for file in form.paths(path):

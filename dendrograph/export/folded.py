@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dendrograph.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, argument
 from dendrograph.export.subject import INITIAL
 from dendrograph.graph import Graph, Group, Projection
 
@@ -82,7 +82,9 @@ def refuse_weights(name: str, weights: str) -> None:
         DendrographError: somebody asks for them.
     """
     if weights == INITIAL:
-        raise DendrographError(f"--weights {weights} says nothing here: {name} shows no weights\n  leave it out")
+        raise DendrographError(
+            f"{argument('weights', weights)} says nothing here: {name} shows no weights\n  leave it out"
+        )
 
 
 def _box(group: Group) -> Box:

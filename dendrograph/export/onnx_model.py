@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from dendrograph import __version__
-from dendrograph.errors import DendrographError, clip
+from dendrograph.errors import DendrographError, argument, clip
 from dendrograph.export.content import Content, of_bytes
 from dendrograph.export.rows import attributes, edge_blocks, node_blocks
 from dendrograph.export.subject import INITIAL, NONE, Subject
@@ -54,7 +54,7 @@ def require(weights: str) -> None:
     if weights == NONE:
         raise DendrographError(
             "an ONNX file holds a network with its weights, and a morphology has none\n"
-            f"  export a finished run, or add --weights {INITIAL} for those that a training starts from"
+            f"  export a finished run, or add {argument('weights', INITIAL)} for those that a training starts from"
         )
     if missing := [name for name in ("onnx", "onnxscript") if find_spec(name) is None]:
         names = " and ".join(missing)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph.errors import DendrographError, numbered
+from dendrograph.errors import DendrographError, argument, numbered
 from dendrograph.export.content import Content, of_bytes
 from dendrograph.export.subject import Subject, cables
 from dendrograph.export.tree_layout import directions
@@ -67,7 +67,7 @@ def contents(subject: Subject, path: Path) -> Content:
     neuron = subject.neuron or 0
     if neuron not in range(soma.size):
         raise DendrographError(
-            f"--neuron {neuron}: no such neuron in layer '{layer}'\n  {numbered(soma.size, 'neuron')}"
+            f"{argument('neuron', neuron)}: no such neuron in layer '{layer}'\n  {numbered(soma.size, 'neuron')}"
         )
     size = sum(group.size // soma.size for group in graph.groups if group.layer == layer) - 1
     if size > MOST_SECTIONS:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from dendrograph.export.content import Content, Write, of_parts
 from dendrograph.export.rows import Block, attributes, edge_blocks, node_blocks
 from dendrograph.export.subject import Subject
+from dendrograph.tables import csv_line
 
 NAME = "CSV tables"
 SUFFIXES = (".csv",)
@@ -35,18 +34,12 @@ def _table(blocks: Callable[[Subject], Iterable[Block]], subject: Subject) -> Wr
     names = list(attributes(blocks, subject))
 
     def parts() -> Iterator[bytes]:
-        yield _line(names).encode()
+        yield csv_line(names).encode()
         for block in blocks(subject):
             # Columns come in the order of the names, so a row is the header's template filled in.
             own = Block(block.shared, {name: block.columns[name] for name in names if name in block.columns})
             cells = [str(block.shared.get(name, "")).replace("%", "%%") for name in names]
             template = ["%s" if name in own.columns else cell for name, cell in zip(names, cells, strict=True)]
-            yield from own.filled(_line(template))
+            yield from own.filled(csv_line(template))
 
     return of_parts(parts)
-
-
-def _line(cells: Sequence[str]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerow(cells)
-    return stream.getvalue()

@@ -8,3 +8,9 @@
 
 The sweep files lie in examples/reproduce/, a folder for each scale.
 """
+
+SCALES = {  # what each is
+    "smoke": "scikit-learn's digits, two seeds, few epochs (minutes); it shows that all runs, and is no result",
+    "small": "Fashion-MNIST and MNIST, five to ten seeds, fewer sizes and epochs than the paper (hours on two cores)",
+    "full": "the paper's data sets, sizes and epochs, five seeds or more (work for a cluster)",
+}

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dendrograph.errors import DendrographError, did_you_mean
+from dendrograph.reproduce import SCALES
 from dendrograph.sweep.cells import Cell
-
-SCALES = ("smoke", "small", "full")
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Group:
 class Experiment:
     """One experiment.
 
+    about: what it is; on which data, its sweep file decides
     groups: comparisons of accuracy and loss
     measured: parts of `dendrograph.analyse` that are tabulated over seeds
     """
@@ -82,7 +82,7 @@ def _plain(cell: Cell) -> bool:
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "fig2",
-        "accuracy and loss against parameters, Fashion-MNIST",
+        "accuracy and loss against parameters, the first data set",
         (
             Group("fig2", "all models and sizes", _any),
             Group("fig2-width", "against vann of the same width, 8 dendrites × 64 somata", _size(8, 64), "vann"),
@@ -90,7 +90,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         "fig3",
-        "accuracy and loss against parameters, MNIST",
+        "accuracy and loss against parameters, other data",
         (
             Group("fig3", "all models and sizes", _any),
             Group("fig3-width", "against vann of the same width, 8 dendrites × 64 somata", _size(8, 64), "vann"),
@@ -125,14 +125,14 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         "controls",
-        "dendritic networks of about 10,000 parameters against fair controls, Fashion-MNIST",
+        "dendritic networks of about 10,000 parameters against fair controls",
         (
             Group("controls-dann-lrf", "against dann-lrf", _of("dann-lrf", "vann"), "dann-lrf"),
             Group("controls-dann-random", "against dann-random", _of("dann-random", "vann"), "dann-random"),
             Group("controls-dann-grf", "against dann-grf", _of("dann-grf"), "dann-grf"),
         ),
     ),
-    Experiment("continual", "tasks one after the other: split and permuted MNIST"),
+    Experiment("continual", "tasks one after the other: classes split, pixels permuted"),
 )
 NAMES = tuple(experiment.name for experiment in EXPERIMENTS)
 

@@ -43,7 +43,7 @@ def comparison(name: str, folders: Sequence[Path], reference: str | None, place:
 
     there = reference in {Run.open(folder).record["graph"]["name"] for folder in folders}
     found = compare(folders, reference if there else None)
-    figure = accuracy_figure(found.conditions)
+    figure = accuracy_figure(found.conditions, found.runs)
     files: Files = {
         f"{name}.csv": to_csv(_within(place, found.conditions)),
         f"{name}-runs.csv": to_csv(_within(place, found.runs)),

@@ -12,6 +12,7 @@ from dendrograph import atomic
 from dendrograph.continual import Learned
 from dendrograph.errors import RunError
 from dendrograph.run import Run, is_run, read_sealed, sealed
+from dendrograph.tables import read_csv
 
 KEPT = ("morphology.yaml", "history.csv", "metrics.json")
 FOLDERS = ("run", "runs", "folder", "cheapest_run", "efficiency_cheapest_run")  # columns of tables that name folders
@@ -71,10 +72,9 @@ def _is_learning(file: Path) -> bool:
 
 def _named(table: Path) -> Iterable[str]:
     """The names of the folders behind a table."""
-    with table.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            for key in FOLDERS:
-                yield from (Path(path).name for path in (row.get(key) or "").split("; "))
+    for row in read_csv(table.read_bytes().decode()):
+        for key in FOLDERS:
+            yield from (Path(path).name for path in row.get(key, "").split("; "))
 
 
 def _anywhere(record: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dendrograph import atomic
 from dendrograph.errors import DendrographError
-from dendrograph.reproduce import products
+from dendrograph.reproduce import SCALES, products
 from dendrograph.reproduce.experiments import Experiment, chosen, file_of
 from dendrograph.reproduce.learnings import learn_all, plan
 from dendrograph.reproduce.page import fill_file
@@ -23,6 +23,7 @@ from dendrograph.sweep.sweeping import Swept, run
 class Reproduced:
     """What came out: files under `folder`/results, tables for a page by their names, and what failed.
 
+    headings: what each table shows and on which data, by the same names
     runs: the run folders behind them
     learnings: the folders of tasks that were learnt in turn
     failures: runs that did not end and tables that could not be made, with their errors
@@ -33,6 +34,7 @@ class Reproduced:
     runs: tuple[Path, ...]
     learnings: tuple[Path, ...]
     tables: Mapping[str, str]
+    headings: Mapping[str, str]
     failures: tuple[tuple[str, str], ...]
 
     @property
@@ -56,7 +58,7 @@ def reproduce(
 
     Args:
         names: of experiments, or `all`.
-        scale: `smoke` (minutes), `small` (hours on two cores), `full` (a cluster's work).
+        scale: `smoke`, `small` or `full`; `reproduce.SCALES` says what each is.
         out: the folder; `reproduced/SCALE` by default.
         data_dir: where data sets lie.
         processes: workers; one a core by default.
@@ -72,20 +74,28 @@ def reproduce(
     read_from = {experiment.name: file_of(experiment.name, scale) for experiment in experiments}
     sweeps = {name: read(file, data_dir) for name, file in read_from.items() if name != "continual"}
     tasks = plan(read_from["continual"], data_dir) if "continual" in read_from else None
+    if progress:
+        print(f"scale {scale}: {SCALES[scale]}", flush=True)
     failures: list[tuple[str, str]] = []
     files: list[Path] = []
     tables: dict[str, str] = {}
+    headings: dict[str, str] = {}
     runs: dict[Path, None] = {}
     learnings: list[Path] = []
     for experiment in experiments:
-        if progress:
-            print(f"== {experiment.name}: {experiment.about}", flush=True)
         if experiment.name == "continual":
             assert tasks is not None
+            cells = [learning.cell for learning in tasks.learnings]
+        else:
+            cells = list(sweeps[experiment.name].cells)
+        data = f"data: {', '.join(dict.fromkeys(cell.data for cell in cells))}"
+        if progress:
+            print(f"== {experiment.name}: {experiment.about}; {data}", flush=True)
+        if tasks is not None and experiment.name == "continual":
             learnings, failed = learn_all(tasks, place / "continual", progress)
             failures += failed
             make = partial(products.continual, "continual", reference=tasks.reference, place=place)
-            wanted = [_Table("continual", len(tasks.learnings), learnings, make)]
+            wanted = [_Table("continual", experiment.about, len(cells), learnings, make)]
         else:
             swept = run(sweeps[experiment.name], place, processes, None, progress)
             failures += swept.failures
@@ -94,11 +104,14 @@ def reproduce(
         for table in wanted:
             made, tables[table.name], errors = table.made()
             failures += errors
+            headings[table.name] = f"{table.about}; {data}"
             (place / "results").mkdir(parents=True, exist_ok=True)
             for name, content in made.items():
                 atomic.write(place / "results" / name, content)
                 files.append(place / "results" / name)
-    found = Reproduced(place, tuple(files), tuple(runs), tuple(learnings), tables, tuple(dict.fromkeys(failures)))
+    found = Reproduced(
+        place, tuple(files), tuple(runs), tuple(learnings), tables, headings, tuple(dict.fromkeys(failures))
+    )
     for name in found.outdated:
         (place / "results" / name).unlink(missing_ok=True)
     return found
@@ -108,12 +121,14 @@ def reproduce(
 class _Table:
     """A table that is to be made.
 
+    about: what it shows
     asked: how many runs it is meant to be of
     ended: the folders of those that have ended
     make: gives its files and its text
     """
 
     name: str
+    about: str
     asked: int
     ended: Sequence[Path]
     make: Callable[[Sequence[Path]], tuple[products.Files, str]]
@@ -138,10 +153,10 @@ def _of_sweep(experiment: Experiment, sweep: Sweep, swept: Swept, data_dir: Path
         if asked := sum(map(group.holds, sweep.cells)):
             ended = [cell.run_folder(swept.folder) for cell in swept.cells if group.holds(cell)]
             make = partial(products.comparison, group.name, reference=group.reference, place=place)
-            found.append(_Table(group.name, asked, ended, make))
+            found.append(_Table(group.name, f"{experiment.about}: {group.about}", asked, ended, make))
     for part in experiment.measured:
         make = partial(products.measures, experiment.name, part=part, data_dir=data_dir, place=place)
-        found.append(_Table(experiment.name, len(sweep.cells), swept.finished, make))
+        found.append(_Table(experiment.name, experiment.about, len(sweep.cells), swept.finished, make))
     return found
 
 

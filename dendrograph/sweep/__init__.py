@@ -5,8 +5,8 @@ cells.py       a cell, and how it is trained into its run folder
 folder.py      what a sweep leaves on disk
 cost.py        what it will cost, from timed steps
 jobs.py        cells that one worker trains together
-workers.py     the processes that work, by dask.distributed
-interrupts.py  what each of them does about Ctrl-C
+workers.py     the processes that work: on this machine by pipes, on a cluster by dask.distributed
+interrupts.py  the stop of a batch system, answered as Ctrl-C is
 display.py     what is shown meanwhile
 sweeping.py    all of it, in order
 """

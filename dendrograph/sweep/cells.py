@@ -18,7 +18,7 @@ from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
-from dendrograph.errors import DendrographError, RunError
+from dendrograph.errors import DendrographError, RunError, argument
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
@@ -209,8 +209,9 @@ def failed(cell: Cell, folder: Path, error: BaseException, seconds: float = 0.0)
     """The outcome of a cell that met an error."""
     text, place = str(error), cell.run_folder(folder)
     if isinstance(error, RunError) and place.exists():
-        # Another --out, which a run by itself is advised, would train all of the sweep anew.
-        lines = [line for line in text.splitlines() if not line.endswith("give another folder by --out")]
+        # Another folder, which a run by itself is advised, would train all of the sweep anew.
+        advice = f"give another folder by {argument('out')}"
+        lines = [line for line in text.splitlines() if not line.endswith(advice)]
         text = "\n".join([*lines, f"  to have it trained anew, delete the folder {place}"])
     if not isinstance(error, DendrographError) or not text:
         text = f"{type(error).__name__}: {text}"

@@ -6,7 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from dendrograph.progress import clock
+from dendrograph.errors import printable
+from dendrograph.progress import above, bar_of, clock
 from dendrograph.sweep.cells import Outcome
 
 if TYPE_CHECKING:
@@ -34,14 +35,12 @@ class Display:
         self.share = 0.0
         self.bar: Progress | None = None
         if show and sys.stdout.isatty():
-            from rich.progress import BarColumn, Progress, TextColumn
+            from rich.progress import BarColumn, TextColumn
 
-            self.bar = Progress(
+            self.bar = bar_of(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=None),
                 TextColumn("{task.fields[state]}"),
-                transient=True,
-                expand=True,
             )
             self.task = self.bar.add_task(self._count, total=1.0, state="")
             self.bar.start()
@@ -64,9 +63,9 @@ class Display:
             told = f"validation accuracy {outcome.validation_accuracy:.2%}, {outcome.seconds:.1f} s"
         line = f"{self._count}  {outcome.cell}: {told}"
         if self.bar:
-            self.bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            above(self.bar, line)
         else:
-            print(f"{line}  {self._left}", flush=True)
+            print(printable(f"{line}  {self._left}"), flush=True)
 
     def lost(self, number: int) -> None:
         """So many workers died."""
@@ -76,7 +75,7 @@ class Display:
     def note(self, text: str) -> None:
         """Something that the user should know."""
         if self.show:
-            self.bar.console.print(text, highlight=False, markup=False) if self.bar else print(text, flush=True)
+            above(self.bar, text) if self.bar else print(printable(text), flush=True)
 
     def __enter__(self) -> Display:
         """Nothing more."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dendrograph import atomic
-from dendrograph.errors import RunError
+from dendrograph.errors import RunError, argument
 from dendrograph.sweep.cells import Cell
 from dendrograph.sweep.language import Sweep
 
@@ -41,7 +41,9 @@ def held(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise RunError(f"{folder}: a sweep is at work in it\n  wait for it, or give another folder by --out") from None
+        raise RunError(
+            f"{folder}: a sweep is at work in it\n  wait for it, or give another folder by {argument('out')}"
+        ) from None
     except OSError as error:
         raise _unwritable(folder, error) from None
     try:
@@ -64,7 +66,7 @@ def claim(folder: Path) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> RunError:
-    return RunError(f"{folder}: cannot be written: {error.strerror}\n  give a writable folder by --out")
+    return RunError(f"{folder}: cannot be written: {error.strerror}\n  give a writable folder by {argument('out')}")
 
 
 def refuse_something_else(folder: Path) -> None:
@@ -77,16 +79,18 @@ def refuse_something_else(folder: Path) -> None:
         atomic.hold_new(folder)
         return
     if not folder.is_dir():
-        raise RunError(f"{folder}: is no folder\n  give another by --out")
+        raise RunError(f"{folder}: is no folder\n  give another by {argument('out')}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RunError(f"{folder}: cannot be written\n  give a writable folder by --out")
+        raise RunError(f"{folder}: cannot be written\n  give a writable folder by {argument('out')}")
     if (folder / "runs").exists() and not (folder / "runs").is_dir():
-        raise RunError(f"{folder / 'runs'}: is no folder\n  give another by --out")
+        raise RunError(f"{folder / 'runs'}: is no folder\n  give another by {argument('out')}")
     # A sweep that was killed early, or has lost its cells.json, is known by its locks.
     own = OF_A_SWEEP if (folder / ".locks").is_dir() else set()
     there = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
     if "cells.json" not in there and not there <= own:
-        raise RunError(f"{folder}: something is there already, and it is no sweep\n  give another folder by --out")
+        raise RunError(
+            f"{folder}: something is there already, and it is no sweep\n  give another folder by {argument('out')}"
+        )
 
 
 def adopted(folder: Path, sweep: Sweep) -> Sweep:

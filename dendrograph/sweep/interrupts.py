@@ -1,4 +1,4 @@
-"""Who answers what: Ctrl-C, which on a terminal reaches all processes of a sweep, and the stop of a batch system."""
+"""The stop of a batch system, answered as Ctrl-C is."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-
-def dask_setup(_worker: Any) -> None:
-    """Called by dask in each worker's process: the sweep alone answers Ctrl-C, and ends its workers in its own time."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

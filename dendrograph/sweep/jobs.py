@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from dendrograph.errors import for_command_line
 from dendrograph.sweep.cells import Cell, Outcome, dataset, ended_well, failed, train_cell
 
 Job = tuple[Cell, ...]
@@ -32,10 +33,14 @@ def jobs(cells: Sequence[Cell], batch: int, workers: int, costs: Mapping[str, fl
     return sorted(found, key=lambda job: -sum(costs.get(cell.name, 0.0) for cell in job))
 
 
-def work(job: Job, folder: str) -> list[Outcome]:
-    """Train the cells of a job; what a worker is asked to do."""
+def work(job: Job, folder: str, command_line: bool = False) -> list[Outcome]:
+    """Train the cells of a job; what a worker is asked to do. `command_line` says who reads its messages."""
     torch.set_num_threads(1)  # there are as many workers as cores
-    place = Path(folder)
+    with for_command_line(command_line):
+        return _outcomes(job, Path(folder))
+
+
+def _outcomes(job: Job, place: Path) -> list[Outcome]:
     if len(job) == 1:
         return [train_cell(job[0], place)]
     began = time.monotonic()

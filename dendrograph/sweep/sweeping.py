@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dendrograph.errors import DendrographError, RunError
+from dendrograph.errors import DendrographError, RunError, argument
 from dendrograph.progress import clock
 from dendrograph.sweep import cost, folder, jobs, workers
 from dendrograph.sweep.cells import Cell
@@ -78,14 +77,15 @@ def run(
     `alone`, run folders in it that are not of the file are told.
 
     Raises:
-        DendrographError: the folder cannot be used, another sweep is at work in it, the engine is not there, or no
+        DendrographError: the folder cannot be used, another sweep is at work in it, no worker can be started, or no
             scheduler answers.
         Interrupted: Ctrl-C.
     """
     if processes is not None and processes < 1:
-        raise DendrographError(f"--workers {processes}: there must be at least 1")
+        raise DendrographError(f"{argument('processes', processes, 'workers')}: there must be at least 1")
     if processes is not None and scheduler is not None:
-        raise DendrographError("--workers says nothing with --scheduler: a cluster has its own\n  leave one out")
+        idle = f"{argument('processes', option='workers')} says nothing with {argument('scheduler')}"
+        raise DendrographError(f"{idle}: a cluster has its own\n  leave one out")
     if dry:
         folder.refuse_something_else(out)
         sweep = _adopted(out, sweep, alone and progress)
@@ -93,14 +93,16 @@ def run(
         _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress)
         return _swept(sweep, out, ended, {})
     # A wrong address is told before anything is made or timed.
-    with workers.attached(scheduler) if scheduler else nullcontext() as client, folder.held(out):
+    with workers.attached(scheduler) if scheduler else nullcontext() as cluster, folder.held(out):
+        if cluster and cluster.is_open:
+            _say(progress, f"note: {scheduler}: without TLS: whoever connects to the cluster can run code as its user")
         sweep = _adopted(out, sweep, alone and progress)
         folder.begin(out, sweep)
         ended = folder.finished(out, sweep.cells)
         failures: dict[str, str] = {}
         try:
             if costs := _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress):
-                failures = _work(sweep, out, processes or workers.cores(), client, progress, costs)
+                failures = _work(sweep, out, processes or workers.cores(), cluster, progress, costs)
         except KeyboardInterrupt:
             kept = f"{len(folder.finished(out, sweep.cells)):,} of {len(sweep.cells):,} runs have ended"
             remedy = "the same command goes on where it stopped"
@@ -124,22 +126,27 @@ def _adopted(out: Path, sweep: Sweep, tell: bool) -> Sweep:
 
 
 def _work(
-    sweep: Sweep, out: Path, processes: int, client: Any, progress: bool, costs: dict[str, float]
+    sweep: Sweep,
+    out: Path,
+    processes: int,
+    cluster: workers.Cluster | None,
+    progress: bool,
+    costs: dict[str, float],
 ) -> dict[str, str]:
     """Have workers train the cells of which the cost is given. Gives the failures.
 
-    They are those of a cluster's client, or, where there is none, so many processes on this machine.
+    They are those of a cluster, or, where there is none, so many processes on this machine.
     """
     waiting = {cell.name: cell for cell in sweep.cells if cell.name in costs}
     number, total = len(sweep.cells), sum(costs.values()) or 1.0
     failures: dict[str, str] = {}
-    with nullcontext(client) if client is not None else workers.local(min(processes, len(waiting))) as engine:
-        at_work = workers.number(engine)
+    with nullcontext(cluster) if cluster else workers.local(min(processes, len(waiting))) as engine:
+        at_work = engine.size
         plan = jobs.jobs(list(waiting.values()), sweep.batch, at_work, costs)
-        shared_by = at_work if client is not None else min(at_work, workers.cores())
+        shared_by = at_work if cluster else min(at_work, workers.cores())
         with Display(progress, number, number - len(costs), total, shared_by) as show:
             done = 0.0
-            for found in workers.outcomes(engine, plan, out, show.lost):
+            for found in engine.outcomes(plan, out, show.lost):
                 for outcome in found:
                     waiting.pop(outcome.cell)
                     done += costs[outcome.cell]

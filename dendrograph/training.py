@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -136,9 +137,9 @@ def _begin_or_go_on(
     """
     if not ranks.first:
         if problem := ranks.send(None):
-            raise RunError(problem.decode())
+            raise RunError(os.fsdecode(problem))
         place, kept, ended, sent = (ranks.send(None) for _ in range(4))
-        run = Run(Path(place.decode()), json.loads(kept))
+        run = Run(Path(os.fsdecode(place)), json.loads(kept))
         if ended:
             network.load_state_dict(load_safetensors(ended))
             return run, None
@@ -146,13 +147,13 @@ def _begin_or_go_on(
     try:
         run, content, checkpoint = on_disk(folder, network, asked, resume, show)
     except DendrographError as error:
-        ranks.send(f"refused by process 0: {error}".encode())
+        ranks.send(os.fsencode(f"refused by process 0: {error}"))
         raise
     state = b""
     if checkpoint is None:
         network.load_state_dict(run.network().state_dict())
         state = save_safetensors({name: tensor.cpu() for name, tensor in network.state_dict().items()})
-    for part in (b"", str(run.folder).encode(), json.dumps(run.record).encode(), state, content or b""):
+    for part in (b"", os.fsencode(run.folder), json.dumps(run.record).encode(), state, content or b""):
         ranks.send(part)
     return run, checkpoint
 

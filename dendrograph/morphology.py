@@ -14,7 +14,7 @@ from typing import Any
 from dendrograph import plugins as plugin
 from dendrograph.contents import RUN, read_sealed, trained_morphology
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import gather, hold
+from dendrograph.declared import gather, hold, read_bias, told, written_bias
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean
 from dendrograph.expressions import LARGEST, names
@@ -57,23 +57,32 @@ class Readout:
 
     init: Init = dataclasses.field(default_factory=Init)
     bias: bool = True
+    bias_trainable: bool = True
+    trainable: bool = True
 
-    KEYS = ("init", "bias")
+    KEYS = ("init", "bias", "trainable")
 
     def __post_init__(self) -> None:
         hold(self, "init", Init)
+        if self.bias is False:
+            object.__setattr__(self, "bias_trainable", True)  # there is none
 
     @classmethod
     def read(cls, cursor: Cursor) -> Readout:
-        """A mapping of `init` and `bias`."""
+        """A mapping of `init`, `bias` and `trainable`."""
         if not cursor.keys(cls.KEYS, such_as="{init: glorot, bias: true}"):
             return cls()
-        init_at, bias_at = cursor.child("init"), cursor.child("bias")
-        return cls(Init.read(init_at) if init_at else Init(), bias_at.flag() if bias_at else True)
+        init_at, bias_at, trainable_at = cursor.child("init"), cursor.child("bias"), cursor.child("trainable")
+        return cls(
+            Init.read(init_at) if init_at else Init(),
+            **(read_bias(bias_at) if bias_at else {}),
+            trainable=trainable_at.flag() if trainable_at else True,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
-        return {"init": self.init.to_dict(), "bias": self.bias}
+        bias = written_bias(self.bias, self.bias_trainable)
+        return {"init": self.init.to_dict(), "bias": bias, **told(self, ("trainable",))}
 
 
 def read_shape(cursor: Cursor) -> Shape | None:

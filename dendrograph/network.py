@@ -232,14 +232,16 @@ class DendriticNetwork(nn.Module):
         self.excitability = nn.ParameterDict()
         for group in graph.groups:
             if group.bias:
-                self.biases[group.name] = nn.Parameter(torch.zeros(group.size, dtype=torch.float32))
+                zeros = torch.zeros(group.size, dtype=torch.float32)
+                self.biases[group.name] = nn.Parameter(zeros, requires_grad=group.bias_trainable)
             start = dict(group.nonlinearity.parameters)
             for (name, shared), (_, key, positive) in zip(
                 group.nonlinearity.trainable, _Activity.of(group).keys, strict=True
             ):
                 value = math.log(start[name]) if positive else start[name]
                 shape = () if shared == "group" else (group.size,)
-                self.excitability[key] = nn.Parameter(torch.full(shape, value, dtype=torch.float32))
+                start_at = torch.full(shape, value, dtype=torch.float32)
+                self.excitability[key] = nn.Parameter(start_at, requires_grad=group.trainable)
         self._bind(torch.device("cpu"))
 
     def _bind(self, device: torch.device) -> None:
@@ -360,6 +362,31 @@ class DendriticNetwork(nn.Module):
             if found.name == projection:
                 return _Weight(found.name, found.sign, found.factor).of(self)
         raise ValueError(f"there is no projection '{projection}'")
+
+    @property
+    def frozen_otherwise(self) -> dict[str, list[str]]:
+        """Parameters that somebody has frozen, or unfrozen, by `requires_grad_`, other than the morphology has it."""
+        declared = set(self.graph.frozen)
+        found: dict[str, list[str]] = {"frozen": [], "unfrozen": []}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad == (name in declared):
+                found["unfrozen" if parameter.requires_grad else "frozen"].append(name)
+        return {kind: names for kind, names in found.items() if names}
+
+    def freeze(self, frozen: Iterable[str] = (), unfrozen: Iterable[str] = ()) -> DendriticNetwork:
+        """Take parameters out of training, or into it, by name; the others are as the morphology has them.
+
+        Raises:
+            ValueError: there is no such parameter.
+        """
+        parameters = dict(self.named_parameters())
+        wanted = {**dict.fromkeys(self.graph.frozen, False), **dict.fromkeys(frozen, False)}
+        wanted |= dict.fromkeys(unfrozen, True)
+        if unknown := [name for name in wanted if name not in parameters]:
+            raise ValueError(f"there is no parameter '{unknown[0]}'")
+        for name, parameter in parameters.items():
+            parameter.requires_grad_(wanted.get(name, True))
+        return self
 
     def respond(self, drive: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Activity of every group when current is injected into compartments and all inputs are silent.

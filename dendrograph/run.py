@@ -161,6 +161,29 @@ class Run:
             )
         return graph
 
+    @property
+    def frozen(self) -> dict[str, list[str]]:
+        """Parameters that were frozen, or unfrozen, in Python: what `DendriticNetwork.freeze` takes."""
+        return {kind: list(self.record["network"].get(kind, ())) for kind in ("frozen", "unfrozen")}
+
+    @property
+    def threads(self) -> int | None:
+        """With how many threads the run began; None where that is not recorded."""
+        found = self.record.get("surroundings", {}).get("threads")
+        return found if type(found) is int and found > 0 else None
+
+    def untrained(self, kernel: str | None = None) -> DendriticNetwork:
+        """The network as its seed has it, with the parts that the run does not train frozen; by its own kernel, or one.
+
+        Raises:
+            RunError: the morphology, or the wiring that it makes, is not the one that was trained.
+        """
+        network = DendriticNetwork(self.graph(), kernel or self.record["network"]["kernel"])
+        try:
+            return network.freeze(**self.frozen)
+        except ValueError as error:
+            raise RunError(f"{self.folder / 'run.json'}: damaged: what was frozen: {error}") from None
+
     def network(self) -> DendriticNetwork:
         """The trained network, in evaluation mode.
 
@@ -168,7 +191,7 @@ class Run:
             RunError: the run has not ended, or its weights are damaged or another run's.
         """
         content = self.weights
-        network = DendriticNetwork(self.graph(), self.record["network"]["kernel"])
+        network = self.untrained()
         try:
             network.load_state_dict(load_safetensors(content))
         except (SafetensorError, RuntimeError):

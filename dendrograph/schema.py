@@ -103,7 +103,7 @@ def _morphology() -> Schema:
             },
             "readout": _mapping(
                 Readout.KEYS,
-                {"init": _ref("init"), "bias": _flag("Of its units.")},
+                {"init": _ref("init"), "bias": _bias("Of its units."), "trainable": _flag("Whether it is learnt.")},
                 "The output layer: a linear unit a class.",
             ),
         },
@@ -115,12 +115,13 @@ def _shared() -> Schema:
     return {
         "nonlinearity": _ref("nonlinearity"),
         "integration": _choice(INTEGRATIONS, "How a compartment reduces what reaches it."),
-        "bias": _flag("Whether each compartment has a bias."),
+        "bias": _bias("Whether each compartment has a bias, and whether it is learnt."),
         "dropout": {
             "anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, _ref("expression")],
             "description": "Share of the activities that is dropped in training.",
         },
         "normalisation": _choice(NORMALISATIONS, "Of the integrals, over the compartments of a group."),
+        "trainable": _flag("Whether anything of the compartment is learnt."),
     }
 
 
@@ -151,6 +152,7 @@ def _synapses() -> Schema:
         "init": _ref("init"),
         "replace": _flag("Whether one source may be drawn twice."),
         "shuffle": _flag("Whether compartments exchange what was drawn for them, at random, within the layer."),
+        "trainable": _flag("Whether the weights are learnt."),
     }
     return _mapping(Synapses.KEYS, properties, "Weighted connections onto a compartment.")
 
@@ -206,6 +208,7 @@ def _layer() -> Schema:
         "count": _whole(1, "How many neurons it has."),
         "repeat": _whole(1, "How many such layers stand one after the other."),
         "sign": _choice(DALE, "Of every synapse that draws from it: Dale's principle."),
+        "trainable": _flag("Whether anything of its neurons is learnt."),
     }
     return _mapping(Layer.KEYS, properties, "A population of neurons.", required=("neuron", "count"))
 
@@ -256,6 +259,11 @@ def _text(description: str) -> Schema:
 
 def _flag(description: str) -> Schema:
     return {"type": "boolean", "description": description}
+
+
+def _bias(description: str) -> Schema:
+    fixed = _mapping(("trainable",), {"trainable": _flag("Whether it is learnt.")}, required=("trainable",))
+    return {"anyOf": [{"type": "boolean"}, fixed], "description": description}
 
 
 def _choice(words: Iterable[str], description: str) -> Schema:

@@ -68,7 +68,8 @@ def train(
 
     Cross-entropy of the softmax readout; each epoch sees the training samples once in a new order. After every epoch
     the run can be resumed: it then ends with the weights and the history of a run that never stopped, bit for bit (the
-    same machine, number of threads and versions provided). The network is left in evaluation mode.
+    same machine and versions provided). It goes on with the number of threads with which it began. Parameters that do
+    not require a gradient stay as they are, and the run records them. The network is left in evaluation mode.
 
     Args:
         network: from `build` or `DendriticNetwork`; its initial weights are the start.
@@ -102,6 +103,7 @@ def train(
             "wiring": asked["graph"]["connectivity_hash"],
             "initial weights": asked["network"]["initial_weights"],
             "kernels": repr(asked["network"]["kernels"]),
+            "frozen parameters": repr(network.frozen_otherwise),
         }
     )
     folder = Path(out) if out is not None else free_folder(f"{network.graph.name}-{data.name}-seed{config.seed}")
@@ -115,7 +117,7 @@ def train(
     optimizer = optimizer_for(parameters.vector, config)
     try:
         # Dropout draws from PyTorch's global random numbers: the caller finds them as they were.
-        with torch.random.fork_rng([device] if "cuda" in device else []):
+        with torch.random.fork_rng([device] if "cuda" in device else []), record.threads_of(run):
             _fit(Loop(network, splits, data.scale, config, run, show, ranks, parameters, optimizer), checkpoint)
     except KeyboardInterrupt:
         kept = f"; {_kept(run.epochs_kept)}\n  {run.how_to_go_on}" if ranks.first else ""
@@ -248,6 +250,7 @@ def restored(loop: Loop, checkpoint: Mapping[str, Any]) -> State:
     like.step()
     steps = math.ceil(len(loop.splits.rows) / loop.config.batch_size)
     path = loop.run.folder / "checkpoint.pt"
+    _refuse_other_parameters(loop, checkpoint["optimizer"])
     checkpoints.hold_to(checkpoint, path, loop.network, like, loop.config, steps)
     if checkpoint["checkpoint_format"] == checkpoints.UNSEALED:
         _hold_to_history(loop, checkpoint)
@@ -275,6 +278,21 @@ def _hold_to_history(loop: Loop, checkpoint: Mapping[str, Any]) -> None:
                 f"{loop.run.folder / 'checkpoint.pt'}: damaged or changed: {part}: with these weights the validation "
                 f"loss is {loss:.6g}, but it was {before:.6g} after epoch {epoch}\n  {checkpoints.ANEW}"
             )
+
+
+def _refuse_other_parameters(loop: Loop, optimizer: Mapping[str, Any]) -> None:
+    """Runs that do not record what was frozen show it by how many numbers their optimizer holds."""
+    held = {len(value) for state in optimizer["state"].values() for value in state.values() if _is_vector(value)}
+    own = len(loop.parameters.vector)
+    if held - {own}:
+        raise RunError(
+            f"{loop.run.folder}: the run trains {max(held):,} numbers, and this network {own:,}\n"
+            "  freeze the parameters that the run does not train, or give another folder by --out"
+        )
+
+
+def _is_vector(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dim() == 1
 
 
 def has_ended(config: TrainConfig, state: State) -> bool:
@@ -460,6 +478,11 @@ def refuse_misfit(network: DendriticNetwork, data: Dataset) -> None:
     wanted, given = (
         {name: math.prod(shape) for name, shape in it.items()} for it in (network.graph.inputs, data.shapes)
     )
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise TrainingError(
+            f"{network.graph.name}: nothing is trained: all its parameters are frozen\n"
+            "  train a part of it, without trainable: false or requires_grad_(False), or evaluate it as it is"
+        )
     one_stream = len(wanted) == len(given) == 1 and set(wanted.values()) == set(given.values())
     if (wanted != given and not one_stream) or data.classes > network.graph.classes:
         raise DataError(

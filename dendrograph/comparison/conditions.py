@@ -222,6 +222,7 @@ def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
         {
             **parsed[digest],
             **{key if key.startswith("plugins.") else f"compiled.{key}": value for key, value in compiled.items()},
+            **{f"network.{kind}": ", ".join(names) for kind, names in run.frozen.items() if names},
             **{f"learning.{key}": _shown(value) for key, value in run.record.get("learning", {}).items()},
         },
         metrics,
@@ -317,7 +318,9 @@ def conditions(runs: Sequence[Finished], strict: bool = True) -> tuple[list[Cond
 def _differing(one: Finished, other: Finished) -> list[str]:
     """What decides a result and is not the same in two runs of one condition and seed."""
     a, b = one.run.record, other.run.record
-    keys = [("network", key) for key in ("kernel", "kernels", "initial_weights")] + [("graph", "connectivity_hash")]
+    keys = [("network", key) for key in ("kernel", "kernels", "initial_weights", "threads")] + [
+        ("graph", "connectivity_hash")
+    ]
     return [key.replace("_", " ") for section, key in keys if a[section].get(key) != b[section].get(key)]
 
 

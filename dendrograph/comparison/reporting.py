@@ -130,7 +130,8 @@ def _costs(rows: Sequence[Row], shown: Callable[[str], str]) -> Table:
 def differences(pairs: Sequence[Row], shown: Callable[[str], str]) -> Table:
     """Differences to a reference, as a table of text; with the test by signs where there are pairs enough for it."""
     factor, digits = (100, 2) if pairs[0]["measure"] == "test_accuracy" else (1, 3)
-    header, keys = ("condition", "n", "difference", "g_z", "p (t)", "Holm"), ("p_t", "p_t_holm")
+    header: tuple[str, ...] = ("condition", "n", "difference", "g_z", "p (t)", "Holm")
+    keys: tuple[str, ...] = ("p_t", "p_t_holm")
     if _signed(pairs):
         header, keys = (*header, "p (signs)", "Holm"), (*keys, "p_signs", "p_signs_holm")
     return header, [

@@ -49,7 +49,8 @@ from dendrograph.training import Interrupted, noisy_test, refuse_misfit, train
 
 FORMAT = 1
 FILE = "continual.json"
-PLACES = ("data source", "data origin")  # of the record: where the data lay, which may be elsewhere the next time
+# Of the record: where the data lay, which may be elsewhere the next time, and what follows from the rest.
+PLACES = ("data source", "data origin", "graph parameters", "network threads")
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,20 @@ def learn_in_turn(
     folder = free_folder(stem) if out is None else Path(out)
     _refuse_occupied(folder, resume)
     network.to(own_device(config.device))
+    begun = Run.open(folder / "task-1") if resume and is_run(folder / "task-1") else None
+    with records.threads_of(begun):  # a task that begins now is learnt as those before it
+        return _in_turn(network, tasks, config, folder, resume, progress)
+
+
+def _in_turn(
+    network: DendriticNetwork,
+    tasks: Tasks,
+    config: TrainConfig,
+    folder: Path,
+    resume: bool,
+    progress: bool,
+) -> Learned:
+    """Learn the tasks that have not been learnt, and test after each."""
     ranks = join(config.device)
     show = reporter(progress and ranks.first)
     about = _about(network, tasks, config)
@@ -226,10 +241,11 @@ def _ended(folder: Path, about: Mapping[str, Any], ranks: Ranks) -> Learned | No
         return None
     learned = Learned(folder, json.loads(found))
     asked, had = _flat(about), _flat(learned.record)
+    names = [*asked, *(name for name in had if name.startswith("network ") and name not in asked)]
     differences = [
-        f"{name}: it has {clip(repr(had.get(name)))}, asked for is {clip(repr(value))}"
-        for name, value in asked.items()
-        if had.get(name) != value and name not in PLACES
+        f"{name}: it has {clip(repr(had.get(name)))}, asked for is {clip(repr(asked.get(name)))}"
+        for name in names
+        if had.get(name) != asked.get(name) and name not in PLACES
     ]
     if differences:
         listed = "\n  ".join(differences)

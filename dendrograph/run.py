@@ -19,12 +19,17 @@ import shlex
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
+from torch import Tensor
 
 from dendrograph import atomic
 from dendrograph.compiler import compile
@@ -32,7 +37,7 @@ from dendrograph.data import load_again
 from dendrograph.dataset import Dataset
 from dendrograph.draw.files import as_bytes
 from dendrograph.draw.learning import learning_curves
-from dendrograph.errors import DataError, RunError, argument, worded
+from dendrograph.errors import DataError, RunError, argument, expect, worded
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
@@ -47,6 +52,8 @@ SECTIONS = {  # of run.json, with what else is read from them
     "network": ("kernel", "kernels", "initial_weights"),
 }
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+
+BATCH = 1024  # samples at a time that are answered
 
 History = list[dict[str, float]]
 
@@ -83,6 +90,7 @@ class Run:
         Raises:
             RunError: it is none, or its run.json is damaged.
         """
+        expect("folder", folder, str, PathLike)
         folder = Path(folder)
         path = folder / "run.json"
         if not is_run(folder):
@@ -186,6 +194,66 @@ class Run:
         network = DendriticNetwork(self.graph(), self.record["network"]["kernel"])
         network.load_state_dict(load_safetensors(content))
         return network.eval()
+
+    def predict(
+        self, inputs: Tensor | NDArray[Any] | Mapping[str, Tensor | NDArray[Any]], probabilities: bool = False
+    ) -> Tensor:
+        """What the trained network answers to samples that it has not seen.
+
+            classes = Run.open("runs/mine").predict(images)
+
+        Args:
+            inputs: samples as the run was trained on: (samples, *shape), of floating point; a mapping of stream to
+                samples where it has several streams. Bytes are divided by what the run's data set divides them by, for
+                which it is loaded. Tensors and NumPy arrays are taken.
+            probabilities: of all classes (the softmax of the readout) instead of the most probable class.
+
+        Returns:
+            Shape (samples,), int64: the number of a class; or (samples, classes), float32: rows that sum to 1.
+
+        Raises:
+            RunError: the run has not ended, or its weights are damaged or another run's.
+            ValueError: a shape is not that of the run's inputs.
+            TypeError: something else than tensors or arrays.
+        """
+        network = self._network
+        streams = inputs if isinstance(inputs, Mapping) else {next(iter(network.graph.inputs)): inputs}
+        if len(network.graph.inputs) > 1:
+            expect("inputs", inputs, Mapping)
+        samples: dict[str, Tensor] = {}
+        for name, given in streams.items():
+            expect("inputs" if streams is not inputs else f"inputs[{name!r}]", given, Tensor, np.ndarray)
+            tensor = torch.as_tensor(given)
+            samples[name] = tensor.float() / self._scale if tensor.dtype == torch.uint8 else tensor
+            if tensor.is_floating_point():
+                samples[name] = tensor.to(torch.float32)
+        if len({len(tensor) for tensor in samples.values() if tensor.dim()}) != 1:
+            network(samples)  # says what is wrong
+        (number,) = {len(tensor) for tensor in samples.values()}
+        with torch.inference_mode():
+            parts = [
+                network({name: tensor[start : start + BATCH] for name, tensor in samples.items()})
+                for start in range(0, max(1, number), BATCH)
+            ]
+        answers = torch.cat(parts)
+        return answers.softmax(1) if probabilities else answers.argmax(1)
+
+    @cached_property
+    def _network(self) -> DendriticNetwork:
+        return self.network()
+
+    @property
+    def _scale(self) -> float:
+        """What bytes are divided by: 255 in data from Python, or what the data set says."""
+        return self.dataset().scale if self.record["data"]["origin"] else 255.0
+
+    def __repr__(self) -> str:
+        """One short line; `record` has the rest."""
+        about = self.record
+        return (
+            f"Run({str(self.folder)!r}: {about['graph']['name']} on {about['data']['name']}, "
+            f"seed {about['graph']['seed']}, {'finished' if self.finished else 'not finished'})"
+        )
 
     @property
     def history(self) -> History:

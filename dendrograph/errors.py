@@ -269,7 +269,7 @@ def shown(value: object) -> str:
         return clip(repr(value))
     if isinstance(value, list | tuple | dict) and len(value) <= MOST_WORDS and len(text := repr(value)) <= 60:
         return clip(text)
-    if type(value) in (list, tuple, dict, set):
+    if isinstance(value, list | tuple | dict | set):
         return f"a {type(value).__name__} of {len(value)}"
     kind = value if isinstance(value, type) else type(value)
     name = (

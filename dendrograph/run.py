@@ -224,12 +224,13 @@ class Run:
         for name, given in streams.items():
             expect("inputs" if streams is not inputs else f"inputs[{name!r}]", given, Tensor, np.ndarray)
             tensor = torch.as_tensor(given)
-            samples[name] = tensor.float() / self._scale if tensor.dtype == torch.uint8 else tensor
-            if tensor.is_floating_point():
-                samples[name] = tensor.to(torch.float32)
-        if len({len(tensor) for tensor in samples.values() if tensor.dim()}) != 1:
+            if tensor.dtype == torch.uint8:
+                tensor = tensor.float() / self._scale
+            samples[name] = tensor.float() if tensor.is_floating_point() else tensor
+        numbers = {len(tensor) for tensor in samples.values() if tensor.dim()}
+        if len(numbers) != 1:
             network(samples)  # says what is wrong
-        (number,) = {len(tensor) for tensor in samples.values()}
+        (number,) = numbers
         with torch.inference_mode():
             parts = [
                 network({name: tensor[start : start + BATCH] for name, tensor in samples.items()})

@@ -9,6 +9,7 @@ import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 from dendrograph import plugins as plugin
@@ -16,7 +17,7 @@ from dendrograph.contents import RUN, read_sealed, trained_morphology
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.declared import gather, hold, read_bias, told, written_bias
 from dendrograph.document import Document
-from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean
+from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean, expect
 from dendrograph.expressions import LARGEST, names
 from dendrograph.layers import (
     RESERVED,
@@ -229,7 +230,8 @@ class Morphology:
             MorphologyError: with every fault found.
         """
         if self.document is None:
-            return Morphology.from_dict(self.to_dict(), self.name)
+            name: Any = self.name  # of any type, where it was given in Python
+            return Morphology.from_dict(self.to_dict(), name if isinstance(name, str) else "morphology")
         plugin.need(self.plugins)  # another process may have read it
         return self
 
@@ -334,8 +336,8 @@ def load(
             message.
         DendrographError: there is no such file, name or plugin, or it cannot be read or imported.
     """
-    if set is not None and not isinstance(set, Mapping):
-        raise DendrographError(f"set must be a mapping of knobs, found {clip(repr(set))}\n  write {{'dendrites': 64}}")
+    expect("set", set, Mapping, None)
+    expect("path_or_name", path_or_name, str, PathLike)
     path = _find(path_or_name)
     try:
         with path.open("rb") as file:

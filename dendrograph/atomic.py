@@ -21,7 +21,8 @@ def write(path: Path, content: bytes | str) -> None:
     try:
         try:
             with temporary.open("xb") as stream:
-                stream.write(content.encode() if isinstance(content, str) else content)
+                # Of a name that is not UTF-8 the bytes are shown, as in messages.
+                stream.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(temporary, path)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import own_style, plain
 from dendrograph.draw.style import DOUBLE, MM, PALETTES
 
 if TYPE_CHECKING:
@@ -226,7 +226,8 @@ def _ends(sizes: Sequence[float]) -> tuple[float, float]:
 
 def short(name: str) -> str:
     """A name as figures have it: of a long one both ends."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) + 1 :]}"
+    shown = name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) + 1 :]}"
+    return plain(shown)
 
 
 def _width(text: str) -> float:

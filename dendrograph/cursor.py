@@ -104,8 +104,13 @@ class Cursor:
         """A whole number of at least `minimum`; `otherwise` says what else may stand there."""
         if type(self.value) is int and minimum <= self.value <= LARGEST:
             return self.value
+        source = self.document.expressions.get(self.path)
         if type(self.value) is int and self.value > LARGEST:
             self.expected(f"a whole number of at most {LARGEST:,}")
+        elif source and type(self.value) is float:
+            key = next((step for step in reversed(self.path) if isinstance(step, str)), "it")
+            remedy = f"give a whole number, or round down: ({clip(source)}) // 1"
+            self.fault(f"{key} must be a whole number: found {clip(source)} = {self.value!r}", remedy)
         else:
             self.expected(f"a whole number of at least {minimum}{otherwise}")
         return max(minimum, 1)

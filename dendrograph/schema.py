@@ -14,7 +14,7 @@ from dendrograph import plugins as plugin
 from dendrograph.cable import ATTENUATIONS, Cable
 from dendrograph.cable import SIGNS as SIGNS_OF_CABLES
 from dendrograph.declared import INITS, SIGNS, Init
-from dendrograph.expressions import LARGEST
+from dendrograph.expressions import GREATEST, LARGEST
 from dendrograph.fields import known as known_fields
 from dendrograph.layers import DALE, RESERVED, Layer, Stack
 from dendrograph.morphology import Morphology, Readout
@@ -84,8 +84,8 @@ def _morphology() -> Schema:
                 "description": "Installed plugins that bring nonlinearities and fields.",
             },
             "parameters": _named(
-                {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST},
-                "Whole numbers that stand elsewhere as $name, and that --set turns.",
+                {"type": "number", "minimum": -GREATEST, "maximum": GREATEST},
+                "Numbers that stand elsewhere as $name, and that --set turns.",
                 may_be_empty=True,
             ),
             "inputs": _named(shape, "Streams of input: auto, 784, [28, 28] or [32, 32, 3].", reserved=RESERVED),

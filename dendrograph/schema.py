@@ -21,6 +21,7 @@ from dendrograph.morphology import Morphology, Readout
 from dendrograph.names import NAME_PATTERN, NAME_RULE
 from dendrograph.neuron import INTEGRATIONS, NORMALISATIONS, Compartment
 from dendrograph.nonlinearities import NONLINEARITIES, Nonlinearity
+from dendrograph.reading import EXTENSION
 from dendrograph.synapses import Synapses
 from dendrograph.transfer import OF_PARAMETER, SHARED
 
@@ -63,6 +64,10 @@ def schema(plugins: Iterable[str] = ()) -> Schema:
 
 
 def _morphology() -> Schema:
+    return {**_sections(), "patternProperties": {f"^{EXTENSION}": {"description": "Values that only anchors use."}}}
+
+
+def _sections() -> Schema:
     shape = {
         "anyOf": [
             {"const": "auto"},

@@ -115,7 +115,7 @@ class Morphology:
     about: str = ""
     citation: str = ""
     # The knobs of the file. Their values are worked out in all the rest, so they no longer tell two morphologies apart.
-    parameters: Mapping[str, int] = dataclasses.field(default_factory=dict, compare=False)
+    parameters: Mapping[str, int | float] = dataclasses.field(default_factory=dict, compare=False)
     inputs: Mapping[str, Shape | None] = dataclasses.field(default_factory=lambda: {"image": None})
     readout: Readout = Readout()
     plugins: tuple[str, ...] = ()  # by the names that files give them
@@ -280,15 +280,21 @@ def _defaults(cursor: Cursor) -> Cursor | None:
     return defaults
 
 
-def _parameters(cursor: Cursor) -> dict[str, int]:
+def _parameters(cursor: Cursor) -> dict[str, int | float]:
     entries = cursor.named_entries("parameters")
     for key, entry in entries.items():
         if "-" in key:
             cursor.fault(
                 f"the parameter '{key}' has a '-' in its name", "$a-b is a difference: write a_b", key, key=True
             )
-        if type(entry.value) is not int or abs(entry.value) > LARGEST:
-            entry.expected("a whole number", "a parameter is plain: expressions stand where parameters are used")
+        if type(entry.value) is int and abs(entry.value) > LARGEST:
+            entry.expected(f"a whole number of at most {LARGEST:,}")
+        elif type(entry.value) is int:
+            continue
+        elif type(entry.value) is float:
+            entry.number()
+        else:
+            entry.expected("a number", "a parameter is a plain number: words and expressions stand where it is used")
     return {key: entry.value for key, entry in entries.items()}
 
 

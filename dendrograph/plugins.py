@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from dendrograph.cursor import Cursor
-from dendrograph.errors import DendrographError, MorphologyError, clip, did_you_mean
+from dendrograph.errors import DendrographError, MorphologyError, clip, did_you_mean, worded
 from dendrograph.registering import told
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from dendrograph import checkpoint as checkpoints
 from dendrograph import record
 from dendrograph.config import TrainConfig
 from dendrograph.data import Dataset, Split, add_noise, batches_at, class_by_class, validation_rows
-from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, expect
+from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, argument, expect
 from dendrograph.evaluation import evaluate
 from dendrograph.flat import FlatParameters
 from dendrograph.network import DendriticNetwork
@@ -293,7 +293,8 @@ def _refuse_other_parameters(loop: Loop, optimizer: Mapping[str, Any]) -> None:
     if held - {own}:
         raise RunError(
             f"{loop.run.folder}: the run trains {max(held):,} numbers, and this network {own:,}\n"
-            "  freeze the parameters that the run does not train, or give another folder by --out"
+            "  freeze the parameters that the run does not train, or give another folder by "
+            f"{argument('out')}"
         )
 
 

@@ -160,7 +160,7 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
     if not differences and (differ("graph", "seed") or differ("graph", "connectivity_hash")):
         differences.append("wiring: compiled with another seed, or by another version of NumPy or dendrograph")
     if not differences and "reach" in run.record:  # runs before that do not say what was frozen
-        differences += _frozen_otherwise(run.record["network"], record["network"])
+        differences += _frozen_otherwise(run.frozen, record["network"])
     if not differences and differ("network", "kernels"):
         differences.append("kernels: projections would run by other ones than those in run.json")
     if not differences and not begun and differ("network", "initial_weights"):

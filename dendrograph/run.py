@@ -163,13 +163,22 @@ class Run:
 
     @property
     def frozen(self) -> dict[str, list[str]]:
-        """Parameters that were frozen, or unfrozen, in Python: what `DendriticNetwork.freeze` takes."""
-        return {kind: list(self.record["network"].get(kind, ())) for kind in ("frozen", "unfrozen")}
+        """Parameters that were frozen, or unfrozen, in Python: what `DendriticNetwork.freeze` takes.
+
+        Raises:
+            RunError: run.json is damaged.
+        """
+        found = {kind: self.record["network"].get(kind, []) for kind in ("frozen", "unfrozen")}
+        for kind, names in found.items():
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise RunError(f"{self.folder / 'run.json'}: damaged: 'network.{kind}' is no list of names")
+        return found
 
     @property
     def threads(self) -> int | None:
         """With how many threads the run began; None where that is not recorded."""
-        found = self.record.get("surroundings", {}).get("threads")
+        surroundings = self.record.get("surroundings")
+        found = surroundings.get("threads") if isinstance(surroundings, dict) else None
         return found if type(found) is int and found > 0 else None
 
     def untrained(self, kernel: str | None = None) -> DendriticNetwork:

@@ -69,7 +69,7 @@ class Finished:
         Runs that were trained before this was recorded are compiled for it, each graph once.
         """
         recorded = self.run.record.get("reach")
-        if isinstance(recorded, dict):
+        if isinstance(recorded, dict) and all(type(number) is int for number in recorded.values()):
             return recorded
         about = self.run.record["graph"]
         key = json.dumps([about["connectivity_hash"], about["morphology"], about.get("plugins")], sort_keys=True)

@@ -392,8 +392,9 @@ def _effective(learned: Learned) -> float:
 
     Learnings that were recorded before they were counted are known by the graph of their first task.
     """
-    if "reach" in learned.record:
-        return int(learned.record["reach"]["effective_parameters"])
+    recorded = learned.record.get("reach")
+    if isinstance(recorded, dict) and type(recorded.get("effective_parameters")) is int:
+        return int(recorded["effective_parameters"])
     try:
         return Run.open(learned.folder / "task-1").graph().effective_parameters
     except DendrographError:

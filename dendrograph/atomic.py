@@ -34,6 +34,7 @@ def write(path: Path, content: bytes | str) -> None:
     try:
         try:
             with temporary.open("xb") as stream:
+                # Of a name that is not UTF-8 the bytes are shown, as in messages.
                 stream.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
                 stream.flush()
                 os.fsync(stream.fileno())

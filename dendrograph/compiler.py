@@ -14,7 +14,7 @@ import numpy as np
 from dendrograph import fields, memory, trial, wiring
 from dendrograph.cable import LEAST
 from dendrograph.declared import FREE, SHUNTING
-from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean
+from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean, expect, shown
 from dendrograph.graph import Field, Graph, Group, Projection, Role
 from dendrograph.layers import sign_from
 from dendrograph.morphology import Compartment, Morphology, Shape, Synapses
@@ -89,7 +89,8 @@ def compile(
         DendrographError: a network that does not fit in memory; nothing has been allocated by then.
         WiringError: the wiring is not what the morphology declares (never, unless a rule is broken).
     """
-    classes, seed = None if classes is None else _whole("classes", classes, 1), _whole("the seed", seed, 0)
+    expect("morphology", morphology, Morphology)
+    classes, seed = None if classes is None else whole("classes", classes, 1), whole("the seed", seed, 0)
     morphology = morphology.checked()
     shapes = _bind_inputs(morphology, inputs)
     populations = tuple(_populations(morphology))
@@ -174,15 +175,19 @@ def compile(
     return graph
 
 
-def _whole(what: str, value: int, minimum: int) -> int:
-    """The value as a plain int; NumPy's whole numbers are taken, too."""
+def whole(what: str, value: int, minimum: int) -> int:
+    """The value as a plain int; NumPy's whole numbers are taken, too.
+
+    Raises:
+        DendrographError: it is none of at least the minimum.
+    """
     try:
-        whole = minimum - 1 if isinstance(value, bool) else operator.index(value)
+        found = minimum - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        whole = minimum - 1
-    if whole < minimum:
-        raise DendrographError(f"{what} must be a whole number of at least {minimum}, found {value!r}")
-    return whole
+        found = minimum - 1
+    if found < minimum:
+        raise DendrographError(f"{what} must be a whole number of at least {minimum}, found {shown(value)}")
+    return found
 
 
 def _soma_of(population: Population) -> Source:

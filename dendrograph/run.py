@@ -19,13 +19,18 @@ import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
+from torch import Tensor
 
 from dendrograph import atomic, checkpoint
 from dendrograph.compiler import compile
@@ -45,7 +50,7 @@ from dendrograph.data import load_again
 from dendrograph.dataset import Dataset
 from dendrograph.draw.files import as_bytes
 from dendrograph.draw.learning import learning_curves
-from dendrograph.errors import DataError, RunError, argument, clip, worded
+from dendrograph.errors import DataError, RunError, argument, clip, expect, worded
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
@@ -57,6 +62,8 @@ FILES = (
     *("learning-curves.png", "learning-curves.pdf"),
 )
 MOST_STEM = 200  # bytes of a run folder's default name, of the 255 that file systems take
+
+BATCH = 1024  # samples at a time that are answered
 
 History = list[dict[str, float]]
 
@@ -93,6 +100,7 @@ class Run:
         Raises:
             RunError: it is none, or its run.json is damaged.
         """
+        expect("folder", folder, str, PathLike)
         folder = Path(folder)
         if not is_run(folder):
             found = "no such folder" if not os.path.lexists(folder) else "not a run folder (it holds no run.json)"
@@ -207,6 +215,67 @@ class Run:
             path = self.folder / "weights.safetensors"
             raise RunError(f"{path}: damaged: not the weights of this run's network\n  {_made_again()}") from None
         return network.eval()
+
+    def predict(
+        self, inputs: Tensor | NDArray[Any] | Mapping[str, Tensor | NDArray[Any]], probabilities: bool = False
+    ) -> Tensor:
+        """What the trained network answers to samples that it has not seen.
+
+            classes = Run.open("runs/mine").predict(images)
+
+        Args:
+            inputs: samples as the run was trained on: (samples, *shape), of floating point; a mapping of stream to
+                samples where it has several streams. Bytes are divided by what the run's data set divides them by, for
+                which it is loaded. Tensors and NumPy arrays are taken.
+            probabilities: of all classes (the softmax of the readout) instead of the most probable class.
+
+        Returns:
+            Shape (samples,), int64: the number of a class; or (samples, classes), float32: rows that sum to 1.
+
+        Raises:
+            RunError: the run has not ended, or its weights are damaged or another run's.
+            ValueError: a shape is not that of the run's inputs.
+            TypeError: something else than tensors or arrays.
+        """
+        network = self._network
+        streams = inputs if isinstance(inputs, Mapping) else {next(iter(network.graph.inputs)): inputs}
+        if len(network.graph.inputs) > 1:
+            expect("inputs", inputs, Mapping)
+        samples: dict[str, Tensor] = {}
+        for name, given in streams.items():
+            expect("inputs" if streams is not inputs else f"inputs[{name!r}]", given, Tensor, np.ndarray)
+            tensor = torch.as_tensor(given)
+            if tensor.dtype == torch.uint8:
+                tensor = tensor.float() / self._scale
+            samples[name] = tensor.float() if tensor.is_floating_point() else tensor
+        numbers = {len(tensor) for tensor in samples.values() if tensor.dim()}
+        if len(numbers) != 1:
+            network(samples)  # says what is wrong
+        (number,) = numbers
+        with torch.inference_mode():
+            parts = [
+                network({name: tensor[start : start + BATCH] for name, tensor in samples.items()})
+                for start in range(0, max(1, number), BATCH)
+            ]
+        answers = torch.cat(parts)
+        return answers.softmax(1) if probabilities else answers.argmax(1)
+
+    @cached_property
+    def _network(self) -> DendriticNetwork:
+        return self.network()
+
+    @property
+    def _scale(self) -> float:
+        """What bytes are divided by: 255 in data from Python, or what the data set says."""
+        return self.dataset().scale if self.record["data"]["origin"] else 255.0
+
+    def __repr__(self) -> str:
+        """One short line; `record` has the rest."""
+        about = self.record
+        return (
+            f"Run({str(self.folder)!r}: {about['graph']['name']} on {about['data']['name']}, "
+            f"seed {about['graph']['seed']}, {'finished' if self.finished else 'not finished'})"
+        )
 
     @property
     def history(self) -> History:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from dendrograph import checkpoint as checkpoints
 from dendrograph import record
 from dendrograph.config import TrainConfig
 from dendrograph.data import Dataset, Split, add_noise, batches_at, class_by_class, validation_rows
-from dendrograph.errors import DataError, DendrographError, RunError, TrainingError
+from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, expect
 from dendrograph.evaluation import evaluate
 from dendrograph.flat import FlatParameters
 from dendrograph.network import DendriticNetwork
@@ -86,7 +87,12 @@ def train(
         TrainingError: the loss is not finite.
         DataError: the data do not fit the network, or no validation split can be made.
         Interrupted: Ctrl-C; it is a `KeyboardInterrupt`.
+        TypeError: an argument is another kind of object; it is a `DendrographError`, too.
     """
+    expect("network", network, DendriticNetwork)
+    expect("data", data, Dataset)
+    expect("config", config, TrainConfig, None)
+    expect("out", out, str, PathLike, None)
     if resume and out is None:
         raise RunError("to go on with a run, give its folder as `out`")
     config = (config or TrainConfig()).for_data(data.name)

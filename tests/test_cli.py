@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,16 +13,18 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import small
 import torch
+from typer.main import get_command
 
 import dendrograph
 from dendrograph import Run, compile, load
 from dendrograph.__main__ import main as entry
-from dendrograph.cli import main
+from dendrograph.cli import app, main
 from dendrograph.kernels import KERNELS
 from dendrograph.library import shipped
 from dendrograph.plan import plan
@@ -124,6 +127,35 @@ def test_help_names_every_option_and_default(call: Call) -> None:
             assert f"[default: ({default})]" in told[1], (option, told[1])
 
 
+EVERY_COMMAND: dict[str, Any] = dict(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", EVERY_COMMAND)
+def test_help_shows_words_of_ours_and_examples_that_can_be_run(name: str, call: Call) -> None:
+    text = call(name, "--help").out
+    assert "<" not in text and "{" not in text  # types of Python and braces: RUN... and NUMBER are meant
+    examples = [line.strip() for line in text.partition("Example")[2].splitlines()[1:] if line.strip()]
+    assert examples
+    for example in examples:
+        program, named, *words = shlex.split(example)
+        assert (program, named) == ("dendrograph", name)
+        assert EVERY_COMMAND[name].make_context(name, words) is not None
+
+
+def test_an_option_is_spelt_alike_in_all_commands() -> None:
+    """And means the same: what differs by nature (what a file to make is, what a seed is of) is told in each."""
+    of_each = {"out", "seed", "data", "weights", "resume", "figures"}
+    found: dict[str, dict[Any, list[str]]] = {}
+    for name, command in EVERY_COMMAND.items():
+        for option in command.params:
+            if option.param_type_name == "option":
+                told = (frozenset(option.opts), option.metavar, option.name in of_each or option.help)
+                found.setdefault(option.name, {}).setdefault(told, []).append(name)
+    assert [name for name, told in found.items() if len(told) > 1] == ["scale"]  # of an experiment, and of a file
+    ((spelling, *_),) = found["out"]
+    assert spelling == {"--out", "-o"}
+
+
 def test_version(call: Call) -> None:
     assert call("--version") == Result(0, f"dendrograph {dendrograph.__version__}\n", "")
 
@@ -131,7 +163,7 @@ def test_version(call: Call) -> None:
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "networkx", "safetensors", "ruamel", "rich.progress")
 LIGHT = """
 import sys
-from dendrograph.cli import main
+from dendrograph.cli import app, main
 try:
     main({words!r})
 except SystemExit as stopped:

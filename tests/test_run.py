@@ -54,6 +54,52 @@ def refused(call: Callable[[], Any]) -> str:
     return str(error.value)
 
 
+# What it answers
+
+
+def test_it_predicts_what_its_network_answers(run: Run) -> None:
+    data = run.dataset()
+    bytes_, labels = data.test.inputs["image"], data.test.labels
+    images = bytes_.float() / data.scale
+    found = run.predict(images)
+    assert found.shape == labels.shape and found.dtype == torch.int64
+    assert float((found == labels).double().mean()) == pytest.approx(run.metrics["test"]["accuracy"])
+    for same in (bytes_, {"image": bytes_}, images.numpy(), images.double().numpy(), images.flatten(1)):
+        assert torch.equal(run.predict(same), found)
+    shares = run.predict(images, probabilities=True)
+    with torch.no_grad():
+        torch.testing.assert_close(shares, run.network()(images).softmax(1))
+    assert torch.equal(torch.cat([run.predict(images[:1]), run.predict(images[1:])]), found)
+    assert run.predict(images[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind", "text"),
+    [
+        (torch.zeros(2, 8, 9), ValueError, r"'image' has shape \(2, 8, 9\), expected \(batch, 8, 8\)"),
+        (torch.tensor(0.5), ValueError, r"'image' has shape \(\), expected"),
+        (torch.zeros(2, 8, 8, dtype=torch.int64), ValueError, "holds torch.int64, expected a floating-point type"),
+        (
+            [[0.0] * 64],
+            TypeError,
+            r"`inputs`: expected torch\.Tensor or ndarray, found a list of 1\n  pass torch\.tensor",
+        ),
+        (None, TypeError, "found None"),
+        ({"image": "x"}, TypeError, r"`inputs\['image'\]`: expected"),
+        ({"a": torch.zeros(1, 64), "b": torch.zeros(1, 64)}, ValueError, "input streams a, b given, image expected"),
+    ],
+)
+def test_it_predicts_nothing_for_what_is_not_its_input(run: Run, inputs: Any, kind: type[Exception], text: str) -> None:
+    with pytest.raises(kind, match=text):
+        run.predict(inputs)
+
+
+def test_its_repr_is_one_line(run: Run, copy: Path) -> None:
+    assert repr(run) == f"Run({str(run.folder)!r}: dann-lrf on digits, seed 3, finished)"
+    (copy / "metrics.json").unlink()
+    assert repr(Run.open(copy)).endswith("seed 3, not finished)")
+
+
 # What is in it
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dendrograph.comparison.inference import FEWEST_SIGNED, INTERVALS
 from dendrograph.describe import short_labels, table
+from dendrograph.errors import printable
 from dendrograph.tables import to_csv
 
 if TYPE_CHECKING:  # the command line needs no NumPy to say what it can do
@@ -75,7 +76,7 @@ def files(comparison: Comparison, form: str) -> dict[str, str | bytes]:
         "conditions.csv": to_csv(comparison.conditions),
         "pairs.csv": to_csv(comparison.pairs),
         "runs.csv": to_csv(comparison.runs),
-        "comparison.md": markdown(comparison),
+        "comparison.md": printable(markdown(comparison)),
         f"accuracy.{form}": as_bytes(accuracy_figure(comparison.conditions, comparison.runs), form),
     }
     if comparison.pairs:

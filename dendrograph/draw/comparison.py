@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.draw.files import import_matplotlib, own_style
+from dendrograph.draw.files import import_matplotlib, own_style, plain
 from dendrograph.draw.style import DOUBLE, MM, PALETTES
 
 if TYPE_CHECKING:
@@ -231,9 +231,9 @@ def _ends(sizes: Sequence[float]) -> tuple[float, float]:
 
 
 def short(name: str) -> str:
-    """A name as figures have it: of a long one both ends; its dollars are no mathematics."""
-    name = name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) + 1 :]}"
-    return name.replace("$", r"\$")
+    """A name as figures have it: of a long one both ends."""
+    shown = name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) + 1 :]}"
+    return plain(shown)
 
 
 def _width(text: str) -> float:

@@ -657,7 +657,7 @@ def test_the_data_of_a_run_may_have_been_moved_or_renamed(call: Call, undrawn: N
         other = call(*command, "--data", "away/here.npz")
         assert other.code == 2 and "not the data that the run was trained on" in other.err
     useless = call("analyse", "run", "--parts", "weights", "--data", "away/here.npz")
-    assert (useless.code, useless.err) == (2, "error: data: no data is read for weights\n  leave it out\n")
+    assert (useless.code, useless.err) == (2, "error: --data: no data is read for weights\n  leave it out\n")
 
 
 def test_how_data_were_read_is_printed_as_a_note(call: Call, undrawn: None, tmp_path: Path) -> None:

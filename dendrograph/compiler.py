@@ -14,7 +14,7 @@ import numpy as np
 from dendrograph import fields, memory, trial, wiring
 from dendrograph.cable import LEAST
 from dendrograph.declared import FREE, SHUNTING
-from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean
+from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean, expect, shown
 from dendrograph.graph import Field, Graph, Group, Projection, Role
 from dendrograph.layers import sign_from
 from dendrograph.morphology import Compartment, Morphology, Shape, Synapses
@@ -40,6 +40,7 @@ class Population:
     count: int
     scope: Mapping[str, str]
     sign: str
+    trainable: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def compile(
         DendrographError: a network that does not fit in memory; nothing has been allocated by then.
         WiringError: the wiring is not what the morphology declares (never, unless a rule is broken).
     """
-    classes, seed = None if classes is None else _whole("classes", classes, 1), _whole("the seed", seed, 0)
+    expect("morphology", morphology, Morphology)
+    classes, seed = None if classes is None else whole("classes", classes, 1), whole("the seed", seed, 0)
     morphology = morphology.checked()
     shapes = _bind_inputs(morphology, inputs)
     populations = tuple(_populations(morphology))
@@ -136,20 +138,35 @@ def compile(
                     compartment.bias,
                     compartment.dropout,
                     compartment.normalisation,
+                    trainable=compartment.trainable and population.trainable,
+                    bias_trainable=compartment.trainable and compartment.bias_trainable and population.trainable,
                 )
             )
             if place.parent is not None:
                 parent = f"{population.name}/{places[place.parent].name}"
                 reduce = _reduction(places[place.parent].compartment)
-                project(_cable_projection(name, parent, size, place, reduce))
+                cables = _cable_projection(name, parent, size, place, reduce)
+                project(replace(cables, trainable=cables.trainable and population.trainable))
         sources[population.name] = _soma_of(population)
     last = sources[populations[-1].name]
     if classes is not None:
         name, readout = f"{last.group}->readout", morphology.readout
         project(
-            Projection(name, "synapse", last.group, "readout", last.size, classes, readout.init, None, sign=last.sign)
+            Projection(
+                name,
+                "synapse",
+                last.group,
+                "readout",
+                last.size,
+                classes,
+                readout.init,
+                None,
+                sign=last.sign,
+                trainable=readout.trainable,
+            )
         )
-        add(Group("readout", "readout", "readout", classes, 0, 0, classes, bias=readout.bias))
+        learnt = readout.trainable and readout.bias_trainable
+        add(Group("readout", "readout", "readout", classes, 0, 0, classes, bias=readout.bias, bias_trainable=learnt))
     order = {name: position for position, name in enumerate(groups)}
     projections.sort(key=lambda projection: order[projection.target])
     outputs = last.size if classes is None else classes
@@ -158,15 +175,19 @@ def compile(
     return graph
 
 
-def _whole(what: str, value: int, minimum: int) -> int:
-    """The value as a plain int; NumPy's whole numbers are taken, too."""
+def whole(what: str, value: int, minimum: int) -> int:
+    """The value as a plain int; NumPy's whole numbers are taken, too.
+
+    Raises:
+        DendrographError: it is none of at least the minimum.
+    """
     try:
-        whole = minimum - 1 if isinstance(value, bool) else operator.index(value)
+        found = minimum - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        whole = minimum - 1
-    if whole < minimum:
-        raise DendrographError(f"{what} must be a whole number of at least {minimum}, found {value!r}")
-    return whole
+        found = minimum - 1
+    if found < minimum:
+        raise DendrographError(f"{what} must be a whole number of at least {minimum}, found {shown(value)}")
+    return found
 
 
 def _soma_of(population: Population) -> Source:
@@ -231,8 +252,8 @@ def _as_shape(found: Any) -> Shape | None:
 def _populations(morphology: Morphology) -> Iterator[Population]:
     """The layers, stacks and repeats unfolded."""
     for copy in morphology.copies():
-        layer = copy.layer
-        yield Population(copy.name, morphology.neurons[layer.neuron], layer.count, copy.scope, layer.sign)
+        layer, neuron = copy.layer, morphology.neurons[copy.layer.neuron]
+        yield Population(copy.name, neuron, layer.count, copy.scope, layer.sign, layer.trainable)
 
 
 def _refuse_what_does_not_fit(
@@ -360,7 +381,7 @@ def _cable_projection(child: str, parent: str, size: int, place: Branching, redu
         reduce=reduce,
         sign=cable.sign,
         factor=place.factor,
-        trainable=cable.trainable,
+        trainable=cable.trainable and place.compartment.trainable,
     )
 
 
@@ -413,6 +434,7 @@ def _synapse_projections(
                 reduce="sum" if sign == SHUNTING else _reduction(place.compartment),
                 nonlinearity=synapses.nonlinearity,
                 sign=sign,
+                trainable=synapses.trainable and place.compartment.trainable and population.trainable,
             )
 
 

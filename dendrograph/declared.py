@@ -107,6 +107,22 @@ class Declared:
         return self.own is not None and self.own.child(key) is not None
 
 
+def read_bias(cursor: Cursor) -> dict[str, bool]:
+    """What `bias` sets: `true`, `false`, or `{trainable: false}` for biases that are not learnt."""
+    if not isinstance(cursor.value, dict):
+        if not isinstance(cursor.value, bool):
+            cursor.expected("true, false or {trainable: false}")
+        return {"bias": cursor.value is not False, "bias_trainable": True}
+    cursor.keys(("trainable",), {"trainable": "write bias: {trainable: false}, or bias: true"})
+    trainable_at = cursor.child("trainable")
+    return {"bias": True, "bias_trainable": trainable_at.flag() if trainable_at else True}
+
+
+def written_bias(bias: bool, trainable: bool) -> Any:
+    """What `read_bias` takes."""
+    return {"trainable": False} if bias and not trainable else bias
+
+
 @dataclass(frozen=True)
 class Init:
     """How weights start: `glorot`, `glorot_dense`, `he`, or `constant` with its value."""

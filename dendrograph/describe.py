@@ -50,8 +50,8 @@ def describe(graph: Graph) -> str:
             f"{group.size:,}",
             str(group.stage),
             _integration(group) if group.role in ("soma", "dendrite") else "-",
-            group.nonlinearity.shown if group.role in ("soma", "dendrite") else "-",
-            f"{group.size if group.bias else 0:,}",
+            _nonlinearity(group) if group.role in ("soma", "dendrite") else "-",
+            f"{group.size if group.bias else 0:,}{', fixed' * (group.bias and not group.bias_trainable)}",
         )
         for group in graph.groups
     ]
@@ -80,6 +80,7 @@ def describe(graph: Graph) -> str:
             f"compartments  {graph.compartments:,}",
             f"synapses      {graph.synapses:,} (the readout's {to_readout:,} included) and {cables:,} cables",
             f"parameters    {graph.parameters:,}",
+            *[f"trainable     {graph.trainable_parameters:,} of them"] * bool(graph.frozen),
             f"effective     {graph.effective_parameters:,} of them: the output depends on these",
             *(f"note          {line}" for line in idle_units(graph)),
             f"memory        {own} of parameters, about {all_in_all} to train",
@@ -105,11 +106,13 @@ def fair_controls(graph: Graph, found: Sequence[Control]) -> str:
     """The controls of a network: their size against its own, what each keeps and takes away, or why there is none."""
     from dendrograph.controls import KINDS
 
+    networks = [made for made in (graph, *(each.graph for each in found)) if made is not None]
+    sizes = ["parameters", *["trainable_parameters"] * any(made.frozen for made in networks)]
     rows = [
         (
             name,
-            f"{made.parameters:,}",
-            f"{made.parameters / graph.parameters:.3f}",
+            *(f"{getattr(made, key):,}" for key in sizes),
+            f"{made.trainable_parameters / max(1, graph.trainable_parameters):.3f}",
             f"{made.effective_parameters:,}",
             f"{made.edges:,}",
             f"{made.edges / graph.edges:.3f}",
@@ -117,7 +120,12 @@ def fair_controls(graph: Graph, found: Sequence[Control]) -> str:
         for name, made in ((graph.name, graph), *((each.kind, each.graph) for each in found))
         if made is not None
     ]
-    texts = [table(("control", "parameters", "ratio", "effective", "synapses and cables", "ratio"), rows)]
+    texts = [
+        table(
+            ("control", *(key.split("_")[0] for key in sizes), "ratio", "effective", "synapses and cables", "ratio"),
+            rows,
+        )
+    ]
     for each in found:
         kind = KINDS[each.kind]
         if each.graph is None:
@@ -131,6 +139,11 @@ def fair_controls(graph: Graph, found: Sequence[Control]) -> str:
 
 def _integration(group: Group) -> str:
     return group.integration + (f", {group.normalisation} normalisation" if group.normalisation != "none" else "")
+
+
+def _nonlinearity(group: Group) -> str:
+    shown = group.nonlinearity.shown
+    return shown if group.trainable else shown.replace("(trained, one a ", "(fixed, one a ")
 
 
 def _weights(projection: Projection) -> str:

@@ -71,7 +71,7 @@ class _Forward:
                 silenced |= _targets(each, ~said)
         total &= ~silenced
         driven &= ~silenced
-        if group.bias:
+        if group.bias and group.bias_trainable:  # others stay at 0
             total[:] = True
         if group.normalisation != "none":
             total, driven = (_of_members(group, units) for units in (total, driven))
@@ -113,7 +113,7 @@ def carries(projection: Projection) -> bool:
 
 def _of_members(group: Group, units: Units) -> Units:
     """Units that are normalised together are all reached where one is: each is held to the mean of all."""
-    parts = np.split(units, np.cumsum(group.members)[:-1]) if group.members else [units]
+    parts = np.split(units, np.cumsum(group.members or (group.size,))[:-1])
     return np.concatenate([np.full(len(part), part.any()) for part in parts])
 
 
@@ -173,6 +173,5 @@ def _at_rest(nonlinearity: Nonlinearity) -> tuple[float, dict[str, bool]]:
         rest = bind(nonlinearity.name, {**values, **learnt})(torch.zeros((1, 1))).sum()
     if not rest.requires_grad:
         return rest.item(), dict.fromkeys(learnt, False)
-    found = torch.autograd.grad(rest, [*learnt.values()], allow_unused=True)
-    moves = [gradient is not None and bool(gradient != 0) for gradient in found]
-    return rest.item(), dict(zip(learnt, moves, strict=True))
+    found = torch.autograd.grad(rest, [*learnt.values()], materialize_grads=True)
+    return rest.item(), {key: bool(gradient) for key, gradient in zip(learnt, found, strict=True)}

@@ -18,6 +18,7 @@ from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
 from dendrograph.plan import Plan, plan
+from dendrograph.record import threads_of
 from dendrograph.run import Run, is_run
 from dendrograph.training import noisy_test, train
 
@@ -56,8 +57,7 @@ def train_by_name(
         run = _run_to_go_on(Path(morphology), set, out, resume)
         # What is given and differs from the run, `train` refuses.
         config = replace(TrainConfig.from_record(run.record["config"]), **settings)
-        network = DendriticNetwork(run.graph(), kernel or run.record["network"]["kernel"])
-        return train(network, run.dataset(data_dir, data), config, run.folder, resume, progress)
+        return train(run.untrained(kernel), run.dataset(data_dir, data), config, run.folder, resume, progress)
     if resume and Path(morphology).is_dir():
         Run.open(morphology)  # says why it is none
     if resume and out is None:
@@ -118,7 +118,8 @@ def evaluate_run(
         network.to(config.device)
     except (RuntimeError, AssertionError):  # the device of then is not here: any other gives the same but last digits
         network.to("cpu")
-    return evaluate(network, noisy_test(dataset, config), dataset.scale)
+    with threads_of(run):
+        return evaluate(network, noisy_test(dataset, config), dataset.scale)
 
 
 def graph_of(

@@ -38,6 +38,7 @@ class Group:
     Compartments are ordered neuron by neuron, so the children of one parent are contiguous. They are the nodes
     `start` to `start + size - 1` of the whole graph. `stage` is the group's height above its deepest source. `members`
     says how many compartments each network has where several are one graph (union.py); it is empty in one by itself.
+    `trainable` and `bias_trainable` say whether what is learnt of its nonlinearity, and its biases, are learnt here.
     """
 
     name: str
@@ -53,12 +54,23 @@ class Group:
     dropout: float = 0.0
     normalisation: str = "none"
     members: tuple[int, ...] = ()
+    trainable: bool = True
+    bias_trainable: bool = True
 
     @property
-    def trained(self) -> int:
-        """Trainable numbers of its own: biases, and parameters of its nonlinearity that are learnt."""
-        learnt = sum(self.size if shared == "compartment" else 1 for _, shared in self.nonlinearity.trainable)
-        return learnt + (self.size if self.bias else 0)
+    def learnt(self) -> int:
+        """Parameters of its nonlinearity that may be learnt."""
+        return sum(self.size if shared == "compartment" else 1 for _, shared in self.nonlinearity.trainable)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers of its own: biases, and parameters of its nonlinearity that may be learnt."""
+        return self.learnt + (self.size if self.bias else 0)
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Those of them that are trained."""
+        return self.learnt * self.trainable + (self.size if self.bias and self.bias_trainable else 0)
 
 
 @dataclass(frozen=True)
@@ -241,9 +253,24 @@ class Graph:
 
     @property
     def parameters(self) -> int:
-        """Trainable numbers: one weight an edge, one bias a compartment that has one, and learnt excitability."""
+        """Numbers of a network: one weight an edge, one bias a compartment that has one, and learnt excitability."""
+        return self.edges + sum(group.parameters for group in self.groups)
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Those of them that training may change: all but those of parts with `trainable: false`."""
         weights = sum(projection.edges for projection in self.projections if projection.trainable)
-        return weights + sum(group.trained for group in self.groups)
+        return weights + sum(group.trainable_parameters for group in self.groups)
+
+    @cached_property
+    def frozen(self) -> tuple[str, ...]:
+        """Parameters of its networks that are declared not to be trained, by name (`weights.A->B`, `biases.A`)."""
+        found = [f"weights.{projection.name}" for projection in self.projections if not projection.trainable]
+        for group in self.groups:
+            found += [f"biases.{group.name}"] * (group.bias and not group.bias_trainable)
+            if not group.trainable:
+                found += [f"excitability.{group.name}:{key}" for key, _ in group.nonlinearity.trainable]
+        return tuple(found)
 
     @cached_property
     def reach(self) -> Reach:
@@ -255,8 +282,7 @@ class Graph:
     @property
     def effective_parameters(self) -> int:
         """Trainable numbers that can ever get a gradient: the output is a function of them (see `effective.Reach`)."""
-        fixed = {f"weights.{projection.name}" for projection in self.projections if not projection.trainable}
-        return sum(number for name, number in self.reach.effective.items() if name not in fixed)
+        return sum(number for name, number in self.reach.effective.items() if name not in self.frozen)
 
     @property
     def without_output(self) -> int:

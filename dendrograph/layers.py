@@ -24,7 +24,8 @@ DALE = (FREE, EXCITATORY, INHIBITORY)
 class Layer:
     """A population of `count` neurons of one morphology, stacked `repeat` times.
 
-    `sign` is that of every synapse which draws from its somata: Dale's principle, where it is not `free`.
+    `sign` is that of every synapse which draws from its somata: Dale's principle, where it is not `free`. `trainable`
+    says whether anything of its neurons is learnt; the synapses that draw from it are those of later layers.
     """
 
     name: str
@@ -32,9 +33,10 @@ class Layer:
     count: int
     repeat: int = 1
     sign: str = FREE
+    trainable: bool = True
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
-    KEYS = ("name", "neuron", "count", "repeat", "sign")
+    KEYS = ("name", "neuron", "count", "repeat", "sign", "trainable")
 
     @classmethod
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Layer:
@@ -57,7 +59,9 @@ class Layer:
             sign_at.fault("a layer is not shunting", "its synapses are: write sign: shunting there, inhibitory here")
         elif sign_at:
             sign = sign_at.choice("sign of a layer", DALE)
-        return cls(name, neuron, count, repeat, sign or FREE, where(cursor))
+        trainable_at = cursor.child("trainable")
+        trainable = trainable_at.flag() if trainable_at else True
+        return cls(name, neuron, count, repeat, sign or FREE, trainable, where(cursor))
 
     def copy_name(self, number: int) -> str:
         """Name of a copy where the layer is repeated: `hidden` gives `hidden1`, `V1` gives `V1_1`."""
@@ -65,7 +69,8 @@ class Layer:
 
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
-        return {"name": self.name, "neuron": self.neuron, "count": self.count, **told(self, ("repeat", "sign"))}
+        more = told(self, ("repeat", "sign", "trainable"))
+        return {"name": self.name, "neuron": self.neuron, "count": self.count, **more}
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class Stack:
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Stack:
         """A mapping of `repeat` and `layers`."""
         own = "an entry with 'layers' is a stack: this key belongs to each of its layers"
-        hints = dict.fromkeys(("name", "neuron", "count", "sign"), own)
+        hints = dict.fromkeys(("name", "neuron", "count", "sign", "trainable"), own)
         cursor.keys(cls.KEYS, {"repeat": "how many times its layers stand one after the other"}, hints=hints)
         repeat_at, layers_at = cursor.child("repeat"), cursor.child("layers")
         layers = []

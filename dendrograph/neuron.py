@@ -6,13 +6,14 @@ Each class is one mapping of the grammar (docs/language.md), and its `read` is t
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dendrograph.cable import Cable
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import Declared, Init, Where, gather, hold, told, where
+from dendrograph.declared import Declared, Init, Where, gather, hold, read_bias, told, where, written_bias
 from dendrograph.reading import Steps, unwound
 from dendrograph.synapses import PREVIOUS, Synapses
 from dendrograph.transfer import Nonlinearity
@@ -33,7 +34,9 @@ class Compartment:
 
     count: copies on each parent compartment (1 for the soma)
     integration: how what arrives combines: `sum`, `mean`, `max`, `min` or `product`
+    bias_trainable: whether its biases are learnt, or stay as they start, at 0
     normalisation: `layer` gives the group mean 0 and variance 1 in each sample, before the nonlinearity
+    trainable: whether anything of it is learnt: synapses, cable, bias, nonlinearity; its dendrites say so themselves
     """
 
     name: str = SOMA
@@ -46,9 +49,12 @@ class Compartment:
     cable: Cable = Cable()
     synapses: tuple[Synapses, ...] = ()
     dendrites: tuple[Compartment, ...] = ()
+    bias_trainable: bool = True
+    trainable: bool = True
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
-    SHARED = ("nonlinearity", "integration", "bias", "dropout", "normalisation")  # keys that `defaults` may set too
+    # Keys that `defaults` may set too.
+    SHARED = ("nonlinearity", "integration", "bias", "dropout", "normalisation", "trainable")
     DEFAULTS = (*SHARED, "cable", "synapses")  # all the keys of `defaults`
     KEYS = ("name", "count", *DEFAULTS, "dendrites")
     # Keys that a user may look for here, and where they stand.
@@ -68,6 +74,8 @@ class Compartment:
         hold(self, "cable", Cable)
         gather(self, "synapses", Synapses)
         gather(self, "dendrites", Compartment)
+        if self.bias is False:
+            object.__setattr__(self, "bias_trainable", True)  # there is none
 
     @classmethod
     def read(cls, cursor: Cursor, defaults: Cursor | None, fallback_name: str = SOMA) -> Compartment:
@@ -100,6 +108,8 @@ class Compartment:
                 f"the {kind} has neither synapses nor dendrites: nothing would reach it",
                 "give it one or the other; a compartment that is meant to be silent has synapses: {count: 0}",
             )
+        if not settings.get("trainable", True):
+            _refuse_trainable_parts(cursor)
         place = where(cursor, defaults)
         return cls(name=name, count=count, synapses=synapses, dendrites=dendrites, where=place, **settings)
 
@@ -127,9 +137,11 @@ class Compartment:
         if nonlinearity_at := declared.get("nonlinearity"):
             settings["nonlinearity"] = Nonlinearity.read(nonlinearity_at)
         if bias_at := declared.get("bias"):
-            settings["bias"] = bias_at.flag()
+            settings |= read_bias(bias_at)
         if dropout_at := declared.get("dropout"):
             settings["dropout"] = dropout_at.number(low=0.0, below=1.0)
+        if trainable_at := declared.get("trainable"):
+            settings["trainable"] = trainable_at.flag()
         return settings
 
     def to_dict(self, soma: bool = True) -> dict[str, Any]:
@@ -146,6 +158,7 @@ class Compartment:
             **({} if soma and self.cable == Cable() else {"cable": self.cable.to_dict()}),
             "nonlinearity": self.nonlinearity.to_dict(),
             **told(self, (key for key in self.SHARED if key != "nonlinearity")),
+            **({} if self.bias_trainable else {"bias": written_bias(self.bias, False)}),
             **({"synapses": [synapses.to_dict() for synapses in self.synapses]} if self.synapses else {}),
             **({"dendrites": dendrites} if dendrites else {}),
         }
@@ -192,6 +205,17 @@ class Compartment:
         keys = [each.name for each in dataclasses.fields(self) if each.name != "dendrites"]
         flat = [({key: getattr(each, key) for key in keys}, len(each.dendrites)) for each in self.tree()]
         return _regrown, (flat,)
+
+
+def _refuse_trainable_parts(cursor: Cursor) -> None:
+    """Parts that are said to be learnt of a compartment that is not."""
+    parts = [part for key in ("synapses", "cable", "bias") if (part := cursor.child(key))]
+    lists = [part.entries("synapses") if isinstance(part.value, list) and part.value else [part] for part in parts]
+    for part in itertools.chain.from_iterable(lists):
+        if isinstance(part.value, dict) and part.value.get("trainable") is True:
+            problem = "'trainable: true' contradicts the compartment, which has 'trainable: false'"
+            remedy = "leave it out, or give trainable: false to each part of the compartment that is not learnt"
+            part.fault(problem, remedy, "trainable")
 
 
 def _synapses(cursor: Cursor, defaults: Cursor | None) -> tuple[Synapses, ...]:

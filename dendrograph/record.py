@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any
@@ -62,6 +64,8 @@ def make(
             "kernel": network.kernel,
             "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
             "initial_weights": _digest(network),
+            **network.frozen_otherwise,
+            **_threads(network),
         },
         "reach": reach_of(network),
         "surroundings": {
@@ -75,6 +79,40 @@ def make(
             "machine": f"{platform.system()} {platform.machine()}",
         },
     }
+
+
+BY_THREADS = ("dense", "tree")  # kernels that call PyTorch's matrix products: how these round hangs on the threads
+
+
+def _threads(network: DendriticNetwork) -> dict[str, int]:
+    """The number of threads, where a result depends on it; one thread is what is meant where nothing is said."""
+    used = torch.get_num_threads()
+    on_cpu = next(network.parameters()).device.type == "cpu"
+    matters = used > 1 and on_cpu and any(choice.kernel.NAME in BY_THREADS for choice in network.plan.choices)
+    return {"threads": used} if matters else {}
+
+
+@contextmanager
+def threads_of(run: Run | None) -> Iterator[None]:
+    """Compute with the number of threads with which a run began, and leave PyTorch's as it was.
+
+    Where there are fewer cores, or none is recorded, the number stays: the results would be others either way.
+    """
+    before, then = torch.get_num_threads(), run.threads if run else None
+    if then is None or then == before or not _has_cores(then):
+        yield
+        return
+    torch.set_num_threads(then)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _has_cores(number: int) -> bool:
+    """Whether this process may use so many cores."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return number <= there
 
 
 def reach_of(network: DendriticNetwork) -> dict[str, int]:
@@ -121,6 +159,8 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
         differences.append("plugins: their source was changed since")
     if not differences and (differ("graph", "seed") or differ("graph", "connectivity_hash")):
         differences.append("wiring: compiled with another seed, or by another version of NumPy or dendrograph")
+    if not differences and "reach" in run.record:  # runs before that do not say what was frozen
+        differences += _frozen_otherwise(run.frozen, record["network"])
     if not differences and differ("network", "kernels"):
         differences.append("kernels: projections would run by other ones than those in run.json")
     if not differences and not begun and differ("network", "initial_weights"):
@@ -132,13 +172,24 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
         )
 
 
+def _frozen_otherwise(had: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """What one of two networks of one graph trains, and the other does not."""
+    frozen, unfrozen = (({*had.get(kind, ())}, {*asked.get(kind, ())}) for kind in ("frozen", "unfrozen"))
+    only_then = (frozen[1] - frozen[0]) | (unfrozen[0] - unfrozen[1])
+    only_now = (frozen[0] - frozen[1]) | (unfrozen[1] - unfrozen[0])
+    remedy = "set requires_grad as it was, by network.freeze(**run.frozen)"
+    found = [f"frozen: the run trains {', '.join(sorted(only_then))}, the network does not"] * bool(only_then)
+    found += [f"frozen: the run does not train {', '.join(sorted(only_now))}, the network does"] * bool(only_now)
+    return [f"{line}: {remedy}" for line in found]
+
+
 def changed_surroundings(run: Run, record: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What may make the last digits differ from those of a run that never stopped."""
     before = run.record.get("surroundings", {})
     return [
         f"the run began with {key} {before.get(key)} and goes on with {value}: results may differ in the last digits"
         for key, value in record["surroundings"].items()
-        if before.get(key) != value
+        if before.get(key) != value and not (key == "threads" and run.threads and _has_cores(run.threads))
     ]
 
 

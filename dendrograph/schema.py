@@ -14,13 +14,14 @@ from dendrograph import plugins as plugin
 from dendrograph.cable import ATTENUATIONS, ENDS, Cable
 from dendrograph.cable import SIGNS as SIGNS_OF_CABLES
 from dendrograph.declared import INITS, SIGNS, Init
-from dendrograph.expressions import LARGEST
+from dendrograph.expressions import GREATEST, LARGEST
 from dendrograph.fields import known as known_fields
 from dendrograph.layers import DALE, RESERVED, Layer, Stack
 from dendrograph.morphology import Morphology, Readout
 from dendrograph.names import NAME_PATTERN, NAME_RULE
 from dendrograph.neuron import INTEGRATIONS, NORMALISATIONS, Compartment
 from dendrograph.nonlinearities import NONLINEARITIES, Nonlinearity
+from dendrograph.reading import EXTENSION
 from dendrograph.synapses import Synapses
 from dendrograph.transfer import OF_PARAMETER, SHARED
 
@@ -63,6 +64,10 @@ def schema(plugins: Iterable[str] = ()) -> Schema:
 
 
 def _morphology() -> Schema:
+    return {**_sections(), "patternProperties": {f"^{EXTENSION}": {"description": "Values that only anchors use."}}}
+
+
+def _sections() -> Schema:
     shape = {
         "anyOf": [
             {"const": "auto"},
@@ -84,8 +89,8 @@ def _morphology() -> Schema:
                 "description": "Installed plugins that bring nonlinearities and fields.",
             },
             "parameters": _named(
-                {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST},
-                "Whole numbers that stand elsewhere as $name, and that --set turns.",
+                {"type": "number", "minimum": -GREATEST, "maximum": GREATEST},
+                "Numbers that stand elsewhere as $name, and that --set turns.",
                 may_be_empty=True,
             ),
             "inputs": _named(shape, "Streams of input: auto, 784, [28, 28] or [32, 32, 3].", reserved=RESERVED),
@@ -103,7 +108,7 @@ def _morphology() -> Schema:
             },
             "readout": _mapping(
                 Readout.KEYS,
-                {"init": _ref("init"), "bias": _flag("Of its units.")},
+                {"init": _ref("init"), "bias": _bias("Of its units."), "trainable": _flag("Whether it is learnt.")},
                 "The output layer: a linear unit a class.",
             ),
         },
@@ -115,12 +120,13 @@ def _shared() -> Schema:
     return {
         "nonlinearity": _ref("nonlinearity"),
         "integration": _choice(INTEGRATIONS, "How a compartment reduces what reaches it."),
-        "bias": _flag("Whether each compartment has a bias."),
+        "bias": _bias("Whether each compartment has a bias, and whether it is learnt."),
         "dropout": {
             "anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, _ref("expression")],
             "description": "Share of the activities that is dropped in training.",
         },
         "normalisation": _choice(NORMALISATIONS, "Of the integrals, over the compartments of a group."),
+        "trainable": _flag("Whether anything of the compartment is learnt."),
     }
 
 
@@ -151,6 +157,7 @@ def _synapses() -> Schema:
         "init": _ref("init"),
         "replace": _flag("Whether one source may be drawn twice."),
         "shuffle": _flag("Whether compartments exchange what was drawn for them, at random, within the layer."),
+        "trainable": _flag("Whether the weights are learnt."),
     }
     return _mapping(Synapses.KEYS, properties, "Weighted connections onto a compartment.")
 
@@ -206,6 +213,7 @@ def _layer() -> Schema:
         "count": _whole(1, "How many neurons it has."),
         "repeat": _whole(1, "How many such layers stand one after the other."),
         "sign": _choice(DALE, "Of every synapse that draws from it: Dale's principle."),
+        "trainable": _flag("Whether anything of its neurons is learnt."),
     }
     return _mapping(Layer.KEYS, properties, "A population of neurons.", required=("neuron", "count"))
 
@@ -256,6 +264,11 @@ def _text(description: str) -> Schema:
 
 def _flag(description: str) -> Schema:
     return {"type": "boolean", "description": description}
+
+
+def _bias(description: str) -> Schema:
+    fixed = _mapping(("trainable",), {"trainable": _flag("Whether it is learnt.")}, required=("trainable",))
+    return {"anyOf": [{"type": "boolean"}, fixed], "description": description}
 
 
 def _choice(words: Iterable[str], description: str) -> Schema:

@@ -24,6 +24,7 @@ class Synapses:
     sign: what a weight may be: `free`, or of one sign through all training; `shunting` divides what the rest sums to
     nonlinearity: of each synapse by itself, before the compartment integrates
     shuffle: whether compartments exchange what was drawn for them, at random, with others of their group and layer
+    trainable: whether the weights are learnt
     """
 
     count: int | All
@@ -35,9 +36,10 @@ class Synapses:
     sign: str = FREE
     nonlinearity: Nonlinearity | None = None
     shuffle: bool = False
+    trainable: bool = True
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
-    KEYS = ("count", "from", "field", "group", "nonlinearity", "sign", "init", "replace", "shuffle")
+    KEYS = ("count", "from", "field", "group", "nonlinearity", "sign", "init", "replace", "shuffle", "trainable")
     # Key, the value of it that goes with any field, and the fields that it may be turned for.
     ONLY_WITH = (("replace", False, ("random", "pooled")), ("group", 1, ("global",)))
 
@@ -100,7 +102,8 @@ class Synapses:
         """What is set, key by key; what the settings mean together is for `read` to see."""
         settings: dict[str, Any] = {}
         if count_at := declared.get("count"):
-            settings["count"] = "all" if count_at.value == "all" else count_at.whole(0, ", or all")
+            every = isinstance(count_at.value, str) and count_at.value == "all"
+            settings["count"] = "all" if every else count_at.whole(0, ", or all")
         if from_at := declared.get("from"):
             settings["sources"] = _sources(from_at)
         if field_at := declared.get("field"):
@@ -111,6 +114,8 @@ class Synapses:
             settings["replace"] = replace_at.flag()
         if shuffle_at := declared.get("shuffle"):
             settings["shuffle"] = shuffle_at.flag()
+        if trainable_at := declared.get("trainable"):
+            settings["trainable"] = trainable_at.flag()
         if group_at := declared.get("group"):
             settings["group"] = group_at.whole(1)
         if sign_at := declared.get("sign"):
@@ -126,7 +131,7 @@ class Synapses:
             "from": self.sources[0] if len(self.sources) == 1 else list(self.sources),
             "field": self.field,
             "init": self.init.to_dict(),
-            **told(self, ("replace", "group", "sign", "shuffle")),
+            **told(self, ("replace", "group", "sign", "shuffle", "trainable")),
             **({"nonlinearity": self.nonlinearity.to_dict()} if self.nonlinearity else {}),
         }
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,11 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from dendrograph import checkpoint as checkpoints
 from dendrograph import record
 from dendrograph.config import TrainConfig
 from dendrograph.data import Dataset, Split, add_noise, batches_at, class_by_class, validation_rows
-from dendrograph.errors import DataError, DendrographError, RunError, TrainingError
+from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, expect
 from dendrograph.evaluation import evaluate
 from dendrograph.flat import FlatParameters
 from dendrograph.network import DendriticNetwork
@@ -66,7 +69,8 @@ def train(
 
     Cross-entropy of the softmax readout; each epoch sees the training samples once in a new order. After every epoch
     the run can be resumed: it then ends with the weights and the history of a run that never stopped, bit for bit (the
-    same machine, number of threads and versions provided). The network is left in evaluation mode.
+    same machine and versions provided). It goes on with the number of threads with which it began. Parameters that do
+    not require a gradient stay as they are, and the run records them. The network is left in evaluation mode.
 
     Args:
         network: from `build` or `DendriticNetwork`; its initial weights are the start.
@@ -83,7 +87,12 @@ def train(
         TrainingError: the loss is not finite.
         DataError: the data do not fit the network, or no validation split can be made.
         Interrupted: Ctrl-C; it is a `KeyboardInterrupt`.
+        TypeError: an argument is another kind of object; it is a `DendrographError`, too.
     """
+    expect("network", network, DendriticNetwork)
+    expect("data", data, Dataset)
+    expect("config", config, TrainConfig, None)
+    expect("out", out, str, PathLike, None)
     if resume and out is None:
         raise RunError("to go on with a run, give its folder as `out`")
     config = (config or TrainConfig()).for_data(data.name)
@@ -100,6 +109,7 @@ def train(
             "wiring": asked["graph"]["connectivity_hash"],
             "initial weights": asked["network"]["initial_weights"],
             "kernels": repr(asked["network"]["kernels"]),
+            "frozen parameters": repr(network.frozen_otherwise),
         }
     )
     folder = Path(out) if out is not None else free_folder(f"{network.graph.name}-{data.name}-seed{config.seed}")
@@ -113,7 +123,7 @@ def train(
     optimizer = optimizer_for(parameters.vector, config)
     try:
         # Dropout draws from PyTorch's global random numbers: the caller finds them as they were.
-        with torch.random.fork_rng([device] if "cuda" in device else []):
+        with torch.random.fork_rng([device] if "cuda" in device else []), record.threads_of(run):
             _fit(Loop(network, splits, data.scale, config, run, show, ranks, parameters, optimizer), checkpoint)
     except KeyboardInterrupt:
         kept = f"; {_kept(run.epochs_kept)}\n  {run.how_to_go_on}" if ranks.first else ""
@@ -134,9 +144,9 @@ def _begin_or_go_on(
     """
     if not ranks.first:
         if problem := ranks.send(None):
-            raise RunError(problem.decode())
+            raise RunError(os.fsdecode(problem))
         place, kept, ended, sent = (ranks.send(None) for _ in range(4))
-        run = Run(Path(place.decode()), json.loads(kept))
+        run = Run(Path(os.fsdecode(place)), json.loads(kept))
         if ended:
             network.load_state_dict(load_safetensors(ended))
             return run, None
@@ -144,13 +154,13 @@ def _begin_or_go_on(
     try:
         run, content, checkpoint = on_disk(folder, network, asked, resume, show)
     except DendrographError as error:
-        ranks.send(f"refused by process 0: {error}".encode())
+        ranks.send(os.fsencode(f"refused by process 0: {error}"))
         raise
     state = b""
     if checkpoint is None:
         network.load_state_dict(run.network().state_dict())
         state = save_safetensors({name: tensor.cpu() for name, tensor in network.state_dict().items()})
-    for part in (b"", str(run.folder).encode(), json.dumps(run.record).encode(), state, content or b""):
+    for part in (b"", os.fsencode(run.folder), json.dumps(run.record).encode(), state, content or b""):
         ranks.send(part)
     return run, checkpoint
 
@@ -233,12 +243,62 @@ def _fit(loop: Loop, checkpoint: Mapping[str, Any]) -> None:
 
 
 def restored(loop: Loop, checkpoint: Mapping[str, Any]) -> State:
-    """Put weights and optimizer to where a checkpoint has them (an empty one: leave them), and give the rest of it."""
+    """Put weights and optimizer to where a checkpoint has them (an empty one: leave them), and give the rest of it.
+
+    Raises:
+        RunError: the checkpoint does not fit the training.
+    """
     if not checkpoint:
         return State()
+    one = torch.nn.Parameter(torch.zeros(1, dtype=torch.float32))
+    one.grad = torch.zeros_like(one)
+    like = optimizer_for(one, loop.config)
+    like.step()
+    steps = math.ceil(len(loop.splits.rows) / loop.config.batch_size)
+    path = loop.run.folder / "checkpoint.pt"
+    _refuse_other_parameters(loop, checkpoint["optimizer"])
+    checkpoints.hold_to(checkpoint, path, loop.network, like, loop.config, steps)
+    if checkpoint["checkpoint_format"] == checkpoints.UNSEALED:
+        _hold_to_history(loop, checkpoint)
     loop.network.load_state_dict(checkpoint["network"])
-    loop.optimizer.load_state_dict(checkpoint["optimizer"])
+    settings = loop.optimizer.state_dict()["param_groups"]  # other versions of PyTorch have more of them, or fewer
+    loop.optimizer.load_state_dict({**checkpoint["optimizer"], "param_groups": settings})
     return State(**{item.name: checkpoint[item.name] for item in fields(State)})
+
+
+def _hold_to_history(loop: Loop, checkpoint: Mapping[str, Any]) -> None:
+    """Hold the weights of a checkpoint that has no SHA-256 to the losses that its history has of them.
+
+    Raises:
+        RunError: they are not the weights of those epochs.
+    """
+    epochs = {"network": len(checkpoint["history"]), "best": checkpoint["best_epoch"]}
+    for part, epoch in epochs.items():
+        if not checkpoint[part]:
+            continue
+        loop.network.load_state_dict(checkpoint[part])
+        loss = evaluate(loop.network, loop.splits.validation, loop.scale, loop.ranks).loss
+        before = checkpoint["history"][epoch - 1]["validation_loss"]
+        if not math.isclose(loss, before, rel_tol=1e-3, abs_tol=1e-6):  # another machine differs in the last digits
+            raise RunError(
+                f"{loop.run.folder / 'checkpoint.pt'}: damaged or changed: {part}: with these weights the validation "
+                f"loss is {loss:.6g}, but it was {before:.6g} after epoch {epoch}\n  {checkpoints.ANEW}"
+            )
+
+
+def _refuse_other_parameters(loop: Loop, optimizer: Mapping[str, Any]) -> None:
+    """Runs that do not record what was frozen show it by how many numbers their optimizer holds."""
+    held = {len(value) for state in optimizer["state"].values() for value in state.values() if _is_vector(value)}
+    own = len(loop.parameters.vector)
+    if held - {own}:
+        raise RunError(
+            f"{loop.run.folder}: the run trains {max(held):,} numbers, and this network {own:,}\n"
+            "  freeze the parameters that the run does not train, or give another folder by --out"
+        )
+
+
+def _is_vector(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dim() == 1
 
 
 def has_ended(config: TrainConfig, state: State) -> bool:
@@ -410,10 +470,25 @@ def optimizer_for(vector: torch.nn.Parameter, config: TrainConfig) -> torch.opti
 
 
 def refuse_misfit(network: DendriticNetwork, data: Dataset) -> None:
-    """Say before the run begins what its first batch would fail at."""
+    """Say before the run begins what its first batch would fail at.
+
+    Raises:
+        DendrographError: the network is not of float32, in which training and its records are.
+        DataError: the data have another shape or more classes.
+    """
+    if odd := next((it for it in network.named_parameters() if it[1].dtype != torch.float32), None):
+        raise DendrographError(
+            f"the network's {odd[0]} holds {odd[1].dtype}, but training takes torch.float32 throughout\n"
+            "  convert it: network.float()"
+        )
     wanted, given = (
         {name: math.prod(shape) for name, shape in it.items()} for it in (network.graph.inputs, data.shapes)
     )
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise TrainingError(
+            f"{network.graph.name}: nothing is trained: all its parameters are frozen\n"
+            "  train a part of it, without trainable: false or requires_grad_(False), or evaluate it as it is"
+        )
     one_stream = len(wanted) == len(given) == 1 and set(wanted.values()) == set(given.values())
     if (wanted != given and not one_stream) or data.classes > network.graph.classes:
         raise DataError(

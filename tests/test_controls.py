@@ -224,8 +224,8 @@ def test_sizes_and_fan_in_are_exactly_those_of_the_tree(case: Case) -> None:
             fan_in = [sum((one.fan_in() for one in g.onto(n)), np.zeros(group.size, int)) for g, n in
                       ((graph, group), (control, other))]  # fmt: skip
             assert (fan_in[0] == fan_in[1]).all()
-    fixed = sum(each.edges for each in graph.projections if not each.trainable)
-    assert control.parameters == graph.parameters + fixed
+    assert control.parameters == graph.parameters
+    assert control.trainable_parameters == graph.trainable_parameters
     assert {each.field.rule for each in control.projections if each.field is not None} <= {"random", "all"}
     assert all(each.kind == "synapse" for each in control.projections)
 
@@ -262,9 +262,7 @@ def test_dendrites_are_affine_and_somata_as_they_were(case: Case) -> None:
         return
     assert control.connectivity_hash == graph.connectivity_hash
     learnt = sum(
-        len(group.nonlinearity.trainable) and group.trained - group.bias * group.size
-        for group in graph.groups
-        if group.role == "dendrite"
+        len(group.nonlinearity.trainable) and group.learnt for group in graph.groups if group.role == "dendrite"
     )
     assert control.parameters == graph.parameters - learnt
     for group, other in zip(graph.groups, control.groups, strict=True):

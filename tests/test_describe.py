@@ -77,10 +77,11 @@ def test_projections(rows: dict[str, list[str]]) -> None:
 
 
 def test_totals(graph: Graph, rows: dict[str, list[str]]) -> None:
-    """What is fixed is no parameter, and what is learnt of a nonlinearity is one."""
-    weights = 12 + 48 + 24 + 12 + 30 + 12 + 18  # the six fixed cables left out
+    """What is fixed is a parameter, but not trained; and what is learnt of a nonlinearity is one."""
+    weights, fixed = 12 + 48 + 24 + 12 + 30 + 12 + 18, 6
     biases, learnt = 4 + 12 + 6 + 3, 6 + 1
-    assert rows["parameters"] == [f"{weights + biases + learnt}"]
+    assert rows["parameters"] == [f"{weights + fixed + biases + learnt}"]
+    assert rows["trainable"] == [f"{weights + biases + learnt} of them"]
     assert rows["compartments"] == [f"{4 + 12 + 6 + 6}"]
     assert rows["synapses"] == ["144 (the readout's 18 included) and 18 cables"]
     assert describe(graph).startswith("everything: inputs image 4×4, context 5; 3 classes; seed 0\n")

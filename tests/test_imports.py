@@ -16,7 +16,7 @@ PACKAGE = Path(dendrograph.__file__).resolve().parent
 
 # Each module imports only what stands above it. A new module gets its place here.
 ORDER = (
-    *("errors", "tables", "names", "expressions", "registering", "nonlinearities", "fields"),
+    *("errors", "contents", "tables", "names", "expressions", "registering", "nonlinearities", "fields"),
     *("reading", "document", "library", "cursor", "plugins"),
     *("declared", "transfer", "cable", "synapses", "neuron", "layers"),
     *("morphology", "tree", "memory", "wiring", "trial", "graph", "effective", "verify", "compiler"),
@@ -32,7 +32,18 @@ ORDER = (
     ),
     *("kernels.dense", "kernels.tree", "kernels.branch", "kernels", "plan", "initialisation"),
     *("network", "dendritic_layer"),
-    *("datafiles", "dataset", "tasks", "data", "atomic", "progress", "config", "ranks", "evaluation"),
+    *(
+        "datafiles",
+        "dataset",
+        "tasks",
+        "data",
+        "atomic",
+        "progress",
+        "config",
+        "checkpoint",
+        "ranks",
+        "evaluation",
+    ),
     *("draw", "draw.files", "draw.learning", "draw.continual"),
     *("run", "record", "flat"),
     *("training", "experiment", "single", "sites", "stimulation"),

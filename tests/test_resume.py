@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import random
 import shlex
@@ -13,6 +14,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,11 @@ import pytest
 import small
 import torch
 
-from dendrograph import Run, TrainConfig, build, train
+from dendrograph import Run, TrainConfig, build, record, train, training
 from dendrograph.cli import main
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.experiment import evaluate_run, train_by_name
+from dendrograph.progress import Silent
 from dendrograph.training import Interrupted
 
 CASES: Mapping[str, Mapping[str, Any]] = {
@@ -208,7 +211,8 @@ def test_interrupted_between_the_files_of_an_epoch(tmp_path: Path, monkeypatch: 
     network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
     with pytest.raises(Interrupted, match="epoch 1 is the last that was finished and kept"):
         train(network, data, config, tmp_path / "run", progress=False)
-    assert Run.open(tmp_path / "run").history == [] and Run.open(tmp_path / "run").epochs_kept == 1
+    run = Run.open(tmp_path / "run")
+    assert not (run.folder / "history.csv").exists() and len(run.history) == run.epochs_kept == 1
 
 
 def test_resume_begins_a_run_that_has_not_begun(morphology: Path, unbroken: Path, tmp_path: Path) -> None:
@@ -414,7 +418,7 @@ def test_a_checkpoint_whose_optimizer_is_that_of_another_version_is_refused(begu
     checkpoint = run.parse_checkpoint(content)
     parameters = [torch.nn.Parameter(tensor) for tensor in checkpoint["network"].values()]
     checkpoint["optimizer"] = torch.optim.Adam(parameters).state_dict()
-    run.save_checkpoint({key: value for key, value in checkpoint.items() if key != "run"} | {"checkpoint_format": 1})
+    torch.save({**checkpoint, "checkpoint_format": 1}, begun / "checkpoint.pt")
     text = refused(lambda: train_by_name(str(begun), resume=True, progress=False))
     assert text.startswith(f"{begun / 'checkpoint.pt'}: written by another version of dendrograph"), text
 
@@ -444,3 +448,70 @@ def test_checkpoints_carry_checksums(begun: Path) -> None:
     with zipfile.ZipFile(begun / "checkpoint.pt") as archive:
         assert archive.testzip() is None
         assert all(entry.CRC for entry in archive.infolist() if entry.file_size > 4)
+
+
+# Threads
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _started_with(number: int, folder: Path, kernel: str = "auto", epochs: int = 1) -> Run:
+    network = build("vann" if kernel == "auto" else "dann-random", (8, 8), 10, set={"somata": 8}, kernel=kernel)
+    with threads(number):
+        return train(network, small.digits(), TrainConfig(epochs=epochs), folder, progress=False)
+
+
+def test_the_number_of_threads_is_in_the_identity_where_a_result_depends_on_it(tmp_path: Path) -> None:
+    one, two = (_started_with(number, tmp_path / f"dense{number}") for number in (1, 2))
+    assert "threads" not in one.record["network"], "runs of before on one thread have this identity"
+    assert two.record["network"]["threads"] == 2 and one.identity != two.identity
+    assert (one.threads, two.threads) == (1, 2)
+    same = [_started_with(number, tmp_path / f"fused{number}", "fused") for number in (1, 2)]
+    assert same[0].identity == same[1].identity and same[0].weights == same[1].weights
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two threads need two cores")
+@pytest.mark.parametrize(("began", "goes_on"), [(2, 1), (1, 2)])
+def test_a_run_goes_on_with_the_threads_with_which_it_began(
+    began: int, goes_on: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = []
+    step = training._step
+    monkeypatch.setattr(training, "_step", lambda *given: seen.append(torch.get_num_threads()) or step(*given))
+    whole = _started_with(began, tmp_path / "whole", epochs=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("dendrograph.training.reporter", lambda _: _Stopping())
+        with pytest.raises(KeyboardInterrupt):
+            _started_with(began, tmp_path / "stopped", epochs=2)
+    seen.clear()
+    with threads(goes_on):
+        network = build("vann", (8, 8), 10, set={"somata": 8})
+        run = train(network, small.digits(), TrainConfig(epochs=2), tmp_path / "stopped", resume=True)
+        assert torch.get_num_threads() == goes_on, "left as it was"
+    assert set(seen) == {began}
+    assert "threads" not in capsys.readouterr().out
+    assert run.identity == whole.identity
+    assert all(map(torch.equal, run.network().state_dict().values(), whole.network().state_dict().values()))
+
+
+def test_threads_that_this_machine_has_not_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = _started_with(1, tmp_path / "run")
+    run = Run(run.folder, {**run.record, "surroundings": {**run.record["surroundings"], "threads": 10_000}})
+    asked = record.make(build("vann", (8, 8), 10, set={"somata": 8}), small.digits(), TrainConfig(epochs=1), 1)
+    assert any(note.startswith("the run began with threads 10000") for note in record.changed_surroundings(run, asked))
+    before = torch.get_num_threads()
+    with record.threads_of(run):
+        assert torch.get_num_threads() == before
+
+
+class _Stopping(Silent):
+    def epoch(self, row: object) -> None:
+        raise KeyboardInterrupt

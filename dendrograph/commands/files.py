@@ -11,21 +11,25 @@ import typer
 from dendrograph.commands.options import (
     Classes,
     Inputs,
+    LayerOfNeuron,
     MorphologyOrRun,
+    NeuronNumber,
     Plugins,
+    SeedOfWeights,
     Settings,
-    app,
     assignments,
+    command,
     shapes,
     tell_idle,
 )
 
 
-@app.command("import")
+@command("import", "dendrograph import cell.swc --reduce order --out cell.yaml")
 def import_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="SWC files.", show_default=False)],
     out: Annotated[
-        Path | None, typer.Option(help="The file to make, or the folder for several.", show_default="NAME.yaml")
+        Path | None,
+        typer.Option("--out", "-o", help="The file to make, or the folder for several.", show_default="NAME.yaml"),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the morphology.", show_default="the file's name")] = None,
     about: Annotated[str | None, typer.Option(help="A line about it.", show_default="one that names FILE")] = None,
@@ -63,7 +67,7 @@ def import_command(
     apical: Annotated[
         str | None, typer.Option(help="Nonlinearity of apical dendrites.", show_default="leaky_relu")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """Make a morphology of a neuron's reconstruction (SWC), or of each of several.
 
@@ -99,7 +103,7 @@ def import_command(
             print(line)
 
 
-@app.command("export")
+@command("export", "dendrograph export runs/first --out network.onnx")
 def export_command(
     morphology: MorphologyOrRun,
     out: Annotated[
@@ -116,14 +120,14 @@ def export_command(
         str | None,
         typer.Option(help="Of a morphology: initial, as a training starts from.", show_default="none"),
     ] = None,
-    layer: Annotated[str | None, typer.Option(help="SWC: the neuron's layer.", show_default="the first")] = None,
-    neuron: Annotated[int | None, typer.Option(help="SWC: its number in the layer.", show_default="0")] = None,
+    layer: LayerOfNeuron = None,
+    neuron: NeuronNumber = None,
     inputs: Inputs = None,
     classes: Classes = None,
     settings: Settings = None,
     plugins: Plugins = None,
-    seed: Annotated[int | None, typer.Option(help="Of wiring and initial weights.", show_default="0")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
+    seed: SeedOfWeights = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """Write a network as a file that another program reads.
 
@@ -151,11 +155,11 @@ def export_command(
     print(result)
 
 
-@app.command("new")
+@command("new", "dendrograph new mine")
 def new_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of the morphology.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="The file to make.", show_default="NAME.yaml")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to make.", show_default="NAME.yaml")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """Write a commented morphology to start from."""
     from dendrograph.starter import new
@@ -165,11 +169,11 @@ def new_command(
     print(f"next: dendrograph check {file}")
 
 
-@app.command("schema")
+@command("schema", "dendrograph schema --out dendrograph.schema.json")
 def schema_command(
-    out: Annotated[Path | None, typer.Option(help="The file to make.", show_default="printed")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to make.", show_default="printed")] = None,
     plugins: Plugins = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """The JSON Schema of morphology files, by which editors complete and check them."""
     import json
@@ -186,7 +190,7 @@ def schema_command(
     print(f"{out}: name it in the first line of a file: # yaml-language-server: $schema={out}")
 
 
-@app.command("list")
+@command("list", "dendrograph list")
 def list_command() -> None:
     """The morphologies that ship with dendrograph."""
     from dendrograph.describe import morphologies

@@ -9,9 +9,7 @@ A folder of it holds
 from __future__ import annotations
 
 import json
-import re
 import shlex
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +21,7 @@ from dendrograph import atomic
 from dendrograph import record as records
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
+from dendrograph.contents import LEARNING, REMEDY, read_sealed, sealed
 from dendrograph.continual.answers import Answers
 from dendrograph.continual.forgetting import MEASURES, Matrix
 from dendrograph.dataset import Split
@@ -44,13 +43,14 @@ from dendrograph.morphology import load
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import reporter
 from dendrograph.ranks import Ranks, join, own_device
-from dendrograph.run import Run, free_folder, is_run, read_sealed, sealed
+from dendrograph.run import Run, free_folder, is_run
 from dendrograph.tasks import SCENARIOS, Tasks
 from dendrograph.training import Interrupted, noisy_test, refuse_misfit, train
 
 FORMAT = 1
 FILE = "continual.json"
-PLACES = ("data source", "data origin")  # of the record: where the data lay, which may be elsewhere the next time
+# Of the record: where the data lay, which may be elsewhere the next time, and what follows from the rest.
+PLACES = ("data source", "data origin", "graph parameters", "network threads")
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,12 @@ class Learned:
                 raise RunError(f"{folder}: not all tasks have been learnt\n  {_go_on(folder)}")
             found = f"it holds no {FILE}" if folder.is_dir() else "no such folder"
             raise RunError(f"{folder}: {found}\n  give a folder that `dendrograph continual` has left")
-        record = read_sealed(path)
-        if record.get("format") != FORMAT:
-            raise RunError(f"{path}: format {record.get('format')!r}, this version reads {FORMAT}")
+        record = read_sealed(path, LEARNING, FORMAT)
+        tasks = len(record["tasks"])
+        if [len(row) for row in record["accuracy"]] != [tasks] * (tasks + 1) or len(record["runs"]) != tasks:
+            raise RunError(
+                f"{path}: damaged: not a row of accuracies before and after each of {tasks} tasks\n  {REMEDY}"
+            )
         return cls(folder, record)
 
     @property
@@ -128,6 +131,20 @@ def learn_in_turn(
     folder = free_folder(stem) if out is None else Path(out)
     _refuse_occupied(folder, resume)
     network.to(own_device(config.device))
+    begun = Run.open(folder / "task-1") if resume and is_run(folder / "task-1") else None
+    with records.threads_of(begun):  # a task that begins now is learnt as those before it
+        return _in_turn(network, tasks, config, folder, resume, progress)
+
+
+def _in_turn(
+    network: DendriticNetwork,
+    tasks: Tasks,
+    config: TrainConfig,
+    folder: Path,
+    resume: bool,
+    progress: bool,
+) -> Learned:
+    """Learn the tasks that have not been learnt, and test after each."""
     ranks = join(config.device)
     show = reporter(progress and ranks.first)
     about = _about(network, tasks, config)
@@ -159,7 +176,7 @@ def learn_in_turn(
         figure = continual_figure({network.graph.name: np.array(rows)})
         for form in ("png", "pdf"):
             atomic.write(folder / f"accuracy.{form}", as_bytes(figure, form))
-        _clear(folder)
+        atomic.clear(folder, _names(tasks.number))
         atomic.write(folder / FILE, sealed(record))
     return Learned(folder, record)
 
@@ -224,10 +241,11 @@ def _ended(folder: Path, about: Mapping[str, Any], ranks: Ranks) -> Learned | No
         return None
     learned = Learned(folder, json.loads(found))
     asked, had = _flat(about), _flat(learned.record)
+    names = [*asked, *(name for name in had if name.startswith("network ") and name not in asked)]
     differences = [
-        f"{name}: it has {clip(repr(had.get(name)))}, asked for is {clip(repr(value))}"
-        for name, value in asked.items()
-        if had.get(name) != value and name not in PLACES
+        f"{name}: it has {clip(repr(had.get(name)))}, asked for is {clip(repr(asked.get(name)))}"
+        for name in names
+        if had.get(name) != asked.get(name) and name not in PLACES
     ]
     if differences:
         listed = "\n  ".join(differences)
@@ -250,13 +268,9 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _clear(folder: Path) -> None:
-    """Take away what a killed process has left half made: files, and folders of tasks."""
-    for left in folder.glob(".*.tmp"):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
+def _names(tasks: int) -> list[str]:
+    """Of all that is made in a folder of so many tasks."""
+    return [FILE, "accuracy.png", "accuracy.pdf", *(f"task-{number}" for number in range(1, tasks + 1))]
 
 
 def _refuse_misfit(network: DendriticNetwork, tasks: Tasks) -> None:
@@ -274,11 +288,12 @@ def _refuse_misfit(network: DendriticNetwork, tasks: Tasks) -> None:
 
 def _refuse_occupied(folder: Path, resume: bool) -> None:
     another = f"give another folder by {argument('out')}"
+    atomic.hold_names(folder)
     if is_run(folder):
         raise RunError(f"{folder}: is a run folder\n  {another}")
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder}: is a file\n  {another}")
-    if folder.is_dir() and not all(re.fullmatch(r"\..*\.tmp", path.name) for path in folder.iterdir()):
+    if folder.is_dir() and not all(map(atomic.is_temporary, folder.iterdir())):
         if not _begun(folder):
             raise RunError(f"{folder}: something is there already, and it is no learning of tasks\n  {another}")
         if not resume:
@@ -377,8 +392,9 @@ def _effective(learned: Learned) -> float:
 
     Learnings that were recorded before they were counted are known by the graph of their first task.
     """
-    if "reach" in learned.record:
-        return int(learned.record["reach"]["effective_parameters"])
+    recorded = learned.record.get("reach")
+    if isinstance(recorded, dict) and type(recorded.get("effective_parameters")) is int:
+        return int(recorded["effective_parameters"])
     try:
         return Run.open(learned.folder / "task-1").graph().effective_parameters
     except DendrographError:

@@ -147,7 +147,7 @@ def as_file(control: Control, graph: Graph) -> str:
     """The text of a morphology file that begins with what it is the control of, and what was matched."""
     kind, made, shapes = KINDS[control.kind], control.graph, told_shapes(graph)
     assert made is not None, "there is one"
-    counted = (("trainable parameters", "parameters"), ("synapses and cables", "edges"))
+    counted = (("trainable parameters", "trainable_parameters"), ("synapses and cables", "edges"))
     told = [f"{getattr(made, key):,} {what}, of {graph.name} {getattr(graph, key):,}" for what, key in counted]
     lines = (
         f"{made.name}: a control of {graph.name}, {kind.about}.",

@@ -55,10 +55,12 @@ def parameter_matched(graph: Graph, name: str, about: str) -> Made:
     def parameters(width: int) -> int:
         between = (depth - 1) * width**2
         own = depth * (each * width + once)
-        return inputs * width + between + own + (width + morphology.readout.bias) * graph.classes
+        read = morphology.readout.trainable * (width + (morphology.readout.bias and morphology.readout.bias_trainable))
+        return inputs * width + between + own + read * graph.classes
 
-    width = _nearest(parameters, graph.parameters)
-    _refuse_larger(parameters(1), graph.parameters, "parameters")
+    wanted = graph.trainable_parameters
+    width = _nearest(parameters, wanted)
+    _refuse_larger(parameters(1), wanted, "parameters")
     init = learns(next(each.init for place in branchings(soma) for each in place.compartment.synapses))
     first = replace(normalised(unit, width), synapses=(Synapses("all", tuple(graph.inputs), "all", init),))
     deeper = replace(first, synapses=(Synapses("all", (PREVIOUS,), "all", init),))
@@ -68,9 +70,11 @@ def parameter_matched(graph: Graph, name: str, about: str) -> Made:
     notes += answering
     if len(graph.inputs) > 1:
         notes.append("all streams enter the first layer")
+    if graph.frozen:
+        notes.append("all of its hidden layers is learnt: what the morphology does not learn is not counted")
     return to_morphology(layers, name, about, morphology, graph.inputs), (
         *notes,
-        *_far(parameters(width), graph.parameters),
+        *_far(parameters(width), wanted),
     )
 
 

@@ -42,8 +42,6 @@ def fan_in_matched(graph: Graph, name: str, about: str) -> Made:
     notes = []
     if any(cable.factor != 1.0 for cable in cables):
         notes.append("nothing attenuates as the cables did")
-    if not all(cable.trainable for cable in cables):
-        notes.append("what stands in the place of fixed cables is learnt")
     if any(each.field is not None and each.field.rule == "pooled" for each in graph.projections):
         notes.append("the fan-in that varied (pooled) is the same for all")
     return to_morphology(layers, name, about, graph.morphology, graph.inputs), tuple(notes)
@@ -52,10 +50,10 @@ def fan_in_matched(graph: Graph, name: str, about: str) -> Made:
 def point_layers(graph: Graph) -> tuple[PointLayer, ...]:
     """Each group of compartments as point neurons of the same number, nonlinearity and fan-in, wired at random.
 
-    A group's synapses keep their number, sources, signs and nonlinearities, drawn by the field `random` (`all` where
-    they are all-to-all). The cables of each group of dendrites become as many random synapses from its point neurons:
-    of c dendrites on each parent, c of each of the parent's point neurons. Dendrites stand before what they reach, so
-    that each layer draws from earlier ones only.
+    A group's synapses keep their number, sources, signs and nonlinearities, and whether they are learnt, drawn by the
+    field `random` (`all` where they are all-to-all). The cables of each group of dendrites become as many random
+    synapses from its point neurons: of c dendrites on each parent, c of each of the parent's point neurons. Dendrites
+    stand before what they reach, so that each layer draws from earlier ones only.
     """
     assert graph.morphology is not None, "it was compiled"
     made: list[PointLayer] = []
@@ -69,14 +67,18 @@ def point_layers(graph: Graph) -> tuple[PointLayer, ...]:
             name = named[position] = free_name(wanted, names)
             names.add(name)
             scope = {called: somata.get(origin, origin) for called, origin in copy.scope.items()}
-            synapses = [_at_random(each, scope, graph.inputs) for each in place.compartment.synapses]
+            learnt = copy.layer.trainable and place.compartment.trainable
+            synapses = [
+                replace(_at_random(each, scope, graph.inputs), trainable=each.trainable and learnt)
+                for each in place.compartment.synapses
+            ]
             synapses += [
-                _in_place_of_cables(places[child], named[child])
+                _in_place_of_cables(places[child], named[child], copy.layer.trainable)
                 for child in sorted(named)
                 if places[child].parent == position
             ]
             soma = place.parent is None
-            neuron = _point(place.compartment, synapses)
+            neuron = _point(place.compartment, synapses, learnt)
             made.append(PointLayer(name, neuron, copy.layer.count * place.size, copy.layer.sign if soma else FREE))
             if soma:
                 somata[copy.name] = name
@@ -155,14 +157,16 @@ def learns(init: Init) -> Init:
     return Init() if init.name == "constant" else init
 
 
-def _point(compartment: Compartment, synapses: Iterable[Synapses]) -> Compartment:
+def _point(compartment: Compartment, synapses: Iterable[Synapses], learnt: bool) -> Compartment:
+    nonlinearity = compartment.nonlinearity
     return Compartment(
         SOMA,
-        nonlinearity=compartment.nonlinearity,
+        nonlinearity=nonlinearity if learnt else replace(nonlinearity, trainable=()),
         integration=compartment.integration,
         bias=compartment.bias,
         dropout=compartment.dropout,
         normalisation=compartment.normalisation,
+        bias_trainable=compartment.bias_trainable and learnt,
         synapses=tuple(synapses),
     )
 
@@ -177,9 +181,12 @@ def _at_random(synapses: Synapses, scope: Mapping[str, str], streams: Mapping[st
     return replace(synapses, sources=sources, field="random", count=synapses.count * channels, group=1, shuffle=False)
 
 
-def _in_place_of_cables(dendrites: Branching, layer: str) -> Synapses:
+def _in_place_of_cables(dendrites: Branching, layer: str, learnt: bool) -> Synapses:
     cable = dendrites.compartment.cable
-    return Synapses(dendrites.compartment.count, (layer,), "random", dendrites.start, sign=cable.sign)
+    trainable = cable.trainable and dendrites.compartment.trainable and learnt
+    return Synapses(
+        dendrites.compartment.count, (layer,), "random", dendrites.start, sign=cable.sign, trainable=trainable
+    )
 
 
 def _plain(neuron: Compartment) -> Compartment:
@@ -188,7 +195,8 @@ def _plain(neuron: Compartment) -> Compartment:
     synapses = silent
     if drawing:
         sources = tuple(dict.fromkeys(source for each in drawing for source in each.sources))
-        synapses = (Synapses("all", sources, "all", learns(drawing[0].init)), *silent)
+        learnt = any(each.trainable for each in drawing)
+        synapses = (Synapses("all", sources, "all", learns(drawing[0].init), trainable=learnt), *silent)
     return replace(neuron, integration="sum", synapses=synapses)
 
 

@@ -126,7 +126,8 @@ def train_together(
                     members[number] = member
         device = next(networks[0].parameters()).device if networks else torch.device("cpu")
         # As in `train`: the caller finds PyTorch's random numbers as they were.
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        begun = next(iter(runs.values())) if len({run.threads for run in runs.values()}) == 1 else None
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), record.threads_of(begun):
             _train(members, failed, show)
     except KeyboardInterrupt:
         kept = ", ".join(f"{member.loop.run.folder} {member.done}" for member in members.values())

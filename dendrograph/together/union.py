@@ -21,7 +21,7 @@ from dendrograph.morphology import Nonlinearity
 from dendrograph.wiring import Indices, index_type
 
 # What groups, and projections, must have in common: one call computes them all.
-OF_GROUPS = ("role", "nonlinearity", "integration", "bias", "dropout", "normalisation")
+OF_GROUPS = ("role", "nonlinearity", "integration", "bias", "dropout", "normalisation", "trainable", "bias_trainable")
 OF_PROJECTIONS = ("kind", "source", "target", "reduce", "nonlinearity", "sign", "factor", "trainable")
 
 SILENT = Init("constant", 0.0)  # a union's weights are its members'

@@ -151,7 +151,7 @@ def test_an_option_is_spelt_alike_in_all_commands() -> None:
             if option.param_type_name == "option":
                 told = (frozenset(option.opts), option.metavar, option.name in of_each or option.help)
                 found.setdefault(option.name, {}).setdefault(told, []).append(name)
-    assert [name for name, told in found.items() if len(told) > 1] == ["scale"]  # of an experiment, and of a file
+    assert [name for name, told in found.items() if len(told) > 1] == ["data", "scale"]  # a run has its data
     ((spelling, *_),) = found["out"]
     assert spelling == {"--out", "-o"}
 

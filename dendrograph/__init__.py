@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dendrograph import data as datasets
     from dendrograph.compiler import compile
-    from dendrograph.dendritic_layer import DendriticLayer
+    from dendrograph.dendritic_layer import DendriticLayer, parameter_groups
     from dendrograph.errors import DendrographError
     from dendrograph.fields import register_field
     from dendrograph.graph import Graph
@@ -54,6 +54,7 @@ _HOMES = {
     "build": "network",
     "compile": "compiler",
     "load": "morphology",
+    "parameter_groups": "dendritic_layer",
     "register_field": "fields",
     "register_nonlinearity": "nonlinearities",
     "stimulate": "stimulation",
@@ -80,6 +81,7 @@ __all__ = [
     "compile",
     "datasets",
     "load",
+    "parameter_groups",
     "register_field",
     "register_nonlinearity",
     "stimulate",

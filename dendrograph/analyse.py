@@ -17,7 +17,7 @@ from dendrograph.analysis.over_seeds import averaged
 from dendrograph.analysis.parts import OF_A_NETWORK, OF_A_RUN, PARTS, Settings, Subject, Tables, choose, settings_for
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Split
-from dendrograph.errors import DendrographError, clip, did_you_mean
+from dendrograph.errors import DendrographError, clip, did_you_mean, expect
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import told
 from dendrograph.run import Run
@@ -90,6 +90,8 @@ def analyse(
     Raises:
         DendrographError: a part or a setting is none, or is of no use; or there is no sample.
     """
+    expect("network", network, DendriticNetwork)
+    expect("split", split, Split)
     chosen = choose(parts)
     if missing := [name for name in chosen if PARTS[name].run]:
         raise DendrographError(f"the part '{missing[0]}' needs a run\n  analyse_run(folder) measures one")

@@ -9,6 +9,7 @@ from typing import Any
 from dendrograph.declared import EXCITATORY, FREE, Declared, Init, hold, told, where
 
 ATTENUATIONS = ("factor", "initial")
+INFINITE, SEALED = ENDS = ("infinite", "sealed")
 SIGNS = (FREE, EXCITATORY)
 UM_PER_CM = 1e4
 LEAST = 1e-30  # of an attenuation: less is nothing, in float32
@@ -18,11 +19,15 @@ LEAST = 1e-30  # of an attenuation: less is nothing, in float32
 class Cable:
     """The edge from a dendrite to its parent; all copies of a dendrite have cables of one length and diameter.
 
-    A passive cable of length L and diameter d loses, in the steady state of an infinite cable,
+    A passive cable loses a part of the voltage on its way from the dendrite to the parent. In the steady state, with
+    l = L / lambda and lambda = sqrt(d Rm / (4 Ra)), it passes
 
-        a = exp(-L / lambda),    lambda = sqrt(d Rm / (4 Ra))
+        a = exp(-l)                                  `ends: infinite`
+        a = 1 / (cosh(l) + G / G_inf sinh(l))        `ends: sealed`
 
-    (Rall, Experimental Neurology 1 (1959); Koch, Biophysics of Computation, 1999). With `attenuation` `factor` the
+    where G_inf = pi/2 d^(3/2) / sqrt(Rm Ra) is the input conductance of an endless cable, and G that of all that is
+    joined to the parent's end: see `dendrograph.tree` for how G is found (Rall, Experimental Neurology 1 (1959); Rall &
+    Rinzel, Biophysical Journal 13 (1973); Koch, Biophysics of Computation, 1999). With `attenuation` `factor` the
     parent gets a w y, with a fixed and w from `init`; with `initial` the weight w starts at a, and is trained from
     there. Without a length a is 1.
 
@@ -33,6 +38,7 @@ class Cable:
     rm_ohm_cm2: Rm, the specific membrane resistance, in Ω cm²
     ra_ohm_cm: Ra, the axial resistivity, in Ω cm
     attenuation: `factor` or `initial`
+    ends: `infinite`, or `sealed` for a cable in a finite tree
     """
 
     init: Init = Init()
@@ -43,9 +49,10 @@ class Cable:
     rm_ohm_cm2: float = 20_000.0
     ra_ohm_cm: float = 150.0
     attenuation: str = "factor"
+    ends: str = INFINITE
 
     LENGTHS = ("length_um", "diameter_um", "rm_ohm_cm2", "ra_ohm_cm")
-    KEYS = ("init", "sign", "trainable", *LENGTHS, "attenuation")
+    KEYS = ("init", "sign", "trainable", *LENGTHS, "attenuation", "ends")
 
     def __post_init__(self) -> None:
         hold(self, "init", Init)
@@ -57,19 +64,35 @@ class Cable:
         return UM_PER_CM * math.sqrt(diameter_cm * self.rm_ohm_cm2 / (4 * self.ra_ohm_cm))
 
     @property
-    def loss(self) -> float:
-        """What is left at the parent's end of what enters: exp(-L / lambda), 1 without a length."""
-        return math.exp(-self.length_um / self.lambda_um) if self.diameter_um else 1.0
+    def endless_conductance(self) -> float:
+        """G_inf, the input conductance of a cable of this diameter without end, in S."""
+        diameter_cm = self.diameter_um / UM_PER_CM
+        return math.pi / 2 * diameter_cm**1.5 / math.sqrt(self.rm_ohm_cm2 * self.ra_ohm_cm)
 
-    @property
-    def factor(self) -> float:
-        """What the weight is multiplied with."""
-        return self.loss if self.attenuation == "factor" else 1.0
+    def conductance(self, load: float) -> float:
+        """The input conductance at one end, in S, with a conductance `load` at the other.
 
-    @property
-    def start(self) -> Init:
-        """How the weight starts, the attenuation seen to."""
-        return Init("constant", self.loss) if self.attenuation == "initial" else self.init
+        Of a finite cable G_inf (B + tanh(l)) / (1 + B tanh(l)), with B = load / G_inf. A cable without a length is no
+        cable at all: what is joined to one end is joined to the other.
+        """
+        if not self.diameter_um:
+            return load
+        if self.ends == INFINITE:
+            return self.endless_conductance
+        relative, passed = load / self.endless_conductance, math.tanh(self.length_um / self.lambda_um)
+        return self.endless_conductance * (relative + passed) / (1 + relative * passed)
+
+    def passes(self, load: float = 0.0) -> float:
+        """The share of the dendrite's voltage that is left at the parent's end, where the conductance is `load`, in S.
+
+        With a load of G_inf a finite cable passes what an infinite one does; without one, 1 / cosh(l).
+        """
+        if not self.diameter_um:
+            return 1.0
+        if self.ends == INFINITE:
+            return math.exp(-self.length_um / self.lambda_um)
+        length = min(self.length_um / self.lambda_um, 700.0)  # beyond it cosh is no finite number
+        return 1 / (math.cosh(length) + load / self.endless_conductance * math.sinh(length))
 
     @classmethod
     def read(cls, declared: Declared) -> Cable:
@@ -89,6 +112,8 @@ class Cable:
                 settings[key] = length_at.number(above=0.0) or getattr(cls, key)  # 0 stands for what cannot be read
         if attenuation_at := declared.get("attenuation"):
             settings["attenuation"] = attenuation_at.choice("attenuation", ATTENUATIONS) or ATTENUATIONS[0]
+        if ends_at := declared.get("ends"):
+            settings["ends"] = ends_at.choice("kind of ends", ENDS) or INFINITE
         return cls(**settings)
 
     @classmethod
@@ -106,7 +131,7 @@ class Cable:
         given = {key for key in cls.KEYS if declared.get(key)}
         both = {"length_um", "diameter_um"}
         if not given & both:
-            of_lengths = ("rm_ohm_cm2", "ra_ohm_cm", "attenuation")
+            of_lengths = ("rm_ohm_cm2", "ra_ohm_cm", "attenuation", "ends")
             for key in of_lengths:
                 if declared.is_own(key):
                     fault(f"'{key}' says nothing without a length", "give length_um and diameter_um", key)
@@ -114,7 +139,7 @@ class Cable:
             cable = replace(cable, **{key: getattr(cls, key) for key in of_lengths})
         elif missing := both - given:
             at.keys(cls.KEYS, dict.fromkeys(missing, "a cable that attenuates has length_um and diameter_um"))
-        elif cable.loss < LEAST:
+        elif cable.passes() < LEAST:
             length, constant = f"{cable.length_um:g} µm", f"{cable.lambda_um:.3g} µm"
             problem = f"a cable of {length} passes nothing: its length constant is {constant}"
             fault(problem, "lengths are in µm, rm_ohm_cm2 in Ω cm² and ra_ohm_cm in Ω cm", "length_um")

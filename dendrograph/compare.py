@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dendrograph.comparison.conditions import Condition, Finished, shown_seed
 from dendrograph.comparison.inference import holm, mean_interval, paired
 from dendrograph.comparison.selection import BY, Selection
 from dendrograph.controls import CONTROLS, named
-from dendrograph.errors import DendrographError, argument, did_you_mean
+from dendrograph.errors import DendrographError, argument, did_you_mean, expect
 
 Row = dict[str, Any]
 
@@ -61,7 +62,10 @@ def compare(
     Raises:
         DendrographError: no run is found, two runs contradict each other, or a name is unknown.
     """
+    expect("paths", paths, str, PathLike, Iterable)
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    for path in paths:
+        expect("path", path, str, PathLike)
     if by not in BY:
         raise DendrographError(f"by '{by}': {did_you_mean(by, BY, 'measures')}")
     folders, notes = grouping.find(paths)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from dendrograph import fields, memory, trial, wiring
+from dendrograph.cable import LEAST
 from dendrograph.declared import FREE, SHUNTING
-from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean
+from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean, expect, shown
 from dendrograph.graph import Field, Graph, Group, Projection, Role
 from dendrograph.layers import sign_from
 from dendrograph.morphology import Compartment, Morphology, Shape, Synapses
@@ -88,7 +89,8 @@ def compile(
         DendrographError: a network that does not fit in memory; nothing has been allocated by then.
         WiringError: the wiring is not what the morphology declares (never, unless a rule is broken).
     """
-    classes, seed = None if classes is None else _whole("classes", classes, 1), _whole("the seed", seed, 0)
+    expect("morphology", morphology, Morphology)
+    classes, seed = None if classes is None else whole("classes", classes, 1), whole("the seed", seed, 0)
     morphology = morphology.checked()
     shapes = _bind_inputs(morphology, inputs)
     populations = tuple(_populations(morphology))
@@ -143,7 +145,7 @@ def compile(
             if place.parent is not None:
                 parent = f"{population.name}/{places[place.parent].name}"
                 reduce = _reduction(places[place.parent].compartment)
-                cables = _cable_projection(name, parent, size, compartment, reduce)
+                cables = _cable_projection(name, parent, size, place, reduce)
                 project(replace(cables, trainable=cables.trainable and population.trainable))
         sources[population.name] = _soma_of(population)
     last = sources[populations[-1].name]
@@ -173,15 +175,19 @@ def compile(
     return graph
 
 
-def _whole(what: str, value: int, minimum: int) -> int:
-    """The value as a plain int; NumPy's whole numbers are taken, too."""
+def whole(what: str, value: int, minimum: int) -> int:
+    """The value as a plain int; NumPy's whole numbers are taken, too.
+
+    Raises:
+        DendrographError: it is none of at least the minimum.
+    """
     try:
-        whole = minimum - 1 if isinstance(value, bool) else operator.index(value)
+        found = minimum - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        whole = minimum - 1
-    if whole < minimum:
-        raise DendrographError(f"{what} must be a whole number of at least {minimum}, found {value!r}")
-    return whole
+        found = minimum - 1
+    if found < minimum:
+        raise DendrographError(f"{what} must be a whole number of at least {minimum}, found {shown(value)}")
+    return found
 
 
 def _soma_of(population: Population) -> Source:
@@ -275,6 +281,12 @@ def _refuse_what_does_not_fit(
                 remedy = "write normalisation: none, or ask for more of them"
                 fault = place.compartment.where.fault(problem, remedy, "normalisation")
                 faults.setdefault(id(place.compartment), fault)
+            if place.passed < LEAST:
+                problem = (
+                    f"a cable in layer '{population.name}' passes {place.passed:.1g} of the voltage of its dendrite"
+                )
+                remedy = "what is joined to its parent takes the rest: are all lengths and diameters in µm?"
+                faults.setdefault(id(place.compartment), place.compartment.where.fault(problem, remedy, "cable"))
             shuffled = next((each for each in place.compartment.synapses if each.shuffle), None)
             if shuffled and size == 1:
                 problem = f"there is one such compartment in layer '{population.name}': nothing to shuffle"
@@ -354,22 +366,22 @@ def _reduction(target: Compartment) -> str:
     return "sum" if target.integration == "mean" else target.integration
 
 
-def _cable_projection(child: str, parent: str, size: int, compartment: Compartment, reduce: str) -> Projection:
+def _cable_projection(child: str, parent: str, size: int, place: Branching, reduce: str) -> Projection:
     children = np.arange(size, dtype=wiring.index_type(size))
-    cable = compartment.cable
+    cable, count = place.compartment.cable, place.compartment.count
     return Projection(
         f"{child}->{parent}",
         "cable",
         child,
         parent,
         size,
-        size // compartment.count,
-        cable.start,
-        (children, children // compartment.count),
+        size // count,
+        place.start,
+        (children, children // count),
         reduce=reduce,
         sign=cable.sign,
-        factor=cable.factor,
-        trainable=cable.trainable and compartment.trainable,
+        factor=place.factor,
+        trainable=cable.trainable and place.compartment.trainable,
     )
 
 

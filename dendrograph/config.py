@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from dendrograph.errors import DendrographError, RunError, did_you_mean
+from dendrograph.errors import DendrographError, RunError, did_you_mean, expect, shown
 
 # The paper's numbers of epochs; digits is small and stands in no paper.
 EPOCHS = {"mnist": 15, "fashion_mnist": 25, "kmnist": 25, "emnist": 50, "cifar10": 50, "digits": 50}
@@ -59,25 +59,27 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
-            if (type(value) is not int or value < 1) and (name, value) != ("epochs", None):
-                raise DendrographError(f"{name} must be a whole number of at least 1, found {value!r}")
+            if (type(value) is not int or value < 1) and not (name == "epochs" and value is None):
+                raise DendrographError(f"{name} must be a whole number of at least 1, found {shown(value)}")
         for name in ("epochs", "batch_size", "patience", "noise"):
             value = getattr(self, name)
             if type(value) in (int, float) and MOST < value < math.inf:
-                raise DendrographError(f"{name} must be at most {MOST}, found {value!r}")
+                raise DendrographError(f"{name} must be at most {MOST}, found {shown(value)}")
         if type(self.seed) is not int or not 0 <= self.seed < 2**32:
-            raise DendrographError(f"seed must be a whole number from 0 to 4294967295, found {self.seed!r}")
+            raise DendrographError(f"seed must be a whole number from 0 to 4294967295, found {shown(self.seed)}")
         if not _is_number(self.lr) or self.lr <= 0:
-            raise DendrographError(f"lr must be a number greater than 0, found {self.lr!r}")
+            raise DendrographError(f"lr must be a number greater than 0, found {shown(self.lr)}")
         if not _is_number(self.noise) or self.noise < 0:
-            raise DendrographError(f"noise must be a number of at least 0, found {self.noise!r}")
+            raise DendrographError(f"noise must be a number of at least 0, found {shown(self.noise)}")
         if not _is_number(self.validation) or not 0 < self.validation < 1:
-            raise DendrographError(f"validation must be a share between 0 and 1, found {self.validation!r}")
+            raise DendrographError(f"validation must be a share between 0 and 1, found {shown(self.validation)}")
         for name in ("lr", "noise", "validation"):  # 0 and 0.0 are one setting, and one run
             object.__setattr__(self, name, float(getattr(self, name)))
         for name in ("early_stop", "sequential"):
             if type(getattr(self, name)) is not bool:
-                raise DendrographError(f"{name} must be True or False, found {getattr(self, name)!r}")
+                raise DendrographError(f"{name} must be True or False, found {shown(getattr(self, name))}")
+        expect("device", self.device, str)
+        expect("optimizer", self.optimizer, str)
         if self.optimizer not in OPTIMIZERS:
             known = did_you_mean(self.optimizer, OPTIMIZERS, "optimizers")
             raise DendrographError(f"unknown optimizer '{self.optimizer}'\n  {known}")

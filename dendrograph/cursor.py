@@ -15,7 +15,7 @@ from dendrograph.document import Document
 from dendrograph.errors import Faults, clip, did_you_mean
 from dendrograph.expressions import GREATEST, LARGEST, SMALLEST
 from dendrograph.names import NAME_RULE, is_name
-from dendrograph.reading import Path, describe, flow
+from dendrograph.reading import EXTENSION, Path, describe, flow
 
 PLACEHOLDER = ""  # what `slug` and `choice` return for a fault; checks that compare names pass over it
 
@@ -69,7 +69,8 @@ class Cursor:
             return False
         unknown = [key for key in self.value if key not in known]
         for key in unknown:
-            remedy = (hints or {}).get(key) or did_you_mean(key, known)
+            placed = "keys that begin with x- stand at the top level of the file" * str(key).startswith(EXTENSION)
+            remedy = (hints or {}).get(key) or placed or did_you_mean(key, known)
             self.fault(f"unknown key '{clip(key)}'", remedy, key, key=True)
         for key, remedy in (required or {}).items():
             # A key that is misspelt is told of once.
@@ -104,8 +105,13 @@ class Cursor:
         """A whole number of at least `minimum`; `otherwise` says what else may stand there."""
         if type(self.value) is int and minimum <= self.value <= LARGEST:
             return self.value
+        source = self.document.expressions.get(self.path)
         if type(self.value) is int and self.value > LARGEST:
             self.expected(f"a whole number of at most {LARGEST:,}")
+        elif source and type(self.value) is float:
+            key = next((step for step in reversed(self.path) if isinstance(step, str)), "it")
+            remedy = f"give a whole number, or round down: ({clip(source)}) // 1"
+            self.fault(f"{key} must be a whole number: found {clip(source)} = {self.value!r}", remedy)
         else:
             self.expected(f"a whole number of at least {minimum}{otherwise}")
         return max(minimum, 1)

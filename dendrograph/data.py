@@ -18,7 +18,7 @@ import torch
 
 from dendrograph.datafiles import KNOWN, data_folder, load_known, read_npz
 from dendrograph.dataset import Dataset, Split, assemble, find_arrays, look_over
-from dendrograph.errors import DataError, DataWarning, clip, did_you_mean, printable
+from dendrograph.errors import DataError, DataWarning, clip, did_you_mean, expect, printable
 from dendrograph.kernels import compiled
 from dendrograph.tasks import derive, parse
 
@@ -65,6 +65,8 @@ def load(
 
     Raises DataError, saying what to put where, if anything is missing, damaged or no data to train on.
     """
+    expect("name_or_path", name_or_path, str, os.PathLike)
+    expect("data_dir", data_dir, str, os.PathLike, None)
     dataset, notes = _load(os.fspath(name_or_path), data_dir, download)
     _tell(notes)
     return dataset
@@ -189,6 +191,7 @@ def split_validation(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> 
     The same seed gives the same split; it is shuffled and stratified (each class keeps its share). Raises DataError if
     `fraction` is not between 0 and 1, or where there are too few samples for every class to be on both sides.
     """
+    expect("dataset", dataset, Dataset)
     if dataset.validation is not None:
         return dataset.train, dataset.validation
     train, validation = validation_rows(dataset, fraction, seed)
@@ -229,6 +232,7 @@ def add_noise(split: Split, scale: float, sigma: float, generator: torch.Generat
     Drawn once, here, from a CPU generator or a seed: every epoch sees the same noise. Raises DataError if `sigma` is
     negative or not finite, or if float inputs are not within [0, 1].
     """
+    expect("split", split, Split)
     if not (math.isfinite(sigma) and sigma >= 0):
         raise DataError(f"the noise's standard deviation is {sigma}, but must be 0 or more")
     if isinstance(generator, int):
@@ -239,7 +243,7 @@ def add_noise(split: Split, scale: float, sigma: float, generator: torch.Generat
         noisy[stream] = torch.empty(tensor.shape, dtype=torch.float32)
         rows = max(1, NOISE_CHUNK // tensor[0].numel())
         for source, target in zip(tensor.split(rows), noisy[stream].split(rows), strict=True):
-            noise = torch.randn(source.shape, generator=generator)
+            noise = torch.randn(source.shape, generator=generator, dtype=torch.float32)
             torch.add(_scaled(source, scale), noise, alpha=sigma, out=target).clamp_(0, 1)
     return Split(noisy, split.labels)
 
@@ -271,6 +275,7 @@ def batches(
     Yields (inputs, labels): stream name -> (batch, *shape) float32, and (batch,) int64, on `device` (by default where
     the split is). They are copies: changing them leaves the split as it is. What crosses to the device is the bytes.
     """
+    expect("split", split, Split)
     if batch_size < 1:
         raise DataError(f"the batch size is {batch_size}, but must be at least 1")
     order = torch.arange(len(split)) if order is None else order

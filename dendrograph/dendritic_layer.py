@@ -11,15 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dendrograph.compiler import compile
-from dendrograph.errors import DendrographError
+from dendrograph.compiler import compile, whole
+from dendrograph.errors import DendrographError, KindError, expect, shown
 from dendrograph.layers import sources
 from dendrograph.morphology import Compartment, Morphology, Nonlinearity, Shape
 from dendrograph.network import DendriticNetwork
+from dendrograph.nonlinearities import NONLINEARITIES
 from dendrograph.reading import Steps, unwound
 from dendrograph.synapses import PREVIOUS
 
 Activity = str | Mapping[str, Any] | Nonlinearity
+
+SYNAPSES = 16  # of a dendrite, where there are so many features
 
 FEATURES = "features"  # the one source of the layer's synapses; `previous` means the same
 
@@ -45,7 +48,7 @@ class DendriticLayer(nn.Module):
         in_features: size of the input's last dimension.
         out_features: size of the answer's last dimension: so many neurons.
         dendrites: of each neuron.
-        synapses: of each dendrite; `"all"` for every feature.
+        synapses: of each dendrite; `"all"` for every feature. By default 16, or `in_features` where these are fewer.
         field: how they are drawn: `random`, `pooled`, `local`, `global`, `tiled`, or one that was registered.
         nonlinearity: of the dendrites: a name, a mapping of the language, or a `Nonlinearity`.
         soma: that of the somata, in the same ways.
@@ -60,6 +63,12 @@ class DendriticLayer(nn.Module):
             default the most nearly square grid.
         device: of the parameters, as for `nn.Linear`.
         dtype: of the parameters, as for `nn.Linear`.
+        dropout: the share of dendrites whose activity is left out in training, at random (from PyTorch's global random
+            numbers, as `nn.Dropout` does); the others are scaled up. For that of somata, put an `nn.Dropout` after the
+            layer.
+
+    Every parameter has one dimension: a weight for each synapse and each cable, and no matrix. Where weight decay goes
+    by the number of dimensions, as is usual, none of them decays: see `parameter_groups`.
 
     Attributes:
         network: the `DendriticNetwork` that answers. `network.graph` is the wiring; `network.activations` tells what
@@ -74,7 +83,7 @@ class DendriticLayer(nn.Module):
         in_features: int,
         out_features: int,
         dendrites: int = 8,
-        synapses: int | str = 16,
+        synapses: int | str | None = None,
         field: str = "random",
         nonlinearity: Activity = "leaky_relu",
         soma: Activity = "identity",
@@ -85,20 +94,26 @@ class DendriticLayer(nn.Module):
         shape: Shape | None = None,
         device: torch.device | str | int | None = None,
         dtype: torch.dtype | None = None,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.in_features, self.out_features = _whole("in_features", in_features), _whole("out_features", out_features)
+        self.in_features, self.out_features = (
+            whole("in_features", in_features, 1),
+            whole("out_features", out_features, 1),
+        )
+        expect("dropout", dropout, int, float)
         plain: dict[str, Any] = {
             "dendrites": dendrites,
-            "synapses": synapses,
+            "synapses": min(SYNAPSES, self.in_features) if synapses is None and neuron is None else synapses,
             "field": field,
             "nonlinearity": nonlinearity,
             "soma": soma,
             "bias": bias,
+            **({} if dropout == 0.0 else {"dropout": dropout}),
         }
         if neuron is None:
             morphology = _morphology(_tree(self.in_features, **plain), self.in_features, self.out_features)
-            told = [f"{key}={value if isinstance(value, int | str) else '...'}" for key, value in plain.items()]
+            told = [f"{key}={value if isinstance(value, int | float | str) else '...'}" for key, value in plain.items()]
         else:
             usual = inspect.signature(DendriticLayer).parameters
             if twice := [key for key, value in plain.items() if value != usual[key].default]:
@@ -116,12 +131,29 @@ class DendriticLayer(nn.Module):
 
         Raises:
             ValueError: the last dimension is another, or the input is not floating point.
+            TypeError: it is no tensor.
         """
+        if not isinstance(x, Tensor):
+            expect("x", x, Tensor)  # type: ignore[unreachable]
         if x.shape[-1:] != (self.in_features,):
             raise ValueError(f"the input has shape {tuple(x.shape)}, expected (..., {self.in_features})")
         samples = x.reshape(-1, self.in_features)
         # The network computes units first: without a copy its answer could not be viewed as nn.Linear's can.
         return self.network(samples).reshape(*x.shape[:-1], self.out_features).contiguous()
+
+    def reset_parameters(self, seed: int | None = None) -> None:
+        """Draw the initial weights anew, in place; biases and learnt parameters of nonlinearities start again, too.
+
+        Without a seed they are the weights that the layer began with: unlike `nn.Linear`, it does not draw from
+        PyTorch's global random numbers. The wiring stays.
+
+        Args:
+            seed: of other weights than those; it does not become the layer's own.
+
+        Raises:
+            DendrographError: the seed is no whole number of at least 0.
+        """
+        self.network.reset_parameters(seed)
 
     def get_extra_state(self) -> Tensor:
         """What state_dict keeps beside the parameters: the wiring's hash, without which they mean nothing."""
@@ -144,48 +176,88 @@ class DendriticLayer(nn.Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, {self._told}"
 
 
-def _whole(what: str, value: Any) -> int:
-    """A whole number of at least 1; NumPy's are taken, too."""
-    try:
-        whole = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        whole = 0
-    if whole < 1:
-        raise DendrographError(f"{what} must be a whole number of at least 1, found {value!r}")
-    return whole
+def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """The trainable parameters of any network in two groups for an optimizer: those that decay, and the rest.
+
+    Weight decay usually acts on what has more than one dimension, which no parameter of a `DendriticLayer` or
+    `DendriticNetwork` has. Of these, the weights of synapses and cables decay; biases and learnt parameters of
+    nonlinearities do not. Of all other modules, what has more than one dimension decays.
+
+        optimizer = torch.optim.AdamW(parameter_groups(model, weight_decay=0.01), lr=1e-3)
+
+    Args:
+        module: a network with any number of dendritic layers in it; or one of them by itself.
+        weight_decay: of the first group; that of the second is 0.
+    """
+    expect("module", module, nn.Module)
+    ours = [one for one in module.modules() if isinstance(one, DendriticNetwork)]
+    weights = {id(weight) for network in ours for weight in network.weights.parameters()}
+    own = {id(parameter) for network in ours for parameter in network.parameters()}
+    groups: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            decays = id(parameter) in weights if id(parameter) in own else parameter.dim() > 1
+            groups[0 if decays else 1].append(parameter)
+    return [{"params": groups[0], "weight_decay": weight_decay}, {"params": groups[1], "weight_decay": 0.0}]
 
 
 def _tree(
-    features: int, dendrites: Any, synapses: Any, field: Any, nonlinearity: Activity, soma: Activity, bias: Any
+    features: int,
+    dendrites: Any,
+    synapses: Any,
+    field: Any,
+    nonlinearity: Activity,
+    soma: Activity,
+    bias: Any,
+    dropout: Any = None,
 ) -> dict[str, Any]:
     """The neuron that the plain arguments describe, in the language."""
+    expect("field", field, str)
     if field == "all":
         raise DendrographError("field 'all' takes no number of synapses\n  write synapses='all', and no field")
     drawn: dict[str, Any] = {"count": synapses}
-    if synapses != "all":
-        drawn = {"count": _whole("synapses", synapses), "field": field}
+    if not (isinstance(synapses, str) and synapses == "all"):
+        drawn = {"count": whole("synapses", synapses, 1), "field": field}
         if drawn["count"] > features:
             problem = f"{synapses} synapses a dendrite, but there are {features} features"
             raise DendrographError(f"{problem}\n  at most {features}, or 'all'")
     elif field != "random":
         raise DendrographError(f"synapses 'all' contradicts field '{field}'\n  leave the field out, or give a number")
     return {
-        "nonlinearity": _plain(soma),
+        "nonlinearity": _plain("soma", soma),
         "bias": bias,
         "dendrites": [
             {
                 "name": "dendrite",
-                "count": _whole("dendrites", dendrites),
-                "nonlinearity": _plain(nonlinearity),
+                "count": whole("dendrites", dendrites, 1),
+                "nonlinearity": _plain("nonlinearity", nonlinearity),
                 "bias": bias,
+                **({} if dropout is None else {"dropout": dropout}),
                 "synapses": drawn,
             }
         ],
     }
 
 
-def _plain(nonlinearity: Activity) -> Any:
-    return nonlinearity.to_dict() if isinstance(nonlinearity, Nonlinearity) else nonlinearity
+def _plain(argument: str, nonlinearity: Any) -> Any:
+    """A nonlinearity in the language.
+
+    Raises:
+        KindError: it is no nonlinearity; of a function or a module, how it becomes one.
+    """
+    if isinstance(nonlinearity, Nonlinearity):
+        return nonlinearity.to_dict()
+    if callable(nonlinearity):
+        name = getattr(nonlinearity, "__name__", type(nonlinearity).__name__).lower().replace("leakyrelu", "leaky_relu")
+        name = name if name.isidentifier() else "mine"
+        way = f"register it, and pass its name: register_nonlinearity({name!r}, equation=..., source=...)(function)"
+        if name in NONLINEARITIES:
+            way = f"pass the name {name!r}; docs/dendrites.md lists the nonlinearities with their parameters"
+        raise KindError(
+            f"`{argument}`: expected a name, a mapping or a Nonlinearity, found {shown(nonlinearity)}\n  {way}"
+        )
+    expect(argument, nonlinearity, str, Mapping, Nonlinearity)
+    return nonlinearity
 
 
 def _morphology(neuron: Compartment | Mapping[str, Any], features: int, neurons: int) -> Morphology:
@@ -220,7 +292,9 @@ def _sides(features: int, shape: Shape | None) -> Shape:
         sides = ()
     if not 1 <= len(sides) <= 3 or math.prod(sides) != features or min(sides) < 1:
         allowed = "(height, width) or (height, width, channels)"
-        raise DendrographError(f"shape {shape!r} is no grid of {features} features\n  give {allowed} of that product")
+        raise DendrographError(
+            f"shape {shown(shape)} is no grid of {features} features\n  give {allowed} of that product"
+        )
     return sides
 
 

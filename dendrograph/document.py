@@ -161,13 +161,14 @@ class Document:
         return path
 
     def resolved(self) -> Document:
-        """A copy in which every `$name` expression is a whole number; those that cannot be worked out are faults."""
+        """A copy in which every `$name` expression is a number; those that cannot be worked out are faults."""
         expressions: dict[Path, str] = {}
         document = replace(self, expressions=expressions)
         faults = Faults(self.faults)
         declared = self.value.get("parameters") if isinstance(self.value, dict) else None
-        # A parameter that is no whole number is a fault of its own; 1 stands for it, so that its uses are none.
-        parameters = {k: v if type(v) is int else 1 for k, v in declared.items()} if isinstance(declared, dict) else {}
+        # A parameter that is no number is a fault of its own; 1 stands for it, so that its uses are none.
+        numbers = declared.items() if isinstance(declared, dict) else ()
+        parameters = {name: value if type(value) in (int, float) else 1 for name, value in numbers}
         unreadable = declared is not None and not isinstance(declared, dict)
 
         def walk(value: Any, path: Path) -> Steps[Any]:

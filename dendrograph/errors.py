@@ -47,6 +47,10 @@ class Fault:
         return text + "".join(f"\n  {line}" for line in self.remedy.splitlines())
 
 
+class KindError(DendrographError, TypeError):
+    """An argument that is another kind of object than the one that is needed."""
+
+
 class MorphologyError(DendrographError):
     """A morphology that cannot be taken; `faults` holds every fault found, in the order of the file."""
 
@@ -182,6 +186,101 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c in "\n\t" or unicodedata.category(c) == "Zs" else _escaped(c) for c in text)
+
+
+# What to pass in the place of an object, by the names of the class that is needed and of the one that was found.
+_DATASET = "datasets.from_tensors(x_train, y_train, x_test, y_test)"
+_NAME_OR_PATH = {"Run": "{0}.folder", "bytes": "{0}.decode()", "device": "str({0})"}
+_INSTEAD: Mapping[str, Mapping[str, str]] = {
+    "Tensor": {
+        "ndarray": "torch.from_numpy({0}).float()",
+        "generic": "torch.tensor({0})",
+        "list": "torch.tensor({0})",
+        "tuple": "torch.tensor({0})",
+        "DataFrame": "torch.from_numpy({0}.to_numpy()).float()",
+        "Series": "torch.from_numpy({0}.to_numpy()).float()",
+        "DataLoader": "its batches, one at a time",
+        "Dataset": "one of its tensors, such as data.test.inputs['image']",
+        "Split": "one of its tensors, such as split.inputs['image']",
+    },
+    "Graph": {
+        "Morphology": "compile({0}, inputs, classes)",
+        "DendriticNetwork": "{0}.graph",
+        "DendriticLayer": "{0}.network.graph",
+        "Run": "{0}.graph()",
+        "str": "compile(load({0}), inputs, classes)",
+        "PurePath": "compile(load({0}), inputs, classes)",
+    },
+    "DendriticNetwork": {
+        "Graph": "DendriticNetwork({0})",
+        "Morphology": "DendriticNetwork(compile({0}, inputs, classes))",
+        "DendriticLayer": "{0}.network",
+        "Run": "{0}.network()",
+        "str": "build({0}, inputs, classes), or Run.open({0}).network() of a run folder",
+        "PurePath": "build({0}, inputs, classes), or Run.open({0}).network() of a run folder",
+    },
+    "Morphology": {
+        "Graph": "{0}.morphology",
+        "DendriticNetwork": "{0}.graph.morphology",
+        "Run": "{0}.morphology",
+        "Compartment": "Morphology(name, neurons={{'neuron': {0}}}, layers=[Layer('layer', 'neuron', 1)])",
+        "dict": "Morphology.from_dict({0})",
+        "str": "load({0})",
+        "PurePath": "load({0})",
+    },
+    "Dataset": {
+        "str": "datasets.load({0})",
+        "PurePath": "datasets.load({0})",
+        **dict.fromkeys(("ndarray", "Tensor", "tuple", "list", "dict", "DataLoader", "Split"), _DATASET),
+    },
+    "Split": {"Dataset": "{0}.test"},
+    "TrainConfig": {"dict": "TrainConfig(**{0})", "int": "TrainConfig(epochs={0})"},
+    "Run": {"str": "Run.open({0})", "PurePath": "Run.open({0})"},
+    "Mapping": {"str": "a mapping, such as {{'somata': 64}}", "DataFrame": "{0}.to_dict()"},
+    "str": {
+        **_NAME_OR_PATH,
+        "Morphology": "a name or a path; compile takes a Morphology, and DendriticNetwork what compile gives",
+        "Graph": "a name or a path; DendriticNetwork takes a Graph",
+    },
+}
+
+
+def expect(name: str, value: object, *kinds: type | None) -> None:
+    """Hold an argument to the kinds of object that it may be; None stands for nothing given.
+
+    Raises:
+        KindError: it is of another kind; the text says which were expected, what was found and what to pass.
+    """
+    allowed = tuple(type(None) if kind is None else kind for kind in kinds)
+    if isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):
+        return
+    names = ["None" if kind is None else "path" if kind is os.PathLike else kind.__name__ for kind in kinds]
+    found = [base.__name__ for base in type(value).__mro__]
+    ways = (_INSTEAD.get(kind, {}).get(base) for kind in names for base in found)
+    way = next(filter(None, ways), "")
+    remedy = f"\n  pass {way.format(name)}" if way else ""
+    expected = " or ".join("torch.Tensor" if kind == "Tensor" else kind for kind in names)
+    raise KindError(f"`{name}`: expected {expected}, found {shown(value)}{remedy}")
+
+
+def shown(value: object) -> str:
+    """A value as messages show it: itself where it is short and plain, else what kind of object it is."""
+    if value is None or isinstance(value, str | bool | int | float | complex):
+        return clip(repr(value))
+    if isinstance(value, list | tuple | dict) and len(value) <= MOST_WORDS and len(text := repr(value)) <= 60:
+        return clip(text)
+    if isinstance(value, list | tuple | dict | set):
+        return f"a {type(value).__name__} of {len(value)}"
+    kind = value if isinstance(value, type) else type(value)
+    name = (
+        kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__.split('.')[0]}.{kind.__qualname__}"
+    )
+    if isinstance(value, type):
+        return f"the class {name} itself"
+    if callable(value) and isinstance(own := getattr(value, "__name__", None), str):
+        return f"the function {own}"
+    shape = getattr(value, "shape", None)
+    return f"an object of type {name}" + (f" of shape {tuple(shape)}" if isinstance(shape, tuple) else "")
 
 
 def clip(text: str, most: int = 60) -> str:

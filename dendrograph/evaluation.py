@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
 from dendrograph.data import Split, batches
+from dendrograph.errors import expect
 from dendrograph.network import DendriticNetwork
 from dendrograph.ranks import ALONE, Ranks
 
@@ -43,6 +44,8 @@ def evaluate(network: DendriticNetwork, split: Split, scale: float, ranks: Ranks
         scale: what bytes are divided by (`Dataset.scale`).
         ranks: the processes that share the work; each gets the same result.
     """
+    expect("network", network, DendriticNetwork)
+    expect("split", split, Split)
     device = next(network.parameters()).device
     classes = network.graph.classes
     sums = device if device.type == "cuda" else torch.device("cpu")  # where there is float64, and processes can add

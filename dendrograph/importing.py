@@ -17,7 +17,6 @@ from dendrograph.fields import known as known_fields
 from dendrograph.morphology import Morphology
 from dendrograph.names import NAME_RULE, is_name
 from dendrograph.nonlinearities import NONLINEARITIES
-from dendrograph.reading import LARGEST_FILE
 from dendrograph.reduction import (
     BIN_UM,
     BINS,
@@ -54,8 +53,10 @@ HOW = {
 }
 CABLES = (
     "length_um is the length along the path (for a stem, the gap from the surface of the soma included), diameter_um "
-    "the mean diameter along it; the cable passes exp(-length / length constant), see docs/reconstructions.md."
+    "the mean diameter along it. Each cable passes what a branching cable with sealed ends passes (ends: sealed), see "
+    "docs/dendrites.md."
 )
+BLOCKS = 8  # dendrites on one path that are written below each other; what grows from there is written on one line
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Choices:
     orders: leave out branches of a higher order
     scale: µm to one unit of the file
     join_trees: take trees that nothing joins to the soma to grow from it
+    min_radius: in µm; unknown and smaller radii are taken to be this
+    root_soma: take the root for the soma where no sample has type 1
     synapses: of each dendrite; the file's parameter `$synapses`
     synapses_per_um: instead, so many for each µm of dendrite, at least one
     field: from which they are drawn
@@ -81,6 +84,8 @@ class Choices:
     orders: int | None = None
     scale: float = 1.0
     join_trees: bool = False
+    min_radius: float | None = None
+    root_soma: bool = False
     synapses: int | None = None
     synapses_per_um: float | None = None
     field: str = "local"
@@ -106,6 +111,7 @@ class Choices:
         for key, value in (
             ("bin_um", self.bin_um),
             ("scale", self.scale),
+            ("min_radius", self.min_radius),
             ("synapses_per_um", self.synapses_per_um),
         ):
             if value is not None and not (1e-6 <= value <= 1e6):
@@ -143,7 +149,7 @@ def import_swc(
 
     Args:
         path: of the SWC file.
-        out: the file to make; by default NAME.yaml in the current folder.
+        out: the file to make, or a folder for it; by default NAME.yaml in the current folder.
         force: whether a file that is there already may be replaced.
         choices: of the reduction, and of what a reconstruction does not tell.
 
@@ -154,11 +160,13 @@ def import_swc(
     chosen = choices or Choices()
     chosen.check()
     name = chosen.name or _name(Path(path))
-    target = Path(out) if out is not None else Path(f"{name}.yaml")
+    target = _target(name, out)
     if target.exists() and Path(path).exists() and target.samefile(path):
         raise DendrographError(f"{target}: is the reconstruction itself\n  give another {argument('out')}")
     atomic.refuse(target, force, f"{name}.yaml")
-    reconstruction = read(Path(path), chosen.scale, chosen.join_trees)
+    reconstruction = read(
+        Path(path), chosen.scale, chosen.join_trees, chosen.min_radius or 0.0, root_soma=chosen.root_soma
+    )
     parts = reduced(reconstruction, chosen.reduce, chosen.bin_um or BIN_UM, chosen.orders)
     text = morphology_text(reconstruction, parts, name, chosen)
     _holds(text, reconstruction.file, name, entries(parts))
@@ -175,6 +183,62 @@ def import_swc(
         + DONE[chosen.reduce].format(bin_um=chosen.bin_um or BIN_UM),
     )
     return Imported(target, text, summary, (*reconstruction.notes, *unused))
+
+
+def import_several(
+    paths: Sequence[str | Path], out: str | Path | None = None, force: bool = False, choices: Choices | None = None
+) -> Iterator[Imported]:
+    """Make a morphology file of each of several SWC files. One that cannot be read keeps no other from being made.
+
+    Args:
+        paths: of the SWC files.
+        out: a folder for the files; it is made where it is not there. By default the current folder.
+        force: whether files that are there already may be replaced.
+        choices: as for `import_swc`; a name and a line about it cannot be given to several.
+
+    Raises:
+        DendrographError: two would make the same file, and nothing is made; or, once all others are made, what was
+            wrong with each that was not.
+    """
+    chosen = choices or Choices()
+    chosen.check()
+    for option in (argument(key) for key in ("name", "about") if getattr(chosen, key) is not None):
+        raise DendrographError(f"{option}: there are {len(paths):,} files\n  give {option} for one file at a time")
+    if out is not None and Path(out).exists() and not Path(out).is_dir():
+        raise DendrographError(
+            f"{out}: is a file, and there are {len(paths):,} to make\n  give {argument('out')} a folder"
+        )
+    made: dict[Path, str | Path] = {}
+    for path in paths:
+        target = Path(out or ".") / f"{_name(Path(path))}.yaml"
+        if target in made:
+            both = f"{made[target]} and {path}"
+            remedy = f"import them one at a time, with {argument('out')} or {argument('name')}"
+            raise DendrographError(f"{both} would both become {target}\n  {remedy}")
+        made[target] = path
+    if out is not None:
+        try:
+            Path(out).mkdir(exist_ok=True)
+        except OSError as error:
+            raise DendrographError(
+                f"{out}: cannot be made: {error.strerror}\n  give {argument('out')} a folder"
+            ) from None
+    refused = []
+    for target, path in made.items():
+        try:
+            yield import_swc(path, target, force, chosen)
+        except DendrographError as error:
+            refused.append(str(error))
+    if refused:
+        counts = f"{len(refused):,} of {len(paths):,} files not imported" if len(paths) > 1 else ""
+        raise DendrographError("\n".join([*refused, *([counts] if counts else [])]))
+
+
+def _target(name: str, out: str | Path | None) -> Path:
+    """The file to make: `out`, or NAME.yaml in it where it is a folder."""
+    if out is None:
+        return Path(f"{name}.yaml")
+    return Path(out) / f"{name}.yaml" if Path(out).is_dir() or str(out).endswith("/") else Path(out)
 
 
 def morphology_text(reconstruction: Reconstruction, parts: Sequence[Part], name: str, chosen: Choices) -> str:
@@ -205,12 +269,13 @@ def morphology_text(reconstruction: Reconstruction, parts: Sequence[Part], name:
         "# A reconstruction does not tell of synapses and nonlinearities: turn them as you like.",
         "defaults:",
         f"  nonlinearity: {USUAL}",
+        "  cable: {ends: sealed}",
         f"  synapses: {{from: previous, field: {chosen.field}}}",
         "",
         "neurons:",
         f"  {_quoted(name)}: # the soma: {reconstruction.soma}",
         *([f"    nonlinearity: {at_soma}"] if (at_soma := chosen.nonlinearities.get(SOMA, USUAL)) != USUAL else []),
-        *_dendrites(parts, chosen, "    "),
+        *_dendrites(parts, chosen),
         "",
         "layers:",
         f"  - {{name: hidden, neuron: {_quoted(name)}, count: $somata}}",
@@ -224,28 +289,48 @@ def _quoted(name: str) -> str:
     return json.dumps(name) if name.lower() in ("null", "true", "false") else name
 
 
-def _dendrites(parts: Sequence[Part], chosen: Choices, indent: str, copies: int = 1) -> Iterator[str]:
-    """The lines of `dendrites:` and all below it; `copies` of the parent stand on one neuron."""
-    if not parts:
-        return
-    yield f"{indent}dendrites:"
-    for part in parts:
-        here = copies * part.count
-        nonlinearity = chosen.nonlinearities.get(part.kind, USUAL)
-        length, diameter = _number(part.length_um), _number(part.diameter_um)
-        count = "$synapses"
-        if chosen.synapses_per_um:
-            count = str(max(1, round(chosen.synapses_per_um * part.total_um / here)))
+def _dendrites(parts: Sequence[Part], chosen: Choices) -> Iterator[str]:
+    """The lines of `dendrites:` and all below it.
+
+    What lies deeper than `BLOCKS` stands in brackets, so that indentation does not grow with every dendrite.
+    """
+    yield "    dendrites:"
+    waiting: list[str | tuple[Part, int, int]] = [(part, part.count, 1) for part in reversed(parts)]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, str):
+            yield here
+            continue
+        part, copies, depth = here
+        indent = "    " * min(depth, BLOCKS + 2)
         stands = f" # {part.sections} sections, {_number(part.total_um)} µm" if part.sections > 1 else ""
-        inner = f"{indent}    "
-        yield f"{indent}  - name: {part.name}{stands}"
-        if part.count > 1:
-            yield f"{inner}count: {part.count}"
-        if nonlinearity != USUAL:
-            yield f"{inner}nonlinearity: {nonlinearity}"
-        yield f"{inner}cable: {{length_um: {length}, diameter_um: {diameter}}}"
-        yield f"{inner}synapses: {{count: {count}}}"
-        yield from _dendrites(part.dendrites, chosen, inner, here)
+        settings = _settings(part, copies, chosen)
+        if depth > BLOCKS:
+            opens, closes = (", dendrites: [", "]},") if part.dendrites else ("},", "")
+            yield f"{indent}{{name: {part.name}, {', '.join(settings)}{opens}{stands}"
+        else:
+            opens, closes = (" [", "    ]") if depth == BLOCKS else ("", "")
+            yield f"{indent}  - name: {part.name}{stands}"
+            yield from (f"{indent}    {setting}" for setting in settings)
+            if part.dendrites:
+                yield f"{indent}    dendrites:{opens}"
+        if part.dendrites and closes:
+            waiting.append(f"{indent}{closes}")
+        waiting += [(child, copies * child.count, depth + 1) for child in reversed(part.dendrites)]
+
+
+def _settings(part: Part, copies: int, chosen: Choices) -> list[str]:
+    """What the file says of one dendrite, of which so many stand on a neuron."""
+    nonlinearity = chosen.nonlinearities.get(part.kind, USUAL)
+    synapses = "$synapses"
+    if chosen.synapses_per_um:
+        synapses = str(max(1, round(chosen.synapses_per_um * part.total_um / copies)))
+    return [
+        *([f"count: {part.count}"] if part.count > 1 else []),
+        *([f"nonlinearity: {nonlinearity}"] if nonlinearity != USUAL else []),
+        f"cable: {{length_um: {_number(part.length_um)}, diameter_um: {_number(part.diameter_um)}}}",
+        f"synapses: {{count: {synapses}}}",
+    ]
 
 
 def _holds(text: str, file: str, name: str, number: int) -> None:
@@ -254,8 +339,8 @@ def _holds(text: str, file: str, name: str, number: int) -> None:
         morphology = Morphology.from_document(Document.from_text(text, name))
         again = Morphology.from_document(Document.from_text(morphology.to_yaml(), name))
     except MorphologyError as error:
-        if len(text.encode()) > LARGEST_FILE or any("too large" in fault.problem for fault in error.faults):
-            told = f"{number:,} dendrites make more than the {LARGEST_FILE // 1024} KiB that a morphology file may have"
+        if any(word in fault.problem for fault in error.faults for word in ("too large", "values")):
+            told = f"{number:,} dendrites are more than a morphology file may hold"
             remedy = (
                 f"{argument('reduce', ORDER)}, larger bins, or {argument('orders')} to leave out the outer branches"
             )

@@ -9,13 +9,15 @@ import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 from dendrograph import plugins as plugin
+from dendrograph.contents import RUN, read_sealed, trained_morphology
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.declared import gather, hold, read_bias, told, written_bias
 from dendrograph.document import Document
-from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean
+from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean, expect
 from dendrograph.expressions import LARGEST, names
 from dendrograph.layers import (
     RESERVED,
@@ -113,7 +115,7 @@ class Morphology:
     about: str = ""
     citation: str = ""
     # The knobs of the file. Their values are worked out in all the rest, so they no longer tell two morphologies apart.
-    parameters: Mapping[str, int] = dataclasses.field(default_factory=dict, compare=False)
+    parameters: Mapping[str, int | float] = dataclasses.field(default_factory=dict, compare=False)
     inputs: Mapping[str, Shape | None] = dataclasses.field(default_factory=lambda: {"image": None})
     readout: Readout = Readout()
     plugins: tuple[str, ...] = ()  # by the names that files give them
@@ -228,7 +230,8 @@ class Morphology:
             MorphologyError: with every fault found.
         """
         if self.document is None:
-            return Morphology.from_dict(self.to_dict(), self.name)
+            name: Any = self.name  # of any type, where it was given in Python
+            return Morphology.from_dict(self.to_dict(), name if isinstance(name, str) else "morphology")
         plugin.need(self.plugins)  # another process may have read it
         return self
 
@@ -277,15 +280,21 @@ def _defaults(cursor: Cursor) -> Cursor | None:
     return defaults
 
 
-def _parameters(cursor: Cursor) -> dict[str, int]:
+def _parameters(cursor: Cursor) -> dict[str, int | float]:
     entries = cursor.named_entries("parameters")
     for key, entry in entries.items():
         if "-" in key:
             cursor.fault(
                 f"the parameter '{key}' has a '-' in its name", "$a-b is a difference: write a_b", key, key=True
             )
-        if type(entry.value) is not int or abs(entry.value) > LARGEST:
-            entry.expected("a whole number", "a parameter is plain: expressions stand where parameters are used")
+        if type(entry.value) is int and abs(entry.value) > LARGEST:
+            entry.expected(f"a whole number of at most {LARGEST:,}")
+        elif type(entry.value) is int:
+            continue
+        elif type(entry.value) is float:
+            entry.number()
+        else:
+            entry.expected("a number", "a parameter is a plain number: words and expressions stand where it is used")
     return {key: entry.value for key, entry in entries.items()}
 
 
@@ -333,8 +342,8 @@ def load(
             message.
         DendrographError: there is no such file, name or plugin, or it cannot be read or imported.
     """
-    if set is not None and not isinstance(set, Mapping):
-        raise DendrographError(f"set must be a mapping of knobs, found {clip(repr(set))}\n  write {{'dendrites': 64}}")
+    expect("set", set, Mapping, None)
+    expect("path_or_name", path_or_name, str, PathLike)
     path = _find(path_or_name)
     try:
         with path.open("rb") as file:
@@ -349,6 +358,7 @@ def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:
     path = pathlib.Path(path_or_name)
     try:
         if (path / "morphology.yaml").is_file() and (path / "run.json").is_file():
+            trained_morphology(path, read_sealed(path / "run.json", RUN))  # that it was not changed
             return path / "morphology.yaml"
         if path.is_file():
             return path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dendrograph.compiler import compile
+from dendrograph.compiler import compile, whole
 from dendrograph.declared import FREE, INHIBITORY, SHUNTING
+from dendrograph.errors import WiringError, expect
 from dendrograph.graph import Graph, Group
 from dendrograph.initialisation import initial_weights
 from dendrograph.kernels import branch, dense
@@ -97,6 +98,12 @@ class _Activity:
         keys = tuple((name, f"{group.name}:{name}", name in positive) for name, _ in nonlinearity.trainable)
         return cls(bind(nonlinearity.name, dict(nonlinearity.parameters)), nonlinearity, keys)
 
+    def starts(self) -> Iterator[tuple[str, float]]:
+        """What each learnt number begins with, by its key: its logarithm where it is kept positive."""
+        start = dict(self.nonlinearity.parameters)
+        for name, key, positive in self.keys:
+            yield key, math.log(start[name]) if positive else start[name]
+
     def run(self, network: DendriticNetwork, u: Tensor) -> Tensor:
         if not self.keys:
             return self.function(u)
@@ -114,6 +121,7 @@ class _Step:
 
     share: of a mean: what the sum is multiplied with, one number for all compartments or one for each
     empty: which compartments nothing reaches, where that must be seen to; None elsewhere
+    plain: whether it is the sum over one projection, and nothing else
     """
 
     name: str
@@ -128,6 +136,7 @@ class _Step:
     members: tuple[int, ...]
     activity: _Activity
     dropout: float
+    plain: bool
 
     def integrate(self, network: DendriticNetwork, values: Mapping[str, Tensor], drive: Tensor | None) -> Tensor:
         """What the nonlinearity acts on. Shape (size, batch)."""
@@ -147,12 +156,6 @@ class _Step:
                 conductance = conductance + shunt.run(network, values)
             total = total / (1 + conductance)
         return total
-
-    @cached_property
-    def plain(self) -> bool:
-        """Whether it is the sum over one projection, and nothing else."""
-        one = len(self.links) == 1 and isinstance(self.links[0], _Link) and not self.shunts
-        return one and self.rule == "sum" and not self.normalised
 
     def _combined(self, network: DendriticNetwork, values: Mapping[str, Tensor]) -> Tensor:
         """The messages of all projections. Shape (size, batch)."""
@@ -206,7 +209,9 @@ class DendriticNetwork(nn.Module):
     Args:
         graph: what `compile` gives.
         kernel: `auto`, or the name of a kernel to have it everywhere that it can serve.
-        seed: of the initial weights; the graph's own by default.
+        seed: of the initial weights; the graph's own by default. An attribute, too.
+
+    The parameters are float32, whatever PyTorch's default type is; `network.double()` converts them.
 
     Attributes:
         weights: a parameter (edges,) for each projection, in the order of its edge index; `weight` gives them as they
@@ -220,30 +225,36 @@ class DendriticNetwork(nn.Module):
 
     def __init__(self, graph: Graph, kernel: str = "auto", seed: int | None = None) -> None:
         super().__init__()
+        expect("graph", graph, Graph)
         self.graph = graph
         self.kernel = kernel
+        self.seed = graph.seed if seed is None else whole("seed", seed, 0)
+        device = torch.get_default_device()
+        with torch.device("cpu"):
+            self._begin()
+        self.to(device)
+
+    def _begin(self) -> None:
+        """Make the parameters and what runs them, on the CPU."""
+        graph = self.graph
         self.weights = nn.ParameterDict()
         self.biases = nn.ParameterDict()
         for number, projection in enumerate(graph.projections):
-            weights = initial_weights(projection, graph.seed if seed is None else seed, number)
-            self.weights[projection.name] = nn.Parameter(
-                torch.from_numpy(weights).to(torch.get_default_dtype()), requires_grad=projection.trainable
-            )
+            weights = initial_weights(projection, self.seed, number)
+            self.weights[projection.name] = nn.Parameter(torch.from_numpy(weights), requires_grad=projection.trainable)
         self.excitability = nn.ParameterDict()
         for group in graph.groups:
             if group.bias:
-                self.biases[group.name] = nn.Parameter(torch.zeros(group.size), requires_grad=group.bias_trainable)
-            start = dict(group.nonlinearity.parameters)
-            for (name, shared), (_, key, positive) in zip(
-                group.nonlinearity.trainable, _Activity.of(group).keys, strict=True
-            ):
-                value = math.log(start[name]) if positive else start[name]
-                start_at = torch.full(() if shared == "group" else (group.size,), value)
+                zeros = torch.zeros(group.size, dtype=torch.float32)
+                self.biases[group.name] = nn.Parameter(zeros, requires_grad=group.bias_trainable)
+            shapes = [() if shared == "group" else (group.size,) for _, shared in group.nonlinearity.trainable]
+            for (key, value), shape in zip(_Activity.of(group).starts(), shapes, strict=True):
+                start_at = torch.full(shape, value, dtype=torch.float32)
                 self.excitability[key] = nn.Parameter(start_at, requires_grad=group.trainable)
         self._bind(torch.device("cpu"))
 
     def _bind(self, device: torch.device) -> None:
-        """Plan for a device and make what the kernels need there.
+        """Plan for a device and make what the kernels need there, whatever device is the default.
 
         None of it is in state_dict: the wiring belongs to the graph, and its hash says whether two are equal.
         """
@@ -270,14 +281,69 @@ class DendriticNetwork(nn.Module):
         self._steps = steps({**links, **passes}, inside)
         self._every_group = steps(links, ()) if passes else self._steps
 
+    def reset_parameters(self, seed: int | None = None) -> None:
+        """Draw the initial weights anew, in place; biases and learnt excitability start again, too.
+
+        Without a seed they are the weights that the network began with, whatever PyTorch's global random numbers are:
+        every fold of a cross-validation then starts from the same network. The wiring stays. It also fills what
+        deferred initialisation leaves empty: `network.to_empty(device="cpu")`, then `network.reset_parameters()`.
+
+        Args:
+            seed: of other weights than those; it does not become the network's own.
+
+        Raises:
+            DendrographError: the seed is no whole number of at least 0.
+        """
+        drawn = self.seed if seed is None else whole("seed", seed, 0)
+        with torch.no_grad():
+            for number, projection in enumerate(self.graph.projections):
+                weight = self.weights[projection.name]
+                if weight.device.type != "meta":  # where there is nothing to be filled
+                    weight.copy_(torch.from_numpy(initial_weights(projection, drawn, number)))
+            for bias in self.biases.values():
+                bias.zero_()
+            for group in self.graph.groups:
+                for key, value in _Activity.of(group).starts():
+                    self.excitability[key].fill_(value)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        """Beside the parameters, where no key shows it: whose wiring they belong to."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if (metadata := getattr(destination, "_metadata", None)) is not None:
+            metadata.setdefault(prefix[:-1], {})["wiring"] = self.graph.connectivity_hash
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Tensor], prefix: str, local_metadata: Mapping[str, Any], *rest: Any
+    ) -> None:
+        """Hold a state to the wiring that its weights belong to, before any of them is taken.
+
+        What does not even fit in names and sizes is left to PyTorch, which lists all of it.
+
+        Raises:
+            WiringError: it is of a network that is wired otherwise.
+        """
+        wiring = local_metadata.get("wiring")
+        if wiring not in (None, self.graph.connectivity_hash) and all(
+            getattr(state_dict.get(prefix + name), "shape", None) == parameter.shape
+            for name, parameter in self.named_parameters()
+        ):
+            raise WiringError(
+                f"this state is of a network that is wired otherwise: its wiring is {wiring:.12}, and that of "
+                f"{self.graph.name} with seed {self.graph.seed} is {self.graph.connectivity_hash:.12}\n"
+                "  build the network of the graph that the state belongs to: DendriticNetwork(other.graph), or "
+                "Run.open(folder).network()"
+            )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
     def __getstate__(self) -> dict[str, Any]:
         """Without what `_bind` makes: kernels are modules, and addresses hold for one process."""
         made = ("plan", "_steps", "_every_group")
         return {key: value for key, value in self.__dict__.items() if key not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._bind(next(self.parameters()).device)
+        super().__setstate__({"seed": state["graph"].seed, **state})
+        with torch.device("cpu"):
+            self._bind(next(self.parameters()).device)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> DendriticNetwork:
         """With parameters of its own; the wiring, which nothing changes, is shared."""
@@ -311,20 +377,24 @@ class DendriticNetwork(nn.Module):
                 share = float(shares[0]) if even else torch.from_numpy(shares).unsqueeze(1).to(self._device)
             elif not counts.all():
                 empty = torch.from_numpy(counts == 0).unsqueeze(1).to(self._device)
+        links = tuple(found[projection.name] for projection in adding)
         shunts = [found[projection.name] for projection in shunting]
+        normalised = group.normalisation == "layer"
+        one = len(links) == 1 and isinstance(links[0], _Link) and not shunts
         return _Step(
             group.name,
             group.size,
-            tuple(found[projection.name] for projection in adding),
+            links,
             tuple(shunt for shunt in shunts if isinstance(shunt, _Link)),
             group.bias,
             group.integration,
             share,
             empty,
-            group.normalisation == "layer",
+            normalised,
             group.members,
             _Activity.of(group),
             group.dropout,
+            one and group.integration == "sum" and not normalised,
         )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> DendriticNetwork:
@@ -332,7 +402,8 @@ class DendriticNetwork(nn.Module):
         super()._apply(fn, recurse)
         device = next(self.parameters()).device
         if device != self._device:
-            self._bind(device)
+            with torch.device("cpu"):
+                self._bind(device)
         return self
 
     def forward(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
@@ -347,8 +418,20 @@ class DendriticNetwork(nn.Module):
         return self._run(self._inputs(x), self._steps)[self.graph.output.name].t()
 
     def activations(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Activity of every group, input streams and readout included: name -> (batch, units)."""
-        return {name: values.t() for name, values in self._run(self._inputs(x), self._every_group).items()}
+        """Activity of every group, input streams and readout included: name -> (batch, units).
+
+        Each tensor is on the path to those after it, so that gradients can be had at every group:
+
+            found = network.activations(x)
+            basal, logits = found["hidden/basal"], found["readout"]
+            (gradient,) = torch.autograd.grad(cross_entropy(logits, labels), basal)
+
+        `retain_grad` and `register_hook` work on them as well. Every group is computed by itself, also where `forward`
+        runs a group of dendrites in one pass with its cables, which may round otherwise in the last digit.
+        """
+        found: dict[str, Tensor] = {}
+        self._run(self._inputs(x), self._every_group, found=found)
+        return found
 
     def weight(self, projection: str) -> Tensor:
         """The weights of a projection as they act, sign and attenuation included. Shape (edges,).
@@ -356,6 +439,7 @@ class DendriticNetwork(nn.Module):
         Raises:
             ValueError: there is no such projection.
         """
+        expect("projection", projection, str)
         for found in self.graph.projections:
             if found.name == projection:
                 return _Weight(found.name, found.sign, found.factor).of(self)
@@ -398,7 +482,10 @@ class DendriticNetwork(nn.Module):
         Raises:
             ValueError: there is no such group of compartments, or a shape does not fit.
         """
-        batches = {len(current) for current in drive.values()}
+        expect("drive", drive, Mapping)
+        for name, current in drive.items():
+            expect(f"drive[{name!r}]", current, Tensor)
+        batches = {len(current) for current in drive.values() if current.dim()}
         for name, current in drive.items():
             group = self.graph.by_name.get(name)
             if group is None or group.role == "input":
@@ -409,18 +496,30 @@ class DendriticNetwork(nn.Module):
         first = next(self.parameters())
         values = {name: first.new_zeros((math.prod(shape), batch)) for name, shape in self.graph.inputs.items()}
         currents = {name: current.to(first).t() for name, current in drive.items()}
-        return {name: found.t() for name, found in self._run(values, self._every_group, currents).items()}
+        found: dict[str, Tensor] = {}
+        self._run(values, self._every_group, currents, found)
+        return found
 
     def _run(
-        self, values: dict[str, Tensor], steps: tuple[_Step, ...], drive: Mapping[str, Tensor] | None = None
+        self,
+        values: dict[str, Tensor],
+        steps: tuple[_Step, ...],
+        drive: Mapping[str, Tensor] | None = None,
+        found: dict[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Stage by stage from the inputs; all values are units first, (units, batch)."""
+        """Stage by stage from the inputs; all values are units first, (units, batch).
+
+        `found` takes those of all groups, (batch, units): what follows is computed from the very tensors in it.
+        """
+        if found is not None:
+            for name, given in values.items():
+                values[name] = _passed_on(given, name, found)
         for step in steps:
             total = step.integrate(self, values, drive.get(step.name) if drive else None)
             activity = step.activity.run(self, total)
             if step.dropout and self.training:
                 activity = nn.functional.dropout(activity, step.dropout)
-            values[step.name] = activity
+            values[step.name] = activity if found is None else _passed_on(activity, step.name, found)
         return values
 
     def _inputs(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -429,13 +528,17 @@ class DendriticNetwork(nn.Module):
             if len(shapes) > 1:
                 raise ValueError(f"the network has several input streams: give a mapping with {', '.join(shapes)}")
             x = {next(iter(shapes)): x}
+        elif not isinstance(x, Mapping):
+            expect("x", x, Tensor, Mapping)  # type: ignore[unreachable]
         elif len(x) == len(shapes) == 1:
             x = {next(iter(shapes)): next(iter(x.values()))}  # the one stream of the data feeds the one declared
         if set(x) != set(shapes):
-            raise ValueError(f"input streams {', '.join(x)} given, {', '.join(shapes)} expected")
+            raise ValueError(f"input streams {', '.join(map(str, x))} given, {', '.join(shapes)} expected")
         values, own = {}, next(self.parameters()).dtype
         for name, shape in shapes.items():
             given = x[name]
+            if not isinstance(given, Tensor):
+                expect(f"x[{name!r}]", given, Tensor)  # type: ignore[unreachable]
             if given.dim() < 2 or not _fits(tuple(given.shape[1:]), shape):
                 raise ValueError(
                     f"'{name}' has shape {tuple(given.shape)}, expected (batch, {', '.join(map(str, shape))})"
@@ -455,6 +558,12 @@ class DendriticNetwork(nn.Module):
         """One line for `print(network)`."""
         graph = self.graph
         return f"{graph.name}: {graph.compartments:,} compartments, {graph.parameters:,} parameters"
+
+
+def _passed_on(activity: Tensor, name: str, found: dict[str, Tensor]) -> Tensor:
+    """The activity of a group as it goes on to the next, (units, batch), through the tensor that is kept of it."""
+    found[name] = activity.t()
+    return found[name].t()
 
 
 def _fits(given: Shape, shape: Shape) -> bool:
@@ -477,4 +586,5 @@ def build(
     plugins: Iterable[str | Path] = (),
 ) -> DendriticNetwork:
     """Load, compile and build in one call; see `load`, `compile` and `DendriticNetwork` for the arguments."""
+    expect("path_or_name", path_or_name, str, PathLike)
     return DendriticNetwork(compile(load(path_or_name, set, plugins), inputs, classes, seed), kernel)

@@ -164,8 +164,8 @@ NONLINEARITIES: dict[str, Nonlinearity] = {
         Nonlinearity(
             "dcaap",
             "f(u) = exp(-max(0, u - threshold) / decay) / (1 + exp(-gain (u - threshold)))",
-            f"{_GIDON}: greatest just above threshold, smaller beyond; the sigmoid stands for the all-or-none onset",
-            {"threshold": 1.0, "gain": 4.0, "decay": 1.0},
+            f"{_GIDON}: all or none, greatest just above threshold, smaller beyond; a small gain gives a soft onset",
+            {"threshold": 1.0, "gain": 1000.0, "decay": 1.0},
             _dcaap,
             frozenset({"gain", "decay"}),
         ),

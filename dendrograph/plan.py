@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dendrograph.declared import SHUNTING
-from dendrograph.errors import DendrographError, did_you_mean
+from dendrograph.errors import DendrographError, did_you_mean, expect
 from dendrograph.graph import Graph, Group, Projection
 from dendrograph.kernels import KERNELS, Kernel, branch, compiled, tree
 
@@ -77,6 +77,7 @@ def plan(graph: Graph, kernel: str = "auto", device: str = "cpu") -> Plan:
     Raises:
         DendrographError: there is no kernel of that name.
     """
+    expect("kernel", kernel, str)
     names = [entry.NAME for entry in KERNELS]
     if kernel != "auto" and kernel not in names:
         raise DendrographError(f"unknown kernel '{kernel}'\n  {did_you_mean(kernel, ['auto', *names], 'kernels')}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -111,19 +112,33 @@ def digests(names: Iterable[str]) -> dict[str, str]:
 def installed() -> dict[str, list[EntryPoint]]:
     """Name -> entry points of the installed plugins; more than one where two packages have taken one name.
 
-    What lies in the working directory, and is only found because `python -m` looks there, is not installed: else a
-    file from a stranger could bring its plugin along.
+    What lies in a folder that is searched only because of where Python was started is not installed: else a file from
+    a stranger could bring its plugin along.
     """
     from importlib.metadata import entry_points  # not needed by most files, and not light
 
-    here = Path.cwd()
-    elsewhere = {Path(folder).resolve() for folder in sys.path[1:] if folder}
+    by_chance = _searched_by_chance()
     found: dict[str, dict[str, EntryPoint]] = {}
     for entry in entry_points(group=GROUP):
         folder = Path(str(entry.dist.locate_file(""))).resolve() if entry.dist else None
-        if folder != here or folder in elsewhere:
+        if folder not in by_chance:
             found.setdefault(entry.name, {})[entry.value] = entry
     return {name: list(entries.values()) for name, entries in found.items()}
+
+
+def _searched_by_chance() -> set[Path]:
+    """The folders in which Python looks for modules only because of the working directory.
+
+    `python -m` looks in the working directory, and so does an empty or relative entry of PYTHONPATH ('', '.', 'lib'). A
+    folder that is also named by its whole path was meant.
+    """
+    environment = "" if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "")
+    entries = environment.split(os.pathsep) if environment else []
+    relative = {Path(entry).resolve() for entry in entries if not os.path.isabs(entry)}
+    first = 0 if getattr(sys.flags, "safe_path", False) else 1  # without it sys.path[0] is the working directory
+    named = {Path(folder).resolve() for folder in sys.path[first:] if os.path.isabs(folder)} - relative
+    named |= {Path(entry).resolve() for entry in entries if os.path.isabs(entry)}
+    return ({Path.cwd()} | relative) - named
 
 
 def _need(name: str) -> None:
@@ -133,10 +148,15 @@ def _need(name: str) -> None:
     there = installed()
     if name not in there:
         known = did_you_mean(name, {*there, *IMPORTED}, KIND)
-        way = worded("--plugin MODULE_OR_FILE", "plugins=[...]")
-        raise DendrographError(
-            f"there is no plugin '{clip(name)}'\n  {known}\n  a module or a file of your own is named by {way}, too"
-        )
+        way = f"a module or a file of your own is named by {worded('--plugin MODULE_OR_FILE', 'plugins=[...]')}, too"
+        raise DendrographError(f"there is no plugin '{clip(name)}'\n  {known}\n  {way}")
+    module = there[name][0].value.partition(":")[0].partition(".")[0].strip()
+    spec = _found(module) if _MODULE.match(module) and module not in sys.modules else None
+    places = [str(getattr(spec, "origin", None)), *(getattr(spec, "submodule_search_locations", None) or ())]
+    if any(Path(place).resolve().parent in _searched_by_chance() for place in places if os.path.isabs(place)):
+        remedy = "start from another folder, or remove that one from PYTHONPATH"
+        problem = f"the installed plugin '{clip(name)}' is hidden by {places[-1]}, in the working directory"
+        raise DendrographError(f"{problem}\n  {remedy}")
     _import_installed(name, there[name])
 
 
@@ -225,7 +245,7 @@ def _import(name: str, origin: str) -> ModuleType:
 
 
 def _found(module: str) -> object:
-    """Where a module that cannot be imported stands, for the message."""
+    """Where a module stands, without importing it."""
     try:
         return importlib.util.find_spec(module)
     except (ImportError, AttributeError, ValueError):

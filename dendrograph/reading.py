@@ -26,10 +26,11 @@ from ruamel.yaml.tag import Tag
 
 from dendrograph.errors import Fault, Faults, MorphologyError, clip
 
-LARGEST_FILE = 256 * 1024  # bytes
+LARGEST_FILE = 1024**2  # bytes
 LARGEST_NUMBER = 10**30
 MOST_VALUES = 50_000
-MOST_IN_A_ROW = 1_000  # dendrites on one path from the soma, far more than any neuron has
+MOST_STEPS = 80_000_000  # of the paths to all values together, eight bytes each
+MOST_IN_A_ROW = 2_000  # dendrites on one path from the soma, far more than any neuron has
 DEEPEST = 2 * MOST_IN_A_ROW + 10  # levels: two a dendrite, and those around the first and inside the last
 EXTENSION = "x-"  # begins keys whose values only anchors use
 
@@ -192,7 +193,7 @@ class Reading:
         self.key_places: dict[Path, str] = {}
         self.faults = Faults()
         self._open: set[int] = set()
-        self._values = 0
+        self._values = self._steps = 0
 
     def text(self, text: str, path: Path = ()) -> Any:
         """The value of a YAML document, which stands at a path.
@@ -317,6 +318,9 @@ class Reading:
     def _enter(self, value: Any, place: str, path: Path) -> None:
         """Count a value, and refuse what would unfold without end."""
         self._values += 1
+        self._steps += len(path)
+        if self._steps > MOST_STEPS:
+            raise self._refusal(place, "too many values, nested too deeply", "fewer dendrites, or fewer in a row")
         if self._values > MOST_VALUES:
             raise self._refusal(place, f"more than {MOST_VALUES:,} values", "does an alias or a merge repeat them?")
         if id(value) in self._open:

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dendrograph.errors import DendrographError, argument, worded
-from dendrograph.reading import DEEPEST
+from dendrograph.reading import MOST_IN_A_ROW
 from dendrograph.swc import Reconstruction, Section
 
 SECTION, ORDER, BINS = REDUCTIONS = ("section", "order", "bins")
 BIN_UM = 50.0
-
-# Dendrites on one path of a file: each is two levels deeper (`dendrites`, and its place in that list), from `neurons`
-# and the neuron's name on; the last one's synapses take three more.
-MOST_NESTED = (DEEPEST - 2 - 3) // 2
 
 
 @dataclass(frozen=True)
@@ -66,14 +62,14 @@ def reduced(
     Raises:
         DendrographError: the dendrites would nest more deeply than a file may.
     """
+    _held(reconstruction, orders, bin_um if how == BINS else math.inf)
     children: dict[int | None, list[int]] = defaultdict(list)
     for place in within(reconstruction, orders):
         children[reconstruction.sections[place].parent].append(place)
-    _held(reconstruction, orders, bin_um if how == BINS else math.inf)
     tree = _Tree(reconstruction.sections, children)
     if how == ORDER:
-        return _named([tree.by_order([stem]) for stem in children[None]])
-    return tree.by_section(None, bin_um if how == BINS else math.inf)
+        return _named([tree.by_order(stem) for stem in children[None]])
+    return tree.by_section(bin_um if how == BINS else math.inf)
 
 
 def within(reconstruction: Reconstruction, orders: int | None) -> list[int]:
@@ -87,19 +83,28 @@ def within(reconstruction: Reconstruction, orders: int | None) -> list[int]:
     return found
 
 
+def walk(parts: Iterable[Part]) -> Iterator[tuple[Part, int, int]]:
+    """Every dendrite of the file, parents first: with its copies on one neuron, and how many lie on the way to it."""
+    waiting = [(part, part.count, 1) for part in reversed([*parts])]
+    while waiting:
+        part, copies, depth = waiting.pop()
+        yield part, copies, depth
+        waiting += [(child, copies * child.count, depth + 1) for child in reversed(part.dendrites)]
+
+
 def entries(parts: Iterable[Part]) -> int:
     """Dendrites as the file lists them, copies not counted."""
-    return sum(1 + entries(part.dendrites) for part in parts)
+    return sum(1 for _ in walk(parts))
 
 
 def dendrites(parts: Iterable[Part]) -> int:
     """Dendrites of one neuron, copies counted."""
-    return sum(part.count * (1 + dendrites(part.dendrites)) for part in parts)
+    return sum(copies for _, copies, _ in walk(parts))
 
 
 def nested(parts: Iterable[Part]) -> int:
     """Dendrites on the longest path from the soma."""
-    return max((1 + nested(part.dendrites) for part in parts), default=0)
+    return max((depth for _, _, depth in walk(parts)), default=0)
 
 
 def pieces(length: float, bin_um: float) -> int:
@@ -119,71 +124,92 @@ def _held(reconstruction: Reconstruction, orders: int | None, bin_um: float) -> 
         return max(depths)
 
     found = deepest(bin_um)
-    if found <= MOST_NESTED:
+    if found <= MOST_IN_A_ROW:
         return
     other = f"{argument('reduce', SECTION)} or {worded(ORDER, repr(ORDER))}"
-    remedy = f"leave out the outer branches: {other}, with {argument('orders', MOST_NESTED)}"
-    if deepest(math.inf) <= MOST_NESTED:
+    remedy = f"leave out the outer branches: {other}, with {argument('orders', MOST_IN_A_ROW)}"
+    if deepest(math.inf) <= MOST_IN_A_ROW:
         larger = math.ceil(bin_um)
-        while deepest(larger) > MOST_NESTED:
+        while deepest(larger) > MOST_IN_A_ROW:
             larger += max(1, larger // 20)
         remedy = f"take larger bins, {argument('bin_um', larger)}, or {other}"
-    problem = f"{found:,} dendrites one on the other, and a morphology file nests {MOST_NESTED} at most"
+    problem = f"{found:,} dendrites one on the other, and a morphology file nests {MOST_IN_A_ROW:,} at most"
     raise DendrographError(f"{reconstruction.file}: {problem}\n  {remedy}")
 
 
 @dataclass(frozen=True)
 class _Tree:
+    """The sections that are kept, and the places of the branches of each (None: of the soma)."""
+
     sections: Sequence[Section]
     children: Mapping[int | None, Sequence[int]]
 
-    def by_section(self, parent: int | None, bin_um: float) -> tuple[Part, ...]:
-        """What grows from a section (None: from the soma)."""
-        parts = [self._pieces(place, bin_um) for place in self.children.get(parent, ())]
-        return _named(parts, None if parent is None else self.sections[parent].kind)
+    def by_section(self, bin_um: float) -> tuple[Part, ...]:
+        """What grows from the soma, a section or its pieces each."""
+        made: dict[int, Part] = {}
 
-    def _pieces(self, place: int, bin_um: float) -> Part:
+        def branches(place: int | None) -> tuple[Part, ...]:
+            parts = [made.pop(child) for child in self.children.get(place, ())]
+            return _named(parts, None if place is None else self.sections[place].kind)
+
+        for place in sorted((child for places in self.children.values() for child in places), reverse=True):
+            made[place] = self._in_pieces(self.sections[place], bin_um, branches(place))
+        return branches(None)
+
+    def _in_pieces(self, section: Section, bin_um: float, branches: tuple[Part, ...]) -> Part:
         """A section, or its pieces, the outer ones on the inner ones and the branches on the outermost."""
-        section = self.sections[place]
         number = pieces(section.length, bin_um)
         step = section.length / number
-        grown = self.by_section(place, bin_um)
         for piece in range(number, 0, -1):
             diameter = section.mean_diameter((piece - 1) * step, piece * step)
-            grown = (Part(f"p{piece}", section.kind, step, diameter, step, dendrites=grown),)
-        return grown[0]
+            branches = (Part(f"p{piece}", section.kind, step, diameter, step, dendrites=branches),)
+        return branches[0]
 
-    def by_order(self, stem: Sequence[int]) -> Part:
+    def by_order(self, stem: int) -> Part:
         """One stem, its orders one on the other."""
-        return self._merged(stem, order=1, counted=self._regular(stem))
+        orders = self._orders(stem)
+        counted = all(self._regular(order.places, orders[order.inner].places) for order in orders[1:])
+        outwards: list[list[Part]] = [[] for _ in orders]
+        for at, order in reversed(list(enumerate(orders))):
+            kind, parents = self.sections[order.places[0]].kind, 1
+            name = kind
+            if at:
+                inner = orders[order.inner].places
+                parents = len(inner)
+                name = f"o{order.number}" if kind == self.sections[inner[0]].kind else kind
+            total = sum(self.sections[place].length for place in order.places)
+            area = sum(self.sections[place].length * self.sections[place].mean_diameter() for place in order.places)
+            stands_for = len(order.places)
+            count = stands_for // parents if counted else 1
+            grown = tuple(reversed(outwards[at]))
+            part = Part(name, kind, total / stands_for, area / total, total, count, stands_for, grown)
+            outwards[order.inner].append(part)
+        return part
 
-    def _outwards(self, places: Sequence[int]) -> list[list[int]]:
-        """The sections of the next order, those of one type together."""
-        by_kind: dict[str, list[int]] = defaultdict(list)
-        for place in places:
-            for child in self.children.get(place, ()):
-                by_kind[self.sections[child].kind].append(child)
-        return list(by_kind.values())
+    def _orders(self, stem: int) -> list[_Order]:
+        """The sections of a stem: those of one branch order that are of the same types from the stem on together."""
+        orders = [_Order([stem], 1, 0)]
+        for at, order in enumerate(orders):  # the list grows on the way
+            by_kind: dict[str, list[int]] = defaultdict(list)
+            for place in order.places:
+                for child in self.children.get(place, ()):
+                    by_kind[self.sections[child].kind].append(child)
+            orders += [_Order(places, order.number + 1, at) for places in by_kind.values()]
+        return orders
 
-    def _regular(self, places: Sequence[int]) -> bool:
-        """Whether all sections have equally many branches of each type, and so on outwards."""
-        for grown in self._outwards(places):
-            counts = Counter(self.sections[child].parent for child in grown)
-            if len(counts) < len(places) or len(set(counts.values())) > 1 or not self._regular(grown):
-                return False
-        return True
+    def _regular(self, places: Sequence[int], parents: Sequence[int]) -> bool:
+        """Whether all of the parents have equally many of these branches."""
+        counts = Counter(self.sections[place].parent for place in places)
+        return len(counts) == len(parents) and len(set(counts.values())) == 1
 
-    def _merged(self, places: Sequence[int], order: int, counted: bool, parents: int = 1) -> Part:
-        """Sections of one order and type as one dendrite."""
-        kind = self.sections[places[0]].kind
-        outwards = []
-        for grown in self._outwards(places):
-            part = self._merged(grown, order + 1, counted, len(places))
-            outwards.append(replace(part, name=f"o{order + 1}" if part.kind == kind else part.kind))
-        total = sum(self.sections[place].length for place in places)
-        area = sum(self.sections[place].length * self.sections[place].mean_diameter() for place in places)
-        count = len(places) // parents if counted else 1
-        return Part(kind, kind, total / len(places), area / total, total, count, len(places), tuple(outwards))
+
+@dataclass(frozen=True)
+class _Order:
+    """Sections that become one dendrite: their places, their branch order, and the position of what they grow from."""
+
+    places: Sequence[int]
+    number: int
+    inner: int
 
 
 def _named(parts: Sequence[Part], parent: str | None = None) -> tuple[Part, ...]:

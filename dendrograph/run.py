@@ -14,39 +14,56 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
+import math
+import os
 import shlex
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
+from torch import Tensor
 
-from dendrograph import atomic
+from dendrograph import atomic, checkpoint
 from dendrograph.compiler import compile
+from dendrograph.contents import (
+    COLUMNS,
+    HISTORY,
+    METRICS,
+    MOST_TEXT,
+    RUN,
+    read_file,
+    read_sealed,
+    seal,
+    sealed,
+    trained_morphology,
+)
 from dendrograph.data import load_again
 from dendrograph.dataset import Dataset
 from dendrograph.draw.files import as_bytes
 from dendrograph.draw.learning import learning_curves
-from dendrograph.errors import DataError, RunError, argument, worded
+from dendrograph.errors import DataError, RunError, argument, clip, expect, worded
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
 from dendrograph.plugins import digests
 
 FORMAT = 1
-CHECKPOINT_FORMAT = 2  # 2: the optimizer's state is one vector
-SECTIONS = {  # of run.json, with what else is read from them
-    "config": (),
-    "data": ("name", "source", "digest", "origin"),
-    "graph": ("name", "inputs", "classes", "seed", "morphology", "connectivity_hash"),
-    "network": ("kernel", "kernels", "initial_weights"),
-}
-COLUMNS = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+FILES = (
+    *("run.json", "morphology.yaml", "history.csv", "metrics.json", "weights.safetensors", "checkpoint.pt"),
+    *("learning-curves.png", "learning-curves.pdf"),
+)
+MOST_STEM = 200  # bytes of a run folder's default name, of the 255 that file systems take
+
+BATCH = 1024  # samples at a time that are answered
 
 History = list[dict[str, float]]
 
@@ -70,7 +87,7 @@ class Run:
             raise RunError(
                 f"{folder}: a run is there already\n  go on with it by {argument('resume', True)}, or {another}"
             )
-        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
             raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
         run = cls(folder, {"format": FORMAT, **record})
         atomic.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": sealed(run.record)})
@@ -83,31 +100,24 @@ class Run:
         Raises:
             RunError: it is none, or its run.json is damaged.
         """
+        expect("folder", folder, str, PathLike)
         folder = Path(folder)
-        path = folder / "run.json"
         if not is_run(folder):
-            found = "no such folder" if not folder.exists() else "not a run folder (it holds no run.json)"
+            found = "no such folder" if not os.path.lexists(folder) else "not a run folder (it holds no run.json)"
             raise RunError(f"{folder}: {found}\n  a run folder is what `dendrograph train` leaves under runs/")
-        record = read_sealed(path)
-        if record.get("format") != FORMAT:
-            raise RunError(f"{path}: format {record.get('format')!r}, this version reads {FORMAT}")
-        for section, keys in SECTIONS.items():
-            content = record.get(section)
-            missing = [section] if not isinstance(content, dict) else [key for key in keys if key not in content]
-            if missing:
-                raise RunError(f"{path}: damaged: '{missing[0]}' is missing")
+        record = read_sealed(folder / "run.json", RUN, FORMAT)
         return cls(folder, record)
 
     @property
     def identity(self) -> str:
         """SHA-256 of all that decides the result: what tells this run's checkpoint from that of another."""
         record = self.record
-        decisive = [record["config"], record["data"]["digest"], record["graph"], record["network"]]
-        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+        return seal([record["config"], record["data"]["digest"], record["graph"], record["network"]])
 
     @property
     def morphology(self) -> Morphology:
         """The morphology that was trained, every knob and default worked out."""
+        _ = self.text  # that it was not changed
         return load(self.folder / "morphology.yaml")
 
     @property
@@ -117,17 +127,7 @@ class Run:
         Raises:
             RunError: it is not what was trained.
         """
-        path = self.folder / "morphology.yaml"
-        try:
-            text = path.read_bytes()
-        except OSError as error:
-            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
-        if hashlib.sha256(text).hexdigest() != self.record["graph"]["morphology"]:
-            raise RunError(
-                f"{path}: not the morphology that was trained: the file was changed\n"
-                "  a run keeps its morphology; copy the file elsewhere to train a changed one"
-            )
-        return text
+        return trained_morphology(self.folder, self.record)
 
     @property
     def weights(self) -> bytes:
@@ -138,12 +138,9 @@ class Run:
         """
         path, expected = self.folder / "weights.safetensors", self.metrics["weights"]
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            remedy = (
-                f"put it back, or delete metrics.json: {argument('resume', True)} makes it again from checkpoint.pt"
-            )
-            raise RunError(f"{path}: cannot be read: {error.strerror}\n  {remedy}") from None
+            content = read_file(path, self._most)
+        except FileNotFoundError:
+            raise RunError(f"{path}: cannot be read: No such file or directory\n  {_made_again()}") from None
         if hashlib.sha256(content).hexdigest() != expected:
             raise RunError(f"{path}: not the weights that this run ended with\n  damaged, or copied from another run?")
         return content
@@ -154,13 +151,9 @@ class Run:
         Raises:
             RunError: the morphology, or the wiring that it makes, is not the one that was trained.
         """
-        about = self.record["graph"]
-        _ = self.text  # that it was not changed
-        try:
-            inputs = {name: tuple(shape) for name, shape in about["inputs"].items()}
-        except (TypeError, AttributeError):
-            raise RunError(f"{self.folder / 'run.json'}: damaged: 'inputs' of the graph are no shapes") from None
-        morphology = self.morphology
+        about, morphology = self.record["graph"], self.morphology
+        _ = self.metrics if self.finished else self._history_kept  # that run.json is not another run's
+        inputs = {name: tuple(shape) for name, shape in about["inputs"].items()}
         for name, digest in digests(morphology.plugins).items():
             if digest != about.get("plugins", {}).get(name):
                 raise RunError(
@@ -216,30 +209,114 @@ class Run:
         """
         content = self.weights
         network = self.untrained()
-        network.load_state_dict(load_safetensors(content))
+        try:
+            network.load_state_dict(load_safetensors(content))
+        except (SafetensorError, RuntimeError):
+            path = self.folder / "weights.safetensors"
+            raise RunError(f"{path}: damaged: not the weights of this run's network\n  {_made_again()}") from None
         return network.eval()
+
+    def predict(
+        self, inputs: Tensor | NDArray[Any] | Mapping[str, Tensor | NDArray[Any]], probabilities: bool = False
+    ) -> Tensor:
+        """What the trained network answers to samples that it has not seen.
+
+            classes = Run.open("runs/mine").predict(images)
+
+        Args:
+            inputs: samples as the run was trained on: (samples, *shape), of floating point; a mapping of stream to
+                samples where it has several streams. Bytes are divided by what the run's data set divides them by, for
+                which it is loaded. Tensors and NumPy arrays are taken.
+            probabilities: of all classes (the softmax of the readout) instead of the most probable class.
+
+        Returns:
+            Shape (samples,), int64: the number of a class; or (samples, classes), float32: rows that sum to 1.
+
+        Raises:
+            RunError: the run has not ended, or its weights are damaged or another run's.
+            ValueError: a shape is not that of the run's inputs.
+            TypeError: something else than tensors or arrays.
+        """
+        network = self._network
+        streams = inputs if isinstance(inputs, Mapping) else {next(iter(network.graph.inputs)): inputs}
+        if len(network.graph.inputs) > 1:
+            expect("inputs", inputs, Mapping)
+        samples: dict[str, Tensor] = {}
+        for name, given in streams.items():
+            expect("inputs" if streams is not inputs else f"inputs[{name!r}]", given, Tensor, np.ndarray)
+            tensor = torch.as_tensor(given)
+            if tensor.dtype == torch.uint8:
+                tensor = tensor.float() / self._scale
+            samples[name] = tensor.float() if tensor.is_floating_point() else tensor
+        numbers = {len(tensor) for tensor in samples.values() if tensor.dim()}
+        if len(numbers) != 1:
+            network(samples)  # says what is wrong
+        (number,) = numbers
+        with torch.inference_mode():
+            parts = [
+                network({name: tensor[start : start + BATCH] for name, tensor in samples.items()})
+                for start in range(0, max(1, number), BATCH)
+            ]
+        answers = torch.cat(parts)
+        return answers.softmax(1) if probabilities else answers.argmax(1)
+
+    @cached_property
+    def _network(self) -> DendriticNetwork:
+        return self.network()
+
+    @property
+    def _scale(self) -> float:
+        """What bytes are divided by: 255 in data from Python, or what the data set says."""
+        return self.dataset().scale if self.record["data"]["origin"] else 255.0
+
+    def __repr__(self) -> str:
+        """One short line; `record` has the rest."""
+        about = self.record
+        return (
+            f"Run({str(self.folder)!r}: {about['graph']['name']} on {about['data']['name']}, "
+            f"seed {about['graph']['seed']}, {'finished' if self.finished else 'not finished'})"
+        )
 
     @property
     def history(self) -> History:
-        """The rows of history.csv."""
-        path = self.folder / "history.csv"
+        """A row for each epoch: of a run that has ended those of history.csv, before that those of the checkpoint.
+
+        history.csv is held to the SHA-256 in metrics.json, or, of older runs, to the checkpoint.
+
+        Raises:
+            RunError: it is missing, damaged or another run's.
+        """
+        if not self.finished:
+            return self._history_kept or []
+        path, metrics = self.folder / "history.csv", self.metrics
+        digest = metrics.get("history")
         try:
-            header, *rows = csv.reader(path.read_text(encoding="ascii").splitlines())
-            if tuple(header) != COLUMNS:
-                raise ValueError(f"columns {', '.join(header)}")
-            return [
-                {"epoch": int(epoch)} | {key: float(value) for key, value in zip(COLUMNS[1:], values, strict=True)}
-                for epoch, *values in rows
-            ]
+            content = read_file(path)
         except FileNotFoundError:
-            return []
-        except (OSError, ValueError, csv.Error) as error:
-            raise RunError(f"{path}: damaged: {error}") from None
+            if digest is None:
+                return self._history_kept or []
+            raise RunError(f"{path}: cannot be read: No such file or directory\n  {_made_again()}") from None
+        rows = _rows(path, content)
+        if len(rows) != metrics["epochs"]:
+            raise RunError(f"{path}: damaged: it has not the {metrics['epochs']} epochs that metrics.json has")
+        if digest is None:
+            changed = rows != (self._history_kept or rows)
+        else:
+            changed = hashlib.sha256(content).hexdigest() != digest
+        if changed:
+            raise RunError(f"{path}: damaged or changed: not the history that this run ended with\n  {_made_again()}")
+        return rows
+
+    @property
+    def _history_kept(self) -> History | None:
+        """That of the checkpoint, if there is one."""
+        content = self.read_checkpoint()
+        return None if content is None else self.parse_checkpoint(content)["history"]
 
     @property
     def finished(self) -> bool:
         """Whether the run has come to its end."""
-        return (self.folder / "metrics.json").is_file()
+        return os.path.lexists(self.folder / "metrics.json")
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -247,9 +324,13 @@ class Run:
         path = self.folder / "metrics.json"
         if not self.finished:
             raise RunError(f"{self.folder}: no results yet: the run has not ended\n  {self.how_to_go_on}")
-        metrics = read_sealed(path)
-        if metrics.get("run") != self.identity:
+        metrics = read_sealed(path, METRICS)
+        if metrics["run"] != self.identity:
             raise RunError(f"{path}: not this run's results\n  was it, or run.json, copied from another run?")
+        if not metrics["weights_of_epoch"] <= metrics["epochs"] or not all(
+            _is_counted(metrics[part]) for part in ("test", "validation")
+        ):
+            raise RunError(f"{path}: damaged: its numbers contradict each other\n  {_made_again()}")
         return metrics
 
     def dataset(self, data_dir: str | Path | None = None, data: str | Path | None = None) -> Dataset:
@@ -264,12 +345,13 @@ class Run:
             DataError: they are no longer what they were.
         """
         then = self.record["data"]
-        if not then["origin"]:
+        origin = {"data_dir": None, **(then["origin"] or {})}
+        if "name_or_path" not in origin:
             raise RunError(
                 f"{self.folder}: trained on data from Python ({then['name']}), which the folder does not hold\n"
                 "  train(..., resume=True) goes on with it there, and evaluate(run.network(), ...) evaluates it"
             )
-        found = load_again(then["origin"], data_dir, data)
+        found = load_again(origin, data_dir, data)
         if found.digest != then["digest"]:
             raise DataError(
                 f"{then['name']}: not the data that the run was trained on\n  read from {found.source}; "
@@ -287,58 +369,37 @@ class Run:
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write what resuming needs; only tensors, numbers, text, lists and mappings may be in it."""
-        stream = io.BytesIO()
-        torch.save({"run": self.identity, "checkpoint_format": CHECKPOINT_FORMAT, **state}, stream)
-        atomic.write(self.folder / "checkpoint.pt", stream.getvalue())
+        atomic.write(self.folder / "checkpoint.pt", checkpoint.encode(self.identity, state))
         self.save_history(state["history"])
 
     @property
     def epochs_kept(self) -> int:
         """How many epochs going on does not train again: those of the checkpoint, which history.csv may lack still."""
-        content = self.read_checkpoint()
-        return len(self.parse_checkpoint(content)["history"]) if content else 0
+        return len(self._history_kept or ())
 
     def read_checkpoint(self) -> bytes | None:
         """The file of the last checkpoint; None where no epoch was finished yet."""
-        path = self.folder / "checkpoint.pt"
         try:
-            return path.read_bytes()
+            return read_file(self.folder / "checkpoint.pt", self._most)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+
+    @property
+    def _most(self) -> int:
+        """Bytes that no file of this run exceeds: its largest hold a few numbers for each parameter."""
+        return MOST_TEXT + 64 * int(self.record["graph"].get("parameters", 0))
 
     def parse_checkpoint(self, content: bytes) -> dict[str, Any]:
         """What a checkpoint's file holds. Nothing in it is executed.
 
         Raises:
-            RunError: it is damaged, or another run's.
+            RunError: it is damaged, was changed, or is another run's.
         """
-        path = self.folder / "checkpoint.pt"
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                damaged = archive.testzip()  # torch.load itself compares no checksums
-            state = None if damaged else torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)  # noqa: TID251
-        except Exception:  # noqa: BLE001 (the readers meet damage with errors of many types, none of them documented)
-            state = None
-        if not isinstance(state, dict):
-            raise RunError(f"{path}: damaged, or no checkpoint\n  delete this file, and the run begins anew")
-        if state.get("run") != self.identity:
-            raise RunError(f"{path}: not this run's checkpoint\n  was it copied from another run, or run.json changed?")
-        if state.get("checkpoint_format") != CHECKPOINT_FORMAT:
-            remedy = "go on with that version, or delete this file, and the run begins anew"
-            raise RunError(
-                f"{path}: written by another version of dendrograph, which keeps it in another form\n  {remedy}"
-            )
-        return state
+        return checkpoint.decode(self.folder / "checkpoint.pt", content, self.identity)
 
     def save_history(self, history: History) -> None:
         """Write history.csv; numbers keep all their digits."""
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([{key: repr(row[key]) for key in COLUMNS} for row in history])
-        atomic.write(self.folder / "history.csv", stream.getvalue())
+        atomic.write(self.folder / "history.csv", _table(history))
 
     def finish(
         self, weights: Mapping[str, torch.Tensor], history: History, best_epoch: int | None, metrics: Mapping[str, Any]
@@ -352,47 +413,71 @@ class Run:
         figure = learning_curves(history, best_epoch)
         for form in ("png", "pdf"):
             atomic.write(self.folder / f"learning-curves.{form}", as_bytes(figure, form))
-        atomic.clear(self.folder)
-        ended = {**metrics, "weights": hashlib.sha256(content).hexdigest(), "run": self.identity}
+        atomic.clear(self.folder, FILES)
+        digests = {"weights": content, "history": _table(history).encode()}
+        ended = {**metrics, **{name: hashlib.sha256(one).hexdigest() for name, one in digests.items()}}
+        ended["run"] = self.identity
         atomic.write(self.folder / "metrics.json", sealed(ended))
 
 
 def is_run(folder: str | Path) -> bool:
     """Whether a path is a run folder."""
-    return (Path(folder) / "run.json").is_file()
+    return os.path.isfile(Path(folder) / "run.json")
 
 
 def free_folder(stem: str, under: Path = Path("runs")) -> Path:
-    """`runs/stem`, or the first of `runs/stem-2`, `runs/stem-3`, … that is not there yet."""
+    """`runs/stem`, or the first of `runs/stem-2`, `runs/stem-3`, … that is not there yet.
+
+    What no name of a folder may hold becomes `_`, and of a stem that is too long the middle is left out.
+    """
+    stem = "".join("_" if letter in "/\\\0" else letter for letter in stem)
+    while len(os.fsencode(stem)) > MOST_STEM:
+        middle = len(stem) // 2
+        stem = f"{stem[: middle - 1]}{stem[middle:]}"
     number, folder = 1, under / stem
-    while folder.exists():
+    while os.path.lexists(folder):
         number += 1
         folder = under / f"{stem}-{number}"
     return folder
 
 
-def sealed(value: Mapping[str, Any]) -> str:
-    """The text of a JSON file that ends with a SHA-256 of its content, so that damage and edits show."""
-    return json.dumps({**value, "sha256": _seal(value)}, indent=2) + "\n"
+def _made_again() -> str:
+    """What to do about a file that follows from the checkpoint."""
+    again = argument("resume", True)
+    return f"put it back from a copy, or delete metrics.json: {again} then makes it again from checkpoint.pt"
 
 
-def _seal(value: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+def _table(history: History) -> str:
+    """The text of history.csv."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([{key: repr(row[key]) for key in COLUMNS} for row in history])
+    return stream.getvalue()
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
-    """The content of a file that `sealed` made.
-
-    Raises:
-        RunError: it cannot be read, or is not what it was.
-    """
+def _rows(path: Path, content: bytes) -> History:
+    """The rows of history.csv, each value of its type and within its range."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise RunError(f"{path}: damaged: no JSON: {error}\n  take the file from a copy of the run") from None
-    if not isinstance(value, dict) or value.pop("sha256", None) != _seal(value):
-        remedy = "take the file from a copy of the run; what a run recorded cannot be edited"
-        raise RunError(f"{path}: damaged or changed: its content is not what its SHA-256 says\n  {remedy}")
-    return value
+        header, *rows = csv.reader(content.decode("ascii").splitlines())
+        if tuple(header) != COLUMNS:
+            raise ValueError(f"columns {', '.join(header)}")
+        history: History = [
+            {"epoch": int(epoch)} | {key: float(value) for key, value in zip(COLUMNS[1:], values, strict=True)}
+            for epoch, *values in rows
+        ]
+        if history and not HISTORY.fits(history):
+            raise ValueError(f"not {HISTORY.words}")
+        return history
+    except (ValueError, csv.Error) as error:
+        raise RunError(f"{path}: damaged: {clip(str(error), 200)}\n  {_made_again()}") from None
+
+
+def _is_counted(part: Mapping[str, Any]) -> bool:
+    """Whether an accuracy is that of its confusion matrix; records of figures have none."""
+    if "confusion" not in part or "samples" not in part:
+        return True
+    rows, samples = part["confusion"], part["samples"]
+    right = sum(row[number] for number, row in enumerate(rows) if number < len(row))
+    square = all(len(row) == len(rows) for row in rows)
+    return square and sum(map(sum, rows)) == samples and math.isclose(right / samples, part["accuracy"])

@@ -1,16 +1,16 @@
-"""The lines of an SWC file, held to the format before the reader of reconstructions sees them.
+"""The samples of an SWC file: every line checked, and the tree turned so that it grows from its soma.
 
 A line is a sample: id, type, x, y, z, radius and the id of its parent (Cannon et al., Journal of Neuroscience Methods
-84 (1998); types as neuromorpho.org keeps them: 1 soma, 2 axon, 3 basal dendrite, 4 apical dendrite, 0 undefined, 5 and
-above of the author's own). The reader stops at its first fault, passes over others in silence (parents that go in a
-circle, negative radii, numbers that are too large), and does not survive trees that fork without end. So all faults are
-found here, each with its line.
+84 (1998)). Types: 1 soma, 2 axon, 3 basal dendrite, 4 apical dendrite, 0 undefined; 5 and 6 mark fork and end points;
+7 and above are the author's own. Programs write the numbers, the soma and the order of lines in many ways: what has one
+meaning is read, and all else is refused, every fault with its line.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,18 +18,20 @@ from pathlib import Path
 from dendrograph.errors import DendrographError, Fault, Faults, MorphologyError, argument, clip
 
 LARGEST_FILE = 64 * 1024**2  # bytes: some two million samples
-LARGEST_ID = 2**32 - 2
-LARGEST_TYPE = 19  # the reader's
+LARGEST_WHOLE = 10**15  # of an id or a type
 GREATEST = 1e9  # of a coordinate or a radius
-DEEPEST = 1_000  # forks on one path; the reader's stack holds more
 MOST_SECTIONS = 50_000
+MOST_LOOSE = 2_000  # samples of a soma that is put together of pieces
+NEAR = 20.0  # µm between the surfaces of one soma's samples that no parent joins
 
-SOMA, AXON = 1, 2
+SOMA, AXON, BASAL, APICAL = 1, 2, 3, 4
+OTHER = 0  # the kind of a dendrite that is neither basal nor apical
+UNDEFINED, POINTS = 0, (5, 6)  # types that say nothing of the neurite: undefined; fork and end points
 COLUMNS = ("id", "type", "x", "y", "z", "radius", "parent")
-SHAPE = f"a line has seven numbers, with spaces between them: {' '.join(COLUMNS)}"
+SHAPE = f"a line has seven numbers, with spaces or commas between them: {' '.join(COLUMNS)}"
+UNKNOWN = {"nan", "na", "n/a", "null", "none", "unknown", "-", "?"}  # words for a radius that was not measured
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,15}\Z")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,4})?\Z")
 
 
 @dataclass
@@ -37,7 +39,12 @@ class Samples:
     """The samples of a file, column by column, and the lines on which they stand.
 
     header: the comments before the first sample, except that which names the columns
-    parents, children: places in the columns; -1 and the list under it are for roots
+    types: as the file has them
+    kinds: SOMA, AXON, BASAL, APICAL or OTHER, worked out of the types
+    radii: NaN where unknown
+    parents: places in the columns, -1 for a root. The tree with the soma grows from the soma, whatever the file's root
+    children: places, by the place of their parent; `roots` has those of no parent
+    notes: what a user should know of how the file was read
     """
 
     name: str
@@ -45,21 +52,46 @@ class Samples:
     lines: list[int] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
     types: list[int] = field(default_factory=list)
+    points: list[tuple[float, ...]] = field(default_factory=list)
     radii: list[float] = field(default_factory=list)
     parent_ids: list[int] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
-    children: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    children: list[list[int]] = field(default_factory=list)
+    roots: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     whole: int = 0  # lines of seven columns or more
     longer: int = 0  # lines of more
+    commas: int = 0  # lines with decimal commas
 
     @property
-    def trees_apart(self) -> list[int]:
-        """The roots that are no soma: trees which nothing joins to it."""
-        return [root for root in self.children[-1] if self.types[root] != SOMA]
+    def soma(self) -> list[int]:
+        """The places of the soma's samples, in the order of the file."""
+        return [place for place, kind in enumerate(self.kinds) if kind == SOMA]
+
+    @property
+    def loose(self) -> list[int]:
+        """The roots of trees that nothing joins to the soma."""
+        return [root for root in self.roots if self.kinds[root] != SOMA]
 
     def fault(self, place: int, problem: str, remedy: str = "") -> Fault:
         """A fault of one sample."""
         return Fault(f"{self.name}:{self.lines[place]}:1", "", problem, remedy)
+
+    def outwards(self, roots: list[int]) -> Iterator[int]:
+        """All samples of the trees that grow from some roots: parents before children, each branch to its end."""
+        waiting = roots[::-1]
+        while waiting:
+            place = waiting.pop()
+            yield place
+            waiting += reversed(self.children[place])
+
+    def link(self) -> None:
+        """Fill `children` and `roots` from `parents`."""
+        self.children = [[] for _ in self.ids]
+        self.roots = []
+        for place, parent in enumerate(self.parents):
+            (self.roots if parent < 0 else self.children[parent]).append(place)
 
 
 def text_of(path: Path) -> str:
@@ -80,24 +112,29 @@ def text_of(path: Path) -> str:
         raise DendrographError(f"{clip(str(path))}: cannot be read: {reason}") from None
     if len(data) > LARGEST_FILE:
         raise DendrographError(f"{path}: the file is too large\n  at most {LARGEST_FILE // 1024**2} MiB")
-    if b"\0" in data:
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))  # the byte order mark of UTF-16, as Windows writes it
+    if b"\0" in data and not wide:
         remedy = "an SWC file is plain text, in UTF-8 or ASCII"
         raise DendrographError(f"{path}: no text: it holds zero bytes\n  {remedy}")
-    data = data.removeprefix(b"\xef\xbb\xbf")  # the byte order mark of UTF-8
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")  # names in the comments of older files; every byte is a character there
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def samples(text: str, name: str, join_trees: bool = False) -> Samples:
+def samples(
+    text: str, name: str, scale: float = 1.0, join_trees: bool = False, min_radius: float = 0.0, root_soma: bool = False
+) -> Samples:
     """The samples of an SWC file; `name` (a path) stands before each line number.
 
     Args:
         text: of the file, as `text_of` gives it.
         name: of the file, in messages.
+        scale: µm to one unit of the file; what is returned is in µm.
         join_trees: whether trees that nothing joins to the soma are allowed.
+        min_radius: in µm; unknown and smaller radii are taken to be this.
+        root_soma: whether the first root is the soma where no sample has type 1.
 
     Raises:
         MorphologyError: with every fault found. Faults of the tree are looked for once the lines have none.
@@ -112,23 +149,41 @@ def samples(text: str, name: str, join_trees: bool = False) -> Samples:
     faults.raise_if_any()
     if not found.ids:
         raise MorphologyError([Fault(name, "", "no samples: the file is empty, or holds comments only", SHAPE)])
-    for checks in ((_linked,), (_circles,), (_soma, _dendrites, _joined), (_size,)):
+
+    def hold(*checks: Iterator[Fault]) -> None:
         for check in checks:
-            for fault in check(found) if check is not _joined or not join_trees else ():
+            for fault in check:
                 faults.add(fault)
         faults.raise_if_any()
+
+    _in_um(found, scale)
+    hold(_linked(found))
+    found.link()
+    hold(_circles(found))
+    for fault in _grown_from_soma(found, root_soma):
+        faults.add(fault)
+    if SOMA not in found.types:
+        faults.raise_if_any()
+    _take_kinds(found)
+    hold(_radii(found, min_radius), _dendrites(found), iter(()) if join_trees else _joined(found))
+    hold(_size(found))
+    _tell_types(found)
     return found
+
+
+# Lines
 
 
 def _read(text: str, found: Samples) -> Iterator[Fault]:
     """The lines into columns."""
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(text.rstrip("\x1a").split("\n"), start=1):  # DOS ended a text by this character
         data, hash_sign, comment = line.partition("#")
-        words = data.split()
+        words = _words(data)
         if not words:
-            columns = {"x", "y", "z"} <= set(comment.lower().split())
-            if hash_sign and not found.ids and comment.strip() and not columns:
+            if hash_sign and not found.ids and comment.strip() and not _names_columns(comment):
                 found.header.append(comment.strip())
+            continue
+        if not found.whole and _names_columns(data):
             continue
         if len(words) < len(COLUMNS):
             problem = f"expected seven numbers, found {len(words)}: '{clip(data.strip())}'"
@@ -136,71 +191,133 @@ def _read(text: str, found: Samples) -> Iterator[Fault]:
             continue
         found.whole += 1
         found.longer += len(words) > len(COLUMNS)
-        bad = [(column, told) for column in range(len(COLUMNS)) if (told := _wrong(column, words[column]))]
-        for column, (expected, remedy) in bad:
-            at = [match.start() for match in re.finditer(r"\S+", data)][column]
-            problem = f"expected {expected}, found '{clip(words[column])}'"
-            yield Fault(f"{found.name}:{number}:{at + 1}", COLUMNS[column], problem, remedy)
-        if not bad:
+        found.commas += any("," in word for word in words[: len(COLUMNS)])
+        values = [_value(name, word) for name, word in zip(COLUMNS, words, strict=False)]
+        at = 0
+        for name, word, value in zip(COLUMNS, words, values, strict=False):
+            at = data.index(word, at)
+            if value is None:
+                expected, remedy = _EXPECTED.get(name, (f"a number from {-GREATEST:g} to {GREATEST:g}", ""))
+                problem = f"expected {expected}, found '{clip(word)}'"
+                yield Fault(f"{found.name}:{number}:{at + 1}", name, problem, remedy)
+            at += len(word)
+        if None not in values:
+            ident, kind, x, y, z, radius, parent = (value for value in values if value is not None)
             found.lines.append(number)
-            found.ids.append(int(words[0]))
-            found.types.append(int(words[1]))
-            found.radii.append(float(words[5]))
-            found.parent_ids.append(int(words[6]))
+            found.ids.append(int(ident))
+            found.types.append(int(kind))
+            found.points.append((x, y, z))
+            found.radii.append(radius)
+            found.parent_ids.append(int(parent))
+    if found.commas:
+        lines = f"{found.commas:,} line{'' if found.commas == 1 else 's'}"
+        found.notes.append(f"commas inside numbers are read as decimal points ({lines})")
 
 
-def _wrong(column: int, word: str) -> tuple[str, str] | None:
-    """What was expected of a column, and what to do, where a word is not that."""
-    name = COLUMNS[column]
-    if name in ("id", "type", "parent"):
-        low, high = {"id": (0, LARGEST_ID), "type": (0, LARGEST_TYPE), "parent": (-1, LARGEST_ID)}[name]
-        if _WHOLE.match(word) and low <= int(word) <= high:
-            return None
-        remedies = {
-            "type": "1 soma, 2 axon, 3 basal dendrite, 4 apical dendrite, 0 undefined, 5 and above of your own",
-            "parent": "the id of another sample, or -1 for the root",
-        }
-        return f"a whole number from {low} to {high:,}", remedies.get(name, "")
-    if _NUMBER.match(word) and abs(value := float(word)) <= GREATEST and (name != "radius" or value >= 0):
+_EXPECTED = {
+    "id": (f"a whole number from 0 to {LARGEST_WHOLE:.0e}", ""),
+    "type": (
+        f"a whole number from 0 to {LARGEST_WHOLE:.0e}",
+        "1 soma, 2 axon, 3 basal dendrite, 4 apical dendrite, 0 undefined, 5 fork point, 6 end point, "
+        "7 and above of your own",
+    ),
+    "radius": (f"a number up to {GREATEST:g}", "a radius that was not measured may be 0, -1 or nan"),
+    "parent": (
+        f"a whole number from -1 to {LARGEST_WHOLE:.0e}",
+        "the id of another sample, or -1 for the root",
+    ),
+}
+
+
+def _names_columns(text: str) -> bool:
+    """Whether this is the line that names the columns."""
+    return {"x", "y", "z"} <= set(re.split(r"[\s,;]+", text.lower()))
+
+
+def _words(data: str) -> list[str]:
+    """The words of a line: between semicolons, between commas, or between blanks.
+
+    Between semicolons or blanks a comma inside a word is a decimal one (`0,5`).
+    """
+    if ";" in data:
+        words = [word.strip() for word in data.split(";")]
+    else:
+        words = [word.strip() for word in data.split(",")]
+        if len(words) < len(COLUMNS) or any(len(word.split()) > 1 for word in words[: len(COLUMNS)]):
+            words = [word[:-1] if word.endswith(",") else word for word in data.split()]
+    while words and not words[-1]:  # what stands after the last separator
+        words.pop()
+    return words
+
+
+def _value(column: str, word: str) -> float | int | None:
+    """The number that a word is, NaN for an unknown radius; None where a column cannot hold it."""
+    plain = word.lower().replace("\u2212", "-").replace("d", "e")  # Fortran writes 1.5D+01
+    plain = re.sub(r"(?<=[0-9]),(?=[0-9])", ".", plain, count=1)
+    if column == "radius" and word.lower() in UNKNOWN:
+        return math.nan
+    if not _NUMBER.match(plain):
         return None
-    least = 0.0 if name == "radius" else -GREATEST
-    return f"a number from {least:g} to {GREATEST:g}", ""
+    if column in ("x", "y", "z", "radius"):
+        number = float(plain)
+        if column == "radius" and number < 0:
+            return math.nan
+        return number if abs(number) <= GREATEST else None
+    # Not by way of a float where it can be helped: ids may have sixteen digits.
+    whole = int(plain) if plain.lstrip("+-").isdigit() and len(plain) < 20 else float(plain)
+    if whole != whole // 1 or not (-1 if column == "parent" else 0) <= whole <= LARGEST_WHOLE:
+        return None
+    return int(whole)
+
+
+def _in_um(found: Samples, scale: float) -> None:
+    """Points and radii in µm, the points from the first sample of the soma on.
+
+    They have the precision of float32, which is more than any reconstruction has.
+    """
+    import numpy as np
+
+    origin = found.points[found.types.index(SOMA) if SOMA in found.types else 0]
+    points = scale * (np.array(found.points) - origin).astype(np.float32).astype(np.float64)
+    radii = scale * np.array(found.radii).astype(np.float32).astype(np.float64)
+    found.points, found.radii = list(map(tuple, points.tolist())), radii.tolist()
+
+
+# The tree
 
 
 def _linked(found: Samples) -> Iterator[Fault]:
-    """Each id once, each parent there; fills `parents` and `children`."""
+    """Each id once, each parent there; fills `parents`."""
     at: dict[int, int] = {}
     for place, ident in enumerate(found.ids):
         if at.setdefault(ident, place) != place:
             first = found.lines[at[ident]]
             yield found.fault(place, f"the id {ident} stands twice", f"first on line {first}; give each its own")
+    root = -1
+    if 0 not in at and -1 not in found.parent_ids:
+        root = 0
+        found.notes.append("no parent is -1: those whose parent is 0 are taken as roots")
     for place, parent in enumerate(found.parent_ids):
-        if parent == -1:
-            found.parents.append(-1)
-        elif parent == found.ids[place]:
+        found.parents.append(-1)
+        if parent == root:
+            continue
+        if parent == found.ids[place]:
             yield found.fault(place, f"sample {parent} is its own parent", "the root has the parent -1")
-            found.parents.append(-1)
         elif parent not in at:
             yield found.fault(
                 place,
                 f"sample {found.ids[place]} has the parent {parent}, which is not there",
                 "was a part of the file lost? give it the id of another sample, or -1 for the root",
             )
-            found.parents.append(-1)
         else:
-            found.parents.append(at[parent])
-        found.children[found.parents[-1]].append(place)
+            found.parents[-1] = at[parent]
 
 
 def _circles(found: Samples) -> Iterator[Fault]:
     """Parents that lead back to where they began: no root reaches these samples."""
     seen = [False] * len(found.ids)
-    for root in found.children[-1]:
-        waiting = [root]
-        while waiting:
-            place = waiting.pop()
-            seen[place] = True
-            waiting += found.children.get(place, ())
+    for place in found.outwards(found.roots):
+        seen[place] = True
     for start in range(len(found.ids)):
         path = []
         place = start
@@ -216,71 +333,183 @@ def _circles(found: Samples) -> Iterator[Fault]:
             yield found.fault(first, f"parents go in a circle: {few}{more}", "one of them has another parent")
 
 
-def _soma(found: Samples) -> Iterator[Fault]:
-    """One soma: a sample, three of them, or a chain."""
-    soma = [place for place, kind in enumerate(found.types) if kind == SOMA]
-    if not soma:
-        remedy = "a morphology grows from its soma: give type 1 to the sample from which the dendrites leave"
-        yield Fault(found.name, "", "no soma: no sample has type 1", remedy)
-        return
-    roots = [place for place in soma if found.parents[place] == -1]
-    for place in roots[1:]:
-        remedy = f"the first is on line {found.lines[roots[0]]}; one neuron a file"
-        yield found.fault(place, "a second soma", remedy)
-    for place in soma:
+def _grown_from_soma(found: Samples, root_soma: bool) -> Iterator[Fault]:
+    """One soma, whatever its shape; the tree that holds it is turned, so that it grows from there."""
+    types = found.types
+    if SOMA not in types:
+        if not root_soma:
+            root = argument("root_soma", True)
+            remedy = f"give type 1 to the sample from which the dendrites leave, or take the root for it by {root}"
+            yield Fault(found.name, "", "no soma: no sample has type 1", remedy)
+            return
+        types[found.roots[0]] = SOMA
+        found.notes.append(f"the root, on line {found.lines[found.roots[0]]}, is taken for the soma")
+    elif root_soma:
+        found.notes.append(f"there is a soma: {argument('root_soma', True)} changes nothing")
+    # Samples of the soma that parents join are one piece of it: `inner` maps each to the innermost one of its piece.
+    inner: dict[int, int] = {}
+    for place in found.outwards(found.roots):
+        if types[place] == SOMA:
+            inner[place] = inner.get(found.parents[place], place)
+    pieces = sorted(set(inner.values()), key=lambda place: (found.parents[place] >= 0, place))
+    first = pieces[0]
+    soma = [place for place, innermost in inner.items() if innermost == first]
+    if found.parents[first] >= 0:
+        found.notes.append(f"the soma, on line {found.lines[first]}, grows from a neurite: read from the soma on")
+        # From its middle: the sample that most others of the soma are joined to.
+        joined = Counter(found.parents[place] for place in soma if place != first)
+        joined.update(place for place in soma if place != first)
+        soma.sort(key=lambda place: -joined[place])
+        first, place, before = soma[0], soma[0], -1
+        while place >= 0:
+            found.parents[place], place, before = before, found.parents[place], place
+        found.link()
+    apart = _touching(found, soma, pieces[1:], inner)
+    if len(pieces) > 1 + len(apart):
+        found.notes.append(f"{len(pieces) - len(apart)} pieces of a soma, close together, are taken as one")
+        found.link()
+    for piece in apart:
+        parent = found.parents[piece]
+        if parent < 0:
+            remedy = f"the first is on line {found.lines[first]}; one neuron a file"
+            yield found.fault(piece, "a second soma", remedy)
+        else:
+            remedy = f"its parent, on line {found.lines[parent]}, is none; mend one of the types"
+            yield found.fault(piece, "a sample of the soma grows from a neurite", remedy)
+
+
+def _touching(found: Samples, soma: list[int], pieces: list[int], inner: dict[int, int]) -> list[int]:
+    """Join to the soma the pieces of it that no parent joins, where they touch; returns those that do not.
+
+    A piece from which no neurite grows, as a point of an outline, need only be as near as `NEAR`.
+    """
+    members: dict[int, list[int]] = {piece: [] for piece in pieces if found.parents[piece] < 0}
+    for place, piece in inner.items():
+        if piece in members:
+            members[piece].append(place)
+    near = {
+        piece: NEAR if all(found.types[child] == SOMA for each in some for child in found.children[each]) else 0.0
+        for piece, some in members.items()
+    }
+    waiting = list(soma) if len(inner) <= MOST_LOOSE else []
+    while waiting and members:
+        here = waiting.pop()
+        for piece, some in list(members.items()):
+            if any(_gap(found, here, each) <= near[piece] for each in some):
+                found.parents[piece] = soma[0]
+                waiting += members.pop(piece)
+    return [piece for piece in pieces if found.parents[piece] != soma[0]]
+
+
+def _gap(found: Samples, one: int, other: int) -> float:
+    """From surface to surface of two samples, in µm; unknown radii count as 0."""
+    radii = (0.0 if math.isnan(found.radii[place]) else found.radii[place] for place in (one, other))
+    return math.dist(found.points[one], found.points[other]) - sum(radii)
+
+
+def _take_kinds(found: Samples) -> None:
+    """What each sample is part of.
+
+    Undefined samples, fork points and end points are part of the neurite inwards. At the root of a tree, fork and end
+    points are part of the one outwards. Types of the author's own are dendrites, but part of the axon that they go on.
+    """
+    kinds = found.kinds = [kind if kind in (SOMA, AXON, BASAL, APICAL) else OTHER for kind in found.types]
+    for place in found.outwards(found.roots):
         parent = found.parents[place]
-        if parent != -1 and found.types[parent] != SOMA:
-            remedy = f"its parent, on line {found.lines[parent]}, is none; let the soma come first"
-            yield found.fault(place, "a sample of the soma grows from a neurite", remedy)
-        inside = _soma_children(found, place)
-        if len(inside) > 1 and not (len(soma) == 3 and place in roots):
-            forks = ", ".join(str(found.lines[child]) for child in inside[:6])
-            remedy = "a soma is one sample, three of them (the first the parent of both others), or a chain"
-            yield found.fault(place, f"the soma forks, into lines {forks}", remedy)
-    one_ball = len(soma) == 1 or (len(soma) == 3 and len(_soma_children(found, roots[0] if roots else soma[0])) == 2)
-    if roots and one_ball and found.radii[roots[0]] == 0:
-        yield found.fault(roots[0], "the soma has the radius 0", "give its radius, in µm")
+        of_parent = SOMA if parent < 0 else kinds[parent]
+        if of_parent != SOMA:
+            if found.types[place] in (UNDEFINED, *POINTS) or (kinds[place], of_parent) == (OTHER, AXON):
+                kinds[place] = of_parent
+        elif found.types[place] in POINTS:
+            ahead = place
+            while found.types[ahead] in POINTS and found.children[ahead]:
+                ahead = found.children[ahead][0]
+            kinds[place] = kinds[ahead] if kinds[ahead] != SOMA else OTHER
 
 
-def _soma_children(found: Samples, place: int) -> list[int]:
-    return [child for child in found.children.get(place, ()) if found.types[child] == SOMA]
+def _tell_types(found: Samples) -> None:
+    """Notes on types that are no soma, axon, basal or apical dendrite."""
+    pairs = {(kind, taken) for kind, taken in zip(found.types, found.kinds, strict=True)}
+    marks = sorted({kind for kind, taken in pairs if kind in (UNDEFINED, *POINTS) and taken != OTHER})
+    if marks:
+        listed = ", ".join(map(str, marks))
+        found.notes.append(f"samples of type {listed} take the type of the neurite that they are in")
+    others = sorted({kind for kind, taken in pairs if kind not in (SOMA, AXON, BASAL, APICAL) and taken == OTHER})
+    if others:
+        listed = ", ".join(map(str, others[:10])) + (f" and {len(others) - 10:,} more" if len(others) > 10 else "")
+        found.notes.append(f"samples of type {listed} are taken as dendrites, neither basal nor apical")
+    if found.longer:
+        lines = f"{found.longer:,} line{'' if found.longer == 1 else 's'}"
+        found.notes.append(f"columns beyond the seventh are not looked at ({lines})")
+
+
+def _radii(found: Samples, min_radius: float) -> Iterator[Fault]:
+    """Soma and dendrites have a thickness; a tip may end in 0, and so may the samples of an outline of the soma."""
+    if min_radius:
+        dendritic = [place for place, kind in enumerate(found.kinds) if kind != AXON]
+        small = [place for place in dendritic if not found.radii[place] >= min_radius]
+        for place in small:
+            found.radii[place] = min_radius
+        are = "sample has" if len(small) == 1 else "samples have"
+        told = f"{len(small):,} {are} an unknown or smaller radius: {min_radius:g} µm is taken"
+        found.notes.append(
+            told if small else f"no radius is below {min_radius:g} µm: {argument('min_radius')} changes nothing"
+        )
+        return
+    one_ball = is_one_ball(found)
+    unknown = []
+    for place, kind in enumerate(found.kinds):
+        parent = found.parents[place]
+        if kind == SOMA:
+            may_end = not one_ball or parent >= 0
+        else:
+            may_end = parent >= 0 and found.kinds[parent] != SOMA and not found.children[place]
+        if kind != AXON and not (found.radii[place] > 0 or (found.radii[place] == 0 and may_end)):
+            unknown.append(place)
+    if unknown:
+        others = len(unknown) - 1
+        more = f" (and of {others:,} more sample{'' if others == 1 else 's'})" if others else ""
+        what = "the soma" if found.kinds[unknown[0]] == SOMA else "a dendrite"
+        problem = f"the radius of {what} is unknown or 0{more}"
+        remedy = f"give it in µm, or take {argument('min_radius', 0.25)} for all that are unknown or smaller"
+        yield found.fault(unknown[0], problem, remedy)
+
+
+def is_one_ball(found: Samples) -> bool:
+    """Whether the soma is a ball: one sample, or three as NeuroMorpho.Org writes a ball.
+
+    There the second and the third sample grow from the first, have its radius, and lie that far from it.
+    """
+    first, *others = sorted(found.soma, key=lambda place: found.parents[place] >= 0)
+    if len(others) != 2 or any(found.parents[place] != first for place in others):
+        return not others
+    sizes = [found.radii[place] for place in others]
+    sizes += [math.dist(found.points[first], found.points[place]) for place in others]
+    return all(math.isclose(size, found.radii[first], rel_tol=0.05) for size in sizes)
 
 
 def _dendrites(found: Samples) -> Iterator[Fault]:
-    """Dendrites have a thickness, and grow from the soma or from each other."""
-    for place, kind in enumerate(found.types):
-        if kind in (SOMA, AXON):
-            continue
+    """Dendrites grow from the soma or from each other."""
+    for place, kind in enumerate(found.kinds):
         parent = found.parents[place]
-        if parent != -1 and found.types[parent] == AXON:
+        if kind not in (SOMA, AXON) and parent >= 0 and found.kinds[parent] == AXON:
             remedy = f"its parent, on line {found.lines[parent]}, is axon; the axon is left out: mend one of the types"
             yield found.fault(place, "a dendrite grows from the axon", remedy)
-        tip = parent != -1 and found.types[parent] != SOMA and not found.children.get(place)
-        if found.radii[place] == 0 and not tip:
-            remedy = "a dendrite without thickness passes nothing on: give its radius, in µm (a tip may end in 0)"
-            yield found.fault(place, "a dendrite has the radius 0", remedy)
 
 
 def _joined(found: Samples) -> Iterator[Fault]:
-    """All trees grow from the soma."""
-    for place in found.trees_apart if SOMA in found.types else ():
-        remedy = f"give it a parent, or hang such trees on the soma by {argument('join_trees', True)}"
-        yield found.fault(place, "a tree begins here that nothing joins to the soma", remedy)
+    """All trees grow from the soma; an axon is left out anyway."""
+    for place in found.loose if SOMA in found.types else ():
+        if found.kinds[place] != AXON:
+            remedy = f"give it a parent, or hang such trees on the soma by {argument('join_trees', True)}"
+            yield found.fault(place, "a tree begins here that nothing joins to the soma", remedy)
 
 
 def _size(found: Samples) -> Iterator[Fault]:
-    """Forks on one path, and sections in all, as many as a neuron may have."""
+    """Sections in all, as many as a neuron may have."""
     sections = 0
-    waiting = [(root, 0) for root in found.children[-1]]
-    while waiting:
-        place, depth = waiting.pop()
-        if depth > DEEPEST:
-            yield found.fault(place, f"more than {DEEPEST:,} forks between the soma and here", "is this one neuron?")
-            return
-        children = found.children.get(place, ())
-        for child in children:
-            new = len(children) > 1 or found.types[child] != found.types[place]
-            sections += new
-            waiting.append((child, depth + new))
+    for place in found.outwards(found.roots):
+        children = found.children[place]
+        sections += sum(len(children) > 1 or found.kinds[child] != found.kinds[place] for child in children)
     if sections > MOST_SECTIONS:
         yield Fault(found.name, "", f"{sections:,} sections", f"at most {MOST_SECTIONS:,}: is this one neuron?")

@@ -11,16 +11,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dendrograph import plugins as plugin
-from dendrograph.cable import ATTENUATIONS, Cable
+from dendrograph.cable import ATTENUATIONS, ENDS, Cable
 from dendrograph.cable import SIGNS as SIGNS_OF_CABLES
 from dendrograph.declared import INITS, SIGNS, Init
-from dendrograph.expressions import LARGEST
+from dendrograph.expressions import GREATEST, LARGEST
 from dendrograph.fields import known as known_fields
 from dendrograph.layers import DALE, RESERVED, Layer, Stack
 from dendrograph.morphology import Morphology, Readout
 from dendrograph.names import NAME_PATTERN, NAME_RULE
 from dendrograph.neuron import INTEGRATIONS, NORMALISATIONS, Compartment
 from dendrograph.nonlinearities import NONLINEARITIES, Nonlinearity
+from dendrograph.reading import EXTENSION
 from dendrograph.synapses import Synapses
 from dendrograph.transfer import OF_PARAMETER, SHARED
 
@@ -63,6 +64,10 @@ def schema(plugins: Iterable[str] = ()) -> Schema:
 
 
 def _morphology() -> Schema:
+    return {**_sections(), "patternProperties": {f"^{EXTENSION}": {"description": "Values that only anchors use."}}}
+
+
+def _sections() -> Schema:
     shape = {
         "anyOf": [
             {"const": "auto"},
@@ -84,8 +89,8 @@ def _morphology() -> Schema:
                 "description": "Installed plugins that bring nonlinearities and fields.",
             },
             "parameters": _named(
-                {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST},
-                "Whole numbers that stand elsewhere as $name, and that --set turns.",
+                {"type": "number", "minimum": -GREATEST, "maximum": GREATEST},
+                "Numbers that stand elsewhere as $name, and that --set turns.",
                 may_be_empty=True,
             ),
             "inputs": _named(shape, "Streams of input: auto, 784, [28, 28] or [32, 32, 3].", reserved=RESERVED),
@@ -170,7 +175,8 @@ def _cable() -> Schema:
         "sign": _choice(SIGNS_OF_CABLES, "excitatory: a weight that stays positive."),
         "trainable": _flag("Whether the weight is learnt."),
         **lengths,
-        "attenuation": _choice(ATTENUATIONS, "Whether exp(-L/λ) is a fixed factor, or the initial weight."),
+        "attenuation": _choice(ATTENUATIONS, "Whether what it passes is a fixed factor, or the initial weight."),
+        "ends": _choice(ENDS, "infinite: it passes exp(-L/λ); sealed: what a finite, branching cable passes."),
     }
     return _mapping(Cable.KEYS, properties, "The connection from a dendrite to its parent.")
 

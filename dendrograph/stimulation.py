@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from dendrograph import plugins as plugin
-from dendrograph.errors import DendrographError, did_you_mean
+from dendrograph.errors import DendrographError, did_you_mean, expect
 from dendrograph.experiment import graph_of
 from dendrograph.graph import Graph
 from dendrograph.network import DendriticNetwork
@@ -96,13 +96,14 @@ def stimulate(
         DendrographError: there is no such neuron or compartment, or one is named twice; the neuron cannot be run alone;
             the amplitudes are no finite numbers.
     """
+    expect("neurons", neurons, Graph, DendriticNetwork)
     layer = layer_of(neurons if isinstance(neurons, Graph) else neurons.graph, layer, neuron)
     if isinstance(neurons, Graph):
         weights, single = "unit", _unit(cut_out(neurons, layer, index))
     else:
         weights, single = "own", alone(neurons, layer, index)
     sites = Sites.of(single.graph, layer)
-    at, record = (None if given is None else _listed(given) for given in (at, record))
+    at, record = (None if given is None else _listed(name, given) for name, given in (("at", at), ("record", record)))
     stimuli = sites.by_default() if at is None else [sites.read_stimulus(text) for text in at]
     recorded = [sites.soma] if record is None else [sites.read(text) for text in record]
     _refuse_twice([tuple(sorted(map(str, stimulus))) for stimulus in stimuli], "stimulated")
@@ -189,8 +190,12 @@ def refuse_number(amplitudes: int) -> None:
         raise DendrographError(f"{amplitudes:,} amplitudes\n  give at least one, and at most {MOST_AMPLITUDES:,}")
 
 
-def _listed(given: Sequence[str] | str) -> Sequence[str]:
-    return [given] if isinstance(given, str) else given
+def _listed(name: str, given: Sequence[str] | str) -> Sequence[str]:
+    expect(name, given, str, list, tuple)
+    listed = [given] if isinstance(given, str) else given
+    for item in listed:
+        expect(name, item, str)
+    return listed
 
 
 def _current(amplitudes: Sequence[float]) -> Tensor:

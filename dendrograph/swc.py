@@ -1,19 +1,17 @@
-"""Reconstructions of real neurons: an SWC file as the sections of its dendrites, read by MorphIO.
-
-MorphIO (https://github.com/openbraininstitute/MorphIO) knows the forms of a soma and cuts the tree into sections. It is
-the extra `dendrograph[swc]`, and imported only when a file is read.
-"""
+"""Reconstructions of real neurons: the samples of an SWC file as the sections of its dendrites."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dendrograph.errors import DendrographError, clip
-from dendrograph.samples import AXON, Samples, samples, text_of
+from dendrograph.errors import DendrographError, argument
+from dendrograph.samples import APICAL as APICAL_TYPE
+from dendrograph.samples import AXON, Samples, is_one_ball, samples, text_of
+from dendrograph.samples import BASAL as BASAL_TYPE
+from dendrograph.samples import SOMA as SOMA_TYPE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +20,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 BASAL, APICAL, OTHER = "basal", "apical", "dendrite"
-KINDS = {3: BASAL, 4: APICAL}  # every other type of a dendrite is OTHER
+KINDS = {BASAL_TYPE: BASAL, APICAL_TYPE: APICAL}  # every other dendrite is OTHER
+
+# Beyond these, in µm, a file is hardly in µm: across the soma, across a dendrite, and from the soma to a tip.
+LARGEST_SOMA, THICKEST, FARTHEST, NEAREST = 300.0, 100.0, 30_000.0, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,113 +79,89 @@ class Reconstruction:
     notes: tuple[str, ...]
 
 
-def read(path: Path, scale: float = 1.0, join_trees: bool = False) -> Reconstruction:
+def read(
+    path: Path, scale: float = 1.0, join_trees: bool = False, min_radius: float = 0.0, root_soma: bool = False
+) -> Reconstruction:
     """Read an SWC file.
 
     Args:
         path: of the file.
         scale: µm to one unit of the file.
         join_trees: whether trees that nothing joins to the soma are taken to grow from it.
+        min_radius: in µm; unknown and smaller radii are taken to be this.
+        root_soma: whether the first root is the soma where no sample has type 1.
 
     Raises:
-        DendrographError: MorphIO is not installed; there is no such file; or, with every fault found and its line, the
-            file is no reconstruction of a neuron.
+        DendrographError: there is no such file; or, with every fault found and its line, the file is no reconstruction
+            of a neuron.
     """
     text, name = text_of(path), str(path)
-    found = samples(text, name, join_trees)
-    morphology, said = _morphio(text, name)
-    _complete(found, morphology)
-    soma = _Soma(morphology, scale)
-    notes = [f"{name}: {note}" for note in (*_notes(found), *said)]
-    sections, left_out, axon = _sections(morphology, soma, scale)
-    if left_out:
-        notes.append(f"{name}: {counted(left_out, 'section')} of no length left out; branches moved inwards")
-    for place in found.trees_apart:
-        gap = "the tree that begins here is taken to grow from the soma"
-        lone = "this sample is joined to nothing: left out"
-        notes.append(f"{name}:{found.lines[place]}: {gap if found.children.get(place) else lone}")
+    found = samples(text, name, scale, join_trees, min_radius, root_soma)
+    soma = _Soma(found)
+    sections, left_out, axon = _sections(found, soma)
     if not sections:
         there = "there is a soma alone"
         if axon[0] or left_out:
             there = "the axon is left out" if axon[0] else "what there is has no length"
         raise DendrographError(f"{name}: no dendrites: {there}\n  dendrites have type 3 (basal) or 4 (apical)")
+    notes = [f"{name}: {note}" for note in (*found.notes, *_unlikely(soma, sections, scale))]
+    if left_out:
+        notes.append(f"{name}: {counted(left_out, 'section')} of no length left out; branches moved inwards")
+    for place in found.loose:
+        if found.kinds[place] == AXON:
+            note = "the axon that begins here is joined to nothing"
+        elif found.children[place]:
+            bridge = f"by a bridge of {soma.gap(found.points[place]):,.1f} µm, which its length includes"
+            note = f"the tree that begins here is taken to grow from the soma, {bridge}"
+        else:
+            note = "this sample is joined to nothing: left out"
+        notes.append(f"{name}:{found.lines[place]}: {note}")
     return Reconstruction(name, tuple(found.header), soma.words, sections, axon, tuple(notes))
 
 
-def _morphio(text: str, name: str) -> tuple[Any, list[str]]:
-    """MorphIO's view of the file, and what it said beside."""
-    try:
-        import morphio
-    except ImportError:
-        raise DendrographError(
-            "reading SWC files needs MorphIO, which is not installed\n  pip install 'dendrograph[swc]'"
-        ) from None
-    # Told in our own words, where they matter at all.
-    told = {"zero_diameter", "disconnected_neurite", "type_changed_within_section", "only_child"}
-    collector = morphio.WarningHandlerCollector()
-    option = morphio.Option.allow_unifurcated_section_change
-    try:
-        morphology = morphio.Morphology(text, "swc", option, warning_handler=collector)
-    except morphio.MorphioError as error:
-        raise DendrographError(f"{_plain(error, name)}\n  MorphIO cannot read the file") from None
-    warnings = [each.warning for each in collector.get_all()]
-    said = dict.fromkeys(
-        _plain(each.msg(), name).removeprefix(f"{name}: ") for each in warnings if each.warning().name not in told
-    )
-    return morphology, [f"MorphIO says: {each}" for each in said]
-
-
-def _plain(message: object, name: str) -> str:
-    """A message of MorphIO on one line, without its terminal colours and its name for the text it was given."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(message))
-    place = re.search(r"\$STRING\$:([0-9]+)", text)
-    text = re.sub(r"\$STRING\$:([0-9]+)(:\w+)?", lambda match: f"line {match[1]}" if int(match[1]) else "", text)
-    told = clip(" ".join(text.replace("Warning: ", "").split()).removeprefix(f"line {place and place[1]} "), most=300)
-    return f"{name}:{place[1]}: {told}" if place and int(place[1]) else f"{name}: {told}"
-
-
-def _complete(found: Samples, morphology: Any) -> None:
-    """Nothing was passed over: the reader's points are the samples of the file."""
-    given = len(found.ids) - sum(not found.children.get(place) for place in found.trees_apart)
-    kept = len(morphology.soma.points) + len(morphology.points)
-    # A branch begins with the last point of its parent, which is added unless its own first sample lies there.
-    branches = sum(not section.is_root for section in morphology.iter())
-    if not kept - branches <= given <= kept:
-        told = f"MorphIO made {kept:,} points, {branches:,} of them twice, of {given:,} samples"
-        raise DendrographError(f"{found.name}: {told}\n  a fault of ours")
-
-
-def _notes(found: Samples) -> Iterable[str]:
-    others = sorted({kind for kind in found.types if kind == 0 or kind > max(KINDS)})
-    if others:
-        listed = ", ".join(map(str, others))
-        yield f"samples of type {listed} are taken as dendrites, neither basal nor apical"
-    if found.longer:
-        yield f"columns beyond the seventh are not looked at ({counted(found.longer, 'line')})"
+def _unlikely(soma: _Soma, sections: tuple[Section, ...], scale: float) -> Iterator[str]:
+    """A word on sizes that no neuron has: most often a file that is not in µm."""
+    reach: list[float] = []
+    for section in sections:
+        reach.append((0.0 if section.parent is None else reach[section.parent]) + section.length)
+    thickest = max(float(section.diameters.max()) for section in sections)
+    sizes = f"the soma is {shown(soma.across)} µm across, the farthest tip is {shown(max(reach))} µm away, and the "
+    sizes += f"thickest dendrite has {shown(thickest)} µm"
+    if soma.across > LARGEST_SOMA or thickest > THICKEST or max(reach) > FARTHEST:
+        yield f"{sizes}: is the file in nanometres? {argument('scale', scale / 1000)}"
+    elif max(reach) < NEAREST:
+        yield f"{sizes}: is the file in millimetres? {argument('scale', scale * 1000)}"
 
 
 class _Soma:
-    """What the soma is, in words, and how far a point lies from its surface."""
+    """What the soma is, in words, and how far a point lies from its surface.
 
-    def __init__(self, morphology: Any, scale: float) -> None:
+    The soma is a ball, or, of several samples, their balls and the one about their middle, whose radius is their mean
+    distance from it, so that an outline is taken for what it encloses.
+
+    across: its diameter, in µm
+    """
+
+    def __init__(self, found: Samples) -> None:
         import numpy as np
 
-        points = scale * np.asarray(morphology.soma.points, dtype=np.float64)
-        radii = scale * np.asarray(morphology.soma.diameters, dtype=np.float64) / 2
-        form = morphology.soma_type.name
+        places = found.soma
+        points = np.array([found.points[place] for place in places])
+        radii = np.array([found.radii[place] for place in places])
         self.centre = points.mean(axis=0)
-        if form in ("SOMA_SINGLE_POINT", "SOMA_NEUROMORPHO_THREE_POINT_CYLINDERS"):
+        if is_one_ball(found):
             # Three points stand for a cylinder with the surface of the ball about the first.
             count = "one point" if len(points) == 1 else "three points"
-            self.words = f"{count}, {2 * radii[0]:.4g} µm across"
-            self.points, self.radii, self.radius = points[:1], radii[:1], 0.0
+            first = next(at for at, place in enumerate(places) if found.parents[place] < 0)
+            self.points, self.radii, self.radius = points[first : first + 1], radii[first : first + 1], 0.0
         else:
-            # A chain of cylinders, or the outline of a soma: then what lies about its centre is inside as well.
+            count = f"{len(points)} points"
             self.points, self.radii = points, radii
             self.radius = float(np.linalg.norm(points - self.centre, axis=1).mean())
-            self.words = f"{len(points)} points, {2 * max(self.radius, float(radii.max())):.4g} µm across"
+        self.across = 2 * max(self.radius, float(self.radii.max()))
+        self.words = f"{count}, {shown(self.across)} µm across"
 
-    def gap(self, point: Floats) -> float:
+    def gap(self, point: tuple[float, ...]) -> float:
         """From the surface to a point; 0 for one that lies inside."""
         import numpy as np
 
@@ -194,30 +171,59 @@ class _Soma:
         return max(0.0, nearest)
 
 
-def _sections(morphology: Any, soma: _Soma, scale: float) -> tuple[tuple[Section, ...], int, tuple[int, float]]:
+def _cut(found: Samples) -> Iterator[tuple[int | None, list[int]]]:
+    """The samples of each section, parents first, and the number of the section that it grows from (None: the soma).
+
+    A section ends where the tree forks, and where its kind changes.
+    """
+    inner = [root for root in found.roots if found.kinds[root] == SOMA_TYPE]
+    stems: list[int] = []
+    for place in inner:  # the list grows on the way
+        for child in found.children[place]:
+            (inner if found.kinds[child] == SOMA_TYPE else stems).append(child)
+    stems += found.loose
+    waiting: list[tuple[int | None, int]] = [(None, place) for place in reversed(stems)]
+    number = 0
+    while waiting:
+        parent, place = waiting.pop()
+        path = [place]
+        while len(children := found.children[place]) == 1 and found.kinds[children[0]] == found.kinds[place]:
+            place = children[0]
+            path.append(place)
+        yield parent, path
+        waiting += ((number, child) for child in reversed(children))
+        number += 1
+
+
+def _sections(found: Samples, soma: _Soma) -> tuple[tuple[Section, ...], int, tuple[int, float]]:
     """The sections of the dendrites, how many of no length were left out, and the axon's number and length."""
     import numpy as np
 
+    points, radii = np.array(found.points), np.array(found.radii)
+    alone = {place for place in found.loose if not found.children[place]}
     sections: list[Section] = []
-    new: dict[int, int | None] = {}  # a section's number in MorphIO -> the place of what stands for it; None: the soma
+    new: list[int | None] = []  # a section's number -> the place of what stands for it; None: the soma
     axon, axon_length, left_out = 0, 0.0, 0
-    for each in morphology.iter():
-        points = scale * np.asarray(each.points, dtype=np.float64)
-        diameters = scale * np.asarray(each.diameters, dtype=np.float64)
-        lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
-        if each.is_root:
-            lengths = np.concatenate([[soma.gap(points[0])], lengths])
+    for parent, path in _cut(found):
+        kind = found.kinds[path[0]]
+        # A branch begins at the last sample of its parent, a stem at the surface of the soma.
+        places = path if parent is None else [found.parents[path[0]], *path]
+        lengths = np.linalg.norm(np.diff(points[places], axis=0), axis=1)
+        diameters = 2 * radii[places]
+        inner = None if parent is None else new[parent]
+        new.append(inner)
+        if path[0] in alone:
+            continue
+        if parent is None and not (kind == AXON and found.parents[path[0]] < 0):
+            lengths = np.concatenate([[soma.gap(found.points[path[0]])], lengths])
             diameters = np.concatenate([diameters[:1], diameters])
-        if int(each.type) == AXON:
+        if kind == AXON:
             axon, axon_length = axon + 1, axon_length + float(lengths.sum())
-            continue
-        parent = None if each.is_root else new[each.parent.id]
-        if not lengths.sum() > 0:
-            new[each.id] = parent
+        elif not lengths.sum() > 0:
             left_out += 1
-            continue
-        new[each.id] = len(sections)
-        sections.append(Section(KINDS.get(int(each.type), OTHER), parent, lengths, diameters))
+        else:
+            new[-1] = len(sections)
+            sections.append(Section(KINDS.get(kind, OTHER), inner, lengths, diameters))
     return _joined(sections), left_out, (axon, axon_length)
 
 
@@ -247,6 +253,11 @@ def _joined(sections: list[Section]) -> tuple[Section, ...]:
         new.append(len(joined))
         joined.append(Section(section.kind, parent, section.lengths, section.diameters))
     return tuple(joined)
+
+
+def shown(um: float) -> str:
+    """A length in µm as notes show it."""
+    return f"{um:,.0f}" if um >= 1000 else f"{um:.4g}"
 
 
 def counted(count: int, what: str) -> str:

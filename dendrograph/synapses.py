@@ -102,7 +102,8 @@ class Synapses:
         """What is set, key by key; what the settings mean together is for `read` to see."""
         settings: dict[str, Any] = {}
         if count_at := declared.get("count"):
-            settings["count"] = "all" if count_at.value == "all" else count_at.whole(0, ", or all")
+            every = isinstance(count_at.value, str) and count_at.value == "all"
+            settings["count"] = "all" if every else count_at.whole(0, ", or all")
         if from_at := declared.get("from"):
             settings["sources"] = _sources(from_at)
         if field_at := declared.get("field"):

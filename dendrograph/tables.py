@@ -114,7 +114,9 @@ def require(form: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy's as Python's own."""
+    """A number of NumPy's as Python's own; in a path that is not UTF-8, bytes that are no characters as codes."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
     return value.item() if hasattr(value, "item") else value
 
 

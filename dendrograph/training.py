@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,11 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from dendrograph import checkpoint as checkpoints
 from dendrograph import record
 from dendrograph.config import TrainConfig
 from dendrograph.data import Dataset, Split, add_noise, batches_at, class_by_class, validation_rows
-from dendrograph.errors import DataError, DendrographError, RunError, TrainingError
+from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, expect
 from dendrograph.evaluation import evaluate
 from dendrograph.flat import FlatParameters
 from dendrograph.network import DendriticNetwork
@@ -84,7 +87,12 @@ def train(
         TrainingError: the loss is not finite.
         DataError: the data do not fit the network, or no validation split can be made.
         Interrupted: Ctrl-C; it is a `KeyboardInterrupt`.
+        TypeError: an argument is another kind of object; it is a `DendrographError`, too.
     """
+    expect("network", network, DendriticNetwork)
+    expect("data", data, Dataset)
+    expect("config", config, TrainConfig, None)
+    expect("out", out, str, PathLike, None)
     if resume and out is None:
         raise RunError("to go on with a run, give its folder as `out`")
     config = (config or TrainConfig()).for_data(data.name)
@@ -136,9 +144,9 @@ def _begin_or_go_on(
     """
     if not ranks.first:
         if problem := ranks.send(None):
-            raise RunError(problem.decode())
+            raise RunError(os.fsdecode(problem))
         place, kept, ended, sent = (ranks.send(None) for _ in range(4))
-        run = Run(Path(place.decode()), json.loads(kept))
+        run = Run(Path(os.fsdecode(place)), json.loads(kept))
         if ended:
             network.load_state_dict(load_safetensors(ended))
             return run, None
@@ -146,13 +154,13 @@ def _begin_or_go_on(
     try:
         run, content, checkpoint = on_disk(folder, network, asked, resume, show)
     except DendrographError as error:
-        ranks.send(f"refused by process 0: {error}".encode())
+        ranks.send(os.fsencode(f"refused by process 0: {error}"))
         raise
     state = b""
     if checkpoint is None:
         network.load_state_dict(run.network().state_dict())
         state = save_safetensors({name: tensor.cpu() for name, tensor in network.state_dict().items()})
-    for part in (b"", str(run.folder).encode(), json.dumps(run.record).encode(), state, content or b""):
+    for part in (b"", os.fsencode(run.folder), json.dumps(run.record).encode(), state, content or b""):
         ranks.send(part)
     return run, checkpoint
 
@@ -235,13 +243,47 @@ def _fit(loop: Loop, checkpoint: Mapping[str, Any]) -> None:
 
 
 def restored(loop: Loop, checkpoint: Mapping[str, Any]) -> State:
-    """Put weights and optimizer to where a checkpoint has them (an empty one: leave them), and give the rest of it."""
+    """Put weights and optimizer to where a checkpoint has them (an empty one: leave them), and give the rest of it.
+
+    Raises:
+        RunError: the checkpoint does not fit the training.
+    """
     if not checkpoint:
         return State()
-    loop.network.load_state_dict(checkpoint["network"])
+    one = torch.nn.Parameter(torch.zeros(1, dtype=torch.float32))
+    one.grad = torch.zeros_like(one)
+    like = optimizer_for(one, loop.config)
+    like.step()
+    steps = math.ceil(len(loop.splits.rows) / loop.config.batch_size)
+    path = loop.run.folder / "checkpoint.pt"
     _refuse_other_parameters(loop, checkpoint["optimizer"])
-    loop.optimizer.load_state_dict(checkpoint["optimizer"])
+    checkpoints.hold_to(checkpoint, path, loop.network, like, loop.config, steps)
+    if checkpoint["checkpoint_format"] == checkpoints.UNSEALED:
+        _hold_to_history(loop, checkpoint)
+    loop.network.load_state_dict(checkpoint["network"])
+    settings = loop.optimizer.state_dict()["param_groups"]  # other versions of PyTorch have more of them, or fewer
+    loop.optimizer.load_state_dict({**checkpoint["optimizer"], "param_groups": settings})
     return State(**{item.name: checkpoint[item.name] for item in fields(State)})
+
+
+def _hold_to_history(loop: Loop, checkpoint: Mapping[str, Any]) -> None:
+    """Hold the weights of a checkpoint that has no SHA-256 to the losses that its history has of them.
+
+    Raises:
+        RunError: they are not the weights of those epochs.
+    """
+    epochs = {"network": len(checkpoint["history"]), "best": checkpoint["best_epoch"]}
+    for part, epoch in epochs.items():
+        if not checkpoint[part]:
+            continue
+        loop.network.load_state_dict(checkpoint[part])
+        loss = evaluate(loop.network, loop.splits.validation, loop.scale, loop.ranks).loss
+        before = checkpoint["history"][epoch - 1]["validation_loss"]
+        if not math.isclose(loss, before, rel_tol=1e-3, abs_tol=1e-6):  # another machine differs in the last digits
+            raise RunError(
+                f"{loop.run.folder / 'checkpoint.pt'}: damaged or changed: {part}: with these weights the validation "
+                f"loss is {loss:.6g}, but it was {before:.6g} after epoch {epoch}\n  {checkpoints.ANEW}"
+            )
 
 
 def _refuse_other_parameters(loop: Loop, optimizer: Mapping[str, Any]) -> None:
@@ -428,7 +470,17 @@ def optimizer_for(vector: torch.nn.Parameter, config: TrainConfig) -> torch.opti
 
 
 def refuse_misfit(network: DendriticNetwork, data: Dataset) -> None:
-    """Say before the run begins what its first batch would fail at."""
+    """Say before the run begins what its first batch would fail at.
+
+    Raises:
+        DendrographError: the network is not of float32, in which training and its records are.
+        DataError: the data have another shape or more classes.
+    """
+    if odd := next((it for it in network.named_parameters() if it[1].dtype != torch.float32), None):
+        raise DendrographError(
+            f"the network's {odd[0]} holds {odd[1].dtype}, but training takes torch.float32 throughout\n"
+            "  convert it: network.float()"
+        )
     wanted, given = (
         {name: math.prod(shape) for name, shape in it.items()} for it in (network.graph.inputs, data.shapes)
     )

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dendrograph import Morphology, datasets
+from dendrograph.contents import sealed
 from dendrograph.dataset import Dataset
 from dendrograph.experiment import train_by_name
-from dendrograph.run import sealed
 
 # All that a finished run leaves behind.
 FILES = {

@@ -5,21 +5,26 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import small
 import torch
+from typer.main import get_command
 
 import dendrograph
 from dendrograph import Run, compile, load
-from dendrograph.cli import main
+from dendrograph.__main__ import main as entry
+from dendrograph.cli import app, main
 from dendrograph.kernels import KERNELS
 from dendrograph.library import shipped
 from dendrograph.plan import plan
@@ -122,6 +127,35 @@ def test_help_names_every_option_and_default(call: Call) -> None:
             assert f"[default: ({default})]" in told[1], (option, told[1])
 
 
+EVERY_COMMAND: dict[str, Any] = dict(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", EVERY_COMMAND)
+def test_help_shows_words_of_ours_and_examples_that_can_be_run(name: str, call: Call) -> None:
+    text = call(name, "--help").out
+    assert "<" not in text and "{" not in text  # types of Python and braces: RUN... and NUMBER are meant
+    examples = [line.strip() for line in text.partition("Example")[2].splitlines()[1:] if line.strip()]
+    assert examples
+    for example in examples:
+        program, named, *words = shlex.split(example)
+        assert (program, named) == ("dendrograph", name)
+        assert EVERY_COMMAND[name].make_context(name, words) is not None
+
+
+def test_an_option_is_spelt_alike_in_all_commands() -> None:
+    """And means the same: what differs by nature (what a file to make is, what a seed is of) is told in each."""
+    of_each = {"out", "seed", "data", "weights", "resume", "figures"}
+    found: dict[str, dict[Any, list[str]]] = {}
+    for name, command in EVERY_COMMAND.items():
+        for option in command.params:
+            if option.param_type_name == "option":
+                told = (frozenset(option.opts), option.metavar, option.name in of_each or option.help)
+                found.setdefault(option.name, {}).setdefault(told, []).append(name)
+    assert [name for name, told in found.items() if len(told) > 1] == ["scale"]  # of an experiment, and of a file
+    ((spelling, *_),) = found["out"]
+    assert spelling == {"--out", "-o"}
+
+
 def test_version(call: Call) -> None:
     assert call("--version") == Result(0, f"dendrograph {dendrograph.__version__}\n", "")
 
@@ -129,7 +163,7 @@ def test_version(call: Call) -> None:
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "networkx", "safetensors", "ruamel", "rich.progress")
 LIGHT = """
 import sys
-from dendrograph.cli import main
+from dendrograph.cli import app, main
 try:
     main({words!r})
 except SystemExit as stopped:
@@ -546,6 +580,47 @@ def test_closed_and_narrow_streams(tmp_path: Path) -> None:
         ["sh", "-c", f"PYTHONIOENCODING=ascii {program} show vann"], cwd=tmp_path, capture_output=True, timeout=120
     )
     assert done.returncode == 0 and b"28?28" in done.stdout and not done.stderr
+
+
+# Ctrl-C, again and again
+
+
+def test_an_interrupt_that_comes_while_one_is_told_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second Ctrl-C finds the handler of the first, or the imports of the start."""
+    handler = signal.getsignal(signal.SIGINT)
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dendrograph.cli.main", interrupted)
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            entry()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN, "a third one is not listened to"
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_the_command_that_is_installed_is_guarded_from_its_first_import() -> None:
+    text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    assert 'dendrograph = "dendrograph.__main__:main"' in text
+    program = (
+        "import builtins\n"
+        "real = builtins.__import__\n"
+        "def stopping(name, *rest):\n"
+        "    if name == 'typer':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = stopping\n"
+        "from dendrograph.__main__ import main\n"
+        "main()"
+    )
+    done = process("-c", program)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 # Data that were moved

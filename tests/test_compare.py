@@ -25,9 +25,10 @@ from dendrograph.cli import main
 from dendrograph.compare import Comparison, compare, is_control
 from dendrograph.comparison.reporting import files, markdown, text
 from dendrograph.config import fields
+from dendrograph.contents import COLUMNS, sealed
 from dendrograph.controls import named
 from dendrograph.errors import DendrographError
-from dendrograph.run import COLUMNS, Run
+from dendrograph.run import Run
 
 CONFIG: dict[str, Any] = {field.name: field.default for field in fields(TrainConfig)} | {"epochs": 3, "device": "cpu"}
 
@@ -86,6 +87,7 @@ def made(
             "epochs": len(losses),
             "weights_of_epoch": len(losses),
             "parameters": parameters,
+            "weights": "0" * 64,
             "run": Run.open(folder).identity,
         }
         write_record(folder / "metrics.json", metrics)
@@ -339,7 +341,7 @@ def test_a_history_that_is_cut_is_no_history(tmp_path: Path) -> None:
         history.write_text("".join(left))
         found = compare([tmp_path])
         assert [row["seed"] for row in found.runs] == ["0"]
-        assert any("history.csv: damaged: it has not the 3 epochs" in note for note in found.notes)
+        assert any("history.csv: damaged: " in note for note in found.notes)
 
 
 def test_a_long_name_is_known_with_its_controls() -> None:
@@ -514,6 +516,28 @@ def test_of_a_sweep_the_cells_of_its_file_count(tmp_path: Path) -> None:
     assert [row["seed"] for row in found.runs] == ["0"]
     assert any("not of the sweep as its file is now: old" in note for note in found.notes)
     assert any("two: not begun, or damaged" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "damaged: no JSON"),
+        ("[" * 100_000, "damaged: nested too deeply"),
+        ("[]", "damaged: it is a list of 0, expected a mapping"),
+        ('{"name": "s", "cells": {}}', "damaged: 'cells' is a mapping, expected a list"),
+        ('{"name": "s", "cells": [{"name": "../../elsewhere"}]}', "damaged: 'cells.0.name' is '../../elsewhere'"),
+        (sealed({"name": "s", "cells": [{"name": "one"}]}).replace("one", "old"), "damaged or changed"),
+    ],
+)
+def test_of_a_sweep_whose_cells_are_damaged_nothing_is_compared(content: str, told: str, tmp_path: Path) -> None:
+    """Else runs would be compared that its file does not have."""
+    made(tmp_path / "s" / "runs" / "one", 0)
+    (tmp_path / "s" / "cells.json").write_text(sealed({"name": "s", "cells": [{"name": "one"}]}))
+    assert len(compare([tmp_path / "s"]).runs) == 1
+    (tmp_path / "s" / "cells.json").write_text(content)
+    with pytest.raises(DendrographError) as error:
+        compare([tmp_path / "s"])
+    assert str(error.value).startswith(f"{tmp_path / 's' / 'cells.json'}: {told}")
 
 
 # -- selection ---------------------------------------------------------------------------------------------------------

@@ -47,6 +47,8 @@ CURVES = {
     "elu 0.3": Nonlinearity("elu", (("alpha", 0.3),)),
     "sublinear 2.5": Nonlinearity("sublinear", (("saturation", 2.5),)),
     "nmda -0.5 1.5 3.0": Nonlinearity("nmda", (("threshold", -0.5), ("gain", 1.5), ("plateau", 3.0))),
+    # The default is so steep that a rounding of u is a thousand times as large in f(u): it has a test of its own.
+    "dcaap": Nonlinearity("dcaap", (("gain", 4.0),)),
     "dcaap 0.0 2.5 0.7": Nonlinearity("dcaap", (("threshold", 0.0), ("gain", 2.5), ("decay", 0.7))),
     "leaky_ada 0.2 0.6 -0.4": Nonlinearity("leaky_ada", (("leak", 0.2), ("alpha", 0.6), ("c", -0.4))),
 }
@@ -490,6 +492,21 @@ def test_curves_are_exact_to_the_last_digits(instruction_set: str, function: str
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("gain", [100.0, 1000.0, 1e5])
+def test_a_steep_dcaap_is_exact_but_for_the_rounding_of_its_exponent(
+    instruction_set: str, gain: float, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gain (u - threshold) is rounded by a share of its size, which the sigmoid passes on where it is not flat."""
+    monkeypatch.setitem(FUNCTIONS, "steep", Nonlinearity("dcaap", (("gain", gain),)))
+    u = (1 + torch.cat([torch.linspace(-60, 60, 4001) / gain, torch.linspace(-5, 5, 101)])).to(dtype)
+    (value, slope), (its, its_slope) = _at("steep", u), _of("steep", u.double())
+    epsilon = torch.finfo(dtype).eps
+    assert float((value.double() - its).abs().max()) <= 8 * epsilon
+    assert torch.isfinite(slope).all() and float(slope.abs().max()) <= gain / 3.9
+    assert float((slope.double() - its_slope).abs().max()) <= 8 * epsilon * gain
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("function", CURVES)
 def test_limits_are_those_of_pytorch(instruction_set: str, function: str, dtype: torch.dtype) -> None:
     """Far out and at infinity. No number gives none, value and slope, which PyTorch does not always keep to."""
@@ -649,7 +666,8 @@ def _network(kernel: str = "auto", **dendrite: Any) -> DendriticNetwork:
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("name", [*branch.SLOPES, *branch.CURVES])
 def test_a_network_of_any_type_runs_its_passes(name: str, dtype: torch.dtype) -> None:
-    network, other = (_network(kernel, nonlinearity=name) for kernel in ("auto", "reference"))
+    function = FUNCTIONS[name].to_dict() if name in FUNCTIONS else name
+    network, other = (_network(kernel, nonlinearity=function) for kernel in ("auto", "reference"))
     network, other = network.to(dtype), other.double()
     assert len(network.plan.passes) == 1
     other.load_state_dict(network.state_dict())

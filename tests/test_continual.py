@@ -18,13 +18,13 @@ from torch.nn.functional import cross_entropy
 import dendrograph.continual as continual
 from dendrograph import Run, TrainConfig, build, datasets
 from dendrograph.cli import main
+from dendrograph.contents import sealed
 from dendrograph.continual import Learned, learn_by_name, learn_in_turn, table
 from dendrograph.continual.answers import Answers
 from dendrograph.continual.forgetting import MEASURES, average_accuracy, backward_transfer, forgetting, forward_transfer
 from dendrograph.errors import DendrographError, RunError
 from dendrograph.evaluation import evaluate
 from dendrograph.experiment import evaluate_run, train_by_name
-from dendrograph.run import sealed
 from dendrograph.tasks import CLASS, DOMAIN, TASK, Tasks
 from dendrograph.training import Interrupted
 
@@ -445,3 +445,44 @@ def test_bad_words_are_told(words: list[str], wanted: str, capsys: pytest.Captur
         main(["continual", "dann-lrf", *words])
     assert stopped.value.code == 2
     assert capsys.readouterr().err.startswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("accuracy",), [[0.5, 0.5], [1.0, 0.5]]),
+        (("accuracy", 0, 0), 1.5),
+        (("accuracy", 0, 0), float("nan")),
+        (("accuracy", 1), "high"),
+        (("tasks",), ["one"]),
+        (("graph", "knobs"), [1]),
+        (("graph", "knobs"), {"somata": {"a": 1}}),
+        (("config", "seed"), "0"),
+        (("data",), None),
+        (("runs",), []),
+    ],
+)
+def test_a_file_that_was_forged_is_refused(
+    path: tuple[Any, ...], value: Any, folders: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """Sealed anew, it is still held to types and ranges."""
+    record = small.read_record(folders[CLASS] / "continual.json")
+    *above, last = path
+    inner = record
+    for key in above:
+        inner = inner[key]
+    inner[last] = value
+    (tmp_path / "continual.json").write_text(sealed(record))
+    for use in (lambda: Learned.open(tmp_path), lambda: table([tmp_path])):
+        assert refused(use).startswith(f"{tmp_path / 'continual.json'}: damaged: ")
+
+
+def test_temporary_files_of_others_stay_and_those_of_ours_go(folders: Mapping[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "learning"
+    shutil.copytree(folders[CLASS], out)
+    (out / "continual.json").unlink()
+    (out / ".x.tmp").mkdir()
+    (out / ".task-2.0123abcd.tmp").mkdir()
+    (out / ".continual.json.0123abcd.tmp").write_text("{")
+    learn(out, resume=True, scenario=CLASS)
+    assert {path.name for path in out.glob(".*")} == {".x.tmp"}

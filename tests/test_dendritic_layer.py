@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 from trees import BUILT, KERNELS
 
-from dendrograph import Compartment, DendriticLayer, DendrographError, Nonlinearity, Synapses, load
+from dendrograph import Compartment, DendriticLayer, DendrographError, Nonlinearity, Synapses, load, parameter_groups
 from dendrograph.kernels import compiled
 
 # What PyTorch warns of while it compiles.
@@ -391,7 +393,7 @@ class TestTrees:
         ({"dendrites": 0}, "dendrites must be a whole number of at least 1, found 0"),
         ({"synapses": "some"}, "synapses must be a whole number of at least 1, found 'some'"),
         ({"synapses": 65}, "65 synapses a dendrite, but there are 64 features\n  at most 64, or 'all'"),
-        ({"in_features": 8}, "16 synapses a dendrite, but there are 8 features\n  at most 8, or 'all'"),
+        ({"in_features": 8, "synapses": 16}, "16 synapses a dendrite, but there are 8 features\n  at most 8, or 'all'"),
         ({"seed": -1}, "the seed must be a whole number of at least 0, found -1"),
         ({"kernel": "fuse"}, "unknown kernel 'fuse'\n  did you mean 'fused'? kernels: "),
         ({"field": "all"}, "field 'all' takes no number of synapses\n  write synapses='all', and no field"),
@@ -474,3 +476,144 @@ def test_the_default_type_is_taken() -> None:
 def test_a_neuron_may_draw_from_a_stream_of_any_name() -> None:
     neuron = Compartment(dendrites=[Compartment("d", 3, synapses=Synapses(4, sources="layer"))])
     assert DendriticLayer(12, 5, neuron=neuron)(torch.randn(2, 12)).shape == (2, 5)
+
+
+# --- the conventions of nn.Linear -------------------------------------------------------------------------------------
+
+
+def test_fewer_features_than_sixteen_are_all_drawn_from() -> None:
+    layer = DendriticLayer(8, 3)
+    assert "synapses=8" in repr(layer) and layer.network.graph.projections[0].edges == 3 * 8 * 8
+    assert "synapses=16" in repr(DendriticLayer(17, 3))
+    usual, told = (DendriticLayer(17, 3, synapses=synapses).network.graph for synapses in (None, 16))
+    assert usual.connectivity_hash == told.connectivity_hash
+
+
+def test_dropout_leaves_dendrites_out_in_training_only() -> None:
+    layer = DendriticLayer(12, 5, synapses=4, dropout=0.5)
+    x = torch.randn(64, 12)
+    assert [group.dropout for group in layer.network.graph.groups] == [0.0, 0.5, 0.0]
+    torch.manual_seed(0)
+    left_out = layer.network.activations(x)["layer/dendrite"] == 0
+    assert 0.4 < left_out.float().mean() < 0.6 and not torch.equal(layer(x), layer(x))
+    torch.testing.assert_close(layer.eval()(x), DendriticLayer(12, 5, synapses=4)(x), msg="else it is the same layer")
+    assert "dropout=0.5" in repr(layer)
+
+
+@pytest.mark.parametrize("dropout", [1.5, -0.1, "half", None, True])
+def test_dropout_is_a_share(dropout: Any) -> None:
+    with pytest.raises(DendrographError, match="dropout"):
+        DendriticLayer(12, 5, dropout=dropout)
+
+
+@pytest.mark.parametrize("argument", ["nonlinearity", "soma"])
+@pytest.mark.parametrize(
+    ("given", "way"),
+    [
+        (torch.sin, "found the function sin\n  register it, and pass its name: register_nonlinearity('sin', equation"),
+        (lambda u: u, "register_nonlinearity('mine'"),
+        (torch.nn.functional.gelu, "pass the name 'gelu'"),
+        (nn.ReLU(), "pass the name 'relu'"),
+        (nn.LeakyReLU, "pass the name 'leaky_relu'"),
+        (3, "expected str or Mapping or Nonlinearity, found 3"),
+        (None, "found None"),
+    ],
+    ids=str,
+)
+def test_a_function_in_the_place_of_a_nonlinearity_is_told_how_to_register(argument: str, given: Any, way: str) -> None:
+    with pytest.raises(TypeError) as error:
+        DendriticLayer(32, 3, **{argument: given})
+    assert str(error.value).startswith(f"`{argument}`: expected ") and way in str(error.value)
+
+
+def test_weights_decay_and_biases_do_not() -> None:
+    learnt = {"name": "elu", "alpha": {"value": 1.0, "trainable": "group"}}
+    layer = DendriticLayer(12, 5, synapses=4, nonlinearity=learnt)
+    model = nn.Sequential(layer, nn.Linear(5, 4), nn.LayerNorm(4), layer)
+    decaying, rest = parameter_groups(model, 0.1)
+    assert (decaying["weight_decay"], rest["weight_decay"]) == (0.1, 0.0)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    assert {names[id(one)] for one in decaying["params"]} == {
+        "0.network.weights.features->layer/dendrite",
+        "0.network.weights.layer/dendrite->layer/soma",
+        "1.weight",
+    }
+    assert len(decaying["params"]) + len(rest["params"]) == len(names), "each once"
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    optimizer = torch.optim.AdamW(parameter_groups(model, 0.5), lr=0.1)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for old, parameter in zip(before, model.parameters(), strict=True):
+        decays = any(parameter is one for one in decaying["params"])
+        torch.testing.assert_close(parameter.detach(), old * 0.95 if decays else old)
+    frozen = nn.Linear(2, 2).requires_grad_(False)
+    assert [group["params"] for group in parameter_groups(frozen, 0.1)] == [[], []]
+    with pytest.raises(TypeError, match="expected Module"):
+        parameter_groups([frozen], 0.1)  # type: ignore[arg-type]
+
+
+@OF_TORCH_COMPILE
+def test_the_first_call_may_be_compiled_as_one_graph(hiding: str) -> None:
+    """In a fresh process: a call before it would have computed what must not be computed on the way."""
+    program = f"""{hiding}
+import torch
+from dendrograph import DendriticLayer
+neuron = {{"synapses": {{"count": 3}}, "dendrites": [{{"name": "d", "count": 2, "synapses": {{"count": 4}}}}]}}
+for layer in (DendriticLayer(12, 5), DendriticLayer(12, 5, kernel="dense"), DendriticLayer(12, 5, neuron=neuron)):
+    x = torch.randn(3, 12)
+    found = torch.compile(layer, backend="eager", fullgraph=True)(x)
+    torch.testing.assert_close(found, layer(x))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# --- initial weights, drawn anew --------------------------------------------------------------------------------------
+
+
+def test_reset_parameters_draws_the_initial_weights_anew() -> None:
+    model = nn.Sequential(DendriticLayer(12, 6, dendrites=3, synapses=4, seed=3), nn.Linear(6, 2))
+    layer = model[0]
+    assert isinstance(layer, DendriticLayer)
+    began = copy.deepcopy(layer.state_dict())
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(7.0)
+    places = [parameter.data_ptr() for parameter in model.parameters()]
+    model.apply(lambda module: module.reset_parameters() if hasattr(module, "reset_parameters") else None)
+    assert all(torch.equal(began[name], value) for name, value in layer.state_dict().items())
+    assert places == [parameter.data_ptr() for parameter in model.parameters()], "in place"
+    layer.reset_parameters(seed=8)
+    weights = layer.network.weights["features->layer/dendrite"]
+    assert not torch.equal(weights, began["network.weights.features->layer/dendrite"])
+    other = DendriticLayer(12, 6, dendrites=3, synapses=4, seed=3)
+    other.reset_parameters(8)
+    assert torch.equal(weights, other.network.weights["features->layer/dendrite"])
+    with pytest.raises(DendrographError, match=r"seed must be a whole number of at least 0, found 1\.5"):
+        other.reset_parameters(1.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_deferred_initialisation_gives_the_same_layer(dtype: torch.dtype) -> None:
+    x = torch.randn(3, 12, dtype=dtype)
+    expected = DendriticLayer(12, 5, synapses=4, seed=2, dtype=dtype)(x)
+    with torch.device("meta"):
+        inside = DendriticLayer(12, 5, synapses=4, seed=2, dtype=dtype)
+    moved = DendriticLayer(12, 5, synapses=4, seed=2, dtype=dtype).to("meta")
+    for layer in (inside, DendriticLayer(12, 5, synapses=4, seed=2, device="meta", dtype=dtype), moved):
+        assert {parameter.device.type for parameter in layer.parameters()} == {"meta"}
+        layer.reset_parameters()  # there is nothing to fill yet
+        layer.to_empty(device="cpu")
+        layer.reset_parameters()
+        assert torch.equal(layer(x), expected)
+
+
+def test_a_tensor_is_expected() -> None:
+    layer = DendriticLayer(12, 6, dendrites=2, synapses=3)
+    with pytest.raises(TypeError) as error:
+        layer(np.zeros((2, 12), np.float32))
+    assert str(error.value) == (
+        "`x`: expected torch.Tensor, found an object of type numpy.ndarray of shape (2, 12)\n"
+        "  pass torch.from_numpy(x).float()"
+    )

@@ -61,7 +61,7 @@ def test_holds() -> None:
 
 def test_an_empty_file() -> None:
     for text in ("", "\n\n", "# only a comment\n", "---\n", "~\n"):
-        with pytest.raises(MorphologyError, match="f: the file is empty"):
+        with pytest.raises(MorphologyError, match="f:1:1: the file is empty"):
             Document.from_text(text, "f")
 
 

@@ -194,6 +194,8 @@ def test_sizes_are_joined_and_repeats_of_one_size_are_not() -> None:
 
 def test_the_axis_is_that_of_the_sizes() -> None:
     figure = accuracy_figure([condition("dann", 722), condition("vann", 1434)])
+    frozen = accuracy_figure([condition("dann", 722, trainable_parameters=700)])
+    assert frozen.axes[0].get_xlabel() == "Parameters, trained or not"
     left, right = figure.axes[0].get_xlim()
     assert 600 < left < 700 < 1500 < right < 1700
 
@@ -317,6 +319,12 @@ def test_no_text_overlaps_another_or_leaves_the_page(number: int, letters: int) 
 def test_a_long_name_keeps_both_ends() -> None:
     name = "a" * 30 + "b" * 30
     assert short(name) == "a" * 22 + "…" + "b" * 21 and short("dann") == "dann"
+
+
+def test_dollars_in_a_name_are_no_mathematics() -> None:
+    rows = [condition("dann", data=r"$\frac$"), condition("vann", 2000, condition="vann $x$ = $y$", data="$a$")]
+    as_bytes(accuracy_figure(rows, runs(rows)), "png")
+    as_bytes(differences_figure([pair("dann", data=r"$\frac$", reference="$\\nothing$")]), "png")
 
 
 def test_differences_are_the_table() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -183,3 +184,59 @@ def test_a_full_disk_leaves_the_old_file(command: Command, monkeypatch: pytest.M
 def test_from_python(tmp_path: Path) -> None:
     draw.save(draw.figure("dann-lrf", "network"), tmp_path / "net.pdf")
     assert (tmp_path / "net.pdf").read_bytes()[:4] == b"%PDF"
+
+
+# Backends
+
+
+def test_every_import_of_matplotlib_is_one_that_no_backend_stops() -> None:
+    """Whoever imports it calls `import_matplotlib` first, which does so whatever MPLBACKEND says."""
+    for path in Path(draw.__file__).parent.glob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef) and function.name != "import_matplotlib":
+                lines = [ast.unparse(part) for part in ast.walk(function) if isinstance(part, ast.stmt)][1:]
+                if any(line.startswith(("import matplotlib", "from matplotlib")) for line in lines):
+                    assert "import_matplotlib()" in lines, f"{path.name}: {function.name}"
+
+
+def test_a_notebooks_backend_that_is_not_installed_does_not_matter(tmp_path: Path) -> None:
+    """A notebook sets it for all processes that it starts; matplotlib itself then cannot be imported."""
+    program = """
+import sys
+from dendrograph.cli import main
+for words in (
+    ["train", "dann-lrf", "--epochs", "1", "--set", "somata=4", "--out", "run"],
+    ["draw", "run", "-o", "neuron.pdf"],
+    ["analyse", "run", "--parts", "weights,learning", "--out", "analysis"],
+    ["compare", "run", "--out", "compared"],
+    ["stimulate", "run", "--amplitudes", "0:1:3", "-o", "answer.svg"],
+):
+    try:
+        main(words)
+    except SystemExit as stopped:
+        assert stopped.code == 0, words
+import os
+assert os.environ["MPLBACKEND"] == "module://no_such_backend"
+"""
+    environment = {**os.environ, "MPLBACKEND": "module://no_such_backend"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "metrics.json").is_file() and (tmp_path / "run" / "learning-curves.png").is_file()
+    assert (tmp_path / "neuron.pdf").is_file() and list((tmp_path / "compared").glob("*.pdf"))
+
+
+def test_a_backend_that_is_installed_stays_the_callers() -> None:
+    program = """
+from dendrograph.draw.files import import_matplotlib, own_style
+import_matplotlib()
+import matplotlib
+assert matplotlib.get_backend().lower() == "svg", matplotlib.get_backend()
+with own_style():
+    pass
+assert matplotlib.get_backend().lower() == "svg", matplotlib.get_backend()
+"""
+    environment = {**os.environ, "MPLBACKEND": "svg"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

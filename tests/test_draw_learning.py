@@ -52,6 +52,8 @@ def test_the_best_epoch_is_marked() -> None:
     for axes in learning_curves(HISTORY, best_epoch=4).axes:
         assert list(axes.lines[-1].get_xdata()) == [4, 4]
     assert all(len(axes.lines) == 2 for axes in learning_curves(HISTORY, None).axes)
+    (legend, *_) = (axes.get_legend() for axes in learning_curves(HISTORY, best_epoch=4).axes)
+    assert [text.get_text() for text in legend.get_texts()] == ["train", "validation", "best epoch"]
 
 
 def test_epochs_are_whole_numbers() -> None:

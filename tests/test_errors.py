@@ -8,13 +8,34 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import small
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
 
 import dendrograph
-from dendrograph import DendrographError, load
+from dendrograph import (
+    DendriticNetwork,
+    DendrographError,
+    Graph,
+    Morphology,
+    Run,
+    TrainConfig,
+    build,
+    compile,
+    datasets,
+    load,
+    stimulate,
+    train,
+)
 from dendrograph.cli import main
-from dendrograph.errors import argument, for_command_line, is_for_command_line, worded
+from dendrograph.dataset import Dataset
+from dendrograph.errors import KindError, argument, expect, for_command_line, is_for_command_line, worded
+from dendrograph.evaluation import evaluate
 from dendrograph.experiment import train_by_name
+from dendrograph.export import export
 from dendrograph.importing import Choices
 
 PACKAGE = Path(dendrograph.__file__).resolve().parent
@@ -91,3 +112,103 @@ def test_no_message_of_the_package_spells_an_option() -> None:
             if re.search(r"(?<![\w-])--[a-z]", string) and "worded(" not in text.splitlines()[line - 1]:
                 found.append(f"{name}:{line}: {string}")
     assert not found, "use `argument` or `worded` of errors.py"
+
+
+# --- objects of another kind ------------------------------------------------------------------------------------------
+
+
+class DataFrame:
+    """As pandas has one, which the tests do not need to be installed."""
+
+    shape = (2, 3)
+
+
+def _wrong(*right: type) -> list[Any]:
+    """Objects that users pass by mistake, without those of the right kinds."""
+    graph = compile(load("dann-lrf", {"somata": 2, "dendrites": 2, "synapses": 2}), (8, 8), 3)
+    objects: list[Any] = [np.zeros((2, 8, 8)), [1.0], None, 2.5, True, b"runs", "runs/none", Path("none"), {"a": 1}]
+    objects += [graph, graph.morphology, DendriticNetwork(graph), DataFrame(), torch.zeros(2), TrainConfig(epochs=1)]
+    objects += [small.digits(), DataLoader([0]), DendriticNetwork, nn.Linear(2, 2), object(), iter([1])]
+    return [one for one in objects if not isinstance(one, right)]
+
+
+def _train(**given: Any) -> Any:
+    network = build("dann-lrf", (8, 8), set={"somata": 2, "dendrites": 2, "synapses": 2})
+    return train(**{"network": network, "data": small.digits(), "out": "run", "progress": False, **given})
+
+
+NAMES = (str, Path)
+CALLS: dict[str, tuple[Any, tuple[type, ...]]] = {
+    "network": (lambda one: train(one, small.digits(), progress=False), (DendriticNetwork,)),
+    "data": (lambda one: _train(data=one), (Dataset,)),
+    "config": (lambda one: _train(config=one), (TrainConfig, type(None))),
+    "out": (lambda one: _train(out=one), (*NAMES, type(None))),
+    "graph": (DendriticNetwork, (Graph,)),
+    "morphology": (lambda one: compile(one, (8, 8)), (Morphology,)),
+    "path_or_name": (load, NAMES),
+    "set": (lambda one: load("dann-lrf", one), (dict, type(None))),
+    "kernel": (lambda one: DendriticNetwork(compile(load("xor-dcaap"), (2,), 2), one), (str,)),
+    "name_or_path": (datasets.load, NAMES),
+    "data_dir": (lambda one: datasets.load("mnist", one), (*NAMES, type(None))),
+    "folder": (Run.open, NAMES),
+    "neurons": (stimulate, (Graph, DendriticNetwork)),
+    "split": (lambda one: evaluate(DendriticNetwork(compile(load("xor-dcaap"), (2,), 2)), one, 1.0), ()),
+    "path": (lambda one: export("xor-dcaap", one), NAMES),
+    "at": (lambda one: stimulate(compile(load("xor-dcaap"), (2,), 2), one), (str, list, type(None))),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_object_of_another_kind_is_told_with_what_was_expected(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call, right = CALLS[name]
+    for wrong in _wrong(*right):
+        with pytest.raises(TypeError) as error:
+            call(wrong)
+        text = str(error.value)
+        assert isinstance(error.value, DendrographError)
+        assert text.startswith(f"`{name}`: expected ") and ", found " in text and len(text) < 300, text
+    assert not any(tmp_path.iterdir()), "nothing is written"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "value", "text"),
+    [
+        ((torch.Tensor,), np.zeros(3), "expected torch.Tensor, found an object of type numpy.ndarray of shape (3,)\n"
+         "  pass torch.from_numpy(it).float()"),
+        ((torch.Tensor,), DataFrame(), "of shape (2, 3)\n  pass torch.from_numpy(it.to_numpy()).float()"),
+        ((Graph,), load("xor-dcaap"), "pass compile(it, inputs, classes)"),
+        ((Graph,), "dann-lrf", "found 'dann-lrf'\n  pass compile(load(it), inputs, classes)"),
+        ((DendriticNetwork,), Path("run"), "Run.open(it).network() of a run folder"),
+        ((Morphology,), {"name": "a"}, "found {'name': 'a'}\n  pass Morphology.from_dict(it)"),
+        ((Dataset,), (1, 2), "found (1, 2)\n  pass datasets.from_tensors(x_train, y_train, x_test, y_test)"),
+        ((TrainConfig, None), 5, "expected TrainConfig or None, found 5\n  pass TrainConfig(epochs=5)"),
+        ((Run,), "runs/a", "pass Run.open(it)"),
+        ((int,), True, "expected int, found True"),
+        ((str,), torch.device("cpu"), "pass str(it)"),
+        ((str,), DendriticNetwork, "found the class dendrograph.DendriticNetwork itself"),
+        ((str,), len, "found the function len"),
+    ],
+)  # fmt: skip
+def test_what_to_pass_instead(kinds: tuple[Any, ...], value: Any, text: str) -> None:
+    with pytest.raises(KindError) as error:
+        expect("it", value, *kinds)
+    assert str(error.value).startswith("`it`: expected ")
+    assert text.replace("epochs=5", "epochs=it") in str(error.value)
+
+
+def test_the_right_kinds_pass() -> None:
+    expect("it", None, int, None)
+    expect("it", 3, int)
+    expect("it", True, bool)
+    expect("it", "a", str, Path)
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "lr", "optimizer", "seed", "device", "early_stop", "noise"])
+def test_settings_of_another_kind_are_refused_in_a_short_text(name: str) -> None:
+    for wrong in (np.array([1, 2]), load("dann-lrf"), [1] * 999, object(), torch.zeros(9, 9)):
+        with pytest.raises(DendrographError) as error:
+            TrainConfig(**{name: wrong})
+        assert name in str(error.value) and len(str(error.value)) < 200

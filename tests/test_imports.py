@@ -16,7 +16,7 @@ PACKAGE = Path(dendrograph.__file__).resolve().parent
 
 # Each module imports only what stands above it. A new module gets its place here.
 ORDER = (
-    *("errors", "tables", "names", "expressions", "registering", "nonlinearities", "fields"),
+    *("errors", "contents", "tables", "names", "expressions", "registering", "nonlinearities", "fields"),
     *("reading", "document", "library", "cursor", "plugins"),
     *("declared", "transfer", "cable", "synapses", "neuron", "layers"),
     *("morphology", "tree", "memory", "wiring", "trial", "graph", "effective", "verify", "compiler"),
@@ -32,7 +32,18 @@ ORDER = (
     ),
     *("kernels.dense", "kernels.tree", "kernels.branch", "kernels", "plan", "initialisation"),
     *("network", "dendritic_layer"),
-    *("datafiles", "dataset", "tasks", "data", "atomic", "progress", "config", "ranks", "evaluation"),
+    *(
+        "datafiles",
+        "dataset",
+        "tasks",
+        "data",
+        "atomic",
+        "progress",
+        "config",
+        "checkpoint",
+        "ranks",
+        "evaluation",
+    ),
     *("draw", "draw.files", "draw.learning", "draw.continual"),
     *("run", "record", "flat"),
     *("training", "experiment", "single", "sites", "stimulation"),
@@ -131,7 +142,7 @@ WITHOUT_TORCH = ORDER[: ORDER.index("wiring") + 1]
 
 HEAVY = ("matplotlib", "networkx", "numpy", "pandas", "psutil", "rich", "ruamel", "safetensors", "scipy", "sklearn")
 HEAVY += ("dask", "distributed", "pyarrow", "umap")
-HEAVY += ("morphio", "onnx", "onnxruntime", "onnxscript", "torch", "torch_geometric", "torch_scatter", "typer")
+HEAVY += ("onnx", "onnxruntime", "onnxscript", "torch", "torch_geometric", "torch_scatter", "typer")
 
 
 def _modules() -> dict[str, Path]:

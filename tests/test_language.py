@@ -126,7 +126,7 @@ def test_nonlinearities() -> None:
     [
         ("size of a file", f"{reading.LARGEST_FILE // 1024} KiB"),
         ("values in a file", f"{reading.MOST_VALUES:,}"),
-        ("depth of nesting", f"{reading.DEEPEST}"),
+        ("depth of nesting", f"{reading.DEEPEST:,}"),
         ("a whole number", f"10^{len(str(expressions.LARGEST)) - 1}"),
         (
             "a number with a fraction",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import pickle
 import re
@@ -19,6 +20,7 @@ from ruamel.yaml import YAML
 from dendrograph import plugins
 from dendrograph.compiler import compile
 from dendrograph.declared import SIGNS
+from dendrograph.document import Document
 from dendrograph.errors import DendrographError, MorphologyError
 from dendrograph.library import shipped
 from dendrograph.morphology import (
@@ -35,6 +37,7 @@ from dendrograph.morphology import (
 )
 from dendrograph.nonlinearities import NONLINEARITIES
 from dendrograph.reading import LARGEST_FILE
+from dendrograph.tree import branchings
 
 
 def read(text: str) -> Morphology:
@@ -1148,3 +1151,135 @@ def test_what_constructors_let_pass_is_found(soma: dict[str, Any], layer: dict[s
     built = Morphology("m", {"n": Compartment(**soma)}, (Layer("L", "n", 2, **layer),))
     with pytest.raises(MorphologyError, match=re.escape(message)):
         built.checked()
+
+
+class TestDeepTrees:
+    """Real neurons fork dozens of times in a row, and a cable may be cut into hundreds of pieces."""
+
+    @staticmethod
+    def chain(dendrites: int, count: int = 1) -> Compartment:
+        below: tuple[Compartment, ...] = ()
+        for _ in range(dendrites):
+            below = (Compartment("d", synapses=(Synapses(count),), dendrites=below),)
+        return Compartment(dendrites=below)
+
+    def test_of_any_depth_they_are_compared_hashed_shown_copied_and_pickled(self) -> None:
+        one, same, other = self.chain(3000), self.chain(3000), self.chain(3001)
+        assert one == same and one != other and one != self.chain(3000, count=2)
+        assert hash(one) == hash(same) and len({one, same, other}) == 2
+        assert repr(one).count("Compartment(") == 3001 and repr(one).endswith("dendrites=())" + ",))" * 3000)
+        assert copy.deepcopy(one) is one and pickle.loads(pickle.dumps(one)) == one
+        assert len(branchings(one)) == 3001
+
+    def test_a_repr_is_what_makes_it_again(self) -> None:
+        neuron = load("asymmetric-pyramidal").neurons
+        assert eval(repr(neuron)) == neuron
+
+    def test_written_read_and_compiled(self) -> None:
+        morphology = Morphology("deep", {"n": self.chain(400)}, (Layer("h", "n", 2),))
+        text = morphology.to_yaml()
+        assert len(text) < LARGEST_FILE
+        read = Morphology.from_document(Document.from_text(text, "f"))
+        assert read == morphology
+        assert [each.name for each in read.neurons["n"].tree()] == ["soma"] + ["d"] * 400
+        graph = compile(read, 4)
+        assert len(graph.groups) == 1 + 401 + 1
+        path = "neurons.n" + ".dendrites.0" * 400 + ".synapses.0.count"
+        (changed,) = list(Morphology.from_document(read.document.with_values({path: 2})).neurons["n"].tree())[
+            -1
+        ].synapses  # type: ignore[union-attr]
+        assert changed.count == 2
+
+    def test_a_limit_that_no_neuron_meets_is_told(self) -> None:
+        morphology = Morphology("deep", {"n": self.chain(1010)}, (Layer("h", "n", 2),))
+        with pytest.raises(
+            MorphologyError, match="nested too deeply\n  at most 2,010 levels: 1,000 dendrites in a row"
+        ):
+            compile(morphology, 4)
+
+
+SHARED = """\
+name: m
+x-common: &common {count: 2, synapses: {count: 8, from: previous}}
+x-words: [anything, {at: $all}, .nan, &field local]
+x-empty:
+neurons:
+  p: {dendrites: [{<<: *common, name: a}, {<<: *common, name: b, count: 5}]}
+layers: [{name: h, neuron: p, count: 8}]
+"""
+
+
+class TestExtensionKeys:
+    """Top-level keys that begin with `x-` hold values for anchors; nothing else comes of them."""
+
+    def test_they_are_read_and_leave_no_trace(self) -> None:
+        morphology = Morphology.from_document(Document.from_text(SHARED, "f"))
+        assert [dendrite.count for dendrite in morphology.neurons["p"].dendrites] == [2, 5]
+        assert "x-" not in morphology.to_yaml()
+        assert morphology == Morphology.from_dict(morphology.to_dict())
+        assert Morphology.from_dict({**morphology.to_dict(), "x-more": {"any": None}}) == morphology
+
+    def test_anywhere_else_they_are_unknown(self) -> None:
+        with pytest.raises(MorphologyError, match=r"f:6:9: neurons\.p\.x-more: unknown key 'x-more'\n  keys that"):
+            Morphology.from_document(Document.from_text(SHARED.replace("p: {", "p: {  x-more: 1, "), "f"))
+
+    def test_to_set_one_would_change_nothing(self) -> None:
+        with pytest.raises(MorphologyError, match=r"--set x-common\.count=3: there is no 'x-common'"):
+            Morphology.from_document(Document.from_text(SHARED, "f").with_values({"x-common.count": 3}))
+
+
+class TestParameters:
+    text = """\
+name: m
+parameters: {slope: 0.1, dropout: 0.2, dendrites: 8, um: 120, idle: -1.5e-3}
+neurons:
+  p:
+    nonlinearity: {name: leaky_relu, slope: $slope}
+    dropout: $dropout
+    dendrites:
+      - count: $dendrites / 2
+        cable: {length_um: 1.5 * $um, diameter_um: $slope + 1}
+        synapses: {count: 8, init: {name: constant, value: $slope / 2}}
+layers: [{name: h, neuron: p, count: $dendrites * 1.5}]
+"""
+
+    def read(self, **settings: Any) -> Morphology:
+        return Morphology.from_document(Document.from_text(self.text, "f").with_values(settings, Morphology.KEYS))
+
+    def test_real_numbers_stand_wherever_numbers_do(self) -> None:
+        morphology = self.read()
+        assert dict(morphology.parameters) == {"slope": 0.1, "dropout": 0.2, "dendrites": 8, "um": 120, "idle": -0.0015}
+        assert morphology.idle_parameters == ("idle",)
+        soma = morphology.neurons["p"]
+        (dendrite,) = soma.dendrites
+        assert dict(soma.nonlinearity.parameters) == {"slope": 0.1} and soma.dropout == 0.2
+        assert (dendrite.count, dendrite.cable.length_um, dendrite.cable.diameter_um) == (4, 180.0, 1.1)
+        assert dendrite.synapses[0].init.value == 0.05
+        assert isinstance(morphology.layers[0], Layer) and morphology.layers[0].count == 12
+        assert Morphology.from_dict(morphology.to_dict()) == morphology
+
+    def test_they_are_set_as_whole_numbers_are(self) -> None:
+        assert self.read(slope="0.2").neurons["p"].nonlinearity.parameters == (("slope", 0.2),)
+        assert self.read(slope=np.float64(0.25)).neurons["p"].nonlinearity.parameters == (("slope", 0.25),)
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            (
+                {"dendrites": 0.5},
+                "f:8:16: neurons.p.dendrites[0].count: count must be a whole number: found $dendrites / 2 = 0.25",
+            ),
+            ({"layers.0.count": "$slope"}, "layers[0].count: count must be a whole number: found $slope = 0.1"),
+            ({"slope": "fast"}, "parameters.slope: expected a number, found 'fast'\n  a parameter is a plain number"),
+            ({"slope": "true"}, "parameters.slope: expected a number, found true"),
+            ({"slope": "[1]"}, "parameters.slope: expected a number, found the list [1]"),
+            ({"slope": ".nan"}, "parameters.slope: '.nan' is no finite number"),
+            ({"slope": "1_0"}, "parameters.slope: expected a number, found '1_0'"),
+            ({"idle": "1e40"}, "parameters.idle: expected a number of float32's range"),
+            ({"idle": 10**16}, "parameters.idle: expected a whole number of at most 1,000,000,000,000,000"),
+        ],
+    )
+    def test_faults(self, settings: dict[str, Any], message: str) -> None:
+        with pytest.raises(MorphologyError) as error:
+            self.read(**settings)
+        assert message in str(error.value)

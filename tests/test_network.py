@@ -9,13 +9,16 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from oracle import by_hand
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 from trees import BUILT, CORNERS, KERNELS, SPARSE, Case, assert_same, gradients, inputs_of, random_case
 
 from dendrograph import DendriticNetwork, DendrographError, build, compile, load
+from dendrograph.flat import FlatParameters
 from dendrograph.kernels.edges import Edges
 
 CASES = (*CORNERS[:14], *(random_case(seed) for seed in range(12)))
@@ -470,3 +473,169 @@ def test_gradients_reach_every_parameter() -> None:
     silent = "weights.image->first/apical/mute"
     assert found[silent].numel() == 0
     assert all(gradient.any() for name, gradient in found.items() if name != silent)
+
+
+# --- weights and their wiring -----------------------------------------------------------------------------------------
+
+
+def _small(seed: int, **turned: int) -> DendriticNetwork:
+    return build("dann-random", (4, 4), 3, seed, {"somata": 5, "dendrites": 2, "synapses": 4, **turned})
+
+
+def _saved(state: Any) -> Any:
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def test_the_state_of_another_wiring_is_refused_and_changes_nothing() -> None:
+    one, other = _small(0), _small(1)
+    before = copy.deepcopy(other.state_dict())
+    outer = nn.Sequential(nn.Identity(), _small(1))
+    for refuse in (
+        lambda: other.load_state_dict(one.state_dict()),
+        lambda: other.load_state_dict(_saved(one.state_dict())),
+        lambda: other.load_state_dict(copy.deepcopy(one.state_dict()), strict=False),
+        lambda: other.load_state_dict(one.state_dict(), assign=True),
+        lambda: outer.load_state_dict(_saved(nn.Sequential(nn.Identity(), one).state_dict())),
+    ):
+        with pytest.raises(DendrographError, match="this state is of a network that is wired otherwise"):
+            refuse()
+    assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
+    moved = DendriticNetwork(one.graph, seed=9)
+    moved.load_state_dict(_saved(one.state_dict()))
+    x = torch.randn(2, 4, 4)
+    assert torch.equal(moved(x), one(x)), "weights and wiring together"
+
+
+def test_a_state_that_does_not_tell_its_wiring_is_taken() -> None:
+    """As those of older versions, and of plain mappings."""
+    one, other = _small(0), _small(1)
+    plain = {name: value.clone() for name, value in one.state_dict().items()}
+    assert set(plain) == {name for name, _ in one.named_parameters()}
+    other.load_state_dict(plain)
+    assert all(torch.equal(plain[name], value) for name, value in other.state_dict().items())
+
+
+# --- initial weights, drawn anew --------------------------------------------------------------------------------------
+
+EVERYTHING = Case(
+    "everything",
+    {
+        "name": "everything",
+        "neurons": {
+            "n": {
+                "nonlinearity": {"name": "elu", "alpha": {"value": 0.5, "trainable": "group"}},
+                "normalisation": "layer",
+                "dendrites": [
+                    {
+                        "name": "d",
+                        "count": 3,
+                        "nonlinearity": {"name": "nmda", "gain": {"value": 2.0, "trainable": "compartment"}},
+                        "cable": {"init": {"name": "constant", "value": 0.5}, "trainable": False},
+                        "synapses": [{"count": 4}, {"count": 2, "sign": "shunting"}],
+                    },
+                ],
+            }
+        },
+        "layers": [{"name": "hidden", "neuron": "n", "count": 4}],
+    },
+    {"image": (4, 4)},
+    classes=3,
+)
+
+
+def test_reset_parameters_restores_every_number_that_a_network_begins_with() -> None:
+    network = DendriticNetwork(EVERYTHING.compile(), seed=5)
+    began = copy.deepcopy(network.state_dict())
+    assert {name.split(".")[0] for name in began} == {"weights", "biases", "excitability"}
+    flat = FlatParameters(network)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(7.0)
+    network.reset_parameters()
+    assert all(torch.equal(began[name], value) for name, value in network.state_dict().items())
+    assert torch.equal(flat.vector, torch.cat([p.reshape(-1) for p in network.parameters() if p.requires_grad]))
+    empty = copy.deepcopy(network).to("meta").to_empty(device="cpu")
+    empty.reset_parameters()
+    assert all(torch.equal(began[name], value) for name, value in empty.state_dict().items())
+    x = torch.randn(2, 4, 4)
+    assert torch.equal(empty(x), network(x))
+    network.reset_parameters(seed=6)
+    fresh = DendriticNetwork(EVERYTHING.compile(), seed=6).state_dict()
+    assert all(torch.equal(fresh[name], value) for name, value in network.state_dict().items())
+
+
+def test_a_network_is_made_on_the_default_device() -> None:
+    with torch.device("meta"):
+        network = build("dann-random", (4, 4), 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
+    network.to_empty(device="cpu").reset_parameters()
+    x = torch.randn(2, 4, 4)
+    assert torch.equal(network(x), _small(0)(x))
+
+
+# --- gradients at every group -----------------------------------------------------------------------------------------
+
+
+def _gradients_at_groups(network: DendriticNetwork, x: dict[str, Tensor]) -> dict[str, Tensor]:
+    found = network.activations({name: given.clone().requires_grad_() for name, given in x.items()})
+    for activity in found.values():
+        activity.retain_grad()
+    output = found[network.graph.output.name]
+    (output * torch.arange(1, output.numel() + 1).view_as(output)).sum().backward()
+    return {name: torch.zeros_like(a) if a.grad is None else a.grad for name, a in found.items()}
+
+
+@every_kernel
+@pytest.mark.parametrize("case", [EVERYTHING, *CORNERS[:6]], ids=str)
+def test_gradients_at_every_group_are_those_of_the_reference(case: Case, kernel: str) -> None:
+    network = case.build(kernel)
+    x = inputs_of(network.graph, 3)
+    found, expected = _gradients_at_groups(network, x), _gradients_at_groups(case.build("reference"), x)
+    assert list(found) == [group.name for group in network.graph.groups]
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=0, atol=1e-9)
+
+
+def test_what_a_hook_changes_reaches_the_weights() -> None:
+    """Also where `forward` runs a tree in one pass, which stores no activity."""
+    network = build("dann-random", (4, 4), 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    assert network.plan.passes or not BUILT
+    found = network.activations(torch.randn(2, 4, 4))
+    found["hidden/dendrite"].register_hook(torch.zeros_like)
+    found["readout"].sum().backward()
+    gradients = {name: weight.grad for name, weight in network.weights.items()}
+    assert not gradients["image->hidden/dendrite"].any() and gradients["hidden/soma->readout"].any()
+
+
+# --- objects of another kind ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (
+            np.zeros((2, 4, 4), np.float32),
+            "an object of type numpy.ndarray of shape (2, 4, 4)\n  pass torch.from_numpy",
+        ),
+        ([[0.0] * 16], "a list of 1\n  pass torch.tensor("),
+        (None, "None"),
+        ("image", "'image'"),
+        (3, "3"),
+        (DataLoader([0]), "an object of type torch.DataLoader\n  pass its batches, one at a time"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_input_that_is_no_tensor_is_refused(given: Any, text: str) -> None:
+    network = _small(0)
+    for call in (network, network.activations):
+        with pytest.raises(TypeError) as error:
+            call(given)
+        assert str(error.value).startswith(f"`x`: expected torch.Tensor or Mapping, found {text}"), error.value
+        with pytest.raises(TypeError) as error:
+            call({"image": given})
+        assert str(error.value).startswith(f"`x['image']`: expected torch.Tensor, found {text}"), error.value
+    with pytest.raises(TypeError, match="`drive"):
+        network.respond({"hidden/soma": given})

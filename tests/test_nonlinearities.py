@@ -27,7 +27,7 @@ EQUATIONS: dict[str, Callable[..., NDArray]] = {
     "sublinear": lambda u, saturation: saturation * u / (saturation + np.abs(u)),
     "nmda": lambda u, threshold, gain, plateau: plateau / (1 + np.exp(-gain * (u - threshold))),
     "dcaap": lambda u, threshold, gain, decay: (
-        np.exp(-np.maximum(0, u - threshold) / decay) / (1 + np.exp(-gain * (u - threshold)))
+        np.exp(-np.maximum(0, u - threshold) / decay) / (1 + np.exp(np.minimum(700, -gain * (u - threshold))))
     ),
     "leaky_ada": lambda u, leak, alpha, c: leak * np.minimum(0, u) + np.maximum(0, u) * np.exp(c - alpha * u),
 }
@@ -46,7 +46,7 @@ DEFAULTS = {
     "elu": {"alpha": 1.0},
     "sublinear": {"saturation": 1.0},
     "nmda": {"threshold": 1.0, "gain": 4.0, "plateau": 1.0},
-    "dcaap": {"threshold": 1.0, "gain": 4.0, "decay": 1.0},
+    "dcaap": {"threshold": 1.0, "gain": 1000.0, "decay": 1.0},
     "leaky_ada": {"leak": 0.01, "alpha": 1.0, "c": 1.0},
 }
 
@@ -102,13 +102,14 @@ def test_derivatives_hold_against_finite_differences(name: str, parameters: dict
 @every_function
 def test_functions_are_continuous(name: str, parameters: dict[str, float]) -> None:
     """A jump would stay as large however fine the steps; what is continuous shrinks with them."""
-    function = bind(name, parameters)
-    for centre in (0.0, {**DEFAULTS.get(name, {}), **parameters}.get("threshold", 0.0)):
+    function, values = bind(name, parameters), {**DEFAULTS.get(name, {}), **parameters}
+    steep = max(1.0, values.get("gain", 1.0) / 4)  # the slope of a sigmoid at its threshold
+    for centre in (0.0, values.get("threshold", 0.0)):
         for width in (1e-3, 1e-6):
             u = centre + torch.linspace(-1, 1, 101, dtype=torch.float64) * width
-            assert function(u).diff().abs().max() < 10 * width
+            assert function(u).diff().abs().max() < 10 * steep * width
     u = torch.linspace(-10, 10, 200_001, dtype=torch.float64)
-    assert function(u).diff().abs().max() < 1e-3
+    assert function(u).diff().abs().max() < 1e-3 * steep
 
 
 @every_name
@@ -188,10 +189,43 @@ def test_shapes_that_make_a_dendrite() -> None:
     torch.testing.assert_close(sublinear, -sublinear.flip(0))
     assert (nmda.diff() >= 0).all() and 0 < nmda.min() and nmda.max() <= 1.0
     assert bind("nmda", {})(torch.tensor(1.0)) == 0.5, "half the plateau at threshold"
-    peak = float(u[dcaap.argmax()])
+    soft = bind("dcaap", {"gain": 4.0})(u)
+    peak = float(u[soft.argmax()])
     assert 1.0 < peak < 1.5, "greatest just above threshold"
-    assert (dcaap[u > peak + 0.01].diff() < 0).all() and (dcaap[u < peak - 0.01].diff() > 0).all()
+    assert (soft[u > peak + 0.01].diff() < 0).all() and (soft[u < peak - 0.01].diff() > 0).all()
     assert dcaap[-1] < 1e-2 * dcaap.max(), "strong input is answered less than input at threshold"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_a_dcaap_is_all_or_none_and_greatest_just_above_threshold(dtype: torch.dtype) -> None:
+    """Gidon et al. 2020: no answer below threshold, the whole of it just above, and less to stronger input."""
+    u = torch.linspace(0, 3, 300_001, dtype=dtype)
+    for threshold in (1.0, 0.5):
+        y = bind("dcaap", {"threshold": threshold})(u)
+        assert 0.99 < float(y.max()) <= 1.0
+        assert threshold < float(u[y.argmax()]) < threshold + 0.01
+        assert (y[u < threshold - 0.01] < 1e-4).all(), "none"
+        assert (y[(u > threshold + 0.005) & (u < threshold + 0.02)] > 0.975).all(), "all"
+        beyond = u > threshold + 0.02
+        torch.testing.assert_close(y[beyond], torch.exp(threshold - u[beyond]))
+
+
+def test_a_soft_dcaap_has_the_bits_that_it_had() -> None:
+    """`gain: 4`, once the default, and whatever else a file says."""
+    u = torch.linspace(-4, 4, 801)
+    for gain, decay in ((4.0, 1.0), (8.0, 0.5)):
+        expected = torch.sigmoid(gain * (u - 1.0)) * torch.exp(-torch.relu(u - 1.0) / decay)
+        assert torch.equal(bind("dcaap", {"gain": gain, "decay": decay})(u), expected)
+
+
+def test_gradients_of_the_default_dcaap_are_finite_everywhere() -> None:
+    u = torch.cat([torch.linspace(-1e4, 1e4, 1001), 1 + torch.linspace(-0.1, 0.1, 2001)]).requires_grad_()
+    values = {key: torch.tensor(value, requires_grad=True) for key, value in DEFAULTS["dcaap"].items()}
+    y = bind("dcaap", values)(u)
+    y.sum().backward()
+    for gradient in (u.grad, *(value.grad for value in values.values())):
+        assert gradient is not None and torch.isfinite(gradient).all()
+    assert float(u.grad.abs().max()) <= 250  # type: ignore[union-attr]
 
 
 def test_the_leaky_apical_dendrite_rises_and_falls() -> None:

@@ -98,6 +98,19 @@ def test_conditions_are_told_apart_by_what_varies(found: Analysis) -> None:
     assert [row["epoch"] for row in found["learning_over_seeds"]] == [1, 1, 2, 3]
 
 
+def test_what_varies_is_a_column_of_all_tables(found: Analysis, runs: Path) -> None:
+    """Called otherwise where a table has a column of that name, here `epochs`: how many there were."""
+    tables = {**found.tables, **analyse_runs([runs / "a0", runs / "b0"], parts=["learning"]).tables}
+    assert len(tables) > 15
+    for rows in tables.values():
+        for row in rows:
+            of_a = row["run"][0] == "a" if "run" in row else row["condition"] == "dann-lrf epochs=1"
+            assert list(row)[:2] in (["run", "train.epochs"], ["data", "condition"])
+            assert row["train.epochs"] == (1 if of_a else 3)
+    alike = analyse_runs([runs / "a0", runs / "a1"], parts=["learning"])
+    assert not any("train.epochs" in row for rows in alike.tables.values() for row in rows)
+
+
 def test_one_seed_a_condition_makes_no_means(runs: Path) -> None:
     assert set(analyse_runs([runs / "a0", runs / "b0"], parts=["weights"]).tables) == {"weights", "densities"}
     assert set(analyse_runs([runs / "a0"], parts=["weights"]).tables) == {"weights", "densities"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pickle
 import subprocess
@@ -135,6 +136,28 @@ class TestWhatAFileMayCause:
         ]
         done = subprocess.run(command, capture_output=True, text=True)
         assert "imported" not in done.stdout and "there is no plugin 'mine'" in done.stderr
+
+    @pytest.mark.parametrize("entries", ["", ":", ".", "./", ":/nowhere", ".:/nowhere"])
+    def test_a_folder_that_pythonpath_names_by_chance_brings_no_plugin(
+        self, entries: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    ) -> None:
+        """An empty or relative entry means the working directory, wherever a stranger's files lie."""
+        install("mine", "mine", folder=".")
+        monkeypatch.setenv("PYTHONPATH", entries)
+        sys.path[:] = [str(Path.cwd())] * (1 + bool(entries)) + sys.path[1:-1]
+        assert "there is no plugin 'mine'" in told(lambda: load("named.yaml"))
+        monkeypatch.setenv("PYTHONPATH", f"{entries}:{Path.cwd()}")  # meant
+        sys.path.insert(1, str(Path.cwd()))
+        assert load("named.yaml").plugins == ("mine",)
+
+    def test_a_module_of_the_working_directory_does_not_stand_in_for_an_installed_one(self) -> None:
+        install("mine", "mine")
+        (Path("site") / "mine.py").write_text(CUBE)
+        sys.path[:] = [str(Path.cwd()), *sys.path[1:]]  # as `python -m` has it
+        assert "'mine' is hidden by" in told(lambda: load("named.yaml"))
+        Path("mine.py").unlink()
+        importlib.invalidate_caches()
+        assert load("named.yaml").plugins == ("mine",)
 
     @pytest.mark.parametrize(
         ("line", "fault"),

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dendrograph.cli import main
+from dendrograph.contents import sealed
 from dendrograph.errors import DataError, DendrographError, MorphologyError
 from dendrograph.experiment import train_by_name
 from dendrograph.reproduce import page, products, records, reproducing
@@ -20,7 +21,7 @@ from dendrograph.reproduce.experiments import EXPERIMENTS, NAMES, SCALES, chosen
 from dendrograph.reproduce.learnings import Plan, learn_all, plan
 from dendrograph.reproduce.records import KEPT, drop_orphans
 from dendrograph.reproduce.reproducing import publish, refuse_failures, reproduce
-from dendrograph.run import Run, sealed
+from dendrograph.run import Run
 from dendrograph.sweep.language import read
 from dendrograph.sweep.sweeping import Swept
 from dendrograph.training import Interrupted

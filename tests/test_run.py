@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import small
 import torch
@@ -21,7 +22,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import dendrograph
-from dendrograph import Morphology, Run, TrainConfig, atomic, build, compile, datasets, load, train
+from dendrograph import Morphology, Run, TrainConfig, atomic, build, compile, datasets, load, train, training
+from dendrograph.analyse import analyse_run
+from dendrograph.cli import main
+from dendrograph.compare import compare
 from dendrograph.errors import DendrographError, RunError, for_command_line
 from dendrograph.experiment import evaluate_run, graph_of, train_by_name
 from dendrograph.kernels import compiled
@@ -48,6 +52,52 @@ def refused(call: Callable[[], Any]) -> str:
     with pytest.raises(RunError) as error:
         call()
     return str(error.value)
+
+
+# What it answers
+
+
+def test_it_predicts_what_its_network_answers(run: Run) -> None:
+    data = run.dataset()
+    bytes_, labels = data.test.inputs["image"], data.test.labels
+    images = bytes_.float() / data.scale
+    found = run.predict(images)
+    assert found.shape == labels.shape and found.dtype == torch.int64
+    assert float((found == labels).double().mean()) == pytest.approx(run.metrics["test"]["accuracy"])
+    for same in (bytes_, {"image": bytes_}, images.numpy(), images.double().numpy(), images.flatten(1)):
+        assert torch.equal(run.predict(same), found)
+    shares = run.predict(images, probabilities=True)
+    with torch.no_grad():
+        torch.testing.assert_close(shares, run.network()(images).softmax(1))
+    assert torch.equal(torch.cat([run.predict(images[:1]), run.predict(images[1:])]), found)
+    assert run.predict(images[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind", "text"),
+    [
+        (torch.zeros(2, 8, 9), ValueError, r"'image' has shape \(2, 8, 9\), expected \(batch, 8, 8\)"),
+        (torch.tensor(0.5), ValueError, r"'image' has shape \(\), expected"),
+        (torch.zeros(2, 8, 8, dtype=torch.int64), ValueError, "holds torch.int64, expected a floating-point type"),
+        (
+            [[0.0] * 64],
+            TypeError,
+            r"`inputs`: expected torch\.Tensor or ndarray, found a list of 1\n  pass torch\.tensor",
+        ),
+        (None, TypeError, "found None"),
+        ({"image": "x"}, TypeError, r"`inputs\['image'\]`: expected"),
+        ({"a": torch.zeros(1, 64), "b": torch.zeros(1, 64)}, ValueError, "input streams a, b given, image expected"),
+    ],
+)
+def test_it_predicts_nothing_for_what_is_not_its_input(run: Run, inputs: Any, kind: type[Exception], text: str) -> None:
+    with pytest.raises(kind, match=text):
+        run.predict(inputs)
+
+
+def test_its_repr_is_one_line(run: Run, copy: Path) -> None:
+    assert repr(run) == f"Run({str(run.folder)!r}: dann-lrf on digits, seed 3, finished)"
+    (copy / "metrics.json").unlink()
+    assert repr(Run.open(copy)).endswith("seed 3, not finished)")
 
 
 # What is in it
@@ -152,7 +202,7 @@ def test_its_history_keeps_every_digit(run: Run, tmp_path: Path) -> None:
 def test_its_metrics(run: Run) -> None:
     metrics = run.metrics
     assert set(metrics) == {
-        "test", "validation", "epochs", "weights_of_epoch", "parameters", "seconds", "weights", "run",
+        "test", "validation", "epochs", "weights_of_epoch", "parameters", "seconds", "weights", "history", "run",
     }  # fmt: skip
     assert metrics["epochs"] == metrics["weights_of_epoch"] == 2
     assert (
@@ -177,6 +227,7 @@ def test_its_checkpoint_holds_data_only(run: Run) -> None:
         "best_epoch",
         "best",
         "seconds",
+        "sha256",
     }
 
 
@@ -276,7 +327,7 @@ def test_a_folder_is_made_whole_or_not_at_all(call: str, tmp_path: Path, monkeyp
 
 def test_two_writers_leave_one_whole_file(tmp_path: Path) -> None:
     """Each has a temporary file of its own."""
-    names = {atomic._beside(tmp_path / "file") for _ in range(100)}
+    names = {atomic.temporary_beside(tmp_path / "file") for _ in range(100)}
     assert len(names) == 100
 
 
@@ -318,9 +369,13 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
     assert "cannot be made: Permission denied" in refused(lambda: trained(tmp_path / "run"))
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_name_too_long(tmp_path: Path) -> None:
-    with pytest.raises((RunError, OSError), match="too long"):
-        trained(tmp_path / ("x" * 250))
+    """What is made under a temporary name needs no longer one."""
+    text = refused(lambda: trained(tmp_path / "deeper" / ("é" * 128)))
+    assert "File name too long: 256 bytes, 255 at most\n  give a shorter name by `out`" in text
+    assert not list(tmp_path.iterdir())
+    assert trained(tmp_path / ("x" * 255)).finished
 
 
 @pytest.mark.usefixtures("nothing_is_drawn")
@@ -407,10 +462,10 @@ def without(record: dict[str, Any], section: str, key: str | None = None) -> dic
         (lambda record: {}, "format None, this version reads 1"),
         (lambda record: {**record, "format": 2}, "format 2, this version reads 1"),
         (lambda record: without(record, "config"), "damaged: 'config' is missing"),
-        (lambda record: {**record, "graph": []}, "damaged: 'graph' is missing"),
-        (lambda record: without(record, "graph", "seed"), "damaged: 'seed' is missing"),
-        (lambda record: without(record, "data", "digest"), "damaged: 'digest' is missing"),
-        (lambda record: without(record, "network", "kernel"), "damaged: 'kernel' is missing"),
+        (lambda record: {**record, "graph": []}, "damaged: 'graph' is a list of 0, expected a mapping"),
+        (lambda record: without(record, "graph", "seed"), "damaged: 'graph.seed' is missing"),
+        (lambda record: without(record, "data", "digest"), "damaged: 'data.digest' is missing"),
+        (lambda record: without(record, "network", "kernel"), "damaged: 'network.kernel' is missing"),
     ],
 )
 def test_a_damaged_record(damage: Callable[[Any], Any], message: str, copy: Path) -> None:
@@ -473,7 +528,8 @@ def test_a_damaged_history(content: str, message: str, copy: Path) -> None:
 
 
 def test_a_history_that_has_not_begun(copy: Path) -> None:
-    (copy / "history.csv").unlink()
+    for name in ("history.csv", "metrics.json", "checkpoint.pt"):
+        (copy / name).unlink()
     assert Run.open(copy).history == []
 
 
@@ -575,3 +631,211 @@ def test_any_morphology_comes_back_from_its_folder(tmp_path: Path) -> None:
     record = {**json.loads(json.dumps({key: {} for key in ("config", "data", "network")})), "graph": {}}
     folder = Run.begin(tmp_path / "run", morphology, record).folder
     assert load(folder / "morphology.yaml").to_dict() == morphology.to_dict()
+
+
+# A history belongs to its run
+
+
+def test_a_history_that_was_edited_or_swapped_is_not_believed(copy: Path, run: Run) -> None:
+    path = copy / "history.csv"
+    whole = path.read_text()
+    value = run.history[-1]["train_accuracy"]
+    path.write_text(whole.replace(repr(value), "0.99"))
+    told = f"{path}: damaged or changed: not the history that this run ended with\n"
+    assert refused(lambda: Run.open(copy).history).startswith(told)
+    for command in (lambda: compare([copy]), lambda: analyse_run(copy, parts=["learning"])):
+        with pytest.raises(DendrographError, match=r"history\.csv: damaged or changed"):
+            command()
+    path.unlink()
+    assert refused(lambda: Run.open(copy).history).startswith(f"{path}: cannot be read: No such file")
+    path.write_text(whole)
+    assert Run.open(copy).history == run.history
+
+
+def test_the_history_of_an_older_run_is_held_to_its_checkpoint(copy: Path, run: Run) -> None:
+    """It has no SHA-256 of it; where the checkpoint is gone, types and ranges are held."""
+    record = small.read_record(copy / "metrics.json")
+    del record["history"]
+    small.write_record(copy / "metrics.json", record)
+    path = copy / "history.csv"
+    edited = path.read_text().replace(repr(run.history[-1]["train_accuracy"]), "0.99")
+    assert Run.open(copy).history == run.history
+    path.write_text(edited)
+    assert "not the history that this run ended with" in refused(lambda: Run.open(copy).history)
+    path.unlink()
+    assert Run.open(copy).history == run.history
+    (copy / "checkpoint.pt").unlink()
+    path.write_text(edited)
+    assert Run.open(copy).history[-1]["train_accuracy"] == 0.99
+    path.write_text(edited.replace("0.99", "1.99"))
+    assert f"{path}: damaged: not a row for each epoch" in refused(lambda: Run.open(copy).history)
+
+
+def test_before_its_end_the_history_is_that_of_the_checkpoint(copy: Path, run: Run) -> None:
+    (copy / "metrics.json").unlink()
+    (copy / "history.csv").write_text("mine")
+    assert Run.open(copy).history == run.history
+
+
+# Records that were forged
+
+
+@pytest.mark.parametrize("file", ["run.json", "metrics.json"])
+def test_json_that_is_nested_without_end_is_refused(file: str, copy: Path) -> None:
+    (copy / file).write_text("[" * 100_000 + "]" * 100_000)
+    for use in (lambda: evaluate_run(copy), lambda: graph_of(str(copy)), lambda: train_by_name(str(copy), resume=True)):
+        assert refused(use).startswith(f"{copy / file}: damaged: nested too deeply\n")
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [("test", "accuracy", 0.99), ("test", "samples", 359), ("validation", "confusion", [[1, 2], [3]])],
+)
+def test_results_that_contradict_each_other_are_refused_although_sealed(
+    part: str, key: str, value: Any, copy: Path
+) -> None:
+    record = small.read_record(copy / "metrics.json")
+    record[part][key] = value
+    small.write_record(copy / "metrics.json", record)
+    told = f"{copy / 'metrics.json'}: damaged: its numbers contradict each other\n"
+    assert refused(lambda: Run.open(copy).metrics).startswith(told)
+
+
+def test_the_record_of_another_run_describes_no_network_either(copy: Path) -> None:
+    record = small.read_record(copy / "run.json")
+    record["graph"]["seed"] += 1
+    small.write_record(copy / "run.json", record)
+    assert refused(lambda: graph_of(str(copy))).startswith(f"{copy / 'metrics.json'}: not this run's results\n")
+
+
+def test_a_morphology_that_was_changed_is_not_loaded_from_the_folder(copy: Path) -> None:
+    (copy / "morphology.yaml").write_text((copy / "morphology.yaml").read_text() + "# mine\n")
+    assert "not the morphology that was trained" in refused(lambda: load(copy))
+
+
+def test_weights_of_another_network_are_refused_although_their_digest_fits(copy: Path) -> None:
+    path = copy / "weights.safetensors"
+    for content in ({"more": torch.zeros(3)}, {**load_file(path), "biases.readout": torch.zeros(3)}):
+        save_file(content, path)
+        record = small.read_record(copy / "metrics.json")
+        record["weights"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        small.write_record(copy / "metrics.json", record)
+        assert refused(lambda: evaluate_run(copy)).startswith(f"{path}: damaged: not the weights of this run's network")
+
+
+# Temporary names
+
+
+@pytest.mark.usefixtures("nothing_is_drawn")
+def test_only_temporary_names_of_ours_are_taken_away(copy: Path) -> None:
+    """Neither a file of the user's nor a folder stops the end of a run."""
+    (copy / "metrics.json").unlink()
+    for name in (".x.tmp", ".notes.0123abcd.tmp", ".history.csv.tmp"):
+        (copy / name).write_text("mine")
+    (copy / ".mine.tmp").mkdir()
+    ours = [copy / ".history.csv.0123abcd.tmp", atomic.temporary_beside(copy / "checkpoint.pt")]
+    for path in ours:
+        path.write_text("half")
+    assert train_by_name(str(copy), resume=True, progress=False).finished
+    assert not any(path.exists() for path in ours)
+    assert {path.name for path in copy.glob(".*")} == {".x.tmp", ".notes.0123abcd.tmp", ".history.csv.tmp", ".mine.tmp"}
+
+
+@pytest.mark.usefixtures("nothing_is_drawn")
+def test_what_a_killed_start_left_is_taken_away_at_the_next_start(tmp_path: Path) -> None:
+    own = atomic.temporary_beside(tmp_path / "run")
+    gone = own.with_name(own.name.replace(f"-{os.getpid()}-", "-999999999-"))
+    elsewhere = own.with_name(own.name.replace(f".{atomic._host()}-", ".00000000-"))
+    another = gone.with_name(gone.name.replace(".run.", ".other."))
+    for path in (own, gone, elsewhere, another, tmp_path / ".run.tmp"):
+        path.mkdir()
+        (path / "run.json").write_text("half")
+    trained(tmp_path / "run")
+    assert not gone.exists()
+    assert own.exists() and elsewhere.exists() and another.exists() and (tmp_path / ".run.tmp").exists()
+    os.utime(elsewhere, (0, 0))
+    trained(tmp_path / "deeper" / ".." / "run-2")
+    (tmp_path / "run").rename(tmp_path / "kept")
+    trained(tmp_path / "run")
+    assert not elsewhere.exists(), "what another machine left is given up after a day"
+
+
+def test_names_are_on_the_disk_before_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was put in place is there after a power failure: its folder was synced after the renaming."""
+    done: list[str] = []
+    replace, sync = os.replace, os.fsync
+
+    def replaced(source: Any, target: Any) -> None:
+        replace(source, target)
+        done.append(f"named {Path(target).name}")
+
+    def synced(number: int) -> None:
+        sync(number)
+        kind = "folder" if stat.S_ISDIR(os.fstat(number).st_mode) else "file"
+        done.append(f"{kind} synced")
+
+    monkeypatch.setattr("os.replace", replaced)
+    monkeypatch.setattr("os.fsync", synced)
+    atomic.write(tmp_path / "file", "content")
+    assert done == ["file synced", "named file", "folder synced"]
+    done.clear()
+    atomic.make_folder(tmp_path / "a" / "run", {"file": "content"})
+    named = done.index("named run")
+    assert done[:named] == ["file synced", "named file", "folder synced"]
+    assert done[named + 1 :] == ["folder synced"] * 2, "the run's folder, and that of the folder made above it"
+
+
+# Paths
+
+
+@pytest.mark.usefixtures("nothing_is_drawn")
+@pytest.mark.parametrize("name", [b"caf\xe9", "café".encode(), b"two\nlines", b"\xff\xfe"])
+def test_any_path_of_the_system_works(
+    name: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / os.fsdecode(name) / "run"
+    keep = training.keep
+
+    def stopped(*arguments: Any) -> None:
+        keep(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dendrograph.training.keep", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train_by_name("dann-lrf", settings={"epochs": 2}, set={"somata": 8}, out=folder)
+    for words in (["train", str(folder), "--resume"], ["evaluate", str(folder)], ["compare", str(folder)]):
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert stop.value.code == 0, capsys.readouterr().err
+    assert Run.open(folder).finished
+    compared = tmp_path / os.fsdecode(name) / "tables"
+    with pytest.raises(SystemExit) as stop:
+        main(["compare", str(folder), "--out", str(compared)])
+    assert stop.value.code == 0, capsys.readouterr().err
+    for table in compared.glob("*.csv"):
+        table.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.npz", "é.npz".encode()])
+def test_a_data_file_of_any_name_is_recorded_and_found_again(
+    name: bytes, tmp_path: Path, nothing_is_drawn: None
+) -> None:
+    data = small.digits()
+    path = tmp_path / os.fsdecode(name)
+    arrays = {
+        f"x_{part}": split.inputs["image"].numpy() for part, split in (("train", data.train), ("test", data.test))
+    }
+    arrays |= {f"y_{part}": split.labels.numpy() for part, split in (("train", data.train), ("test", data.test))}
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    run = train_by_name("dann-lrf", str(path), settings={"epochs": 1}, set={"somata": 8}, out=tmp_path / "run")
+    assert evaluate_run(run.folder).record() == run.metrics["test"]
+
+
+def test_a_default_name_is_no_longer_than_a_name_may_be(tmp_path: Path) -> None:
+    stem = f"dann-lrf-{'é' * 200}-seed12"
+    folder = free_folder(stem, tmp_path)
+    assert len(os.fsencode(folder.name)) <= 200
+    assert folder.name.startswith("dann-lrf-é") and folder.name.endswith("é-seed12")
+    assert free_folder("a/b\0c", tmp_path) == tmp_path / "a_b_c"

@@ -661,7 +661,7 @@ def test_a_long_curve_is_printed_in_part(call: Call) -> None:
 
 @pytest.mark.parametrize("suffix", ["pdf", "svg", "png", "PNG"])
 def test_the_command_writes_figure_and_table(call: Call, suffix: str) -> None:
-    words = ("--at", PAIRS[0], "--at", PAIRS[1], "--record", "soma", "--record", "basal[1]", "--index", 5)
+    words = ("--at", PAIRS[0], "--at", PAIRS[1], "--record", "soma", "--record", "basal[1]", "--neuron", 5)
     code, out, err = call("cell.yaml", *words, "-o", f"sums.{suffix}", "--table", "sums.csv")
     assert (code, err) == (0, "")
     assert out.endswith(f"\ntable: sums.csv\nfigure: sums.{suffix}\n")
@@ -691,7 +691,7 @@ def test_the_command_tells_what_it_leaves_out(call: Call) -> None:
 
 
 def test_the_command_on_a_run(call: Call, run: Path) -> None:
-    code, out, err = call(run, "--index", 3, "--at", "basal[2]+basal[0]", "--table", "trained.csv")
+    code, out, err = call(run, "--neuron", 3, "--at", "basal[2]+basal[0]", "--table", "trained.csv")
     assert (code, err) == (0, "")
     assert out.startswith("neuron 3 of layer hidden, trained weights; at rest soma ")
     assert Path("trained.csv").read_text() == stimulate_by_name(run, ["basal[2]+basal[0]"], index=3).to_csv()
@@ -712,10 +712,10 @@ def test_the_command_on_a_run(call: Call, run: Path) -> None:
         (["nothing.yaml"], "nothing.yaml: no such file, and no morphology of that name"),
         (["cell.yaml", "--at", "basal"], "'basal': the neuron has 4 of them\n  say which: basal[0] to basal[3]"),
         (["cell.yaml", "--record", "smoa"], "'smoa': the neuron has no compartment 'smoa'\n  did you mean 'soma'?"),
-        (["cell.yaml", "--index", "6"], "no neuron 6 in layer 'hidden'\n  they are numbered from 0 to 5"),
-        (["cell.yaml", "--index", "-1"], "no neuron -1 in layer 'hidden'"),
+        (["cell.yaml", "--neuron", "6"], "no neuron 6 in layer 'hidden'\n  they are numbered from 0 to 5"),
+        (["cell.yaml", "--neuron", "-1"], "no neuron -1 in layer 'hidden'"),
         (["cell.yaml", "--layer", "hiden"], "no layer 'hiden'\n  did you mean 'hidden'? layers: hidden"),
-        (["cell.yaml", "--neuron", "sell"], "no neuron 'sell'\n  did you mean 'cell'? neurons: cell"),
+        (["cell.yaml", "--kind", "sell"], "no neuron 'sell'\n  did you mean 'cell'? neurons: cell"),
         (
             ["cell.yaml", "--weights", "intial"],
             "unknown weights 'intial'\n  did you mean 'initial'? known: initial, unit",

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,13 @@ import small
 
 from dendrograph import TrainConfig, build, datasets, train
 from dendrograph.cli import main
+from dendrograph.compare import compare
 from dendrograph.errors import DendrographError, MorphologyError, RunError
 from dendrograph.run import Run
 from dendrograph.sweep import folder, workers
 from dendrograph.sweep.cells import Cell, Outcome, train_cell
 from dendrograph.sweep.display import Display
-from dendrograph.sweep.jobs import jobs
+from dendrograph.sweep.jobs import jobs, work
 from dendrograph.sweep.language import Sweep, read
 from dendrograph.sweep.sweeping import Swept, run, sweep_by_name
 from dendrograph.training import Interrupted
@@ -318,6 +320,39 @@ def test_a_run_that_has_ended_is_left_as_it_is(tmp_path: Path) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in cell.run_folder(tmp_path / "s").iterdir()}
 
 
+def test_cells_of_older_sweeps_are_found_again(tmp_path: Path) -> None:
+    """Their names, as the version of November 2026 gave them: an old sweep goes on, and trains nothing twice."""
+    sweep = sweep_of(tmp_path, "morphologies: dann-lrf\nset: {dendrites: [2, 3], somata: 4}\ntrain: {epochs: 3}\n")
+    assert [cell.name for cell in sweep.cells] == [
+        "dann-lrf-dendrites=2-seed0-897b06840a54",
+        "dann-lrf-dendrites=3-seed0-c8cff8829c49",
+    ]
+
+
+def test_paths_and_settings_that_are_no_whole_numbers_can_be_swept(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(
+        "name: own\nneurons: {n: {nonlinearity: {name: leaky_relu, slope: 0.1}, synapses: {count: 4}}}\n"
+        "layers: [{neuron: n, count: 4}]\n"
+    )
+    path = "neurons.n.nonlinearity.slope"
+    text = f"morphologies: own.yaml\nset: {{{path}: [0.25, 1, 1.0, 1.0e-3]}}\ntrain: {{epochs: 1, lr: [0.1, 0.01]}}\n"
+    sweep = sweep_of(tmp_path, text)
+    assert [dict(cell.axes) for cell in sweep.cells] == [
+        {path: slope, "lr": lr} for slope in ("0.25", "1", "0.001") for lr in ("0.1", "0.01")
+    ]
+    for cell in sweep.cells[:3]:
+        assert not train_cell(cell, tmp_path / "out").error
+    found = compare([tmp_path / "out"])
+    assert {(row["condition"], row[path], row["lr"]) for row in found.conditions} == {
+        (f"own {path_and_lr}", slope, lr)
+        for path_and_lr, slope, lr in (
+            (f"lr=0.1 {path}=0.25", 0.25, 0.1),
+            (f"lr=0.01 {path}=0.25", 0.25, 0.01),
+            (f"lr=0.1 {path}=1.0", 1.0, 0.1),
+        )
+    }
+
+
 def test_an_error_is_the_outcome_of_its_cell_alone(tmp_path: Path) -> None:
     (cell,) = sweep_of(tmp_path, "morphologies: dann-lrf\ntrain: {lr: 1.0e+30, epochs: 2}\n").cells
     outcome = train_cell(cell, tmp_path / "s")
@@ -529,6 +564,45 @@ def test_a_failure_that_cannot_be_kept_stops_nothing_and_is_told(
 # ---- workers
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9", "café".encode()])
+def test_a_sweep_works_in_any_folder_that_the_system_takes(
+    name: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / os.fsdecode(name)
+    try:
+        place.mkdir()
+    except OSError:
+        pytest.skip("this system takes UTF-8 alone")
+    y = np.arange(40) % 2
+    x = np.stack([y, 1 - y], axis=1).astype(np.float32)
+    np.savez(place / "own.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    (place / "own.yaml").write_text((Path(__file__).parents[1] / "morphologies" / "xor-dcaap.yaml").read_text())
+    file = place / os.fsdecode(name + b".yaml")
+    file.write_text("morphologies: own.yaml\ndata: own.npz\nseeds: 2\ntrain: {epochs: 1}\n")
+    monkeypatch.setattr(workers, "local", in_this_process)
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            main(["sweep", str(file), "--out", str(place / "out")])
+        told = capsys.readouterr()
+        assert not ended.value.code and "2 runs have ended" in told.out, told.err
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", str(place / "out")])
+    assert not ended.value.code
+
+
+@contextmanager
+def in_this_process(size: int) -> Iterator[Any]:
+    """In the place of `workers.local`: jobs as a worker gets them, by a pipe."""
+
+    def outcomes(jobs: list[tuple[Cell, ...]], folder: Path, lost: Callable[[int], None]) -> Iterator[list[Outcome]]:
+        near, far = multiprocessing.Pipe()
+        for job in jobs:
+            near.send((job, str(folder)))
+            yield work(*far.recv())
+
+    yield SimpleNamespace(size=size, outcomes=outcomes)
+
+
 def listening(process: psutil.Process) -> list[str]:
     """The addresses at which other processes could reach a process or its children: ports, and sockets with a name."""
     found = []
@@ -707,6 +781,17 @@ def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Mo
     assert not (tmp_path / "out").exists()
     with pytest.raises(DendrographError, match="leave one out"):
         run(sweep, tmp_path / "out", processes=2, scheduler="tcp://127.0.0.1:9", progress=False)
+
+
+def test_only_a_cluster_needs_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("dask", "distributed"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(workers, "local", in_this_process)
+    sweep = sweep_of(tmp_path, f"morphologies: vann\n{SMALL}")
+    assert len(run(sweep, tmp_path / "out", progress=False).finished) == 1
+    with pytest.raises(DendrographError, match=r"(?s)dask.distributed, which is not installed\n.*dendrograph\[sweep\]"):
+        run(sweep, tmp_path / "other", scheduler="tcp://127.0.0.1:9", progress=False)
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,17 @@ def test_any_text_is_read_back(values: list[str]) -> None:
     rows = [{"value": value, "end": "."} for value in values]
     assert tables.read_csv(tables.to_csv(rows)) == rows
     assert tables.read_csv("") == tables.read_csv(tables.to_csv([])) == []
+
+
+def test_every_csv_file_of_names_is_written_here() -> None:
+    package = Path(tables.__file__).parent
+    writers = {
+        path.relative_to(package).as_posix() for path in package.rglob("*.py") if "csv.writer" in path.read_text()
+    }
+    writers |= {
+        path.relative_to(package).as_posix() for path in package.rglob("*.py") if "DictWriter" in path.read_text()
+    }
+    assert writers == {"tables.py", "run.py"}, "and run.py writes numbers alone"
 
 
 def test_columns_that_are_named_are_those_of_the_file() -> None:

@@ -736,3 +736,43 @@ def test_a_network_without_a_readout_is_read_from_its_run(tmp_path: Path) -> Non
     assert run.record["graph"]["classes"] is None
     found = evaluate(Run.open(run.folder).network(), data.test, data.scale)
     assert found.record()["confusion"] == run.metrics["test"]["confusion"]
+
+
+# Types of numbers
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("part", ["all of it", "one tensor", "a tensor that is not trained"])
+def test_a_network_of_another_type_is_refused_before_anything_is_made(
+    kind: torch.dtype, part: str, tmp_path: Path
+) -> None:
+    data = small.digits()
+    network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+    if part == "all of it":
+        network.to(kind)
+    else:
+        network.biases["readout"].data = network.biases["readout"].data.to(kind)
+        network.biases["readout"].requires_grad_(part == "one tensor")
+    with pytest.raises(DendrographError) as error:
+        train(network, data, TrainConfig(epochs=1), tmp_path / "run", progress=False)
+    assert f"holds {kind}, but training takes torch.float32 throughout" in str(error.value)
+    assert str(error.value).endswith("\n  convert it: network.float()")
+    assert not list(tmp_path.iterdir())
+    train(network.float(), data, TrainConfig(epochs=1), tmp_path / "run", progress=False)
+
+
+@pytest.mark.usefixtures("nothing_is_drawn")
+def test_the_callers_default_type_changes_nothing(tmp_path: Path) -> None:
+    settings = {"epochs": 1, "noise": 0.2}
+    expected = train_by_name("dann-lrf", settings=settings, set={"somata": 8}, out=tmp_path / "a", progress=False)
+    for kind in (torch.float64, torch.bfloat16):
+        torch.set_default_dtype(kind)
+        try:
+            found = train_by_name(
+                "dann-lrf", settings=settings, set={"somata": 8}, out=tmp_path / str(kind), progress=False
+            )
+            assert torch.get_default_dtype() == kind
+            assert evaluate_run(expected.folder).record() == expected.metrics["test"]
+        finally:
+            torch.set_default_dtype(torch.float32)
+        assert (found.metrics["weights"], found.history) == (expected.metrics["weights"], expected.history)

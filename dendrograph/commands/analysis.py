@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from dendrograph.commands.options import DataDir, MovedData, Plugins, app
+from dendrograph.commands.options import DataDir, MovedData, Plugins, command
 from dendrograph.errors import DendrographError
 
 
-@app.command("analyse")
+@command("analyse", "dendrograph analyse runs/first --parts activity,weights --out tables")
 def analyse_command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or sweeps.", show_default=False)],
     parts: Annotated[

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from dendrograph.commands.options import app
+from dendrograph.commands.options import command
 from dendrograph.errors import DendrographError, did_you_mean
 
 
-@app.command("compare")
+@command("compare", "dendrograph compare sweeps/slopes --out compared")
 def compare_command(
     paths: Annotated[
         list[str],

@@ -20,14 +20,14 @@ from dendrograph.commands.options import (
     Plugins,
     Settings,
     TrainingSeed,
-    app,
     assignments,
+    command,
     rank,
     tell_idle,
 )
 
 
-@app.command("continual")
+@command("continual", "dendrograph continual dann-lrf --tasks 5 --epochs 2 --out runs/tasks")
 def continual_command(
     morphology: Annotated[
         str, typer.Argument(metavar="MORPHOLOGY", help="A YAML file, or a shipped name.", show_default=False)
@@ -46,7 +46,7 @@ def continual_command(
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over each task's data.", show_default="the paper's for the data set")
+        int | None, typer.Option(help="Passes over the training data.", show_default="the paper's for the data set")
     ] = None,
     batch_size: BatchSize = None,
     lr: LearningRate = None,
@@ -60,7 +60,9 @@ def continual_command(
     plugins: Plugins = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The folder to make.", show_default="runs/NAME-DATA-PROTOCOL-TASKS-SCENARIO-seedN"),
+        typer.Option(
+            "--out", "-o", help="The folder to make.", show_default="runs/NAME-DATA-PROTOCOL-TASKS-SCENARIO-seedN"
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what is in --out; begin it if it has not begun.")

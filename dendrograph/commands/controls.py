@@ -15,15 +15,15 @@ from dendrograph.commands.options import (
     Plugins,
     Seed,
     Settings,
-    app,
     assignments,
+    command,
     shapes,
     tell_idle,
 )
 from dendrograph.errors import DendrographError
 
 
-@app.command("controls")
+@command("controls", "dendrograph controls dann-lrf --inputs 28x28 --out controls")
 def controls_command(
     morphology: MorphologyOrRun,
     only: Annotated[

@@ -12,16 +12,23 @@ from dendrograph.commands.options import (
     Classes,
     DataDir,
     Inputs,
+    LayerOfNeuron,
+    NeuronNumber,
     Plugins,
+    SeedOfWeights,
     Settings,
-    app,
     assignments,
+    command,
     shapes,
     tell_idle,
 )
 
 
-@app.command("draw")
+@command(
+    "draw",
+    "dendrograph draw dann-lrf --out dann-lrf.svg",
+    "dendrograph draw runs/first --view weights,activity --out first.pdf",
+)
 def draw_command(
     morphologies: Annotated[
         list[str],
@@ -61,8 +68,8 @@ def draw_command(
     label: Annotated[bool, typer.Option("--label/--no-label", help="Names and numbers.")] = True,
     legend: Annotated[bool, typer.Option("--legend/--no-legend", help="What the colours mean.")] = True,
     fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Few units stand for many like ones.")] = True,
-    layer: Annotated[str | None, typer.Option(help="The neuron's layer.", show_default="the first")] = None,
-    neuron: Annotated[int | None, typer.Option(help="Its number in the layer.", show_default="0")] = None,
+    layer: LayerOfNeuron = None,
+    neuron: NeuronNumber = None,
     sample: Annotated[
         list[int] | None,
         typer.Option(
@@ -78,7 +85,7 @@ def draw_command(
     classes: Classes = None,
     settings: Settings = None,
     plugins: Plugins = None,
-    seed: Annotated[int | None, typer.Option(help="Of wiring and initial weights.", show_default="0")] = None,
+    seed: SeedOfWeights = None,
 ) -> None:
     """Draw networks: neurons as trees, layers, receptive fields, connectivity, weights, activity.
 

@@ -11,20 +11,26 @@ import typer
 from dendrograph.commands.options import (
     Classes,
     Inputs,
+    LayerOfNeuron,
     MorphologyOrRun,
+    NeuronNumber,
     Plugins,
+    SeedOfWeights,
     Settings,
-    app,
     assignments,
+    command,
     shapes,
     tell_idle,
 )
 
 
-@app.command("import")
+@command("import", "dendrograph import cell.swc --reduce order --out cell.yaml")
 def import_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An SWC file.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="The file to make.", show_default="NAME.yaml")] = None,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="SWC files.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The file to make, or the folder for several.", show_default="NAME.yaml"),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Of the morphology.", show_default="the file's name")] = None,
     about: Annotated[str | None, typer.Option(help="A line about it.", show_default="one that names FILE")] = None,
     reduce: Annotated[
@@ -40,6 +46,13 @@ def import_command(
     join_trees: Annotated[
         bool, typer.Option("--join-trees", help="Hang trees that nothing joins to the soma on it.")
     ] = False,
+    min_radius: Annotated[
+        float | None,
+        typer.Option("--min-radius", help="In µm: for unknown and smaller radii.", show_default="none is changed"),
+    ] = None,
+    root_soma: Annotated[
+        bool, typer.Option("--root-soma", help="Take the root for the soma where no sample has type 1.")
+    ] = False,
     synapses: Annotated[int | None, typer.Option(help="Synapses of each dendrite.", show_default="16")] = None,
     synapses_per_um: Annotated[
         float | None,
@@ -54,13 +67,13 @@ def import_command(
     apical: Annotated[
         str | None, typer.Option(help="Nonlinearity of apical dendrites.", show_default="leaky_relu")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
-    """Make a morphology of a neuron's reconstruction (SWC).
+    """Make a morphology of a neuron's reconstruction (SWC), or of each of several.
 
     Lengths, diameters and the types basal and apical are taken over; the axon is left out.
     """
-    from dendrograph.importing import Choices, import_swc
+    from dendrograph.importing import Choices, import_several, import_swc
 
     given: dict[str, Any] = {
         "name": name,
@@ -69,6 +82,7 @@ def import_command(
         "bin_um": bin_um,
         "orders": orders,
         "scale": scale,
+        "min_radius": min_radius,
         "synapses": synapses,
         "synapses_per_um": synapses_per_um,
         "field": field,
@@ -77,17 +91,19 @@ def import_command(
     nonlinearities = {"soma": soma, "basal": basal, "apical": apical}
     choices = Choices(
         join_trees=join_trees,
+        root_soma=root_soma,
         nonlinearities={kind: chosen for kind, chosen in nonlinearities.items() if chosen is not None},
         **{key: value for key, value in given.items() if value is not None},
     )
-    imported = import_swc(file, out, force, choices)
-    for note in imported.notes:
-        print(f"note: {note}", file=sys.stderr)
-    for line in imported.summary:
-        print(line)
+    one = len(files) == 1
+    for imported in [import_swc(files[0], out, force, choices)] if one else import_several(files, out, force, choices):
+        for note in imported.notes:
+            print(f"note: {note}", file=sys.stderr)
+        for line in imported.summary:
+            print(line)
 
 
-@app.command("export")
+@command("export", "dendrograph export runs/first --out network.onnx")
 def export_command(
     morphology: MorphologyOrRun,
     out: Annotated[
@@ -104,14 +120,14 @@ def export_command(
         str | None,
         typer.Option(help="Of a morphology: initial, as a training starts from.", show_default="none"),
     ] = None,
-    layer: Annotated[str | None, typer.Option(help="SWC: the neuron's layer.", show_default="the first")] = None,
-    neuron: Annotated[int | None, typer.Option(help="SWC: its number in the layer.", show_default="0")] = None,
+    layer: LayerOfNeuron = None,
+    neuron: NeuronNumber = None,
     inputs: Inputs = None,
     classes: Classes = None,
     settings: Settings = None,
     plugins: Plugins = None,
-    seed: Annotated[int | None, typer.Option(help="Of wiring and initial weights.", show_default="0")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
+    seed: SeedOfWeights = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """Write a network as a file that another program reads.
 
@@ -139,11 +155,11 @@ def export_command(
     print(result)
 
 
-@app.command("new")
+@command("new", "dendrograph new mine")
 def new_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of the morphology.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="The file to make.", show_default="NAME.yaml")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to make.", show_default="NAME.yaml")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """Write a commented morphology to start from."""
     from dendrograph.starter import new
@@ -153,11 +169,11 @@ def new_command(
     print(f"next: dendrograph check {file}")
 
 
-@app.command("schema")
+@command("schema", "dendrograph schema --out dendrograph.schema.json")
 def schema_command(
-    out: Annotated[Path | None, typer.Option(help="The file to make.", show_default="printed")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to make.", show_default="printed")] = None,
     plugins: Plugins = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """The JSON Schema of morphology files, by which editors complete and check them."""
     import json
@@ -174,7 +190,7 @@ def schema_command(
     print(f"{out}: name it in the first line of a file: # yaml-language-server: $schema={out}")
 
 
-@app.command("list")
+@command("list", "dendrograph list")
 def list_command() -> None:
     """The morphologies that ship with dendrograph."""
     from dendrograph.describe import morphologies

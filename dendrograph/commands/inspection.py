@@ -14,19 +14,22 @@ from dendrograph.commands.options import (
     Classes,
     Inputs,
     Kernel,
+    LayerOfNeuron,
     MorphologyOrRun,
+    NeuronNumber,
     Plugins,
     Seed,
+    SeedOfWeights,
     Settings,
-    app,
     assignments,
+    command,
     shapes,
     tell_idle,
 )
 from dendrograph.errors import DendrographError
 
 
-@app.command("show")
+@command("show", "dendrograph show dann-lrf --set dendrites=64")
 def show_command(
     morphology: MorphologyOrRun,
     plan: Annotated[
@@ -57,7 +60,7 @@ def show_command(
     print(text)
 
 
-@app.command("check")
+@command("check", "dendrograph check mine.yaml --inputs 28x28")
 def check_command(
     morphology: MorphologyOrRun,
     inputs: Inputs = None,
@@ -84,7 +87,7 @@ def check_command(
     print(f"{morphology}: the language is right and the wiring is as declared")
 
 
-@app.command("stimulate")
+@command("stimulate", "dendrograph stimulate xor-dcaap --out answers.svg")
 def stimulate_command(
     morphology: MorphologyOrRun,
     at: Annotated[
@@ -104,11 +107,11 @@ def stimulate_command(
         str | None,
         typer.Option(metavar="FROM:TO:NUMBER", help="Input on each compartment.", show_default="0:4:41"),
     ] = None,
-    layer: Annotated[str | None, typer.Option(help="The neuron's layer.", show_default="the first")] = None,
-    neuron: Annotated[
+    layer: LayerOfNeuron = None,
+    kind: Annotated[
         str | None, typer.Option(help="The kind of neuron; its first layer is taken.", show_default=False)
     ] = None,
-    index: Annotated[int | None, typer.Option(help="The neuron's number in its layer.", show_default="0")] = None,
+    neuron: NeuronNumber = None,
     weights: Annotated[
         str | None,
         typer.Option(help="Of a morphology's cables: unit, or initial as in a training.", show_default="unit"),
@@ -116,7 +119,7 @@ def stimulate_command(
     settings: Settings = None,
     plugins: Plugins = None,
     inputs: Inputs = None,
-    seed: Annotated[int | None, typer.Option(help="Of wiring and initial weights.", show_default="0")] = None,
+    seed: SeedOfWeights = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The figure: FILE.pdf, .svg or .png.", show_default=False)
     ] = None,
@@ -137,7 +140,7 @@ def stimulate_command(
         raise DendrographError(f"{table}: a table is written as FILE.csv\n  a figure is written by --out")
     turned = assignments(settings)
     tell_idle(morphology, turned, plugins)
-    given: dict[str, Any] = {"layer": layer, "neuron": neuron, "index": index or 0, "weights": weights, "seed": seed}
+    given: dict[str, Any] = {"layer": layer, "neuron": kind, "index": neuron or 0, "weights": weights, "seed": seed}
     if amplitudes is not None:
         given["amplitudes"] = _amplitudes(amplitudes)
     result = stimulate_by_name(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
+from typer.core import TyperCommand
+from typer.models import OptionInfo
 
 from dendrograph.errors import DendrographError
 
@@ -20,6 +24,37 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+_KINDS = {"Path": "PATH", "int": "NUMBER", "float": "NUMBER", "str": "TEXT"}  # what help shows for a value of a type
+
+
+class _Command(TyperCommand):
+    """A command whose help names an argument by its metavar alone: `RUN...`, not `RUN... <list[Path]>`."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        for parameter in self.params:
+            if parameter.param_type_name == "argument" and hasattr(parameter, "_usage_display_name"):
+                shown: Any = parameter
+                shown._usage_display_name = lambda metavar=shown.metavar: metavar
+                shown.display_type_rich = lambda ctx: None
+
+
+def command(name: str, *examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Declare a command, with examples that stand at the end of its help."""
+    told = "\n".join(["\b", "Example:" if len(examples) == 1 else "Examples:", *(f"  {each}" for each in examples)])
+
+    def declare(function: Callable[..., None]) -> Callable[..., None]:
+        function.__annotations__ = inspect.get_annotations(function, eval_str=True)
+        for hint in function.__annotations__.values():
+            info = next((part for part in get_args(hint) if isinstance(part, OptionInfo)), None)
+            if info is not None and info.metavar is None:
+                kind = str(get_args(hint)[0])
+                info.metavar = next((word for name, word in _KINDS.items() if name in kind), None)
+        return app.command(name, cls=_Command, epilog=told)(function)
+
+    return declare
+
+
 MorphologyOrRun = Annotated[
     str,
     typer.Argument(metavar="MORPHOLOGY|RUN", help="A YAML file, a shipped name, or a run folder.", show_default=False),
@@ -27,7 +62,9 @@ MorphologyOrRun = Annotated[
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="PATH=VALUE", help="Turn a knob: dendrites=64, layers.0.count=512. May stand several times."
+        "--set",
+        metavar="PATH=VALUE",
+        help="Set a parameter, or any value: dendrites=64, layers.0.count=512. May stand several times.",
     ),
 ]
 Plugins = Annotated[
@@ -64,6 +101,16 @@ MovedData = Annotated[
 Kernel = Annotated[
     str | None,
     typer.Option("--kernel", help="auto, or a kernel to use wherever it can serve.", show_default="auto"),
+]
+
+LayerOfNeuron = Annotated[
+    str | None, typer.Option("--layer", help="Of one neuron: its layer.", show_default="the first")
+]
+NeuronNumber = Annotated[
+    int | None, typer.Option("--neuron", help="Of one neuron: its number in the layer.", show_default="0")
+]
+SeedOfWeights = Annotated[
+    int | None, typer.Option("--seed", help="Seed of the wiring and the initial weights.", show_default="0")
 ]
 
 # Of a training.

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from dendrograph.commands.options import DataDir, app
+from dendrograph.commands.options import DataDir, command
 from dendrograph.reproduce import SCALES
 
 
-@app.command("reproduce")
+@command("reproduce", "dendrograph reproduce fig2 --scale smoke")
 def reproduce_command(
     experiments: Annotated[
         list[str],
@@ -25,7 +25,7 @@ def reproduce_command(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes on this machine; continual takes one alone.", show_default="one a core"),
+        typer.Option(help="Processes on this machine.", show_default="one a core"),
     ] = None,
     page: Annotated[
         Path | None,

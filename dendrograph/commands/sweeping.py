@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from dendrograph.commands.options import DataDir, Plugins, app
+from dendrograph.commands.options import DataDir, Plugins, command
 
 
-@app.command("sweep")
+@command("sweep", "dendrograph sweep slopes.yaml --dry-run")
 def sweep_command(
     file: Annotated[Path, typer.Argument(metavar="SWEEP.yaml", help="The file of the sweep.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Its folder.", show_default="sweeps/NAME")] = None,

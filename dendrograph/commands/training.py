@@ -22,20 +22,24 @@ from dendrograph.commands.options import (
     Plugins,
     Settings,
     TrainingSeed,
-    app,
     assignments,
+    command,
     rank,
     tell_idle,
 )
 
 
-@app.command("train")
+@command(
+    "train",
+    "dendrograph train dann-lrf --data digits --epochs 5 --out runs/first",
+    "dendrograph train runs/first --resume",
+)
 def train_command(
     morphology: MorphologyOrRun,
     data: Data = None,
     data_dir: DataDir = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the data.", show_default="the paper's for the data set")
+        int | None, typer.Option(help="Passes over the training data.", show_default="the paper's for the data set")
     ] = None,
     batch_size: BatchSize = None,
     lr: LearningRate = None,
@@ -50,7 +54,9 @@ def train_command(
     ] = None,
     settings: Settings = None,
     plugins: Plugins = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder.", show_default="runs/NAME-DATA-seedN")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The run folder.", show_default="runs/NAME-DATA-seedN")
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -87,7 +93,7 @@ def train_command(
     print(f"results: {run.folder}")
 
 
-@app.command("evaluate")
+@command("evaluate", "dendrograph evaluate runs/first")
 def evaluate_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
     data: MovedData = None,

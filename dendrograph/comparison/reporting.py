@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dendrograph.comparison.inference import FEWEST_SIGNED, INTERVALS
 from dendrograph.describe import short_labels, table
+from dendrograph.errors import printable
 from dendrograph.tables import to_csv
 
 if TYPE_CHECKING:  # the command line needs no NumPy to say what it can do
@@ -75,7 +76,7 @@ def files(comparison: Comparison, form: str) -> dict[str, str | bytes]:
         "conditions.csv": to_csv(comparison.conditions),
         "pairs.csv": to_csv(comparison.pairs),
         "runs.csv": to_csv(comparison.runs),
-        "comparison.md": markdown(comparison),
+        "comparison.md": printable(markdown(comparison)),
         f"accuracy.{form}": as_bytes(accuracy_figure(comparison.conditions, comparison.runs), form),
     }
     if comparison.pairs:
@@ -130,7 +131,8 @@ def _costs(rows: Sequence[Row], shown: Callable[[str], str]) -> Table:
 def differences(pairs: Sequence[Row], shown: Callable[[str], str]) -> Table:
     """Differences to a reference, as a table of text; with the test by signs where there are pairs enough for it."""
     factor, digits = (100, 2) if pairs[0]["measure"] == "test_accuracy" else (1, 3)
-    header, keys = ("condition", "n", "difference", "g_z", "p (t)", "Holm"), ("p_t", "p_t_holm")
+    header: tuple[str, ...] = ("condition", "n", "difference", "g_z", "p (t)", "Holm")
+    keys: tuple[str, ...] = ("p_t", "p_t_holm")
     if _signed(pairs):
         header, keys = (*header, "p (signs)", "Holm"), (*keys, "p_signs", "p_signs_holm")
     return header, [

@@ -9,9 +9,7 @@ A folder of it holds
 from __future__ import annotations
 
 import json
-import re
 import shlex
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +21,7 @@ from dendrograph import atomic
 from dendrograph import record as records
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
+from dendrograph.contents import LEARNING, REMEDY, read_sealed, sealed
 from dendrograph.continual.answers import Answers
 from dendrograph.continual.forgetting import MEASURES, Matrix
 from dendrograph.dataset import Split
@@ -44,7 +43,7 @@ from dendrograph.morphology import load
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import reporter
 from dendrograph.ranks import Ranks, join, own_device
-from dendrograph.run import Run, free_folder, is_run, read_sealed, sealed
+from dendrograph.run import Run, free_folder, is_run
 from dendrograph.tasks import SCENARIOS, Tasks
 from dendrograph.training import Interrupted, noisy_test, refuse_misfit, train
 
@@ -75,9 +74,12 @@ class Learned:
                 raise RunError(f"{folder}: not all tasks have been learnt\n  {_go_on(folder)}")
             found = f"it holds no {FILE}" if folder.is_dir() else "no such folder"
             raise RunError(f"{folder}: {found}\n  give a folder that `dendrograph continual` has left")
-        record = read_sealed(path)
-        if record.get("format") != FORMAT:
-            raise RunError(f"{path}: format {record.get('format')!r}, this version reads {FORMAT}")
+        record = read_sealed(path, LEARNING, FORMAT)
+        tasks = len(record["tasks"])
+        if [len(row) for row in record["accuracy"]] != [tasks] * (tasks + 1) or len(record["runs"]) != tasks:
+            raise RunError(
+                f"{path}: damaged: not a row of accuracies before and after each of {tasks} tasks\n  {REMEDY}"
+            )
         return cls(folder, record)
 
     @property
@@ -174,7 +176,7 @@ def _in_turn(
         figure = continual_figure({network.graph.name: np.array(rows)})
         for form in ("png", "pdf"):
             atomic.write(folder / f"accuracy.{form}", as_bytes(figure, form))
-        _clear(folder)
+        atomic.clear(folder, _names(tasks.number))
         atomic.write(folder / FILE, sealed(record))
     return Learned(folder, record)
 
@@ -266,13 +268,9 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _clear(folder: Path) -> None:
-    """Take away what a killed process has left half made: files, and folders of tasks."""
-    for left in folder.glob(".*.tmp"):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
+def _names(tasks: int) -> list[str]:
+    """Of all that is made in a folder of so many tasks."""
+    return [FILE, "accuracy.png", "accuracy.pdf", *(f"task-{number}" for number in range(1, tasks + 1))]
 
 
 def _refuse_misfit(network: DendriticNetwork, tasks: Tasks) -> None:
@@ -290,11 +288,12 @@ def _refuse_misfit(network: DendriticNetwork, tasks: Tasks) -> None:
 
 def _refuse_occupied(folder: Path, resume: bool) -> None:
     another = f"give another folder by {argument('out')}"
+    atomic.hold_names(folder)
     if is_run(folder):
         raise RunError(f"{folder}: is a run folder\n  {another}")
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder}: is a file\n  {another}")
-    if folder.is_dir() and not all(re.fullmatch(r"\..*\.tmp", path.name) for path in folder.iterdir()):
+    if folder.is_dir() and not all(map(atomic.is_temporary, folder.iterdir())):
         if not _begun(folder):
             raise RunError(f"{folder}: something is there already, and it is no learning of tasks\n  {another}")
         if not resume:

@@ -184,7 +184,9 @@ def _at_random(synapses: Synapses, scope: Mapping[str, str], streams: Mapping[st
 def _in_place_of_cables(dendrites: Branching, layer: str, learnt: bool) -> Synapses:
     cable = dendrites.compartment.cable
     trainable = cable.trainable and dendrites.compartment.trainable and learnt
-    return Synapses(dendrites.compartment.count, (layer,), "random", cable.start, sign=cable.sign, trainable=trainable)
+    return Synapses(
+        dendrites.compartment.count, (layer,), "random", dendrites.start, sign=cable.sign, trainable=trainable
+    )
 
 
 def _plain(neuron: Compartment) -> Compartment:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import import_matplotlib, own_style, plain
 from dendrograph.draw.style import DOUBLE, MM, PALETTES
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ LONGEST = 44  # letters of a name in the legend
 HIGH, HIGHEST = 46.0, 76.0  # mm of a panel over parameters: with a millimetre more for each condition
 ROW = 4.4  # mm of a condition in a strip
 SPREAD = 0.26  # of a row, on either side of its middle: where single seeds lie
-WIDE = 30.0  # largest loss / least, from which on the axis is logarithmic
+WIDE = 10.0  # largest loss / least, from which on the axis is logarithmic
 FRONT: Mapping[str, Any] = {"color": "0.55", "linewidth": 0.9, "linestyle": (0, (4, 1.5))}
 
 
@@ -123,6 +123,7 @@ def accuracy_figure(conditions: Sequence[Row], runs: Sequence[Row] = ()) -> Figu
         conditions: rows as `Comparison.conditions` has them.
         runs: rows as `Comparison.runs` has them.
     """
+    import_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -148,13 +149,13 @@ def accuracy_figure(conditions: Sequence[Row], runs: Sequence[Row] = ()) -> Figu
                 panel = _Panel(axes, what, look)
                 (panel.strip if strip else panel.scatter)(rows, [run for run in runs if run["data"] == data])
             title = [short(data)] if len(sets) > 1 else []
-            title += ["in brackets: trainable parameters"] if strip else []
+            title += [f"in brackets: {_counted(rows).lower()}"] if strip else []
             pair[0].set_title(", ".join(title), loc="left")
         _legend(figure, look, columns, bars(conditions, "test_accuracy", bool(runs)))
     return figure
 
 
-def _in_series(conditions: Sequence[Row], runs: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+def _in_series(conditions: Sequence[Row], runs: Sequence[Row]) -> tuple[list[Row], ...]:
     """Rows with what is told apart as their morphology: one of which two conditions have one size is told in full."""
     count: dict[tuple[Any, ...], int] = {}
     for row in conditions:
@@ -163,10 +164,9 @@ def _in_series(conditions: Sequence[Row], runs: Sequence[Row]) -> tuple[list[Row
     mixed = {morphology for (_, morphology, _), number in count.items() if number > 1}
     names = {(row["data"], row["condition"]): row["morphology"] for row in conditions}
     names |= {key: key[1] for key, morphology in names.items() if morphology in mixed}
-    found = [
+    return tuple(
         [{**row, "morphology": names[row["data"], row["condition"]]} for row in rows] for rows in (conditions, runs)
-    ]
-    return found[0], found[1]
+    )
 
 
 def _in_columns(rows: Sequence[Row]) -> bool:
@@ -177,6 +177,12 @@ def _in_columns(rows: Sequence[Row]) -> bool:
     sizes = sorted(row["parameters"] for row in rows)
     near = any(b <= 1.05 * a for a, b in itertools.pairwise(sizes))
     return near and all(len(one) == 1 for one in of.values())
+
+
+def _counted(rows: Sequence[Row]) -> str:
+    """What numbers of parameters count: where some are not trained, those as well."""
+    all_trained = all(row.get("trainable_parameters", row["parameters"]) == row["parameters"] for row in rows)
+    return "Trainable parameters" if all_trained else "Parameters, trained or not"
 
 
 def bars(rows: Sequence[Row], key: str, single: bool, number: str = "seeds") -> str:
@@ -226,11 +232,13 @@ def _ends(sizes: Sequence[float]) -> tuple[float, float]:
 
 def short(name: str) -> str:
     """A name as figures have it: of a long one both ends."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) + 1 :]}"
+    shown = name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) + 1 :]}"
+    return plain(shown)
 
 
 def _width(text: str) -> float:
     """Width in mm of a text in the legend."""
+    import_matplotlib()
     from matplotlib.textpath import TextPath
 
     return float(TextPath((0, 0), text, size=POINTS).get_extents().width) / MM
@@ -281,7 +289,7 @@ class _Panel:
         axes.set_yscale(self._scale([*shown, *runs]))
         axes.set_xscale("log")
         axes.set_xlim(*_ends([row["parameters"] for row in shown]))
-        self._dress("Trainable parameters", self.label)
+        self._dress(_counted(conditions), self.label)
 
     def strip(self, conditions: Sequence[Row], runs: Sequence[Row]) -> None:
         """Each condition in a row of its own, its seeds beside each other."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import import_matplotlib, own_style
 from dendrograph.errors import DendrographError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def continual_figure(matrices: Mapping[str, ArrayLike]) -> Figure:
     Raises:
         DendrographError: there is none, or more than a page holds, or one is no such matrix.
     """
+    import_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -92,6 +93,7 @@ def _heat(axes: Axes, matrix: NDArray[np.float64]) -> None:
 
 def _curves(axes: Axes, matrix: NDArray[np.float64]) -> None:
     """Each task's accuracy over the tasks learnt."""
+    import_matplotlib()
     from matplotlib import colormaps
 
     rows, columns = matrix.shape

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dendrograph.comparison.inference import FEWEST_SIGNED
 from dendrograph.draw.comparison import INCH, POINTS, SPREAD, Look, bars, looks, short
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import import_matplotlib, own_style
 from dendrograph.draw.style import DOUBLE
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def differences_figure(pairs: Sequence[Row], morphologies: Sequence[str] = (), r
         morphologies: all that are compared, so that each has the colour that it has in other figures.
         runs: rows as `Comparison.runs` has them, of which the differences of single seeds are taken.
     """
+    import_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from dendrograph.draw.files import import_matplotlib
 from dendrograph.draw.plots import COLOURS, MARKERS, POINTS, Table, hold, hold_few, panels, shortened
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def embeddings_figure(points: Table, scores: Table = ()) -> Figure:
     Raises:
         DendrographError: there is nothing to draw, or more than can be told apart.
     """
+    import_matplotlib()
     from matplotlib.lines import Line2D
 
     hold(points, ("group", "space", "label", "x", "y"), "points")
@@ -72,6 +74,7 @@ def embeddings_figure(points: Table, scores: Table = ()) -> Figure:
 
 
 def _cloud(axes: Axes, rows: Sequence[Mapping[str, Any]], looks: Mapping[Any, Mapping[str, Any]]) -> None:
+    import_matplotlib()
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=1.8, foreground="white")]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.draw.learning import TRAIN, VALIDATION
+from dendrograph.draw.files import import_matplotlib
+from dendrograph.draw.learning import PARTS
 from dendrograph.draw.plots import COLOURS, Table, dress, hold, panels
 
 if TYPE_CHECKING:
@@ -25,26 +26,26 @@ def generalisation_figure(learning: Table, results: Table = ()) -> Figure:
     Raises:
         DendrographError: there is nothing to draw.
     """
+    import_matplotlib()
     from matplotlib.ticker import MaxNLocator
 
-    lines = ("train", TRAIN, "-"), ("validation", VALIDATION, "--")
-    wanted = ("epoch", *(f"{part}_{what}" for part, _, _ in lines for what in ("loss", "accuracy")), "accuracy_gap")
+    wanted = ("epoch", *(f"{part}_{what}" for part in PARTS for what in ("loss", "accuracy")), "accuracy_gap")
     hold(learning, wanted, "learning")
     end: dict[str, Any] = {"linestyle": "", "marker": "D", "markersize": 4, "zorder": 4}
-    line: dict[str, Any] = {"marker": "o", "markersize": 2.2, "linewidth": 1.1}
+    line: dict[str, Any] = {"markersize": 2.2, "linewidth": 1.1}
     epochs = [row["epoch"] for row in learning]
     measures = (("loss", "Cross-entropy", 1), ("accuracy", "Accuracy (%)", 100))
     with panels(3, 3, 1.9, 0.25) as (figure, found):
         for axes, (what, up, factor) in zip(found, measures, strict=False):
-            for part, colour, style in lines:
+            for part, look in PARTS.items():
                 values = [factor * row[f"{part}_{what}"] for row in learning]
-                axes.plot(epochs, values, style, color=colour, label=part, **line)
+                axes.plot(epochs, values, label=part, **line, **look)
             for row in results:
                 axes.plot([row["weights_of_epoch"]], [factor * row[f"test_{what}"]], color=TEST, label="test", **end)
             dress(axes, "Epoch", up)
         gaps = [100 * row["accuracy_gap"] for row in learning]
         found[2].axhline(0, color="0.7", linewidth=0.6, zorder=0)
-        found[2].plot(epochs, gaps, "-", color=GAP, label="train − validation", **line)
+        found[2].plot(epochs, gaps, "o-", color=GAP, label="train − validation", **line)
         for row in results:
             gap = [100 * row["accuracy_gap"]]
             found[2].plot([row["weights_of_epoch"]], gap, color=GAP, label="train − test, at the end", **end)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import import_matplotlib, own_style
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from matplotlib.figure import Figure
 
 TRAIN, VALIDATION = "#0072B2", "#D55E00"  # Okabe & Ito's colours, told apart by the colour-blind
+PARTS: Mapping[str, Any] = {  # told apart in grey, too
+    "train": {"color": TRAIN, "linestyle": "-", "marker": "o"},
+    "validation": {"color": VALIDATION, "linestyle": "--", "marker": "s", "markerfacecolor": "white"},
+}
 
 
 def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int | None = None) -> Figure:
@@ -22,20 +24,20 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int | No
         history: rows with `epoch` and, for `train` and `validation`, `_loss` and `_accuracy` (a share of 1).
         best_epoch: marked with a line where early stopping chose it.
     """
+    import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     epochs = [row["epoch"] for row in history]
     panels = (("loss", "Cross-entropy", 1), ("accuracy", "Accuracy (%)", 100))
-    lines = (("train", TRAIN, "-"), ("validation", VALIDATION, "--"))
     with own_style():
         figure = Figure(figsize=(7.2, 2.7), layout="constrained")
         FigureCanvasAgg(figure)
         for axes, (what, label, factor) in zip(figure.subplots(1, 2), panels, strict=True):
-            for part, colour, style in lines:
+            for part, look in PARTS.items():
                 values = [factor * row[f"{part}_{what}"] for row in history]
-                axes.plot(epochs, values, style, color=colour, marker="o", markersize=2.5, linewidth=1.2, label=part)
+                axes.plot(epochs, values, markersize=2.5, linewidth=1.2, label=part, **look)
             if best_epoch:
                 axes.axvline(best_epoch, color="0.6", linewidth=0.8, zorder=0, label="best epoch")
             axes.set_xlabel("Epoch")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dendrograph.draw.activity import activity_scene, picture_of
 from dendrograph.draw.fields import fields_scene
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import import_matplotlib, own_style
 from dendrograph.draw.legend import legend, with_legend
 from dendrograph.draw.matrix import matrix_scene
 from dendrograph.draw.network import network_scene
@@ -114,6 +114,7 @@ def compose(subjects: Sequence[Subject], views: Sequence[str], options: Options)
     Raises:
         DendrographError: an option is none, or a network is too large to be drawn without folding.
     """
+    import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import import_matplotlib, own_style
 from dendrograph.draw.style import DOUBLE, PALETTES, SINGLE
 from dendrograph.errors import DendrographError
 
@@ -35,6 +35,7 @@ def panels(number: int, columns: int, height: float, more: float = 0.0) -> Itera
         height: of a row, in inches.
         more: inches below them, for a legend.
     """
+    import_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dendrograph.draw.files import import_matplotlib
 from dendrograph.draw.scene import Colours, Discs, Mark, Picture, Scene, Shapes, Strokes, Words
 from dendrograph.draw.style import MM, Style
 from dendrograph.errors import DendrographError, did_you_mean
@@ -71,6 +72,7 @@ def _parts(mark: Mark) -> int:
 
 
 def _artist(mark: Mark, axes: Axes, style: Style, scale: float) -> Any:
+    import_matplotlib()
     from matplotlib import collections
 
     if isinstance(mark, Words):
@@ -136,6 +138,7 @@ def _colours(colours: Colours) -> Any:
 @functools.lru_cache(maxsize=4096)
 def text_width(text: str, size: float, font: str) -> float:
     """Width in mm of a text of so many points."""
+    import_matplotlib()
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextToPath
 
@@ -149,6 +152,7 @@ def font_of(name: str) -> str:
     Raises:
         DendrographError: it is not.
     """
+    import_matplotlib()
     from matplotlib import font_manager
 
     if not isinstance(name, str):
@@ -164,6 +168,7 @@ def font_of(name: str) -> str:
 
 def colours_in(values: np.ndarray, map: str, low: float, high: float) -> np.ndarray:
     """The colours of numbers in one of the maps. Shape (values, 4)."""
+    import_matplotlib()
     import matplotlib
 
     span = high - low or 1.0
@@ -172,6 +177,7 @@ def colours_in(values: np.ndarray, map: str, low: float, high: float) -> np.ndar
 
 def colour_map(name: str, style: Style) -> Any:
     """A map of numbers to colours."""
+    import_matplotlib()
     import matplotlib
     from matplotlib.colors import LinearSegmentedColormap
 

@@ -169,8 +169,9 @@ def _line(axes: Axes, number: int, label: str, levels: list[float], accuracies: 
         axes.fill_between(levels, means - spread, means + spread, color=COLOURS[number], alpha=0.18, linewidth=0)
     single = [(x, 100 * value) for x, one in zip(levels, accuracies, strict=True) for value in one if len(one) > 1]
     if single:
-        look = {"facecolors": "none", "edgecolors": COLOURS[number], "linewidths": 0.4, "alpha": 0.6, "zorder": 1.5}
-        axes.scatter(*zip(*single, strict=True), s=4, marker=MARKERS[number], **look)
+        x, y = np.array(single).T
+        look: dict[str, Any] = {"facecolors": "none", "edgecolors": COLOURS[number], "linewidths": 0.4, "alpha": 0.6}
+        axes.scatter(x, y, s=4, marker=MARKERS[number], zorder=1.5, **look)
 
 
 def _legend_rows(labels: Sequence[str]) -> int:

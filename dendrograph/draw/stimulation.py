@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.draw.files import own_style
+from dendrograph.draw.files import import_matplotlib, own_style
 from dendrograph.errors import DendrographError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def stimulation_figure(table: Table) -> Figure:
     Raises:
         DendrographError: there is more than can be told apart.
     """
+    import_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import networkx as nx
 
 from dendrograph import atomic
-from dendrograph.errors import DendrographError, argument, clip, did_you_mean
+from dendrograph.errors import DendrographError, argument, clip, did_you_mean, expect
 from dendrograph.export import (
     arrays,
     dot,
@@ -122,6 +123,7 @@ def export(
     Raises:
         DendrographError: whatever is wrong with the arguments or cannot be written. No half-written file is left.
     """
+    expect("path", path, str, PathLike)
     path = Path(path)
     form = format_of(path)
     _hold_weights(weights)

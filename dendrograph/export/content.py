@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from dendrograph import atomic
 from dendrograph.errors import RunError
 
 Write = Callable[[BinaryIO], None]
@@ -55,7 +55,7 @@ def place(files: Mapping[Path, Write]) -> None:
     Raises:
         RunError: one cannot be written; what stood there before still stands.
     """
-    beside = {path: path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") for path in files}
+    beside = {path: atomic.temporary_beside(path) for path in files}
     now = next(iter(files))
     try:
         try:
@@ -68,6 +68,7 @@ def place(files: Mapping[Path, Write]) -> None:
             for path, temporary in beside.items():
                 now = path
                 os.replace(temporary, path)
+                atomic.sync_folder(path.parent)
         finally:
             for temporary in beside.values():
                 temporary.unlink(missing_ok=True)

@@ -82,7 +82,7 @@ def _plain(cell: Cell) -> bool:
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "fig2",
-        "accuracy and loss against parameters, the first data set",
+        "accuracy and loss against parameters",
         (
             Group("fig2", "all models and sizes", _any),
             Group("fig2-width", "against vann of the same width, 8 dendrites × 64 somata", _size(8, 64), "vann"),
@@ -90,7 +90,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         "fig3",
-        "accuracy and loss against parameters, other data",
+        "accuracy and loss against parameters, on other data",
         (
             Group("fig3", "all models and sizes", _any),
             Group("fig3-width", "against vann of the same width, 8 dendrites × 64 somata", _size(8, 64), "vann"),

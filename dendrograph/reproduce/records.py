@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dendrograph import atomic
+from dendrograph.contents import read_sealed, sealed
 from dendrograph.continual import Learned
 from dendrograph.errors import RunError
-from dendrograph.run import Run, is_run, read_sealed, sealed
+from dendrograph.run import Run, is_run
 from dendrograph.tables import read_csv
 
 KEPT = ("morphology.yaml", "history.csv", "metrics.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -18,7 +19,7 @@ from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
-from dendrograph.errors import DendrographError, RunError, argument
+from dendrograph.errors import DataWarning, DendrographError, RunError, argument
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
@@ -220,8 +221,10 @@ def failed(cell: Cell, folder: Path, error: BaseException, seconds: float = 0.0)
 
 @lru_cache(maxsize=3)
 def dataset(name: str, data_dir: str | None) -> Dataset:
-    """A data set, kept for the next cell."""
-    return datasets.load(name, data_dir)
+    """A data set, kept for the next cell. How it was read is said where the sweep's file is read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return datasets.load(name, data_dir)
 
 
 def _digest(value: Mapping[str, Any]) -> str:

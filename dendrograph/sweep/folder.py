@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dendrograph import atomic
+from dendrograph.contents import sealed
 from dendrograph.errors import RunError, argument
 from dendrograph.sweep.cells import Cell
 from dendrograph.sweep.language import Sweep
@@ -121,14 +121,11 @@ def cell_mark(name: str) -> str:
 
 def begin(folder: Path, sweep: Sweep) -> None:
     """Write what the sweep is about to do, and take away what killed processes have left half made."""
-    for left in folder.glob("runs/.*.tmp"):
-        shutil.rmtree(left, ignore_errors=True)
-    for left in folder.glob(".*.tmp"):
-        if left.is_file():
-            left.unlink(missing_ok=True)
+    atomic.clear_left_behind(folder / "runs", [cell.name for cell in sweep.cells])
+    atomic.clear(folder, ("sweep.yaml", "cells.json", "failures.json"))
     atomic.write(folder / "sweep.yaml", sweep.text)
     content = {"name": sweep.name, "cells": [cell.record() for cell in sweep.cells]}
-    atomic.write(folder / "cells.json", json.dumps(content, indent=1) + "\n")
+    atomic.write(folder / "cells.json", sealed(content))
 
 
 def finished(folder: Path, cells: Sequence[Cell]) -> set[str]:

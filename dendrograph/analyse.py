@@ -17,7 +17,7 @@ from dendrograph.analysis.over_seeds import averaged
 from dendrograph.analysis.parts import OF_A_NETWORK, OF_A_RUN, PARTS, Settings, Subject, Tables, choose, settings_for
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Split
-from dendrograph.errors import DendrographError, clip, did_you_mean, expect
+from dendrograph.errors import DendrographError, argument, clip, did_you_mean, expect
 from dendrograph.network import DendriticNetwork
 from dendrograph.progress import told
 from dendrograph.run import Run
@@ -147,7 +147,7 @@ def analyse_runs(
     made = settings_for(chosen, settings)
     for option, given in (("data_dir", data_dir), ("data", data)):
         if given is not None and not _needs_data(chosen):
-            raise DendrographError(f"{option}: no data is read for {', '.join(chosen)}\n  leave it out")
+            raise DendrographError(f"{argument(option)}: no data is read for {', '.join(chosen)}\n  leave it out")
     plugin.use(plugins)
     names = names_of(folders)
     runs = [Run.open(folder) for folder in folders]

@@ -18,7 +18,7 @@ import torch
 
 from dendrograph.datafiles import KNOWN, data_folder, load_known, read_npz
 from dendrograph.dataset import Dataset, Split, assemble, find_arrays, look_over
-from dendrograph.errors import DataError, DataWarning, clip, did_you_mean, expect, printable
+from dendrograph.errors import DataError, DataWarning, argument, clip, did_you_mean, expect, printable
 from dendrograph.kernels import compiled
 from dendrograph.tasks import derive, parse
 
@@ -98,8 +98,8 @@ def load_again(
         base = str(_in_folder(Path(data_dir).expanduser(), Path(base).name))
     elif own and not os.path.isfile(base):
         raise DataError(
-            f"{base}: no such file\n  the run read its data there; say where the same file lies now by --data, or in "
-            "which folder by --data-dir (from Python data and data_dir)"
+            f"{base}: no such file\n  the run read its data there; say where the same file lies now by "
+            f"{argument('data')}, or in which folder by {argument('data_dir')}"
         )
     name = str(replace(task, base=base)) if task else base
     return _load(name, data_dir or origin["data_dir"], download=True, held=True)[0]

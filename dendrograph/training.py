@@ -23,7 +23,7 @@ from dendrograph import checkpoint as checkpoints
 from dendrograph import record
 from dendrograph.config import TrainConfig
 from dendrograph.data import Dataset, Split, add_noise, batches_at, class_by_class, validation_rows
-from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, expect
+from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, argument, expect
 from dendrograph.evaluation import evaluate
 from dendrograph.flat import FlatParameters
 from dendrograph.network import DendriticNetwork
@@ -256,7 +256,8 @@ def restored(loop: Loop, checkpoint: Mapping[str, Any]) -> State:
     like.step()
     steps = math.ceil(len(loop.splits.rows) / loop.config.batch_size)
     path = loop.run.folder / "checkpoint.pt"
-    _refuse_other_parameters(loop, checkpoint["optimizer"])
+    if "reach" not in loop.run.record:
+        _refuse_other_parameters(loop, checkpoint["optimizer"])
     checkpoints.hold_to(checkpoint, path, loop.network, like, loop.config, steps)
     if checkpoint["checkpoint_format"] == checkpoints.UNSEALED:
         _hold_to_history(loop, checkpoint)
@@ -290,10 +291,11 @@ def _refuse_other_parameters(loop: Loop, optimizer: Mapping[str, Any]) -> None:
     """Runs that do not record what was frozen show it by how many numbers their optimizer holds."""
     held = {len(value) for state in optimizer["state"].values() for value in state.values() if _is_vector(value)}
     own = len(loop.parameters.vector)
-    if held - {own}:
+    if len(held) == 1 and held != {own}:  # of several sizes, it is the checkpoint that is damaged
         raise RunError(
             f"{loop.run.folder}: the run trains {max(held):,} numbers, and this network {own:,}\n"
-            "  freeze the parameters that the run does not train, or give another folder by --out"
+            "  freeze the parameters that the run does not train, or give another folder by "
+            f"{argument('out')}"
         )
 
 

@@ -77,7 +77,7 @@ def test_what_a_network_makes_of_it(attenuation: str, trainable: bool) -> None:
     assert network.weight(name).tolist() == pytest.approx([loss] * 15)
     assert network.weights[name].tolist() == pytest.approx([1.0 if attenuation == "factor" else loss] * 15)
     assert network.weights[name].requires_grad is trainable
-    assert graph.parameters == (4 * 15 + 15) + 15 * trainable + 5 + (5 + 1) * 2
+    assert graph.trainable_parameters == (4 * 15 + 15) + 15 * trainable + 5 + (5 + 1) * 2
 
 
 # A finite, branching cable

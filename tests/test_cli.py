@@ -151,7 +151,7 @@ def test_an_option_is_spelt_alike_in_all_commands() -> None:
             if option.param_type_name == "option":
                 told = (frozenset(option.opts), option.metavar, option.name in of_each or option.help)
                 found.setdefault(option.name, {}).setdefault(told, []).append(name)
-    assert [name for name, told in found.items() if len(told) > 1] == ["scale"]  # of an experiment, and of a file
+    assert [name for name, told in found.items() if len(told) > 1] == ["data", "scale"]  # a run has its data
     ((spelling, *_),) = found["out"]
     assert spelling == {"--out", "-o"}
 
@@ -657,7 +657,7 @@ def test_the_data_of_a_run_may_have_been_moved_or_renamed(call: Call, undrawn: N
         other = call(*command, "--data", "away/here.npz")
         assert other.code == 2 and "not the data that the run was trained on" in other.err
     useless = call("analyse", "run", "--parts", "weights", "--data", "away/here.npz")
-    assert (useless.code, useless.err) == (2, "error: data: no data is read for weights\n  leave it out\n")
+    assert (useless.code, useless.err) == (2, "error: --data: no data is read for weights\n  leave it out\n")
 
 
 def test_how_data_were_read_is_printed_as_a_note(call: Call, undrawn: None, tmp_path: Path) -> None:

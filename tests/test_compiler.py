@@ -166,7 +166,8 @@ def test_tables_and_networkx_tell_the_same_graph(case: Case) -> None:
 def test_what_is_counted_is_what_there_is(case: Case) -> None:
     graph = case.compile()
     network = DendriticNetwork(graph)
-    assert graph.parameters == sum(part.numel() for part in network.parameters() if part.requires_grad)
+    assert graph.parameters == sum(part.numel() for part in network.parameters())
+    assert graph.trainable_parameters == sum(part.numel() for part in network.parameters() if part.requires_grad)
     assert graph.edges == sum(weight.numel() for weight in network.weights.values())
     assert graph.synapses + sum(p.edges for p in graph.projections if p.kind == "cable") == graph.edges
     assert graph.compartments == int(np.isin(graph.node_table()["role"], ["soma", "dendrite"]).sum())

@@ -518,7 +518,7 @@ def test_dropout_is_a_share(dropout: Any) -> None:
         (3, "expected str or Mapping or Nonlinearity, found 3"),
         (None, "found None"),
     ],
-    ids=str,
+    ids=["torch", "own", "functional", "module", "class", "number", "none"],
 )
 def test_a_function_in_the_place_of_a_nonlinearity_is_told_how_to_register(argument: str, given: Any, way: str) -> None:
     with pytest.raises(TypeError) as error:

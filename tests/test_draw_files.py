@@ -7,15 +7,19 @@ import os
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import matplotlib.image
 import pytest
+from matplotlib.figure import Figure
 
 from dendrograph import TrainConfig, build, datasets, draw, train
 from dendrograph.cli import main
+from dendrograph.draw.files import FORMS, as_bytes, own_style, plain
+from dendrograph.errors import printable
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -240,3 +244,21 @@ assert matplotlib.get_backend().lower() == "svg", matplotlib.get_backend()
     environment = {**os.environ, "MPLBACKEND": "svg"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31mb", "\udcff", "$\\bad$", "a$b$c", "\u202e名\ufffe"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_name_in_a_figure_is_shown_letter_by_letter(name: str, form: str) -> None:
+    """No control character breaks the file, no dollar begins a formula, no script that the font lacks stops it."""
+    with own_style():
+        figure = Figure()
+        axes = figure.subplots()
+        axes.set_title(name)
+        axes.set_xscale("log")
+        axes.plot([1, 100], [1, 2], label=plain(name))
+        axes.legend()
+    first, again = as_bytes(figure, form), as_bytes(figure, form)
+    assert first == again
+    if form == "svg":
+        texts = [one.text for one in ElementTree.fromstring(first).iter("{http://www.w3.org/2000/svg}text")]
+        assert texts.count(printable(name)) == 2

@@ -60,7 +60,8 @@ def test_the_state_of_the_network_looks_as_before(tmp_path: Path) -> None:
 
 
 def test_a_state_that_is_loaded_arrives_in_the_vector() -> None:
-    ours, other = network(), build("dann-lrf", (8, 8), 10, seed=2, set={"somata": 8})
+    ours = network()
+    other = DendriticNetwork(ours.graph, seed=2)
     flat = FlatParameters(ours)
     ours.load_state_dict(other.state_dict())
     assert torch.equal(flat.vector, torch.cat([parameter.reshape(-1) for parameter in other.parameters()]))

@@ -12,7 +12,7 @@ import pytest
 import torch
 from small import digits, read_record, write_record
 
-from dendrograph import DendriticNetwork, Graph, Morphology, Run, TrainConfig, compile, datasets, train
+from dendrograph import DendriticNetwork, Graph, Morphology, Run, TrainConfig, checkpoint, compile, datasets, train
 from dendrograph.cli import main
 from dendrograph.compare import compare
 from dendrograph.controls import survey
@@ -254,7 +254,9 @@ def test_runs_of_before_that_do_not_say_what_was_frozen(tmp_path: Path) -> None:
     old = shutil.copytree(tmp_path / "run", tmp_path / "old")
     write_record(old / "run.json", record)
     state = torch.load(old / "checkpoint.pt", weights_only=True)
-    torch.save({**state, "run": Run.open(old).identity}, old / "checkpoint.pt")
+    del state["sha256"]  # older checkpoints have none
+    state |= {"run": Run.open(old).identity, "checkpoint_format": checkpoint.UNSEALED}
+    torch.save(state, old / "checkpoint.pt")
     (old / "metrics.json").unlink()
     network = network_of(TREE)
     with pytest.raises(RunError, match=r"the run trains [\d,]+ numbers, and this network [\d,]+"):

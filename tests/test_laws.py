@@ -217,7 +217,7 @@ def test_the_order_of_groups_changes_nothing(kernel: str) -> None:
         position = {group.name: place for place, group in enumerate(groups)}
         projections = tuple(sorted(graph.projections, key=lambda projection: position[projection.target]))
         other = DendriticNetwork(replace(graph, groups=tuple(groups), projections=projections), kernel).double().eval()
-        other.load_state_dict(network.state_dict())
+        other.load_state_dict(dict(network.state_dict()))
         x = inputs_of(graph, 3)
         assert torch.equal(network(x), other(x))
     assert moved >= 5

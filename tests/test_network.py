@@ -189,7 +189,9 @@ def test_parameters_are_weights_of_edges_and_biases_of_compartments(case: Case) 
     assert {name: bias.numel() for name, bias in network.biases.items()} == {
         group.name: group.size for group in graph.groups if group.bias
     }
-    assert sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad) == graph.parameters
+    trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    assert trained == graph.trainable_parameters
+    assert sum(parameter.numel() for parameter in network.parameters()) == graph.parameters
     fixed = {f"weights.{projection.name}" for projection in graph.projections if not projection.trainable}
     assert fixed == {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
     fresh = DendriticNetwork(graph)

@@ -403,7 +403,7 @@ def test_python_values_without_end() -> None:
     for _ in range(50):
         wide = [wide, wide]
     deep: list[Any] = [1]
-    for _ in range(5000):
+    for _ in range(9000):
         deep = [deep]
     for value, problem in ((endless, "holds itself"), (wide, "more than 50,000 values"), (deep, "nested too deeply")):
         with pytest.raises(MorphologyError, match=problem):

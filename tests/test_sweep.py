@@ -675,7 +675,7 @@ def test_a_sweep_of_which_no_worker_can_start_says_how_to_go_on(
         run(sweep, tmp_path / "out", 2, progress=False)
     assert str(caught.value).startswith(
         "no worker of the sweep can start: all were killed by signal 9: out of memory?\n"
-        "  the same command goes on where it stopped, with fewer --workers"
+        "  the same command goes on where it stopped, with fewer `processes`"
     )
     assert len(started) == 2 * workers.MOST_STARTS
     assert not any(psutil.pid_exists(pid) for pid in started)

@@ -204,6 +204,7 @@ def bars(rows: Sequence[Row], key: str, single: bool, number: str = "seeds") -> 
 
 def _legend(figure: Figure, look: Mapping[str, Look], columns: int, words: str) -> None:
     """Below the panels: an entry for each morphology and line that is drawn and not named beside its mark."""
+    import_matplotlib()
     from matplotlib.lines import Line2D
 
     drawn = {str(line.get_gid()) for axes in figure.axes for line in axes.lines}

@@ -40,6 +40,7 @@ def as_bytes(figure: Figure, form: str) -> bytes:
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
     with own_style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script that the font lacks: boxes, no fault
+        import_matplotlib()
         from matplotlib.text import Text
 
         for text in figure.findobj(Text):

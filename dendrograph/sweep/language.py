@@ -88,7 +88,7 @@ def read(
         remedy = f"a sweep is a YAML file, saved as UTF-8, of at most {LARGEST_FILE // 1024} KiB"
         raise MorphologyError(replace(fault, remedy=remedy) for fault in error.faults) from None
     if not text.strip():
-        raise DendrographError(f"{path}: the file is empty\n  a sweep names morphologies, such as {SUCH_AS}")
+        raise DendrographError(f"{path}:1:1: the file is empty\n  a sweep names morphologies, such as {SUCH_AS}")
     named = tuple(str(one) for one in plugins)
     plugin.use(named)
     document = Document.from_text(text, str(path))

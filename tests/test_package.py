@@ -84,7 +84,7 @@ def test_its_metadata(wheel: zipfile.ZipFile) -> None:
     assert "\nLicense-Expression: MIT\n" in metadata
     assert f"{folder}/licenses/LICENSE" in wheel.namelist()
     assert wheel.read(f"{folder}/entry_points.txt").decode().strip() == (
-        "[console_scripts]\ndendrograph = dendrograph.cli:main"
+        "[console_scripts]\ndendrograph = dendrograph.__main__:main"
     )
     needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist: ") and "extra ==" not in line]
     required = {re.split(r"[<>=;\[ ]", line.removeprefix("Requires-Dist: "))[0] for line in needed}

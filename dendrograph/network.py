@@ -310,29 +310,33 @@ class DendriticNetwork(nn.Module):
         """Beside the parameters, where no key shows it: whose wiring they belong to."""
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if (metadata := getattr(destination, "_metadata", None)) is not None:
-            metadata.setdefault(prefix[:-1], {})["wiring"] = self.graph.connectivity_hash
+            wirings = {projection.name: projection.wiring_hash for projection in self.graph.projections}
+            metadata.setdefault(prefix[:-1], {})["wirings"] = wirings
 
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Tensor], prefix: str, local_metadata: Mapping[str, Any], *rest: Any
     ) -> None:
-        """Hold a state to the wiring that its weights belong to, before any of them is taken.
+        """Hold each projection's weights to the wiring that they belong to, before any of them is taken.
 
-        What does not even fit in names and sizes is left to PyTorch, which lists all of it.
+        So a part of a state, such as that of a network with other classes, is taken where the wiring is equal. What
+        does not even fit in names and sizes is left to PyTorch, which lists all of it.
 
         Raises:
-            WiringError: it is of a network that is wired otherwise.
+            WiringError: weights are of a projection that is wired otherwise.
         """
-        wiring = local_metadata.get("wiring")
-        if wiring not in (None, self.graph.connectivity_hash) and all(
-            getattr(state_dict.get(prefix + name), "shape", None) == parameter.shape
-            for name, parameter in self.named_parameters()
-        ):
-            raise WiringError(
-                f"this state is of a network that is wired otherwise: its wiring is {wiring:.12}, and that of "
-                f"{self.graph.name} with seed {self.graph.seed} is {self.graph.connectivity_hash:.12}\n"
-                "  build the network of the graph that the state belongs to: DendriticNetwork(other.graph), or "
-                "Run.open(folder).network()"
-            )
+        wirings = local_metadata.get("wirings", {})
+        for projection in self.graph.projections:
+            # pruned, or normalised by its hooks, the parameter has another name
+            keys = (f"{prefix}weights.{projection.name}{ending}" for ending in ("", "_orig", "_v"))
+            given = any(getattr(state_dict.get(key), "shape", None) == (projection.edges,) for key in keys)
+            wiring = wirings.get(projection.name, projection.wiring_hash)
+            if given and wiring != projection.wiring_hash:
+                raise WiringError(
+                    f"this state is of a network that is wired otherwise: {projection.name} has wiring {wiring:.12}, "
+                    f"and in {self.graph.name} with seed {self.graph.seed} it has {projection.wiring_hash:.12}\n"
+                    "  build the network of the graph that the state belongs to: DendriticNetwork(other.graph), or "
+                    "Run.open(folder).network()"
+                )
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -478,8 +478,11 @@ def test_gradients_reach_every_parameter() -> None:
 # --- weights and their wiring -----------------------------------------------------------------------------------------
 
 
+SMALL = {"somata": 5, "dendrites": 2, "synapses": 4}
+
+
 def _small(seed: int, **turned: int) -> DendriticNetwork:
-    return build("dann-random", (4, 4), 3, seed, {"somata": 5, "dendrites": 2, "synapses": 4, **turned})
+    return build("dann-random", (4, 4), 3, seed, {**SMALL, **turned})
 
 
 def _saved(state: Any) -> Any:
@@ -507,6 +510,33 @@ def test_the_state_of_another_wiring_is_refused_and_changes_nothing() -> None:
     moved.load_state_dict(_saved(one.state_dict()))
     x = torch.randn(2, 4, 4)
     assert torch.equal(moved(x), one(x)), "weights and wiring together"
+
+
+def _without(state: Any, part: str) -> Any:
+    for key in [key for key in state if part in key]:
+        del state[key]
+    return state
+
+
+def test_a_part_of_a_state_is_held_to_its_wiring_as_well() -> None:
+    one, other, more = _small(0), _small(1), build("dann-random", (4, 4), 7, 1, SMALL)
+    before = copy.deepcopy(other.state_dict())
+    outer = nn.Sequential(nn.Identity(), more)
+    for refuse in (
+        lambda: other.load_state_dict(_without(one.state_dict(), "biases.readout"), strict=False),
+        lambda: more.load_state_dict(_without(_saved(one.state_dict()), "readout"), strict=False),
+        lambda: outer.load_state_dict(
+            _without(nn.Sequential(nn.Identity(), one).state_dict(), "readout"), strict=False
+        ),
+    ):
+        with pytest.raises(DendrographError, match="wired otherwise: image->hidden/dendrite has wiring"):
+            refuse()
+    assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
+    same = build("dann-random", (4, 4), 7, 0, SMALL)
+    same.load_state_dict(_without(one.state_dict(), "readout"), strict=False)
+    x = torch.randn(2, 4, 4)
+    assert torch.equal(same.activations(x)["hidden/soma"], one.activations(x)["hidden/soma"]), "other classes"
+    other.load_state_dict(_without(one.state_dict(), "weights.image"), strict=False)  # the rest is wired equally
 
 
 def test_a_state_that_does_not_tell_its_wiring_is_taken() -> None:

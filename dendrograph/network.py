@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from dendrograph.compiler import compile, whole
 from dendrograph.declared import FREE, INHIBITORY, SHUNTING
-from dendrograph.errors import WiringError, expect
+from dendrograph.errors import DendrographError, WiringError, expect
 from dendrograph.graph import Graph, Group
 from dendrograph.initialisation import initial_weights
 from dendrograph.kernels import branch, dense
@@ -291,20 +291,22 @@ class DendriticNetwork(nn.Module):
         Args:
             seed: of other weights than those; it does not become the network's own.
 
+        What is pruned stays so: what is drawn anew is the parameter under its mask.
+
         Raises:
-            DendrographError: the seed is no whole number of at least 0.
+            DendrographError: the seed is no whole number of at least 0, or a parameter is computed from others.
         """
         drawn = self.seed if seed is None else whole("seed", seed, 0)
         with torch.no_grad():
             for number, projection in enumerate(self.graph.projections):
-                weight = self.weights[projection.name]
+                weight = _parameter(self.weights, projection.name)
                 if weight.device.type != "meta":  # where there is nothing to be filled
                     weight.copy_(torch.from_numpy(initial_weights(projection, drawn, number)))
-            for bias in self.biases.values():
-                bias.zero_()
             for group in self.graph.groups:
+                if group.bias:
+                    _parameter(self.biases, group.name).zero_()
                 for key, value in _Activity.of(group).starts():
-                    self.excitability[key].fill_(value)
+                    _parameter(self.excitability, key).fill_(value)
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Beside the parameters, where no key shows it: whose wiring they belong to."""
@@ -404,11 +406,25 @@ class DendriticNetwork(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> DendriticNetwork:
         """Every move passes here: on another device, another plan."""
         super()._apply(fn, recurse)
-        device = next(self.parameters()).device
-        if device != self._device:
-            with torch.device("cpu"):
-                self._bind(device)
+        self._follow()
         return self
+
+    def _follow(self) -> Tensor:
+        """Bind anew where the parameters are on another device by now, and give the first of them.
+
+        Beside moves, `load_state_dict(assign=True)` and `torch.func.functional_call` bring others.
+        """
+        first = next(self.parameters())
+        if first.device != self._device:
+            with torch.device("cpu"):
+                self._bind(first.device)
+        return first
+
+    def _call_hooks(self) -> None:
+        """Call what acts before a module's forward, such as pruning, on the holders of parameters: they have none."""
+        for holder in (self.weights, self.biases, self.excitability):
+            for hook in holder._forward_pre_hooks.values():
+                hook(holder, ())
 
     def forward(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
         """Logits of a batch.
@@ -419,7 +435,8 @@ class DendriticNetwork(nn.Module):
         Returns:
             Shape (batch, classes); without a readout the activity of the last layer's somata, (batch, somata).
         """
-        return self._run(self._inputs(x), self._steps)[self.graph.output.name].t()
+        values = self._inputs(x)  # first: it may bind anew
+        return self._run(values, self._steps)[self.graph.output.name].t()
 
     def activations(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Activity of every group, input streams and readout included: name -> (batch, units).
@@ -434,7 +451,8 @@ class DendriticNetwork(nn.Module):
         runs a group of dendrites in one pass with its cables, which may round otherwise in the last digit.
         """
         found: dict[str, Tensor] = {}
-        self._run(self._inputs(x), self._every_group, found=found)
+        values = self._inputs(x)
+        self._run(values, self._every_group, found=found)
         return found
 
     def weight(self, projection: str) -> Tensor:
@@ -444,6 +462,7 @@ class DendriticNetwork(nn.Module):
             ValueError: there is no such projection.
         """
         expect("projection", projection, str)
+        self._call_hooks()
         for found in self.graph.projections:
             if found.name == projection:
                 return _Weight(found.name, found.sign, found.factor).of(self)
@@ -497,7 +516,7 @@ class DendriticNetwork(nn.Module):
             if current.dim() != 2 or current.shape[1] != group.size or len(batches) != 1:
                 raise ValueError(f"'{name}' has shape {tuple(current.shape)}, expected (batch, {group.size})")
         (batch,) = batches or {1}
-        first = next(self.parameters())
+        first = self._follow()
         values = {name: first.new_zeros((math.prod(shape), batch)) for name, shape in self.graph.inputs.items()}
         currents = {name: current.to(first).t() for name, current in drive.items()}
         found: dict[str, Tensor] = {}
@@ -515,6 +534,7 @@ class DendriticNetwork(nn.Module):
 
         `found` takes those of all groups, (batch, units): what follows is computed from the very tensors in it.
         """
+        self._call_hooks()
         if found is not None:
             for name, given in values.items():
                 values[name] = _passed_on(given, name, found)
@@ -538,7 +558,7 @@ class DendriticNetwork(nn.Module):
             x = {next(iter(shapes)): next(iter(x.values()))}  # the one stream of the data feeds the one declared
         if set(x) != set(shapes):
             raise ValueError(f"input streams {', '.join(map(str, x))} given, {', '.join(shapes)} expected")
-        values, own = {}, next(self.parameters()).dtype
+        values, own = {}, self._follow().dtype
         for name, shape in shapes.items():
             given = x[name]
             if not isinstance(given, Tensor):
@@ -562,6 +582,22 @@ class DendriticNetwork(nn.Module):
         """One line for `print(network)`."""
         graph = self.graph
         return f"{graph.name}: {graph.compartments:,} compartments, {graph.parameters:,} parameters"
+
+
+def _parameter(holder: nn.Module, name: str) -> Tensor:
+    """The parameter that is learnt, where what acts is a pruned copy of it.
+
+    Raises:
+        DendrographError: what acts is computed in another way, and no value of it can be set.
+    """
+    own = dict(holder.named_parameters(recurse=False))
+    found = own.get(name, own.get(f"{name}_orig"))
+    if found is None:
+        raise DendrographError(
+            f"'{name}' is no parameter by now: it is computed from others\n"
+            "  remove its parametrization or its hook first, such as by parametrize.remove_parametrizations"
+        )
+    return found
 
 
 def _passed_on(activity: Tensor, name: str, found: dict[str, Tensor]) -> Tensor:

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.document import Document
-from dendrograph.errors import DendrographError, Fault, clip, did_you_mean
+from dendrograph.errors import DendrographError, Fault, did_you_mean, shown
 from dendrograph.reading import Path
 
 INITS = ("glorot", "glorot_dense", "he", "constant")
@@ -51,7 +53,18 @@ def hold(built: object, key: str, kind: type) -> None:
     value = getattr(built, key)
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
-        raise DendrographError(f"{type(built).__name__}: {key} is {article} {kind.__name__}, not {clip(repr(value))}")
+        raise DendrographError(f"{type(built).__name__}: {key} is {article} {kind.__name__}, not {shown(value)}")
+
+
+def no_arrays(built: object) -> None:
+    """Hold what is built in Python to attributes that compare as one value: of an array, each element would.
+
+    Raises:
+        DendrographError: one is an array or a tensor.
+    """
+    for key, value in vars(built).items():
+        if hasattr(value, "__array__") and not isinstance(value, np.generic):
+            raise DendrographError(f"{type(built).__name__}: {key} is one value, not {shown(value)}")
 
 
 def gather(built: object, key: str, *kinds: type) -> None:
@@ -65,7 +78,7 @@ def gather(built: object, key: str, *kinds: type) -> None:
     wrong = given if values is None else next((value for value in values if not isinstance(value, kinds)), None)
     if values is None or wrong is not None:
         names = " or ".join(kind.__name__ for kind in kinds)
-        raise DendrographError(f"{type(built).__name__}: {key} holds {names}, not {clip(repr(wrong))}")
+        raise DendrographError(f"{type(built).__name__}: {key} holds {names}, not {shown(wrong)}")
     object.__setattr__(built, key, values)
 
 
@@ -131,6 +144,9 @@ class Init:
     value: float | None = None
 
     KEYS = ("name", "value")
+
+    def __post_init__(self) -> None:
+        no_arrays(self)
 
     @classmethod
     def read(cls, cursor: Cursor) -> Init:

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, cast
 
 MOST_FAULTS = 100  # reading stops there: nobody mends more at once, and looking for near names takes time
 MOST_WORDS = 25  # a longer list of what is known is cut short
@@ -261,6 +262,20 @@ def expect(name: str, value: object, *kinds: type | None) -> None:
     remedy = f"\n  pass {way.format(name)}" if way else ""
     expected = " or ".join("torch.Tensor" if kind == "Tensor" else kind for kind in names)
     raise KindError(f"`{name}`: expected {expected}, found {shown(value)}{remedy}")
+
+
+def several(name: str, given: object, *kinds: type) -> list[Any]:
+    """An argument that names one thing or several, as a list; by default of texts.
+
+    Raises:
+        KindError: it is neither, or one of them is of another kind.
+    """
+    kinds = kinds or (str,)
+    expect(name, given, *kinds, *(() if isinstance(given, Mapping) else (Iterable,)))
+    found = [given] if isinstance(given, kinds) else list(cast("Iterable[Any]", given))
+    for one in found:
+        expect(name, one, *kinds)
+    return found
 
 
 def shown(value: object) -> str:

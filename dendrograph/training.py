@@ -93,6 +93,8 @@ def train(
     expect("data", data, Dataset)
     expect("config", config, TrainConfig, None)
     expect("out", out, str, PathLike, None)
+    expect("resume", resume, bool)
+    expect("progress", progress, bool)
     if resume and out is None:
         raise RunError("to go on with a run, give its folder as `out`")
     config = (config or TrainConfig()).for_data(data.name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.document import Document
-from dendrograph.errors import DendrographError, Fault, did_you_mean, shown
+from dendrograph.errors import DendrographError, Fault, clip, did_you_mean, shown
 from dendrograph.reading import Path
 
 INITS = ("glorot", "glorot_dense", "he", "constant")
@@ -53,7 +53,7 @@ def hold(built: object, key: str, kind: type) -> None:
     value = getattr(built, key)
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
-        raise DendrographError(f"{type(built).__name__}: {key} is {article} {kind.__name__}, not {shown(value)}")
+        raise DendrographError(f"{type(built).__name__}: {key} is {article} {kind.__name__}, not {clip(repr(value))}")
 
 
 def no_arrays(built: object) -> None:
@@ -78,7 +78,7 @@ def gather(built: object, key: str, *kinds: type) -> None:
     wrong = given if values is None else next((value for value in values if not isinstance(value, kinds)), None)
     if values is None or wrong is not None:
         names = " or ".join(kind.__name__ for kind in kinds)
-        raise DendrographError(f"{type(built).__name__}: {key} holds {names}, not {shown(wrong)}")
+        raise DendrographError(f"{type(built).__name__}: {key} holds {names}, not {clip(repr(wrong))}")
     object.__setattr__(built, key, values)
 
 

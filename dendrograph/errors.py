@@ -179,6 +179,11 @@ def argument(name: str, value: object = None, option: str | None = None) -> str:
     return f"--{word} {value:g}" if isinstance(value, float) else f"--{word} {value}"
 
 
+def setting(name: str) -> str:
+    """A setting as the reader of a message writes it, where the message begins with it: `lr`, or `--lr`."""
+    return argument(name) if _for_command_line else name
+
+
 def printable(text: str) -> str:
     r"""A text without what a terminal would obey or hide: control characters, escape sequences, marks of direction.
 
@@ -237,7 +242,7 @@ _INSTEAD: Mapping[str, Mapping[str, str]] = {
     "Split": {"Dataset": "{0}.test"},
     "TrainConfig": {"dict": "TrainConfig(**{0})", "int": "TrainConfig(epochs={0})"},
     "Run": {"str": "Run.open({0})", "PurePath": "Run.open({0})"},
-    "Mapping": {"str": "a mapping, such as {{'somata': 64}}", "DataFrame": "{0}.to_dict()"},
+    "Mapping": {"str": "a mapping of names to values", "DataFrame": "{0}.to_dict()"},
     "str": {
         **_NAME_OR_PATH,
         "Morphology": "a name or a path; compile takes a Morphology, and DendriticNetwork what compile gives",

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dendrograph.compiler import whole
 from dendrograph.errors import DendrographError, did_you_mean, expect, numbered
 from dendrograph.graph import Graph, Group, Projection
 from dendrograph.network import DendriticNetwork
@@ -59,7 +58,8 @@ def cut_out(graph: Graph, layer: str, index: int = 0) -> Graph:
     """
     groups = [group for group in graph.groups if group.layer == layer and group.role in ("dendrite", "soma")]
     count = groups[-1].neurons
-    if whole("index", index, 0) >= count:
+    expect("index", index, int, np.integer)
+    if index not in range(count):
         raise DendrographError(f"no neuron {index} in layer '{layer}'\n  {numbered(count, 'neuron')}")
     for group in groups:
         if group.normalisation != "none":

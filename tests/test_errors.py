@@ -34,6 +34,7 @@ from dendrograph import (
     stimulate,
     train,
 )
+from dendrograph.analysis.parts import Settings
 from dendrograph.cli import main
 from dendrograph.compare import compare
 from dendrograph.dataset import Dataset
@@ -42,7 +43,10 @@ from dendrograph.evaluation import evaluate
 from dendrograph.experiment import train_by_name
 from dendrograph.export import export, to_networkx
 from dendrograph.importing import Choices
+from dendrograph.record import refuse_another
 
+# one for all tests that only need some graph
+GRAPH = compile(load("dann-lrf", {"somata": 2, "dendrites": 2, "synapses": 2}), (8, 8), 3)
 PACKAGE = Path(dendrograph.__file__).resolve().parent
 
 
@@ -204,6 +208,24 @@ def test_what_to_pass_instead(kinds: tuple[Any, ...], value: Any, text: str) -> 
     assert text.replace("epochs=5", "epochs=it") in str(error.value)
 
 
+def test_a_setting_is_named_as_its_reader_gives_it() -> None:
+    run = Run.open(PACKAGE.parent / "docs/results/fashion_mnist/dann-grf-seed1")
+    record = {**run.record, "config": {**run.record["config"], "batch_size": 9}}
+    for told, called in ((True, "--batch-size"), (False, "batch_size")):
+        with for_command_line(told), pytest.raises(DendrographError) as error:
+            refuse_another(run, record, begun=True)
+        assert f"  {called}: the run has 128, asked for is 9" in str(error.value)
+        with for_command_line(told), pytest.raises(DendrographError) as error:
+            Settings(samples=-1)
+        assert str(error.value).startswith("--samples: found -1" if told else "samples: found -1")
+
+
+def test_text_in_the_place_of_a_batch_is_not_told_of_knobs() -> None:
+    with pytest.raises(TypeError, match="found 'abc'") as error:
+        DendriticNetwork(GRAPH)("abc")  # type: ignore[arg-type]
+    assert "somata" not in str(error.value)
+
+
 def test_the_right_kinds_pass() -> None:
     expect("it", None, int, None)
     expect("it", 3, int)
@@ -219,7 +241,6 @@ def test_settings_of_another_kind_are_refused_in_a_short_text(name: str) -> None
         assert name in str(error.value) and len(str(error.value)) < 200
 
 
-GRAPH = compile(load("dann-lrf", {"somata": 2, "dendrites": 2, "synapses": 2}), (8, 8), 3)
 WRONG_KINDS: dict[str, Callable[[], Any]] = {
     "memory_limit": lambda: compile(load("xor-dcaap"), memory_limit="x"),  # type: ignore[arg-type]
     "resume": lambda: _train(resume="yes"),
@@ -251,7 +272,7 @@ def test_options_of_another_kind_are_told(name: str) -> None:
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: stimulate(GRAPH, index=np.zeros(2)), "index must be a whole number of at least 0, found an object"),
+        (lambda: stimulate(GRAPH, index=np.zeros(2)), "`index`: expected int or integer, found an object"),
         (lambda: stimulate(GRAPH, amplitudes=0.5), "amplitudes is a list of numbers, not 0.5"),
         (lambda: stimulate(GRAPH, amplitudes=None), "amplitudes is a list of numbers, not None"),
         (lambda: compile(load("dann-lrf"), b"xx"), "is no shape of an input"),

@@ -400,7 +400,7 @@ class DendriticNetwork(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> DendriticNetwork:
         """Every move passes here: on another device, another plan."""
         super()._apply(fn, recurse)
-        device = next(self.parameters()).device
+        device = next((parameter.device for parameter in self.parameters()), self._device)
         if device != self._device:
             with torch.device("cpu"):
                 self._bind(device)

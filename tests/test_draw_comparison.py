@@ -364,6 +364,9 @@ def test_differences_without_statistics_and_of_losses() -> None:
     (axes,) = figure.axes
     assert not axes.collections and set(marks(figure, 0, "point")) == {"dann"}
     assert next(label.get_text() for label in axes.child_axes[0].get_yticklabels()) == "n = 1"
+    two = pair("two", g_z=nan, difference_low=nan, difference_high=nan, pairs=2)
+    assert differences_figure([two]).get_supxlabel() == "p: corrected for several comparisons.", "no g is printed"
+    assert differences_figure([lone]).get_supxlabel() == ""
     loss = differences_figure([pair("dann", 0.5, measure="test_loss")])
     assert marks(loss, 0, "point")["dann"] == [pytest.approx((0.5, 0))] and "loss" in loss.axes[0].get_xlabel()
 

@@ -116,8 +116,17 @@ def _load(
     name: str, data_dir: str | os.PathLike[str] | None, download: bool, held: bool = False
 ) -> tuple[Dataset, list[str]]:
     """A data set and what the user should know of it: nothing where it is `held` to what was read before."""
+    try:
+        return _read(name, data_dir, download, held)
+    except MemoryError:
+        raise DataError(
+            f"{clip(name)}: there is not enough memory to read it\n  save fewer samples, or read it on a larger machine"
+        ) from None
+
+
+def _read(name: str, data_dir: str | os.PathLike[str] | None, download: bool, held: bool) -> tuple[Dataset, list[str]]:
     if (task := parse(name, NAMES)) is not None:
-        whole, notes = _load(task.base, data_dir, download, held)
+        whole, notes = _read(task.base, data_dir, download, held)
         return derive(whole, task), notes
     if name.lower().endswith(".npz"):
         return _own(Path(name).expanduser(), held)

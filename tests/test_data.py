@@ -958,6 +958,15 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_unpacked(tmp_path
     )
 
 
+def at_most(action: Callable[[], str]) -> tuple[str, int]:
+    """What an action answers, and how many bytes it held at once."""
+    tracemalloc.start()
+    told = action()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return told, peak
+
+
 def with_header(shape: tuple[int, ...], content: bytes) -> bytes:
     stream = io.BytesIO()
     np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -977,6 +986,64 @@ def test_an_array_whose_header_lies_is_refused(announced: int, there: int, tmp_p
     )
 
 
+@pytest.mark.parametrize(("packing", "name"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
+def test_an_array_packed_by_what_unpacks_without_limit_is_refused(packing: int, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, **{key: array for key, array in GOOD.items() if key != "x_train"})
+    with zipfile.ZipFile(path, "a", packing) as archive:
+        archive.writestr("x_train.npy", with_header((6, 4), bytes(24)) + bytes(30_000_000))
+    told, peak = at_most(lambda: message(lambda: data.load(path)))
+    assert told == (
+        f"{path}: array 'x_train' cannot be read: it is packed by {name}, which NumPy does not write\n"
+        "  write it again with numpy.savez, from arrays of numbers"
+    )
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_header_longer_than_any_is_refused_before_it_is_read(version: int, tmp_path: Path) -> None:
+    path, most = tmp_path / "mine.npz", 2 ** (16 if version == 1 else 32) - 1
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "x_train.npy",
+            b"\x93NUMPY" + bytes((version, 0)) + most.to_bytes(2 if version == 1 else 4, "little") + bytes(30_000_000),
+        )
+        for key in ("y_train", "x_test", "y_test"):
+            archive.writestr(f"{key}.npy", with_header((2,), bytes(2)))
+    told, peak = at_most(lambda: message(lambda: data.load(path)))
+    assert f"'x_train' cannot be read: its header is {most:,} bytes long, but may have at most 10,000" in told
+    assert "allow_pickle" not in told
+    assert peak < 5_000_000
+
+
+def test_every_version_of_the_format_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    for version in ((1, 0), (2, 0), (3, 0)):
+        with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of NumPy, that older versions of it cannot read the newer ones
+            for key, array in GOOD.items():
+                with archive.open(f"{key}.npy", "w") as stream:
+                    np.lib.format.write_array(stream, array, version)
+        assert same(data.load(path), GOOD)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (np.zeros((600, 5000), bool), np.arange(600) % 2),  # 3 MB, and 12 MB as float32
+        (np.zeros((600, 5000), "f4"), np.arange(600) % 2),
+        (np.zeros((1000, 600, 10), "u1", "F"), np.arange(1000) % 2),
+        (np.zeros((1_000_000, 1), "u1"), (np.arange(1_000_000) % 2).astype("u1")),  # 1 MB, and 8 MB as int64
+    ],
+)
+def test_what_an_array_takes_once_it_is_converted_is_counted(
+    x: np.ndarray, y: np.ndarray, tmp_path: Path, little_memory: None
+) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **GOOD | {"x_train": x, "y_train": y})
+    assert "of memory are free" in message(lambda: data.load(path))
+
+
 def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     np.savez(path, **GOOD)
@@ -993,10 +1060,7 @@ def test_no_more_of_a_gzip_is_unpacked_than_its_header_says(tmp_path: Path) -> N
         packed.write(idx(arrays()["y_train"]))
         for _ in range(200):
             packed.write(bytes(1_000_000))
-    tracemalloc.start()
-    told = message(lambda: data.load("mnist", tmp_path))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    told, peak = at_most(lambda: message(lambda: data.load("mnist", tmp_path)))
     assert told.startswith(f"{path}: its header says 20 = 20 bytes, but more follow")
     assert peak < 5_000_000
 
@@ -1017,6 +1081,34 @@ def test_no_more_of_cifars_archive_is_unpacked_than_it_may_hold(
     for file in datafiles.CIFAR_FILES:
         (tmp_path / file).write_bytes(gzip.compress(content))
     assert "data_batch_1.bin: holds more than 100,000 bytes" in message(lambda: data.load("cifar10", tmp_path))
+
+
+def test_a_sparse_member_of_cifars_archive_is_not_unpacked(tmp_path: Path) -> None:
+    """A hundred bytes of archive that stand for 7 GB of zeros."""
+    member = tarfile.TarInfo("data_batch_1.bin")
+    member.size, member.type = 512, tarfile.GNUTYPE_SPARSE
+    head, whole = bytearray(member.tobuf(tarfile.GNU_FORMAT)), 7 << 30
+    head[386:410] = b"%011o\0%011o\0" % (whole - 512, 512)
+    head[482:495] = b"\0%011o\0" % whole
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head[:512])
+    archive = tmp_path / "cifar-10-binary.tar.gz"
+    archive.write_bytes(gzip.compress(bytes(head) + bytes(1536)))
+    told, peak = at_most(lambda: message(lambda: data.load("cifar10", tmp_path)))
+    assert told.startswith(f"{archive}: data_batch_1.bin, ")
+    assert peak < 5_000_000
+
+
+def test_a_lack_of_memory_names_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    path = tmp_path / "mine.npz"
+    np.savez(path, **GOOD)
+    monkeypatch.setattr(np.lib.format, "read_array", full)
+    assert message(lambda: data.load(path)) == (
+        f"{path}: there is not enough memory to read it\n  save fewer samples, or read it on a larger machine"
+    )
 
 
 # --- the data of a run, where they lie now ---------------------------------------------------------------------------

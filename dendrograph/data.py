@@ -120,7 +120,7 @@ def _load(
         return _read(name, data_dir, download, held)
     except MemoryError:
         raise DataError(
-            f"{clip(name)}: there is not enough memory to read it\n  save fewer samples, or read it on a larger machine"
+            f"{name}: there is not enough memory to read it\n  save fewer samples, or read it on a larger machine"
         ) from None
 
 

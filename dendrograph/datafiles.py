@@ -130,9 +130,9 @@ def data_folder(name: str, data_dir: str | os.PathLike[str] | None) -> Path:
     if not named:
         return cache_folder()
     folder = Path(named).expanduser()
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         by = argument("data_dir") if data_dir is not None else "DENDROGRAPH_DATA"
-        found = "is a file, not a folder" if folder.exists() else "does not exist"
+        found = "is a file, not a folder" if os.path.exists(folder) else "does not exist"
         raise DataError(f"data folder {folder} (from {by}) {found}\n  name the folder that holds {name}/")
     return folder
 
@@ -354,8 +354,8 @@ def read_npz(path: Path, choose: Callable[[list[str]], Mapping[str, str]] | None
     Raises:
         DataError: not there, not a `.npz`, damaged, holding Python objects, or more than the memory that is free.
     """
-    if not path.is_file():
-        found = "is a folder" if path.is_dir() else "no such file"
+    if not os.path.isfile(path):
+        found = "is a folder" if os.path.isdir(path) else "no such file"
         raise DataError(f"{path}: {found}\n  give the path of a .npz file, as numpy.savez writes it")
     try:
         if not zipfile.is_zipfile(path):

@@ -17,6 +17,7 @@ from dendrograph.fields import known as known_fields
 from dendrograph.morphology import Morphology
 from dendrograph.names import NAME_RULE, is_name
 from dendrograph.nonlinearities import NONLINEARITIES
+from dendrograph.reading import decoded, written
 from dendrograph.reduction import (
     BIN_UM,
     BINS,
@@ -24,6 +25,7 @@ from dendrograph.reduction import (
     REDUCTIONS,
     SECTION,
     Part,
+    advice,
     dendrites,
     entries,
     nested,
@@ -169,7 +171,7 @@ def import_swc(
     )
     parts = reduced(reconstruction, chosen.reduce, chosen.bin_um or BIN_UM, chosen.orders)
     text = morphology_text(reconstruction, parts, name, chosen)
-    _holds(text, reconstruction.file, name, entries(parts))
+    _holds(text, reconstruction, name, parts, chosen)
     atomic.write(target, text)
     unused = [
         f"there are no {kind} dendrites: --{kind} {chosen.nonlinearities[kind]} changes nothing"
@@ -333,17 +335,18 @@ def _settings(part: Part, copies: int, chosen: Choices) -> list[str]:
     ]
 
 
-def _holds(text: str, file: str, name: str, number: int) -> None:
+def _holds(text: str, reconstruction: Reconstruction, name: str, parts: Sequence[Part], chosen: Choices) -> None:
     """The text is a morphology, and so is what it becomes with every default worked out, as a run folder keeps it."""
+    file = reconstruction.file
     try:
         morphology = Morphology.from_document(Document.from_text(text, name))
-        again = Morphology.from_document(Document.from_text(morphology.to_yaml(), name))
+        plain = morphology.to_dict()
+        decoded(written(plain).encode(), name)
+        again = Morphology.from_document(Document.from_plain(plain, name))
     except MorphologyError as error:
         if any(word in fault.problem for fault in error.faults for word in ("too large", "values")):
-            told = f"{number:,} dendrites are more than a morphology file may hold"
-            remedy = (
-                f"{argument('reduce', ORDER)}, larger bins, or {argument('orders')} to leave out the outer branches"
-            )
+            told = f"{entries(parts):,} dendrites are more than a morphology file may hold"
+            remedy = advice(reconstruction, chosen.reduce, chosen.bin_um or BIN_UM, chosen.orders)
             raise DendrographError(f"{file}: {told}\n  {remedy}") from None
         fault = error.faults[0]
         remedy = f"are the coordinates in µm? {argument('scale')} says how many µm one unit of the file is"

@@ -31,6 +31,7 @@ class Part:
     sections: for how many it stands, all copies together (a bin stands for a piece of one)
     total_um: their length
     dendrites: its children
+    line: of the SWC file, on which the section ends, or the first of several
     """
 
     name: str
@@ -41,6 +42,7 @@ class Part:
     count: int = 1
     sections: int = 1
     dendrites: tuple[Part, ...] = ()
+    line: int = 0
 
 
 def reduced(
@@ -216,7 +218,7 @@ class _Tree:
         step = section.length / number
         for piece in range(number, 0, -1):
             diameter = section.mean_diameter((piece - 1) * step, piece * step)
-            branches = (Part(f"p{piece}", section.kind, step, diameter, step, dendrites=branches),)
+            branches = (Part(f"p{piece}", section.kind, step, diameter, step, dendrites=branches, line=section.line),)
         return branches[0]
 
     def by_order(self, stem: int) -> Part:
@@ -236,7 +238,8 @@ class _Tree:
             stands_for = len(order.places)
             count = stands_for // parents if counted else 1
             grown = tuple(reversed(outwards[at]))
-            part = Part(name, kind, total / stands_for, area / total, total, count, stands_for, grown)
+            line = self.sections[order.places[0]].line
+            part = Part(name, kind, total / stands_for, area / total, total, count, stands_for, grown, line)
             outwards[order.inner].append(part)
         return part
 

@@ -21,7 +21,7 @@ import torch
 from dendrograph import build, compile, datasets, load
 from dendrograph.cable import Cable
 from dendrograph.cli import main
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, for_command_line
 from dendrograph.importing import Choices, import_swc
 from dendrograph.neuron import Compartment
 from dendrograph.reading import MOST_IN_A_ROW
@@ -190,11 +190,12 @@ def test_every_bad_file_has_its_message() -> None:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_the_message_is_exactly_this(
-    name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(BAD)
     with pytest.raises(DendrographError) as error:
-        import_swc(f"{name}.swc", "/dev/full/never.yaml")
+        import_swc(f"{name}.swc", tmp_path / "never.yaml")
+    assert not list(tmp_path.iterdir())
     assert f"{error.value}\n" == Path(f"{name}.txt").read_text(encoding="utf-8")
     assert str(error.value).replace("\n", "").isprintable()
     assert capfd.readouterr() == ("", "")
@@ -449,9 +450,10 @@ def test_the_deepest_that_a_file_can_hold(tmp_path: Path, monkeypatch: pytest.Mo
     for choices in (Choices(), Choices(reduce="order"), Choices(reduce="bins")):
         with pytest.raises(DendrographError) as error:
             import_swc(path, tmp_path / "too-deep.yaml", choices=choices)
+        by = "order" if choices.reduce == "order" else "section or order"
         assert str(error.value) == (
             f"{path}: 30 dendrites one on the other, and a morphology file nests 29 at most\n"
-            "  leave out the outer branches: --reduce section or order, with --orders 29"
+            f"  leave out the outer branches: --reduce {by}, with --orders 29"
         )
     load(import_swc(path, tmp_path / "cut.yaml", choices=Choices(orders=29)).path)
     assert not (tmp_path / "too-deep.yaml").exists()
@@ -832,6 +834,44 @@ def test_of_several_files_one_that_is_refused_keeps_no_other_from_being_made(
     assert not Path("two.yaml").exists()
 
 
+def test_a_folder_that_is_not_there_yet_is_made_and_one_in_no_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.swc").write_text(SOMA + STEM)
+    Path("bad.swc").write_text(SOMA)
+    assert call("one.swc", "--out", "new/") == 0
+    assert load("new/one.yaml").name == "one"
+    import_swc("one.swc", "other/")
+    assert load("other/one.yaml").name == "one"
+    capsys.readouterr()
+    for files, out in ((["one.swc"], "no/x.yaml"), (["one.swc"], "no/new/"), (["one.swc", "bad.swc"], "no/new")):
+        assert call(*files, "--out", out) == 2
+        told = f"error: {out.rstrip('/')}: cannot be written: no: there is no such folder\n"
+        assert capsys.readouterr().err == f"{told}  make it, or give another --out\n"
+    for files in (["bad.swc"], ["bad.swc", "none.swc"]):
+        assert call(*files, "--out", "empty/") == 2
+        assert not Path("empty").exists()
+
+
+def test_a_length_that_no_file_holds_names_its_line(tmp_path: Path) -> None:
+    path = swc(tmp_path, SOMA + "2 4 5 0 0 0.5 1\n3 4 100000 0 0 0.5 2\n4 3 0 5 0 1 1\n5 3 0 25 0 1 4\n")
+    with pytest.raises(
+        DendrographError, match=r"cell\.swc:3:1: the dendrite that ends here: a cable of .* passes nothing"
+    ):
+        import_swc(path, tmp_path / "x.yaml")
+
+
+def test_a_choice_without_effect_is_named_as_it_was_given(tmp_path: Path) -> None:
+    choices = Choices(nonlinearities={"apical": "nmda"})
+    path = swc(tmp_path, SOMA + STEM)
+    told = "there are no apical dendrites: {} changes nothing"
+    assert import_swc(path, tmp_path / "x.yaml", choices=choices).notes == (told.format("--apical nmda"),)
+    with for_command_line(False):
+        notes = import_swc(path, tmp_path / "y.yaml", choices=choices).notes
+    assert notes == (told.format("nonlinearities={'apical': 'nmda'}"),)
+
+
 @pytest.mark.parametrize("name", ["null", "True", "false"])
 def test_a_name_that_is_a_word_of_yaml(name: str, tmp_path: Path) -> None:
     imported = import_swc(swc(tmp_path, SOMA + STEM), tmp_path / "x.yaml", choices=Choices(name=name))
@@ -846,7 +886,7 @@ def test_what_no_file_holds_is_refused_at_once_with_what_fits(
     path = swc(tmp_path, comb(40))
     slow = pytest.MonkeyPatch()
     slow.setattr("dendrograph.importing.morphology_text", lambda *_: pytest.fail("the file is made"))
-    with slow.context(), pytest.raises(DendrographError, match="dendrites are more than|one on the other") as error:
+    with slow.context(), pytest.raises(DendrographError, match=r"dendrites are more than|one on the other") as error:
         import_swc(path, tmp_path / "x.yaml", choices=Choices(reduce=how, bin_um=bin_um))
     slow.undo()
     assert str(error.value).endswith("take --reduce order, which makes 41")

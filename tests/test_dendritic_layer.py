@@ -214,6 +214,11 @@ class TestAsAModule:
         with pytest.raises(DendrographError, match=r"wired otherwise than in_features=12, out_features=5.*seed=2"):
             nn.Sequential(other).load_state_dict(nn.Sequential(one).state_dict())
         assert before.keys() == other.state_dict().keys()
+        part = one.state_dict()
+        del part["_extra_state"], part["network.biases.layer/soma"]
+        with pytest.raises(DendrographError, match="wired otherwise: features->layer/dendrite has wiring"):
+            other.load_state_dict(part, strict=False)
+        assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
         averaged = {key: (value.float() + value.float()) / 2 for key, value in one.state_dict().items()}
         one.load_state_dict(averaged)  # whoever averages states averages the hash with them
 

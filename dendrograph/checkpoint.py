@@ -118,7 +118,15 @@ def decode(path: Path, content: bytes, run: str) -> dict[str, Any]:
     given = state.pop("sha256", None)
     if version == FORMAT and not (isinstance(given, str) and given == _digest_of_read(state)):
         raise RunError(f"{path}: damaged or changed: its content is not what its SHA-256 says\n  {ANEW}")
-    return state
+    owned: dict[str, Any] = _owned(state)
+    return owned
+
+
+def _owned(value: Any) -> Any:
+    """The same, each tensor in memory of its own without gaps: optimizers write to the memory without asking."""
+    if isinstance(value, Tensor):
+        return value.detach().clone(memory_format=torch.contiguous_format)
+    return {key: _owned(part) for key, part in value.items()} if isinstance(value, dict) else value
 
 
 def _loaded(content: bytes) -> Any:

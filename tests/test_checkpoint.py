@@ -177,6 +177,43 @@ def _dense(value: Any) -> Any:
     return value.to_dense() if isinstance(value, torch.Tensor) else value
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda t: torch.stack([t, torch.zeros_like(t)], 1)[:, 0],
+        lambda t: torch.cat([torch.zeros(3), t, torch.zeros(3)])[3:-3],
+        lambda t: t.clone().requires_grad_(),
+        torch.nn.Parameter,
+    ],
+    ids=["with gaps", "within another", "with a gradient", "a parameter"],
+)
+def test_values_are_what_counts_however_they_lie_in_memory(
+    lie: Callable[[torch.Tensor], torch.Tensor], begun: Path, kept: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(kept, tmp_path / "as it was")
+    state = state_of(begun)
+    for name in ("exp_avg", "exp_avg_sq"):
+        of_optimizer = state["optimizer"]["state"][0]
+        of_optimizer[name] = lie(of_optimizer[name])
+    write(begun, state, sealed=False)
+    assert go_on(begun).metrics["weights"] == go_on(tmp_path / "as it was").metrics["weights"]
+
+
+def test_each_tensor_that_is_read_has_memory_of_its_own(begun: Path) -> None:
+    state = state_of(begun)
+    both = torch.zeros(1).expand(vector(state).shape)
+    state["optimizer"]["state"][0].update(exp_avg=both, exp_avg_sq=both)
+    name, weights = next(iter(state["network"].items()))
+    state["network"][name] = torch.cat([weights.flatten(), torch.zeros(10**5)])[: weights.numel()].view(weights.shape)
+    write(begun, state)
+    read = Run.open(begun).parse_checkpoint((begun / "checkpoint.pt").read_bytes())
+    one, other = vector(read), vector(read, "exp_avg_sq")
+    assert one.is_contiguous()
+    assert one.untyped_storage().nbytes() == one.numel() * one.element_size()
+    assert one.untyped_storage().data_ptr() != other.untyped_storage().data_ptr()
+
+
 @pytest.mark.parametrize("seal", [None, torch.zeros(1), ["x"]], ids=["none", "a tensor", "a list"])
 def test_a_seal_that_is_no_text_is_refused(seal: Any, begun: Path) -> None:
     state = state_of(begun)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from dendrograph import data as datasets
 from dendrograph import plugins as plugin
@@ -25,6 +28,7 @@ from dendrograph.training import noisy_test, train
 DEFAULT_DATA = "digits"
 
 
+@torch.inference_mode(False)
 def train_by_name(
     morphology: str,
     data: str | None = None,
@@ -135,7 +139,7 @@ def graph_of(
     Streams that are `auto` and of which nothing is said are taken as 28 × 28.
     """
     expect("inputs", inputs, Mapping, None)
-    expect("seed", seed, int, None)
+    expect("seed", seed, Integral, None)
     inputs = inputs or {}
     if is_run(morphology):
         if set or inputs or classes is not None or seed is not None:

@@ -416,7 +416,9 @@ class DendriticNetwork(nn.Module):
         Beside moves, `load_state_dict(assign=True)` and `torch.func.functional_call` bring others.
         """
         # the usual way alone takes microseconds
-        first: Tensor = next(chain(self.weights._parameters.values(), self.parameters()))  # type: ignore[assignment]
+        first: Tensor | None = next(chain(self.weights._parameters.values(), self.parameters()), None)
+        if first is None:  # all of it was removed
+            return torch.empty(0, dtype=torch.float32)
         if first.device != self._device:
             with torch.device("cpu"):
                 self._bind(first.device)

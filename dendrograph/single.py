@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def cut_out(graph: Graph, layer: str, index: int = 0) -> Graph:
     """
     groups = [group for group in graph.groups if group.layer == layer and group.role in ("dendrite", "soma")]
     count = groups[-1].neurons
-    expect("index", index, int, np.integer)
+    expect("index", index, Integral)
     if index not in range(count):
         raise DendrographError(f"no neuron {index} in layer '{layer}'\n  {numbered(count, 'neuron')}")
     for group in groups:

@@ -417,7 +417,10 @@ class TestTrees:
             {"soma": {"name": "elu", "alpha": -1}},
             "DendriticLayer(64, 10): neurons.neuron.nonlinearity.alpha: expected a number greater than 0, found -1",
         ),
-        ({"bias": "no"}, "DendriticLayer(64, 10): neurons.neuron.bias: expected true or false, found 'no'"),
+        (
+            {"bias": "no"},
+            "DendriticLayer(64, 10): neurons.neuron.bias: expected true, false or {trainable: false}, found 'no'",
+        ),
         ({"shape": (8, 9)}, "shape (8, 9) is no grid of 64 features\n  give (height, width)"),
         ({"shape": 64}, "shape 64 is no grid of 64 features"),
         ({"shape": (-8, -8)}, "shape (-8, -8) is no grid of 64 features"),

@@ -272,7 +272,7 @@ def test_options_of_another_kind_are_told(name: str) -> None:
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: stimulate(GRAPH, index=np.zeros(2)), "`index`: expected int or integer, found an object"),
+        (lambda: stimulate(GRAPH, index=np.zeros(2)), "`index`: expected int, found an object"),
         (lambda: stimulate(GRAPH, amplitudes=0.5), "amplitudes is a list of numbers, not 0.5"),
         (lambda: stimulate(GRAPH, amplitudes=None), "amplitudes is a list of numbers, not None"),
         (lambda: compile(load("dann-lrf"), b"xx"), "is no shape of an input"),

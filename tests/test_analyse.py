@@ -110,7 +110,7 @@ def test_the_command(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Pa
 def test_what_is_refused(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for words, message in (
         (["no-such-run"], "error: no-such-run: no such folder"),
-        ([run, "--answers", "2"], "error: answers: 2.0 is no share of samples"),
+        ([run, "--answers", "2"], "error: --answers: 2.0 is no share of samples"),
         ([run, "--out", tmp_path], f"error: {tmp_path}: there is something already"),
         ([run, "--out", tmp_path / "kept" / "x"], f"error: {tmp_path / 'kept' / 'x'}: cannot be made"),
         ([run, run], f"error: {run}: is given twice"),
@@ -119,7 +119,7 @@ def test_what_is_refused(run: Path, capsys: pytest.CaptureFixture[str], tmp_path
         ([run, "--repeats", "3"], "error: --repeats: of no use to activity, weights, learning\n  leave it out"),
         ([run, "--parts", "weights", "--data-dir", tmp_path], "error: --data-dir: no data is read for weights"),
         ([run, "--parts", "embedding", "--embeddings", "tsen"], "did you mean 'tsne'?"),
-        ([run, "--parts", "embedding", "--neighbours", "0"], "error: neighbours: found 0"),
+        ([run, "--parts", "embedding", "--neighbours", "0"], "error: --neighbours: found 0"),
         (
             [run, "--parts", "embedding", "--samples", "10"],
             f"error: {run}: embedding: 10 samples are too few to score 6",

@@ -742,7 +742,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["--out", "runs"], "runs: there is something already"),
         (["--select", "lr,"], "no list of settings"),
         (["--select", "lr,lr"], "no list of settings"),
-        (["--by", "speed"], "by 'speed'"),
+        (["--by", "speed"], "--by speed: there is no such measure"),
         (["--reference", "nobody"], "--reference nobody: no such condition"),
     ],
 )

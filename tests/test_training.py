@@ -123,7 +123,7 @@ INVALID = [
       for name in ("early_stop", "sequential") for value in (1, "yes", None)),
     ({"optimizer": "adma"}, "unknown optimizer 'adma'\n"
      "  did you mean 'adam'? optimizers: adam, adamw, rmsprop, sgd"),
-    ({"optimizer": None}, "unknown optimizer 'None'\n  optimizers: adam, adamw, rmsprop, sgd"),
+    ({"optimizer": None}, "`optimizer`: expected str, found None"),
 ]  # fmt: skip
 
 

@@ -401,11 +401,6 @@ def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
     assert "80.00" in text(found) and "[nan" not in text(found)
 
 
-def test_one_seed_of_each_is_no_comparison_to_correct_for(tmp_path: Path) -> None:
-    folders = [made(tmp_path / "a", 0, 0.8), made(tmp_path / "b", 0, 0.9, name="b")]
-    assert "the number of comparisons in this table, of which none can be tested" in text(compare(folders))
-
-
 def test_without_a_history_what_follows_from_it_is_not_known(tmp_path: Path) -> None:
     (made(tmp_path / "a") / "history.csv").unlink()
     made(tmp_path / "b", 1)

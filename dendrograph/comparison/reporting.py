@@ -177,8 +177,6 @@ def _tests(pairs: Sequence[Row]) -> str:
     by_signs, by_t = (sum(not math.isnan(row[key]) for row in pairs) for key in ("p_signs", "p_t"))
     signed = _signed(pairs)
     number = f"{by_t}" if by_signs == by_t or not signed else f"{by_signs} by signs, {by_t} by t"
-    if not by_t and not (signed and by_signs):
-        number = "of which none can be tested"
     least = _p(min(1.0, 2 / 2**most))
     signs = (SIGNS if signed else NO_SIGNS).format(least=least, pairs=most, fewest=FEWEST_SIGNED)
     return TESTS.format(signs=signs, number=number)

@@ -404,7 +404,12 @@ class Run:
         Raises:
             RunError: it is damaged, was changed, or is another run's.
         """
-        return checkpoint.decode(self.folder / "checkpoint.pt", content, self.identity)
+        path = self.folder / "checkpoint.pt"
+        state = checkpoint.decode(path, content, self.identity)
+        if state["checkpoint_format"] == checkpoint.UNSEALED and "reach" in self.record:
+            older = "it has no SHA-256, which this run's checkpoints have had from the first"
+            raise RunError(f"{path}: damaged or changed: {older}\n  {checkpoint.ANEW}")
+        return state
 
     def save_history(self, history: History) -> None:
         """Write history.csv; numbers keep all their digits."""

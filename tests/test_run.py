@@ -631,7 +631,8 @@ def test_a_morphology_that_is_missing_or_changed(copy: Path) -> None:
     )
     path.unlink()
     for read in (lambda: Run.open(copy).graph(), lambda: evaluate_run(copy), lambda: graph_of(str(copy))):
-        assert refused(read) == f"{path}: cannot be read: No such file or directory"
+        remedy = "put it back from a copy of the run, or train anew in another folder"
+        assert refused(read) == f"{path}: cannot be read: No such file or directory\n  {remedy}"
 
 
 def test_a_run_that_has_not_ended(copy: Path) -> None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dendrograph.declared import EXCITATORY, FREE, Declared, Init, hold, told, where
+from dendrograph.declared import EXCITATORY, FREE, Declared, Init, hold, no_arrays, told, where
 
 ATTENUATIONS = ("factor", "initial")
 INFINITE, SEALED = ENDS = ("infinite", "sealed")
@@ -56,6 +56,7 @@ class Cable:
 
     def __post_init__(self) -> None:
         hold(self, "init", Init)
+        no_arrays(self)
 
     @property
     def lambda_um(self) -> float:

@@ -63,7 +63,8 @@ def _run(given: list[str]) -> NoReturn:
     except Exception as error:
         if not hasattr(error, "format_message"):  # the command line's own errors have it
             raise
-        _fail(f"error: {_usage(error)}", 2)
+        named = given[:1] if given[:1] and given[0] in getattr(command, "commands", ()) else []
+        _fail(f"error: {_usage(error, ' '.join(['dendrograph', *named]))}", 2)
     sys.exit(0)
 
 
@@ -106,9 +107,24 @@ def _fail(text: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _usage(error: Any) -> str:
-    command = error.ctx.command_path if getattr(error, "ctx", None) else "dendrograph"
-    return f"{error.format_message()}\n  `{command} --help` says what is allowed"
+# How the library that reads options says what a value is not, and how we do.
+_NO_VALUE = {
+    "Input should be a valid integer, unable to parse string as an integer": "give a whole number",
+    "Input should be a valid number, unable to parse string as a number": "give a number",
+    "Input should be greater than or equal to": "give a number of at least",
+    "Input should be less than or equal to": "give a number of at most",
+    "Input should be greater than": "give a number above",
+    "Input should be less than": "give a number below",
+}
+
+
+def _usage(error: Any, called: str) -> str:
+    """What is wrong with the command line itself; not every such error knows its command."""
+    command = error.ctx.command_path if getattr(error, "ctx", None) else called
+    text = error.format_message()
+    for found, wanted in _NO_VALUE.items():
+        text = text.replace(found, wanted)
+    return f"{text}\n  `{command} --help` says what is allowed"
 
 
 @app.callback(invoke_without_command=True)

@@ -17,7 +17,7 @@ from dendrograph.comparison.conditions import Condition, Finished, shown_seed
 from dendrograph.comparison.inference import holm, mean_interval, paired
 from dendrograph.comparison.selection import BY, Selection
 from dendrograph.controls import CONTROLS, named
-from dendrograph.errors import DendrographError, argument, did_you_mean, expect
+from dendrograph.errors import DendrographError, argument, did_you_mean, expect, several
 
 Row = dict[str, Any]
 
@@ -62,12 +62,12 @@ def compare(
     Raises:
         DendrographError: no run is found, two runs contradict each other, or a name is unknown.
     """
-    expect("paths", paths, str, PathLike, Iterable)
-    paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    for path in paths:
-        expect("path", path, str, PathLike)
+    paths = several("paths", paths, str, PathLike)
+    expect("reference", reference, str, None)
+    expect("by", by, str)
+    select = several("select", select)
     if by not in BY:
-        raise DendrographError(f"by '{by}': {did_you_mean(by, BY, 'measures')}")
+        raise DendrographError(f"{argument('by', by)}: there is no such measure\n  {did_you_mean(by, BY, 'measures')}")
     folders, notes = grouping.find(paths)
     runs, more = grouping.read(folders)
     notes += more

@@ -91,6 +91,7 @@ def compile(
     """
     expect("morphology", morphology, Morphology)
     classes, seed = None if classes is None else whole("classes", classes, 1), whole("the seed", seed, 0)
+    expect("memory_limit", memory_limit, int, float, None)
     morphology = morphology.checked()
     shapes = _bind_inputs(morphology, inputs)
     populations = tuple(_populations(morphology))
@@ -242,8 +243,9 @@ def _bind_inputs(
 
 def _as_shape(found: Any) -> Shape | None:
     """The shape of an input as a tuple; None where it is none. NumPy's whole numbers are taken, too."""
+    several = isinstance(found, Iterable) and not isinstance(found, bytes | bytearray)  # of bytes, each is a number
     try:
-        shape = tuple(operator.index(side) for side in (found if isinstance(found, Iterable) else (found,)))
+        shape = tuple(operator.index(side) for side in (found if several else (found,)))
     except TypeError:
         return None
     return shape if 1 <= len(shape) <= 3 and min(shape) >= 1 else None

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.document import Document
-from dendrograph.errors import DendrographError, Fault, clip, did_you_mean
+from dendrograph.errors import DendrographError, Fault, clip, did_you_mean, shown
 from dendrograph.reading import Path
 
 INITS = ("glorot", "glorot_dense", "he", "constant")
@@ -52,6 +54,17 @@ def hold(built: object, key: str, kind: type) -> None:
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
         raise DendrographError(f"{type(built).__name__}: {key} is {article} {kind.__name__}, not {clip(repr(value))}")
+
+
+def no_arrays(built: object) -> None:
+    """Hold what is built in Python to attributes that compare as one value: of an array, each element would.
+
+    Raises:
+        DendrographError: one is an array or a tensor.
+    """
+    for key, value in vars(built).items():
+        if hasattr(value, "__array__") and not isinstance(value, np.generic):
+            raise DendrographError(f"{type(built).__name__}: {key} is one value, not {shown(value)}")
 
 
 def gather(built: object, key: str, *kinds: type) -> None:
@@ -131,6 +144,9 @@ class Init:
     value: float | None = None
 
     KEYS = ("name", "value")
+
+    def __post_init__(self) -> None:
+        no_arrays(self)
 
     @classmethod
     def read(cls, cursor: Cursor) -> Init:

@@ -165,6 +165,7 @@ class DendriticLayer(nn.Module):
         Raises:
             DendrographError: it is that of a layer that is wired otherwise.
         """
+        expect("_extra_state", state, Tensor)
         if state.tolist() != self.get_extra_state().tolist():
             raise DendrographError(
                 f"this state is of a DendriticLayer that is wired otherwise than {self.extra_repr()}\n"
@@ -188,8 +189,14 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
     Args:
         module: a network with any number of dendritic layers in it; or one of them by itself.
         weight_decay: of the first group; that of the second is 0.
+
+    Raises:
+        DendrographError: the decay is no number of at least 0.
     """
     expect("module", module, nn.Module)
+    expect("weight_decay", weight_decay, int, float)
+    if not 0 <= weight_decay < math.inf:
+        raise DendrographError(f"weight_decay must be a number of at least 0, found {shown(weight_decay)}")
     ours = [one for one in module.modules() if isinstance(one, DendriticNetwork)]
     weights = {id(weight) for network in ours for weight in network.weights.parameters()}
     own = {id(parameter) for network in ours for parameter in network.parameters()}

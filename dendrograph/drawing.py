@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from dendrograph.draw.interactive import page as page_of
 from dendrograph.draw.panels import Options, compose, draw_on, views_of
 from dendrograph.draw.style import FONT, style_of
 from dendrograph.drawn import Drawn, Source, subject_of
-from dendrograph.errors import DendrographError, argument, clip, did_you_mean
+from dendrograph.errors import DendrographError, argument, clip, did_you_mean, expect
 from dendrograph.network import DendriticNetwork
 from dendrograph.run import Run, is_run
 
@@ -87,6 +88,7 @@ def page(what: Drawn, **options: Any) -> str:
 
 def save(drawn: Figure, path: str | Path) -> None:
     """Write a figure as FILE.pdf, .svg or .png, whole or not at all; the same figure gives the same bytes."""
+    expect("path", path, str, PathLike)
     path = Path(path)
     form = form_of(path)
     atomic.write(path, as_bytes(drawn, form))

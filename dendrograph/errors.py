@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, cast
 
 MOST_FAULTS = 100  # reading stops there: nobody mends more at once, and looking for near names takes time
 MOST_WORDS = 25  # a longer list of what is known is cut short
@@ -182,6 +183,11 @@ def argument(name: str, value: object = None, option: str | None = None) -> str:
     return f"--{word} {value:g}" if isinstance(value, float) else f"--{word} {value}"
 
 
+def setting(name: str) -> str:
+    """A setting as the reader of a message writes it, where the message begins with it: `lr`, or `--lr`."""
+    return argument(name) if _for_command_line else name
+
+
 def printable(text: str) -> str:
     r"""A text without what a terminal would obey or hide: control characters, escape sequences, marks of direction.
 
@@ -240,7 +246,7 @@ _INSTEAD: Mapping[str, Mapping[str, str]] = {
     "Split": {"Dataset": "{0}.test"},
     "TrainConfig": {"dict": "TrainConfig(**{0})", "int": "TrainConfig(epochs={0})"},
     "Run": {"str": "Run.open({0})", "PurePath": "Run.open({0})"},
-    "Mapping": {"str": "a mapping, such as {{'somata': 64}}", "DataFrame": "{0}.to_dict()"},
+    "Mapping": {"str": "a mapping of names to values", "DataFrame": "{0}.to_dict()"},
     "str": {
         **_NAME_OR_PATH,
         "Morphology": "a name or a path; compile takes a Morphology, and DendriticNetwork what compile gives",
@@ -268,6 +274,20 @@ def expect(name: str, value: object, *kinds: type | None) -> None:
     remedy = f"\n  pass {way.format(name)}" if way else ""
     expected = " or ".join("torch.Tensor" if kind == "Tensor" else kind for kind in names)
     raise KindError(f"`{name}`: expected {expected}, found {shown(value)}{remedy}")
+
+
+def several(name: str, given: object, *kinds: type) -> list[Any]:
+    """An argument that names one thing or several, as a list; by default of texts.
+
+    Raises:
+        KindError: it is neither, or one of them is of another kind.
+    """
+    kinds = kinds or (str,)
+    expect(name, given, *kinds, *(() if isinstance(given, Mapping) else (Iterable,)))
+    found = [given] if isinstance(given, kinds) else list(cast("Iterable[Any]", given))
+    for one in found:
+        expect(name, one, *kinds)
+    return found
 
 
 def shown(value: object) -> str:

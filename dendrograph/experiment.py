@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
-from dendrograph.errors import DataError, DendrographError, RunError, argument, clip
+from dendrograph.errors import DataError, DendrographError, RunError, argument, clip, expect
 from dendrograph.evaluation import Evaluation, evaluate
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
@@ -137,6 +138,8 @@ def graph_of(
 
     Streams that are `auto` and of which nothing is said are taken as 28 × 28.
     """
+    expect("inputs", inputs, Mapping, None)
+    expect("seed", seed, Integral, None)
     inputs = inputs or {}
     if is_run(morphology):
         if set or inputs or classes is not None or seed is not None:

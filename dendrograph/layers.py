@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING, Where, gather, told, where
+from dendrograph.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING, Where, gather, no_arrays, told, where
 from dendrograph.errors import Fault, did_you_mean
 from dendrograph.neuron import Compartment
 from dendrograph.synapses import PREVIOUS, Synapses
@@ -37,6 +37,9 @@ class Layer:
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
     KEYS = ("name", "neuron", "count", "repeat", "sign", "trainable")
+
+    def __post_init__(self) -> None:
+        no_arrays(self)
 
     @classmethod
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Layer:
@@ -85,6 +88,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         gather(self, "layers", Layer)
+        no_arrays(self)
 
     @classmethod
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Stack:

@@ -15,7 +15,7 @@ from typing import Any
 from dendrograph import plugins as plugin
 from dendrograph.contents import RUN, read_sealed, trained_morphology
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import gather, hold, read_bias, told, written_bias
+from dendrograph.declared import gather, hold, no_arrays, read_bias, told, written_bias
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError, Fault, Faults, clip, did_you_mean, expect
 from dendrograph.expressions import LARGEST, names
@@ -65,6 +65,8 @@ class Readout:
 
     def __post_init__(self) -> None:
         hold(self, "init", Init)
+        hold(self, "bias_trainable", bool)
+        no_arrays(self)
         if self.bias is False:
             object.__setattr__(self, "bias_trainable", True)  # there is none
 
@@ -100,7 +102,7 @@ def read_shape(cursor: Cursor) -> Shape | None:
 
 def _shape(given: Any) -> Shape | None:
     """The shape of a stream as it may be given in Python: also a list, a number of units, or auto."""
-    if given is None or given == "auto":
+    if given is None or (isinstance(given, str) and given == "auto"):
         return None
     return tuple(given) if isinstance(given, list | tuple) else (given,)
 
@@ -125,23 +127,25 @@ class Morphology:
     KEYS = ("name", "about", "citation", "plugins", "parameters", "inputs", "defaults", "neurons", "layers", "readout")
 
     def __post_init__(self) -> None:
-        for key, kind in (("neurons", Mapping), ("inputs", Mapping), ("readout", Readout)):
+        for key, kind in (("neurons", Mapping), ("inputs", Mapping), ("parameters", Mapping), ("readout", Readout)):
             hold(self, key, kind)
         gather(self, "layers", Layer, Stack)
         gather(self, "plugins", str)
+        no_arrays(self)
         for neuron in self.neurons.values():
             if not isinstance(neuron, Compartment):
                 raise DendrographError(f"Morphology: a neuron is the Compartment of its soma, not {clip(repr(neuron))}")
         object.__setattr__(self, "inputs", {stream: _shape(given) for stream, given in self.inputs.items()})
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], name: str = "morphology") -> Morphology:
+    def from_dict(cls, data: Mapping[str, Any], name: str | PathLike[str] = "morphology") -> Morphology:
         """A morphology from plain values of the grammar, as `to_dict` gives them.
 
         Raises:
             MorphologyError: with every fault found.
         """
-        return cls.from_document(Document.from_plain(data, name))
+        expect("name", name, str, PathLike)
+        return cls.from_document(Document.from_plain(data, str(name)))
 
     @classmethod
     def from_document(cls, document: Document, plugins: tuple[str, ...] = ()) -> Morphology:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from dendrograph.compiler import compile, whole
 from dendrograph.declared import FREE, INHIBITORY, SHUNTING
-from dendrograph.errors import DendrographError, WiringError, expect
+from dendrograph.errors import DendrographError, WiringError, did_you_mean, expect, several
 from dendrograph.graph import Graph, Group
 from dendrograph.initialisation import initial_weights
 from dendrograph.kernels import branch, dense
@@ -414,7 +415,8 @@ class DendriticNetwork(nn.Module):
 
         Beside moves, `load_state_dict(assign=True)` and `torch.func.functional_call` bring others.
         """
-        first = next(self.parameters(), None)
+        # the usual way alone takes microseconds
+        first: Tensor | None = next(chain(self.weights._parameters.values(), self.parameters()), None)
         if first is None:  # all of it was removed
             return torch.empty(0, dtype=torch.float32)
         if first.device != self._device:
@@ -424,8 +426,8 @@ class DendriticNetwork(nn.Module):
 
     def _call_hooks(self) -> None:
         """Call what acts before a module's forward, such as pruning, on the holders of parameters: they have none."""
-        for holder in (self.weights, self.biases, self.excitability):
-            for hook in holder._forward_pre_hooks.values():
+        for holder in self._modules.values():
+            for hook in holder._forward_pre_hooks.values():  # type: ignore[union-attr]
                 hook(holder, ())
 
     def forward(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
@@ -480,17 +482,18 @@ class DendriticNetwork(nn.Module):
                 found["unfrozen" if parameter.requires_grad else "frozen"].append(name)
         return {kind: names for kind, names in found.items() if names}
 
-    def freeze(self, frozen: Iterable[str] = (), unfrozen: Iterable[str] = ()) -> DendriticNetwork:
-        """Take parameters out of training, or into it, by name; the others are as the morphology has them.
+    def freeze(self, frozen: Iterable[str] | str = (), unfrozen: Iterable[str] | str = ()) -> DendriticNetwork:
+        """Take parameters out of training, or into it, by name or names; the others are as the morphology has them.
 
         Raises:
             ValueError: there is no such parameter.
         """
+        frozen, unfrozen = several("frozen", frozen), several("unfrozen", unfrozen)
         parameters = dict(self.named_parameters())
         wanted = {**dict.fromkeys(self.graph.frozen, False), **dict.fromkeys(frozen, False)}
         wanted |= dict.fromkeys(unfrozen, True)
         if unknown := [name for name in wanted if name not in parameters]:
-            raise ValueError(f"there is no parameter '{unknown[0]}'")
+            raise ValueError(f"there is no parameter '{unknown[0]}'\n  {did_you_mean(unknown[0], parameters)}")
         for name, parameter in parameters.items():
             parameter.requires_grad_(wanted.get(name, True))
         return self

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from dendrograph.cable import Cable
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import Declared, Init, Where, gather, hold, read_bias, told, where, written_bias
+from dendrograph.declared import Declared, Init, Where, gather, hold, no_arrays, read_bias, told, where, written_bias
 from dendrograph.reading import Steps, unwound
 from dendrograph.synapses import PREVIOUS, Synapses
 from dendrograph.transfer import Nonlinearity
@@ -74,6 +74,8 @@ class Compartment:
         hold(self, "cable", Cable)
         gather(self, "synapses", Synapses)
         gather(self, "dendrites", Compartment)
+        hold(self, "bias_trainable", bool)
+        no_arrays(self)
         if self.bias is False:
             object.__setattr__(self, "bias_trainable", True)  # there is none
 

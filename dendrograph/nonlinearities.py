@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, Union
 
-from dendrograph.errors import DendrographError, clip
+from dendrograph.errors import DendrographError, clip, several
 from dendrograph.expressions import GREATEST, SMALLEST
 from dendrograph.names import is_name
 from dendrograph.registering import hold_free, hold_function, hold_name
@@ -219,7 +219,7 @@ def register_nonlinearity(
     defaults = {key: _default(name, key, value) for key, value in (parameters or {}).items()}
     if isinstance(positive, str):
         raise DendrographError(f"nonlinearity '{name}': positive is a list of parameters\n  write ['{positive}']")
-    above_zero = frozenset(positive)
+    above_zero = frozenset(several("positive", positive))
     if unknown := sorted(above_zero - defaults.keys()):
         raise DendrographError(f"nonlinearity '{name}' has no parameter '{unknown[0]}', which shall be positive")
     if wrong := sorted(key for key in above_zero if defaults[key] <= 0):

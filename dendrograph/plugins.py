@@ -16,12 +16,13 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from dendrograph.cursor import Cursor
-from dendrograph.errors import DendrographError, MorphologyError, clip, did_you_mean, worded
+from dendrograph.errors import DendrographError, MorphologyError, clip, did_you_mean, several, worded
 from dendrograph.registering import told
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def use(named: Iterable[str | Path]) -> tuple[str, ...]:
     """
     if isinstance(named, str | Path):
         raise DendrographError(f"plugins is a list of modules and files\n  write plugins=[{str(named)!r}]")
-    return tuple(dict.fromkeys(_use(str(one)) for one in named))
+    return tuple(dict.fromkeys(_use(str(one)) for one in several("plugins", named, str, PathLike)))
 
 
 def read(cursor: Cursor) -> tuple[str, ...]:

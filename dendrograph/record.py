@@ -16,7 +16,7 @@ import torch
 from dendrograph import __version__
 from dendrograph.config import TrainConfig
 from dendrograph.dataset import Dataset
-from dendrograph.errors import DendrographError, RunError, argument
+from dendrograph.errors import DendrographError, RunError, argument, setting
 from dendrograph.kernels import compiled
 from dendrograph.network import DendriticNetwork
 from dendrograph.plugins import digests
@@ -142,13 +142,12 @@ def refuse_another(run: Run, record: Mapping[str, Mapping[str, Any]], begun: boo
     def differ(section: str, key: str) -> bool:
         return bool(run.record[section].get(key) != record[section][key])
 
-    named = [("config", key) for key in record["config"]]
-    named += [("data", "name")] if differ("data", "digest") else []  # a file that was renamed is the same data
-    named += [("graph", "inputs"), ("graph", "classes"), ("network", "kernel")]
+    named = [("config", key, setting(key)) for key in record["config"]]
+    named += [("data", "name", setting("data"))] if differ("data", "digest") else []  # a renamed file is the same data
+    named += [("graph", "inputs", "inputs"), ("graph", "classes", "classes"), ("network", "kernel", setting("kernel"))]
     differences = [
-        f"{'data' if section == 'data' else key}: the run has {run.record[section].get(key)!r}, "
-        f"asked for is {record[section][key]!r}"
-        for section, key in named
+        f"{shown}: the run has {run.record[section].get(key)!r}, asked for is {record[section][key]!r}"
+        for section, key, shown in named
         if differ(section, key)
     ]
     if differ("data", "digest") and not differ("data", "name"):

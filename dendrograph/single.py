@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dendrograph.errors import DendrographError, did_you_mean, numbered
+from dendrograph.errors import DendrographError, did_you_mean, expect, numbered
 from dendrograph.graph import Graph, Group, Projection
 from dendrograph.network import DendriticNetwork
 
@@ -20,6 +21,8 @@ def layer_of(graph: Graph, layer: str | None = None, neuron: str | None = None) 
     Raises:
         DendrographError: there is none.
     """
+    expect("layer", layer, str, None)
+    expect("neuron", neuron, str, None)
     layers = [group.layer for group in graph.groups if group.role == "soma"]
     if layer is not None and layer not in layers:
         raise DendrographError(f"no layer '{layer}'\n  {did_you_mean(layer, layers, 'layers')}")
@@ -56,6 +59,7 @@ def cut_out(graph: Graph, layer: str, index: int = 0) -> Graph:
     """
     groups = [group for group in graph.groups if group.layer == layer and group.role in ("dendrite", "soma")]
     count = groups[-1].neurons
+    expect("index", index, Integral)
     if index not in range(count):
         raise DendrographError(f"no neuron {index} in layer '{layer}'\n  {numbered(count, 'neuron')}")
     for group in groups:

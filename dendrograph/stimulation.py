@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from dendrograph import plugins as plugin
-from dendrograph.errors import DendrographError, did_you_mean, expect
+from dendrograph.errors import DendrographError, did_you_mean, expect, several, shown
 from dendrograph.experiment import graph_of
 from dendrograph.graph import Graph
 from dendrograph.network import DendriticNetwork
@@ -97,13 +97,17 @@ def stimulate(
             the amplitudes are no finite numbers.
     """
     expect("neurons", neurons, Graph, DendriticNetwork)
+    try:
+        amplitudes = list(amplitudes)
+    except TypeError:
+        raise DendrographError(f"amplitudes is a list of numbers, not {shown(amplitudes)}") from None
     layer = layer_of(neurons if isinstance(neurons, Graph) else neurons.graph, layer, neuron)
     if isinstance(neurons, Graph):
         weights, single = "unit", _unit(cut_out(neurons, layer, index))
     else:
         weights, single = "own", alone(neurons, layer, index)
     sites = Sites.of(single.graph, layer)
-    at, record = (None if given is None else _listed(name, given) for name, given in (("at", at), ("record", record)))
+    at, record = (None if given is None else several(name, given) for name, given in (("at", at), ("record", record)))
     stimuli = sites.by_default() if at is None else [sites.read_stimulus(text) for text in at]
     recorded = [sites.soma] if record is None else [sites.read(text) for text in record]
     _refuse_twice([tuple(sorted(map(str, stimulus))) for stimulus in stimuli], "stimulated")
@@ -190,14 +194,6 @@ def refuse_number(amplitudes: int) -> None:
         raise DendrographError(f"{amplitudes:,} amplitudes\n  give at least one, and at most {MOST_AMPLITUDES:,}")
 
 
-def _listed(name: str, given: Sequence[str] | str) -> Sequence[str]:
-    expect(name, given, str, list, tuple)
-    listed = [given] if isinstance(given, str) else given
-    for item in listed:
-        expect(name, item, str)
-    return listed
-
-
 def _current(amplitudes: Sequence[float]) -> Tensor:
     """Shape (amplitudes,), float64."""
     refuse_number(len(amplitudes))
@@ -253,6 +249,7 @@ def stimulate_by_name(
     Raises:
         DendrographError: also where an option does not go with a run, or the run has not ended.
     """
+    expect("weights", weights, str, None)
     if weights is not None and weights not in WEIGHTS:
         raise DendrographError(f"unknown weights '{weights}'\n  {did_you_mean(weights, WEIGHTS)}")
     chosen: dict[str, Any] = {"layer": layer, "neuron": neuron, "index": index}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dendrograph.cursor import PLACEHOLDER, Cursor
-from dendrograph.declared import FREE, SHUNTING, SIGNS, Declared, Init, Where, gather, hold, told, where
+from dendrograph.declared import FREE, SHUNTING, SIGNS, Declared, Init, Where, gather, hold, no_arrays, told, where
 from dendrograph.fields import known as known_fields
 from dendrograph.transfer import Nonlinearity
 
@@ -48,6 +48,7 @@ class Synapses:
         gather(self, "sources", str)
         if self.nonlinearity is not None:
             hold(self, "nonlinearity", Nonlinearity)
+        no_arrays(self)
 
     @classmethod
     def read(cls, cursor: Cursor, defaults: Cursor | None) -> Synapses:

@@ -23,7 +23,7 @@ from dendrograph import checkpoint as checkpoints
 from dendrograph import record
 from dendrograph.config import TrainConfig
 from dendrograph.data import Dataset, Split, add_noise, batches_at, class_by_class, validation_rows
-from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, argument, expect
+from dendrograph.errors import DataError, DendrographError, RunError, TrainingError, argument, expect, worded
 from dendrograph.evaluation import evaluate
 from dendrograph.flat import FlatParameters
 from dendrograph.network import DendriticNetwork
@@ -94,6 +94,8 @@ def train(
     expect("data", data, Dataset)
     expect("config", config, TrainConfig, None)
     expect("out", out, str, PathLike, None)
+    expect("resume", resume, bool)
+    expect("progress", progress, bool)
     if resume and out is None:
         raise RunError("to go on with a run, give its folder as `out`")
     config = (config or TrainConfig()).for_data(data.name)
@@ -502,7 +504,8 @@ def refuse_misfit(network: DendriticNetwork, data: Dataset) -> None:
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise TrainingError(
             f"{network.graph.name}: nothing is trained: all its parameters are frozen\n"
-            "  train a part of it, without trainable: false or requires_grad_(False), or evaluate it as it is"
+            f"  train a part of it, without trainable: false{worded('', ' or requires_grad_(False)')}, "
+            "or evaluate it as it is"
         )
     one_stream = len(wanted) == len(given) == 1 and set(wanted.values()) == set(given.values())
     if (wanted != given and not one_stream) or data.classes > network.graph.classes:

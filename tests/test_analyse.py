@@ -116,7 +116,7 @@ def test_what_is_refused(run: Path, capsys: pytest.CaptureFixture[str], tmp_path
         ([run, run], f"error: {run}: is given twice"),
         ([run, "--parts", "wieghts"], "error: unknown part 'wieghts' of an analysis\n  did you mean 'weights'?"),
         ([run, "--parts", ","], "error: there is no part to analyse"),
-        ([run, "--repeats", "3"], "error: repeats: of no use to activity, weights, learning\n  leave it out"),
+        ([run, "--repeats", "3"], "error: --repeats: of no use to activity, weights, learning\n  leave it out"),
         ([run, "--parts", "weights", "--data-dir", tmp_path], "error: --data-dir: no data is read for weights"),
         ([run, "--parts", "embedding", "--embeddings", "tsen"], "did you mean 'tsne'?"),
         ([run, "--parts", "embedding", "--neighbours", "0"], "error: neighbours: found 0"),

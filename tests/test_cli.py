@@ -450,6 +450,11 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["train", "vann", "--out", "."], "error: .: something is there already, and it is no run\n"),
     (["train", "declared.yaml"], "error: "),
     (["show", "vann", "--set", "somata=9000000000"], "error: "),
+        (["train", "vann", "-o"], "error: Option '-o' requires an argument.\n  `dendrograph train --help` says"),
+    (["train", "vann", "--epochs", "x"], "error: Invalid value for '--epochs': give a whole number\n"),
+    (["train", "vann", "--lr", "x"], "error: Invalid value for '--lr': give a number\n"),
+    (["export", "vann", "x", "--classes", "0"], "error: Invalid value for '--classes': give a number of at least 1"),
+    (["compare", "runs", "--by", "foo"], "error: --by foo: there is no such measure\n  measures: accuracy, loss"),
 ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 import dendrograph
 from dendrograph import (
+    DendriticLayer,
     DendriticNetwork,
     DendrographError,
     Graph,
@@ -26,18 +27,26 @@ from dendrograph import (
     build,
     compile,
     datasets,
+    draw,
     load,
+    parameter_groups,
+    register_nonlinearity,
     stimulate,
     train,
 )
+from dendrograph.analysis.parts import Settings
 from dendrograph.cli import main
+from dendrograph.compare import compare
 from dendrograph.dataset import Dataset
 from dendrograph.errors import KindError, argument, expect, for_command_line, is_for_command_line, worded
 from dendrograph.evaluation import evaluate
 from dendrograph.experiment import train_by_name
-from dendrograph.export import export
+from dendrograph.export import export, to_networkx
 from dendrograph.importing import Choices
+from dendrograph.record import refuse_another
 
+# one for all tests that only need some graph
+GRAPH = compile(load("dann-lrf", {"somata": 2, "dendrites": 2, "synapses": 2}), (8, 8), 3)
 PACKAGE = Path(dendrograph.__file__).resolve().parent
 
 
@@ -199,6 +208,24 @@ def test_what_to_pass_instead(kinds: tuple[Any, ...], value: Any, text: str) -> 
     assert text.replace("epochs=5", "epochs=it") in str(error.value)
 
 
+def test_a_setting_is_named_as_its_reader_gives_it() -> None:
+    run = Run.open(PACKAGE.parent / "docs/results/fashion_mnist/dann-grf-seed1")
+    record = {**run.record, "config": {**run.record["config"], "batch_size": 9}}
+    for told, called in ((True, "--batch-size"), (False, "batch_size")):
+        with for_command_line(told), pytest.raises(DendrographError) as error:
+            refuse_another(run, record, begun=True)
+        assert f"  {called}: the run has 128, asked for is 9" in str(error.value)
+        with for_command_line(told), pytest.raises(DendrographError) as error:
+            Settings(samples=-1)
+        assert str(error.value).startswith("--samples: found -1" if told else "samples: found -1")
+
+
+def test_text_in_the_place_of_a_batch_is_not_told_of_knobs() -> None:
+    with pytest.raises(TypeError, match="found 'abc'") as error:
+        DendriticNetwork(GRAPH)("abc")  # type: ignore[arg-type]
+    assert "somata" not in str(error.value)
+
+
 def test_the_right_kinds_pass() -> None:
     expect("it", None, int, None)
     expect("it", 3, int)
@@ -212,3 +239,59 @@ def test_settings_of_another_kind_are_refused_in_a_short_text(name: str) -> None
         with pytest.raises(DendrographError) as error:
             TrainConfig(**{name: wrong})
         assert name in str(error.value) and len(str(error.value)) < 200
+
+
+WRONG_KINDS: dict[str, Callable[[], Any]] = {
+    "memory_limit": lambda: compile(load("xor-dcaap"), memory_limit="x"),  # type: ignore[arg-type]
+    "resume": lambda: _train(resume="yes"),
+    "progress": lambda: _train(progress=np.zeros(2)),
+    "reference": lambda: compare("runs", reference=5),  # type: ignore[arg-type]
+    "by": lambda: compare("runs", by=np.zeros(2)),  # type: ignore[arg-type]
+    "select": lambda: compare("runs", select=5),  # type: ignore[arg-type]
+    "weights": lambda: to_networkx(GRAPH, weights=np.zeros(2)),  # type: ignore[arg-type]
+    "force": lambda: export(GRAPH, "x.npz", force=np.zeros(2)),  # type: ignore[arg-type]
+    "layer": lambda: stimulate(GRAPH, layer=5),  # type: ignore[arg-type]
+    "neuron": lambda: stimulate(GRAPH, neuron=["a"]),  # type: ignore[arg-type]
+    "plugins": lambda: load("xor-dcaap", plugins=None),  # type: ignore[arg-type]
+    "name": lambda: Morphology.from_dict({"faulty": 1}, 5),  # type: ignore[arg-type]
+    "positive": lambda: register_nonlinearity("own", equation="u", positive=5),  # type: ignore[arg-type]
+    "frozen": lambda: DendriticNetwork(GRAPH).freeze(None),  # type: ignore[arg-type]
+    "path": lambda: draw.save(None, None),  # type: ignore[arg-type]
+    "_extra_state": lambda: DendriticLayer(4, 2, 2, 2).load_state_dict({"_extra_state": "abc"}, strict=False),
+    "weight_decay": lambda: parameter_groups(nn.Linear(2, 2), None),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("name", WRONG_KINDS)
+def test_options_of_another_kind_are_told(name: str) -> None:
+    with pytest.raises(TypeError, match=f"^`{name}`: expected .*, found ") as error:
+        WRONG_KINDS[name]()
+    assert isinstance(error.value, DendrographError)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: stimulate(GRAPH, index=np.zeros(2)), "`index`: expected int, found an object"),
+        (lambda: stimulate(GRAPH, amplitudes=0.5), "amplitudes is a list of numbers, not 0.5"),
+        (lambda: stimulate(GRAPH, amplitudes=None), "amplitudes is a list of numbers, not None"),
+        (lambda: compile(load("dann-lrf"), b"xx"), "is no shape of an input"),
+        (lambda: compare(["x" * 5000]), "there is no such folder"),
+        (lambda: TrainConfig(lr=1e30), "lr must be at most"),
+        (lambda: parameter_groups(nn.Linear(2, 2), -5), "weight_decay must be a number of at least 0, found -5"),
+        (lambda: parameter_groups(nn.Linear(2, 2), np.nan), "weight_decay must be a number of at least 0, found nan"),
+    ],
+)
+def test_values_that_cannot_be_meant_are_told(call: Callable[[], Any], text: str) -> None:
+    with pytest.raises(DendrographError) as error:
+        call()
+    assert text in str(error.value)
+
+
+def test_one_name_stands_for_a_list_of_one() -> None:
+    network = DendriticNetwork(GRAPH)
+    name = next(name for name, _ in network.named_parameters())
+    assert network.freeze(name).frozen_otherwise == {"frozen": [name]}
+    with pytest.raises(ValueError, match=r"there is no parameter 'biases\.nope'\n  "):
+        network.freeze("biases.nope")
+    assert stimulate(GRAPH, amplitudes=(0.5 for _ in range(1))).table == stimulate(GRAPH, amplitudes=[0.5]).table

@@ -14,6 +14,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -40,6 +41,8 @@ from dendrograph.morphology import (
 from dendrograph.nonlinearities import NONLINEARITIES
 from dendrograph.reading import LARGEST_FILE, MOST_IN_A_ROW
 from dendrograph.tree import branchings
+
+ARRAY, TENSOR = (f"an object of type {kind} of shape (3,)" for kind in ("numpy.ndarray", "torch.Tensor"))
 
 
 def read(text: str) -> Morphology:
@@ -1050,6 +1053,18 @@ class TestPython:
     @pytest.mark.parametrize(
         ("build", "message"),
         [
+            (lambda: Compartment(count=np.zeros(3)), f"Compartment: count is one value, not {ARRAY}"),
+            (lambda: Compartment(bias=np.zeros(3)), f"Compartment: bias is one value, not {ARRAY}"),
+            (lambda: Compartment(bias_trainable="no"), "Compartment: bias_trainable is a bool, not 'no'"),
+            (lambda: Synapses(torch.ones(3)), f"Synapses: count is one value, not {TENSOR}"),
+            (lambda: Cable(length_um=np.zeros(3)), f"Cable: length_um is one value, not {ARRAY}"),
+            (lambda: Layer("a", "n", np.zeros(3)), f"Layer: count is one value, not {ARRAY}"),
+            (lambda: Stack(np.zeros(3), ()), f"Stack: repeat is one value, not {ARRAY}"),
+            (lambda: Init(np.zeros(3)), f"Init: name is one value, not {ARRAY}"),
+            (lambda: Readout(bias=np.zeros(3)), f"Readout: bias is one value, not {ARRAY}"),
+            (lambda: Readout(bias_trainable="no"), "Readout: bias_trainable is a bool, not 'no'"),
+            (lambda: Morphology("m", {}, (), parameters=5), "Morphology: parameters is a Mapping, not 5"),
+            (lambda: Morphology("m", {}, (), about=np.zeros(3)), f"Morphology: about is one value, not {ARRAY}"),
             (lambda: Compartment(nonlinearity="relu"), "Compartment: nonlinearity is a Nonlinearity, not 'relu'"),
             (lambda: Compartment(cable=None), "Compartment: cable is a Cable, not None"),
             (lambda: Compartment(synapses=16), "Compartment: synapses holds Synapses, not 16"),

@@ -784,5 +784,5 @@ def test_one_compartment_is_named_by_its_text_alone() -> None:
     assert stimulate(graph, "apical[0]").table == stimulate(graph, ["apical[0]"]).table
     wrong: dict[str, Any]
     for wrong in ({"index": 0.5}, {"amplitudes": "123"}):
-        with pytest.raises(DendrographError, match=r"no neuron 0\.5|must be numbers"):
+        with pytest.raises(DendrographError, match=r"`index`: expected int|must be numbers"):
             stimulate(graph, **wrong)

@@ -17,7 +17,7 @@ from dendrograph.analysis.single_lesions import units_of
 from dendrograph.config import TrainConfig
 from dendrograph.data import refuse_unscaled
 from dendrograph.dataset import Dataset, Split
-from dendrograph.errors import DendrographError, clip, did_you_mean
+from dendrograph.errors import DendrographError, clip, did_you_mean, setting
 from dendrograph.network import DendriticNetwork
 from dendrograph.run import Run
 from dendrograph.tables import Row
@@ -53,15 +53,17 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not _is_number(self.active) or not math.isfinite(self.active):
-            raise DendrographError(f"active: {self.active} is no threshold\n  give a finite number")
+            raise DendrographError(f"{setting('active')}: {self.active} is no threshold\n  give a finite number")
         if not _is_number(self.answers) or not 0 < self.answers <= 1:
             raise DendrographError(
-                f"answers: {self.answers} is no share of samples\n  give a number above 0, and at most 1"
+                f"{setting('answers')}: {self.answers} is no share of samples\n  give a number above 0, and at most 1"
             )
         for name, least in (("samples", 3), ("neighbours", 1), ("repeats", 1), ("seed", 0), ("at_most", 1)):
             value = getattr(self, name)
             if (type(value) is not int or not least <= value < 2**32) and (name, value) != ("repeats", None):
-                raise DendrographError(f"{name}: found {clip(repr(value))}\n  give a whole number of at least {least}")
+                raise DendrographError(
+                    f"{setting(name)}: found {clip(repr(value))}\n  give a whole number of at least {least}"
+                )
         if type(self.embeddings) not in (tuple, list):
             raise DendrographError(f"embeddings: found {clip(repr(self.embeddings))}\n  give a tuple of names")
         embedding.require(self.embeddings)
@@ -246,7 +248,7 @@ def settings_for(chosen: Sequence[str], given: Mapping[str, Any]) -> Settings:
         users = [part for part in PARTS if name in PARTS[part].settings]
         if not set(users) & set(chosen):
             raise DendrographError(
-                f"{name}: of no use to {', '.join(chosen)}\n  leave it out, or ask for a part that uses it: "
+                f"{setting(name)}: of no use to {', '.join(chosen)}\n  leave it out, or ask for a part that uses it: "
                 f"{', '.join(users)}"
             )
     return replace(Settings(), **given)

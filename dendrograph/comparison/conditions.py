@@ -132,8 +132,8 @@ def find(paths: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
     notes: list[str] = []
     for given in paths:
         path = Path(given)
-        if not str(given) or not path.is_dir():
-            problem = "is a file" if path.is_file() else "there is no such folder"
+        if not str(given) or not os.path.isdir(path):  # `is_dir` fails where the name is too long
+            problem = "is a file" if os.path.isfile(path) else "there is no such folder"
             raise DendrographError(
                 f"{path if str(given) else 'an empty path'}: {problem}\n"
                 "  give run folders, or folders that hold them, such as runs"

@@ -20,6 +20,7 @@ from typing import Any, Protocol, cast
 import networkx as nx
 
 from dendrograph import atomic
+from dendrograph.compiler import whole
 from dendrograph.errors import DendrographError, argument, clip, did_you_mean, expect
 from dendrograph.export import (
     arrays,
@@ -127,6 +128,9 @@ def export(
     path = Path(path)
     form = format_of(path)
     _hold_weights(weights)
+    expect("layer", layer, str, None)
+    neuron = None if neuron is None else whole("neuron", neuron, 0)
+    expect("force", force, bool)
     for name, value in (("layer", layer), ("neuron", neuron)):
         if value is not None and form.NAME != swc_tree.NAME:
             problem = f"{argument(name, value)}: {form.NAME} holds the whole network"
@@ -195,6 +199,7 @@ def format_of(path: Path) -> Format:
 
 
 def _hold_weights(weights: str | None) -> None:
+    expect("weights", weights, str, None)
     if weights not in (None, INITIAL):
         raise DendrographError(f"unknown weights '{clip(str(weights))}'\n  {did_you_mean(weights, [INITIAL])}")
 

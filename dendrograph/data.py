@@ -10,15 +10,16 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from dendrograph.datafiles import KNOWN, data_folder, load_known, read_npz
+from dendrograph.datafiles import KNOWN, cache_folder, data_folder, load_known, read_npz
 from dendrograph.dataset import Dataset, Split, assemble, find_arrays, look_over
-from dendrograph.errors import DataError, DataWarning, argument, clip, did_you_mean, expect, printable
+from dendrograph.errors import DataError, DataWarning, argument, clip, did_you_mean, expect, printable, worded
 from dendrograph.kernels import compiled
 from dendrograph.tasks import derive, parse
 
@@ -33,11 +34,14 @@ __all__ = [
     "from_tensors",
     "load",
     "load_again",
+    "scale_of",
     "split_validation",
     "validation_rows",
 ]
 
 NAMES: tuple[str, ...] = ("digits", *KNOWN)
+DIGITS_SCALE = 16.0  # what their bytes are divided by; those of all other data sets by 255
+MOST_CLASSES = 1_000_000  # a readout of more units is a slip of the pen
 DIGITS_TEST = 360  # a fifth of the 1797 digits
 NOISE_CHUNK = 4_194_304  # values drawn at once: 16 MiB; another number would draw other noise
 
@@ -102,12 +106,31 @@ def load_again(
             f"{argument('data')}, or in which folder by {argument('data_dir')}"
         )
     name = str(replace(task, base=base)) if task else base
-    return _load(name, data_dir or origin["data_dir"], download=True, held=True)[0]
+    return _load(name, data_dir or _recorded_folder(origin), download=True, held=True)[0]
+
+
+def _recorded_folder(origin: Mapping[str, str | None]) -> str | None:
+    """The folder where a run found its data; None where it is gone, and they may lie where data lie by default."""
+    folder = origin["data_dir"]
+    if folder is None or os.path.isdir(folder):
+        return folder
+    if os.environ.get("DENDROGRAPH_DATA") or Path(folder) == cache_folder().resolve():
+        return None
+    raise DataError(
+        f"data folder {folder}, in which the run found its data, does not exist any more\n"
+        f"  say where they lie now, by {argument('data_dir')} or DENDROGRAPH_DATA"
+    )
+
+
+def scale_of(name: str) -> float:
+    """What the bytes of a data set of this name or path are divided by; nothing is read."""
+    task = parse(name, NAMES)
+    return DIGITS_SCALE if (task.base if task else name) == "digits" else 255.0
 
 
 def _in_folder(folder: Path, name: str) -> Path:
-    if not (folder / name).is_file():
-        found = "there is no such folder" if not folder.is_dir() else f"it holds no {name}"
+    if not os.path.isfile(folder / name):
+        found = "there is no such folder" if not os.path.isdir(folder) else f"it holds no {name}"
         raise DataError(f"{folder}: {found}\n  the run read its data from {name}: name the folder or the file")
     return folder / name
 
@@ -116,8 +139,17 @@ def _load(
     name: str, data_dir: str | os.PathLike[str] | None, download: bool, held: bool = False
 ) -> tuple[Dataset, list[str]]:
     """A data set and what the user should know of it: nothing where it is `held` to what was read before."""
+    try:
+        return _read(name, data_dir, download, held)
+    except MemoryError:
+        raise DataError(
+            f"{name}: there is not enough memory to read it\n  save fewer samples, or read it on a larger machine"
+        ) from None
+
+
+def _read(name: str, data_dir: str | os.PathLike[str] | None, download: bool, held: bool) -> tuple[Dataset, list[str]]:
     if (task := parse(name, NAMES)) is not None:
-        whole, notes = _load(task.base, data_dir, download, held)
+        whole, notes = _read(task.base, data_dir, download, held)
         return derive(whole, task), notes
     if name.lower().endswith(".npz"):
         return _own(Path(name).expanduser(), held)
@@ -170,8 +202,10 @@ def from_tensors(
     An array that has the right type already is shared, not copied. Where something was interpreted, or looks as if
     another scale or layout was meant, a `DataWarning` says so. Raises DataError naming the array at fault.
     """
-    if classes is not None and classes < 2:
-        raise DataError(f"classes is {classes}, but must be 2 or more")
+    expect("classes", classes, Integral, None)
+    if classes is not None and not 2 <= classes <= MOST_CLASSES:
+        bound = "2 or more" if classes < 2 else f"at most {MOST_CLASSES:,}"
+        raise DataError(f"classes is {classes}, but must be {bound}")
     arrays: dict[str, Any] = {}
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test), ("val", x_val, y_val)):
         if isinstance(x, Mapping):
@@ -192,6 +226,8 @@ def split_validation(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> 
     `fraction` is not between 0 and 1, or where there are too few samples for every class to be on both sides.
     """
     expect("dataset", dataset, Dataset)
+    expect("fraction", fraction, Real)
+    expect("seed", seed, Integral)
     if dataset.validation is not None:
         return dataset.train, dataset.validation
     train, validation = validation_rows(dataset, fraction, seed)
@@ -221,7 +257,7 @@ def validation_rows(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> t
         raise DataError(
             f"{dataset.name}: {fraction} of the train split's {len(dataset.train)} samples makes {wanted} for "
             f"validation and {len(dataset.train) - wanted} for training, but each needs at least {len(labels)}, one "
-            f"for each class{remedy}, or another fraction"
+            f"for each class{remedy}{worded('', ', or another fraction')}"
         )
     return _stratified(dataset.train.labels.numpy(), wanted, seed)
 
@@ -233,10 +269,13 @@ def add_noise(split: Split, scale: float, sigma: float, generator: torch.Generat
     negative or not finite, or if float inputs are not within [0, 1].
     """
     expect("split", split, Split)
+    expect("scale", scale, Real)
+    expect("sigma", sigma, Real)
+    expect("generator", generator, torch.Generator, Integral)
     if not (math.isfinite(sigma) and sigma >= 0):
         raise DataError(f"the noise's standard deviation is {sigma}, but must be 0 or more")
-    if isinstance(generator, int):
-        generator = torch.Generator().manual_seed(generator)
+    if not isinstance(generator, torch.Generator):
+        generator = torch.Generator().manual_seed(int(generator))
     refuse_unscaled(split)
     noisy = {}
     for stream, tensor in split.inputs.items():
@@ -276,9 +315,16 @@ def batches(
     the split is). They are copies: changing them leaves the split as it is. What crosses to the device is the bytes.
     """
     expect("split", split, Split)
+    expect("scale", scale, Real)
+    expect("batch_size", batch_size, Integral)
+    expect("order", order, torch.Tensor, None)
     if batch_size < 1:
         raise DataError(f"the batch size is {batch_size}, but must be at least 1")
     order = torch.arange(len(split)) if order is None else order
+    if order.dim() != 1 or order.dtype != torch.int64:
+        raise DataError(f"the order is {order.dtype} of shape {tuple(order.shape)}, but must be int64 in one axis")
+    if len(order) and not 0 <= (least := int(order.min())) <= (most := int(order.max())) < len(split):
+        raise DataError(f"the order goes from {least} to {most}, but there are {len(split)} samples, numbered from 0")
     yield from batches_at(split, scale, order.split(batch_size), device)
 
 
@@ -335,4 +381,4 @@ def _digits() -> Dataset:
     images, labels = digits.images.astype(np.uint8), digits.target
     train, test = _stratified(labels, DIGITS_TEST, seed=0)
     arrays = {"x_train": images[train], "y_train": labels[train], "x_test": images[test], "y_test": labels[test]}
-    return assemble(arrays, name="digits", source="scikit-learn's load_digits", classes=10, scale=16.0)
+    return assemble(arrays, name="digits", source="scikit-learn's load_digits", classes=10, scale=DIGITS_SCALE)

@@ -7,6 +7,7 @@ Nothing that is read here can run code: pickled files are refused.
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import os
 import socket
@@ -18,7 +19,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -33,6 +34,9 @@ CIFAR_RECORD = 1 + 3 * 32 * 32  # one byte of label, then a plane each of red, g
 CIFAR_BATCH = 10_000 * CIFAR_RECORD  # the publisher's; six of them and some kilobytes of text are the archive
 DAMAGED = "the file is damaged or was downloaded only in part: fetch it again"
 NETWORK_TIMEOUT = 30.0  # seconds without an answer
+MOST_HEADER = 10_000  # bytes of a header of `.npy` that NumPy reads
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # as numpy.savez writes them
+UNBOUNDED = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}  # zipfile unpacks them beyond what is asked for
 
 
 @dataclass(frozen=True)
@@ -126,9 +130,9 @@ def data_folder(name: str, data_dir: str | os.PathLike[str] | None) -> Path:
     if not named:
         return cache_folder()
     folder = Path(named).expanduser()
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         by = argument("data_dir") if data_dir is not None else "DENDROGRAPH_DATA"
-        found = "is a file, not a folder" if folder.exists() else "does not exist"
+        found = "is a file, not a folder" if os.path.exists(folder) else "does not exist"
         raise DataError(f"data folder {folder} (from {by}) {found}\n  name the folder that holds {name}/")
     return folder
 
@@ -326,9 +330,11 @@ def _cifar_archive(archive: Path) -> list[tuple[str, bytes]]:
     try:
         with _Unpacked(archive, 7 * CIFAR_BATCH) as file, tarfile.open(fileobj=file, mode="r|") as tar:  # type: ignore[call-overload]
             for member in tar:
-                stream = tar.extractfile(member) if member.isfile() else None
-                if stream is not None and os.path.basename(member.name) in CIFAR_FILES:
-                    batches[os.path.basename(member.name)] = stream.read()
+                name = os.path.basename(member.name)
+                # A sparse member takes no place in the archive, and as much memory as it likes.
+                stream = tar.extractfile(member) if member.isfile() and not member.issparse() else None
+                if stream is not None and name in CIFAR_FILES:
+                    batches[name] = stream.read(CIFAR_BATCH + 1)
     except (OSError, tarfile.TarError, ValueError) as error:
         raise DataError(f"{archive}: cannot be unpacked: {error}\n  {DAMAGED}") from error
     lacking = [file for file in CIFAR_FILES if file not in batches]
@@ -348,8 +354,8 @@ def read_npz(path: Path, choose: Callable[[list[str]], Mapping[str, str]] | None
     Raises:
         DataError: not there, not a `.npz`, damaged, holding Python objects, or more than the memory that is free.
     """
-    if not path.is_file():
-        found = "is a folder" if path.is_dir() else "no such file"
+    if not os.path.isfile(path):
+        found = "is a folder" if os.path.isdir(path) else "no such file"
         raise DataError(f"{path}: {found}\n  give the path of a .npz file, as numpy.savez writes it")
     try:
         if not zipfile.is_zipfile(path):
@@ -373,7 +379,7 @@ def read_npz(path: Path, choose: Callable[[list[str]], Mapping[str, str]] | None
                 reading = f"array '{clip(own)}'"
                 with archive.open(members[own]) as stream:
                     arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
-    except DataError:
+    except (DataError, MemoryError):
         raise
     # Damage may show in the zip, in its compression, in a header or in the data, each with errors of its own.
     except Exception as error:
@@ -391,22 +397,41 @@ def _announced(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
     """Bytes that an array of a `.npz` takes in memory, by its header, which is all that is unpacked.
 
     Raises:
-        ValueError: that is not what the zip announces.
+        ValueError: that is not what the zip announces, or nothing that may be unpacked.
     """
+    if info.compress_type not in PACKINGS:
+        packing = UNBOUNDED.get(info.compress_type, f"method {info.compress_type}")
+        raise ValueError(f"it is packed by {packing}, which NumPy does not write")
     with archive.open(info) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"it is written in version {version[0]}.{version[1]} of the format, which is for records")
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(stream)
-        start = stream.tell()
+        shape, fortran, dtype, start = _header(stream)
     if dtype.hasobject:
         raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
-    size = math.prod(shape) * dtype.itemsize
+    count = math.prod(shape)
+    size = count * dtype.itemsize
     if start + size != info.file_size:
         raise ValueError(f"its header announces {size:,} bytes of numbers, but {info.file_size - start:,} are there")
-    # Floats of another size are converted, which takes a copy, and one byte each to see that they are finite.
-    return size + (5 * math.prod(shape) if dtype.kind == "f" else 0)
+    if len(shape) < 2:  # labels: int64, and three bytes each while they are checked
+        return size + 11 * count
+    # Bytes stay as they are, but row by row; all else becomes float32, and takes a byte each to see that it is finite.
+    return size + count * (int(fortran) if dtype == np.uint8 else 5)
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, whether columns come first, type, and where the numbers begin, of a `.npy`.
+
+    Raises:
+        ValueError: it has no header, or one that is longer than any of an array of numbers.
+    """
+    version = np.lib.format.read_magic(stream)
+    if version not in ((1, 0), (2, 0), (3, 0)):
+        raise ValueError(f"it is written in version {version[0]}.{version[1]} of the format, which is not known")
+    length = stream.read(2 if version == (1, 0) else 4)
+    if (announced := int.from_bytes(length, "little")) > MOST_HEADER:
+        raise ValueError(f"its header is {announced:,} bytes long, but may have at most {MOST_HEADER:,}")
+    header = io.BytesIO(length + stream.read(announced))
+    # The third version differs from the second in the letters of the names of columns, which numbers have not.
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return *read(header), np.lib.format.MAGIC_LEN + len(length) + announced
 
 
 def fetch(name: str, kept: Path) -> Arrays:

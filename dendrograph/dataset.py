@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 
-from dendrograph.errors import DataError, clip, did_you_mean
+from dendrograph.errors import DataError, clip, did_you_mean, listed
 
 STREAM = "image"  # the one stream of data that has a single one; also the language's default
 NAMED = re.compile(r"(x|y)_(train|test|val)|x_(train|test|val)_.+", re.DOTALL)  # what an array may be called
+NUMBERING = (
+    "number the names of the classes alike in all splits: names = np.unique(y_train), then np.searchsorted(names, y) "
+    "of each y"
+)
 WANTED = "wanted: x_train, y_train, x_test, y_test, and x_val, y_val if you bring a validation split"
 
 # Words that other tools put together to the names of their arrays, as in train_images or X_valid.
@@ -24,8 +31,9 @@ PART_WORDS = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
 }
 KIND_WORDS = {
-    **dict.fromkeys(("x", "xs", "data", "image", "images", "input", "inputs", "feature", "features", "samples"), "x"),
-    **dict.fromkeys(("y", "ys", "label", "labels", "target", "targets"), "y"),
+    **dict.fromkeys(("x", "xs", "data", "image", "images", "img", "imgs", "samples"), "x"),
+    **dict.fromkeys(("input", "inputs", "feature", "features"), "x"),
+    **dict.fromkeys(("y", "ys", "label", "labels", "lab", "labs", "lbl", "lbls", "target", "targets"), "y"),
 }
 FOREIGN = {
     word: f"{kind}_{part}"
@@ -36,6 +44,8 @@ FOREIGN = {
 
 MOST_CHANNELS = 4  # of an image, where its shape alone does not say which axis they are
 LARGE = 10  # standardised inputs are smaller; greater ones are taken for pixels or counts that nobody scaled
+DARKER = 3  # of the brightest bytes of two splits the one is at most so many times the other
+MANY = 20  # values: fewer tell nothing of their scale
 FAINT = 64  # bytes that stay below this are taken for values of another scale than 0 to 255
 
 
@@ -87,6 +97,10 @@ class Dataset:
     digest: str
     origin: Mapping[str, str | None] = field(default_factory=dict)
 
+    def without_validation(self) -> Dataset:
+        """The same without a validation split of its own, as one reads it whose file holds none."""
+        return replace(self, validation=None, digest=_digest({"train": self.train, "test": self.test}))
+
 
 def assemble(
     arrays: Mapping[str, Any],
@@ -111,40 +125,49 @@ def assemble(
         found = ", ".join(f"{number} in y_{part}" for part, number in columns.items())
         raise DataError(f"{where}one-hot labels of different numbers of columns: {found}\n  give each class a column")
     classes = _count_classes(splits, classes, where, max(columns.values(), default=0))
+    return Dataset(name, shapes, classes, scale, train, splits.get("val"), splits["test"], source, _digest(splits))
+
+
+def _digest(splits: Mapping[str, Split]) -> str:
     digest = hashlib.sha256()
     for part, split in splits.items():
         for key, tensor in (*((f"x_{part}_{stream}", x) for stream, x in split.inputs.items()), ("y", split.labels)):
             digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode(errors="surrogatepass"))
             digest.update(tensor.numpy().reshape(-1).data)
-    return Dataset(name, shapes, classes, scale, train, splits.get("val"), splits["test"], source, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def find_arrays(keys: Iterable[str], where: str = "") -> tuple[dict[str, str], list[str]]:
     """Which arrays of a file are read, and as what: our name of each -> its own, and what the user should know of it.
 
     Names of other tools (train_images, X_valid) are understood where no array has ours. What looks like one of ours
-    and is none is refused: a misspelt x_val must not pass in silence.
+    and is none is refused, or told where it is not read: a misspelt x_val must not pass in silence.
 
     Raises:
         DataError: an array is missing, unknown, or there twice under two names.
     """
     keys = list(keys)
     found = {key: key for key in keys if NAMED.fullmatch(key)}
-    complete = all(
-        any(key == name or key.startswith(f"{name}_") for key in found) for name in _names(("train", "test"))
-    )
+    others = [key for key in keys if key not in found]
+    means = {key: ours for key in others if (ours := FOREIGN.get(re.sub(r"[-_ ./](?!\Z)", "", key.lower())))}
+    claims = Counter(means.values())
+    complete = all(_named(name, found) for name in _names(("train", "test")))
     unread = []
-    for key in keys:
-        ours = FOREIGN.get(re.sub(r"[-_ ./](?!\Z)", "", key.lower()))
-        if key in found or (ours is None and not key.startswith(("x_", "y_"))):
-            continue
-        if ours is None:
+    for key in others:
+        ours, ambitious = means.get(key), key.startswith(("x_", "y_"))
+        if ours is None and ambitious:
             near = did_you_mean(key, _names(("train", "test", "val")))
             raise DataError(f"{where}unknown array '{clip(key)}'\n  {near}; or x_train_<stream> and so on")
-        if complete and not key.startswith(("x_", "y_")):
-            unread.append(f"'{clip(key)}'")
+        if ours is None:
+            unread += [key] if _part_of(key) else []
             continue
-        if taken := [own for name, own in found.items() if name == ours or name.startswith(f"{ours}_")]:
+        taken = _named(ours, found)
+        pair = ("y" if ours[0] == "x" else "x") + ours[1:]
+        whole = claims[pair] or _named(pair, found)
+        if complete and not ambitious and (taken or claims[ours] > 1 or not whole):
+            unread.append(key)
+            continue
+        if taken:
             raise DataError(
                 f"{where}both '{clip(taken[0])}' and '{clip(key)}' may be {ours}\n  keep one of them, named {ours}"
             )
@@ -153,7 +176,9 @@ def find_arrays(keys: Iterable[str], where: str = "") -> tuple[dict[str, str], l
     renamed = [f"'{clip(own)}' as {name}" for name, own in found.items() if name != own]
     notes = [f"{where}arrays are read by the names of another tool: {', '.join(renamed)}"] if renamed else []
     if unread:
-        notes.append(f"{where}not read: {', '.join(unread)}: the arrays named x_train, y_train, x_test, y_test are")
+        read = ", ".join(name for name in _names(("train", "test", "val")) if _named(name, found))
+        left = listed([f"'{clip(key)}'" for key in unread])
+        notes.append(f"{where}not read: {left}: the arrays named {read} are")
     return found, notes
 
 
@@ -161,20 +186,47 @@ def _names(parts: Iterable[str]) -> list[str]:
     return [f"{kind}_{part}" for part in parts for kind in "xy"]
 
 
-def _refuse_missing(found: Collection[str], keys: Collection[str], where: str) -> None:
+def _named(name: str, found: Mapping[str, str]) -> list[str]:
+    """The arrays that are read as this one, or as its streams."""
+    if name in found:
+        return [found[name]]
+    return [own for key, own in found.items() if key.startswith(f"{name}_")] if name[0] == "x" else []
+
+
+def _part_of(key: str) -> str | None:
+    """The part of a data set, such as `val`, whose name a word of an array's name is, or nearly is."""
+    return _meaning(key, PART_WORDS)
+
+
+def _meaning(key: str, known: Mapping[str, str]) -> str | None:
+    for word in re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()):
+        if near := _nearest(word, tuple(known)):
+            return known[near]
+    return None
+
+
+@lru_cache(1024)
+def _nearest(word: str, known: tuple[str, ...]) -> str | None:
+    return next(iter(difflib.get_close_matches(word[:30], known, n=1, cutoff=0.8)), None)
+
+
+def _refuse_missing(found: Mapping[str, str], keys: Collection[str], where: str) -> None:
     parts = ["train", "test"] + (["val"] if any(name.startswith(("x_val", "y_val")) for name in found) else [])
     for name in _names(parts):
-        if name in found or (name[0] == "x" and any(key.startswith(f"{name}_") for key in found)):
+        if _named(name, found):
             continue
-        there = ", ".join(clip(key) for key in sorted(keys)) or "none"
-        others = [key for key in keys if key not in found]
-        near = f"  {did_you_mean(name, others, kind='of no use')}\n" if others else ""
+        used = {*found.values()}
+        others = [key for key in keys if key not in used]
         whole = {KIND_WORDS[key.lower()]: clip(key) for key in others if key.lower() in KIND_WORDS}
+        kind, part = name.split("_")
+        fit = [key for key in others if _meaning(key, KIND_WORDS) in (kind, None) and _part_of(key) in (part, None)]
+        near = f"  {did_you_mean(name, fit, kind='not read')}\n" if fit else ""
         if len(whole) == 2:
             near = (
                 f"  '{whole['x']}' and '{whole['y']}' are not split: shuffle them alike, and save a part for training, "
                 "the rest for the test\n"
             )
+        there = listed([clip(key) for key in sorted(keys)])
         raise DataError(f"{where}no array '{name}'; there are: {there}\n{near}  {WANTED}")
 
 
@@ -205,30 +257,38 @@ def _split(arrays: Mapping[str, Any], part: str, where: str) -> tuple[Split, int
 
 def _array(value: object, what: str, kinds: str, wanted: str) -> np.ndarray:
     """`value` as a numpy array of one of the `kinds` (numpy's letters); `wanted` says them to the user."""
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu()
-        value = (value.float() if value.is_floating_point() else value).numpy()  # numpy has no bfloat16
+    if np.ma.is_masked(value):
+        raise DataError(
+            f"{what} is a masked array, {np.ma.count_masked(value)} of whose values are masked\n"
+            f"  say what they are, such as {what}.filled(0), or leave out their samples"
+        )
     try:
+        if isinstance(value, torch.Tensor):
+            value = value.detach().cpu().resolve_conj().resolve_neg()
+            value = (value.float() if value.is_floating_point() else value).numpy()  # numpy has no bfloat16
         array = np.asarray(value)
-    except ValueError as error:
-        raise DataError(f"{what} is no array: {error}\n  wanted: {wanted}") from error
+    # Sparse, nested and quantised tensors, and those without memory, each have an error of their own.
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise DataError(f"{what} is no array: {clip(str(error), 200)}\n  wanted: {wanted}") from error
     if array.dtype.kind not in kinds:
-        raise DataError(f"{what} holds {array.dtype}\n  wanted: {wanted}")
+        remedy = "\n  if they are numbers, .astype(float) makes them so" if array.dtype.kind == "O" else ""
+        raise DataError(f"{what} holds {array.dtype}\n  wanted: {wanted}{remedy}")
     return array
 
 
-def _inputs(value: object, what: str) -> torch.Tensor:
+def as_samples(value: object, what: str) -> torch.Tensor:
+    """An array or a tensor of samples as a tensor of bytes, or else of float32; shared where it is one already.
+
+    Raises:
+        DataError: values that are no numbers, not finite, masked, or integers of which the scale is not known.
+    """
     array = _array(value, what, "fubi", "uint8 (0 to 255, standing for 0 to 1), or floats (taken as they are)")
-    if array.ndim < 2:
+    if array.dtype.kind in "ui" and array.dtype != np.uint8 and array.size:
+        low, high = array.min(), array.max()
+        pixels = "  save pixels of 0 to 255 as uint8, by .astype(np.uint8): they stand for 0 to 1\n"
         raise DataError(
-            f"{what} has shape {array.shape}, but needs samples along its first axis and values along others"
-        )
-    if array.size == 0:
-        raise DataError(f"{what} is empty: its shape is {array.shape}")
-    if array.dtype.kind in "ui" and array.dtype != np.uint8:
-        raise DataError(
-            f"{what} holds {array.dtype} from {array.min()} to {array.max()}, whose scale is not known\n"
-            "  save pixels of 0 to 255 as uint8, by .astype(np.uint8): they stand for 0 to 1\n"
+            f"{what} holds {array.dtype} from {low} to {high}, whose scale is not known\n"
+            f"{pixels if low >= 0 and high <= 255 else ''}"
             "  save other numbers as floats, scaled as the network shall see them, such as x / x.max()"
         )
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
@@ -242,16 +302,22 @@ def _inputs(value: object, what: str) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
+def _inputs(value: object, what: str) -> torch.Tensor:
+    tensor = as_samples(value, what)
+    shape = tuple(tensor.shape)
+    if len(shape) < 2:
+        raise DataError(f"{what} has shape {shape}, but needs samples along its first axis and values along others")
+    if tensor.numel() == 0:
+        raise DataError(f"{what} is empty: its shape is {shape}")
+    return tensor
+
+
 def _labels(value: object, what: str, samples: int) -> tuple[torch.Tensor, int]:
     """Labels of so many samples, and their number of columns where they are one-hot (else 0)."""
     wanted = "whole numbers from 0, one a sample: the classes"
     array = _array(value, what, "iufbUS", wanted)
     if array.dtype.kind in "US":
-        raise DataError(
-            f"{what} holds text ({array.dtype})\n  wanted: {wanted}\n"
-            "  number the names of the classes alike in all splits: names = np.unique(y_train), then "
-            "np.searchsorted(names, y) of each y"
-        )
+        raise DataError(f"{what} holds text ({array.dtype})\n  wanted: {wanted}\n  {NUMBERING}")
     if array.size == 0:
         raise DataError(f"{what} is empty")
     columns = 0
@@ -272,7 +338,8 @@ def _labels(value: object, what: str, samples: int) -> tuple[torch.Tensor, int]:
     wrong = (labels < 0) | (labels != array)
     if wrong.any():
         row = int(wrong.argmax())
-        raise DataError(f"{what} holds {array[row]} as the label of sample {row}\n  wanted: {wanted}")
+        remedy = f"\n  {NUMBERING}" if (labels == array).all() else ""
+        raise DataError(f"{what} holds {array[row]} as the label of sample {row}\n  wanted: {wanted}{remedy}")
     return torch.from_numpy(labels), columns
 
 
@@ -298,7 +365,7 @@ def _count_classes(splits: Mapping[str, Split], classes: int | None, where: str,
     if classes is None:
         classes = max(highest["train"] + 1, least)
         # Before anything is sized by it: labels such as 1000000000 are numbers of something else than classes.
-        if classes > len(train):
+        if classes > max(len(train), least):
             raise DataError(
                 f"{where}y_train goes up to {highest['train']}, which makes {classes} classes of {len(train)} samples\n"
                 "  number the classes 0, 1, 2, ..."
@@ -344,8 +411,18 @@ def _doubts_of_layout(shape: tuple[int, ...], what: str, where: str) -> list[str
             f"{where}{what}: a sample of shape {shape} is read as an image of height {shape[0]} and width {shape[1]}; "
             "vectors are (samples, units)"
         ]
-    if len(shape) != 3:
+    if len(shape) > 3:
+        return [
+            f"{where}{what}: a sample of shape {shape} has {len(shape)} axes, which is no image (height, width, "
+            "channels): only an input that is declared as a vector takes it; reshape it for others"
+        ]
+    if len(shape) < 3:
         return []
+    if shape[:2] == (1, 1):
+        return [
+            f"{where}{what}: a sample of shape {shape} is read as an image of one pixel of {shape[2]} channels; "
+            "vectors are (samples, units)"
+        ]
     height, width, channels = shape
     first, last = height <= MOST_CHANNELS, channels <= MOST_CHANNELS
     if first and not last and width > MOST_CHANNELS:
@@ -379,18 +456,70 @@ def _doubts_of_range(dataset: Dataset, stream: str, where: str) -> list[str]:
                 f"sees at most {high / dataset.scale:.2g}; save "
                 f"them as {'bools' if high == 1 else 'floats scaled to [0, 1]'}"
             )
-    elif max(-low, high) > LARGE or (high > 1 and low >= 0 and _are_whole(train[:1000])):
-        notes.append(
-            f"{what} are floats from {low:g} to {high:g}, which are taken as they are; save pixels of 0 to 255 as "
-            "uint8, and scale other numbers to [0, 1]"
-        )
+    else:
+        notes += doubts_of_floats(train, what, "save")
+        if max(-low, high) < 1 / LARGE:
+            notes.append(f"{what} are floats from {low:g} to {high:g}: were they scaled twice?")
     tests = {"test": dataset.test, "val": dataset.validation}
     for part, split in ((part, split) for part, split in tests.items() if split is not None):
-        reach = max(abs(bound.item()) for bound in torch.aminmax(split.inputs[stream]))
-        mine = max(abs(low), abs(high))
-        if train.dtype != torch.uint8 and mine and not 1 / LARGE <= reach / mine <= LARGE:
-            notes.append(f"{what} reach {mine:g} in the train split, but {reach:g} in x_{part}: are they scaled alike?")
+        mine, its = _Range.of(train), _Range.of(split.inputs[stream])
+        if not mine.is_like(its):
+            notes.append(f"{what} are {mine} in the train split, but {its} in x_{part}: are they scaled alike?")
     return notes
+
+
+def doubts_of_floats(values: torch.Tensor, what: str, verb: str = "give") -> list[str]:
+    """What is to be said of floats that are taken as they are, where they look like pixels or counts."""
+    low, high = (bound.item() for bound in torch.aminmax(values))
+    if max(-low, high) <= LARGE and not (high > 1 and low >= 0 and _are_whole(values[:1000])):
+        return []
+    return [
+        f"{what} are floats from {low:g} to {high:g}, which are taken as they are; {verb} pixels of 0 to 255 as uint8, "
+        "and scale other numbers to [0, 1]"
+    ]
+
+
+@dataclass(frozen=True)
+class _Range:
+    """What values a split has, by which one that was scaled otherwise is told.
+
+    two: there are no others than the lowest and the highest; not said of few values, nor of equal ones
+    """
+
+    low: float
+    high: float
+    bytes: bool
+    many: bool
+    two: bool
+
+    @classmethod
+    def of(cls, values: torch.Tensor) -> _Range:
+        low, high = (bound.item() for bound in torch.aminmax(values))
+        some = values[:1000]
+        two = low != high and bool(((some == low) | (some == high)).all())
+        return cls(low, high, values.dtype == torch.uint8, values.numel() >= MANY, two)
+
+    @property
+    def reach(self) -> float:
+        return max(-self.low, self.high)
+
+    def is_like(self, other: _Range) -> bool:
+        """Whether both may be of one scale."""
+        less, more = sorted((self.reach, other.reach))
+        if less * (DARKER if self.bytes else LARGE) < more:
+            return False
+        if not (self.many and other.many):
+            return True
+        signed = (self.low < -self.reach / LARGE, other.low < -other.reach / LARGE)
+        if signed[0] != signed[1] and max(self.low, other.low) >= 0:
+            return False
+        return self.two == other.two or self.low == self.high or other.low == other.high
+
+    def __str__(self) -> str:
+        """`from 0 to 1`, `0 and 1 alone`."""
+        if self.low == self.high:
+            return f"{self.low:g} everywhere"
+        return f"{self.low:g} and {self.high:g} alone" if self.two else f"from {self.low:g} to {self.high:g}"
 
 
 def _are_whole(values: torch.Tensor) -> bool:

@@ -10,9 +10,10 @@ import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 MOST_FAULTS = 100  # reading stops there: nobody mends more at once, and looking for near names takes time
 MOST_WORDS = 25  # a longer list of what is known is cut short
@@ -123,11 +124,14 @@ def did_you_mean(word: object, known: Iterable[str], kind: str = "known") -> str
         by_form.setdefault(one.lower(), []).append(one)
     near = difflib.get_close_matches(str(word).lower(), by_form, n=1, cutoff=0.6)
     near = difflib.get_close_matches(str(word), by_form[near[0]], n=1, cutoff=0) if near else []
-    shown = ", ".join(words[:MOST_WORDS]) + (
-        f" and {len(words) - MOST_WORDS:,} more" if len(words) > MOST_WORDS else ""
-    )
-    allowed = f"{kind}: {shown or 'none'}"
+    allowed = f"{kind}: {listed(words)}"
     return f"did you mean '{near[0]}'? {allowed}" if near else allowed
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as messages list them: no more than `MOST_WORDS`."""
+    more = f" and {len(words) - MOST_WORDS:,} more" if len(words) > MOST_WORDS else ""
+    return (", ".join(words[:MOST_WORDS]) or "none") + more
 
 
 @contextmanager
@@ -245,6 +249,9 @@ _INSTEAD: Mapping[str, Mapping[str, str]] = {
 }
 
 
+_KIND_NAMES: Mapping[type, str] = {os.PathLike: "path", Integral: "int", Real: "float"}
+
+
 def expect(name: str, value: object, *kinds: type | None) -> None:
     """Hold an argument to the kinds of object that it may be; None stands for nothing given.
 
@@ -254,7 +261,7 @@ def expect(name: str, value: object, *kinds: type | None) -> None:
     allowed = tuple(type(None) if kind is None else kind for kind in kinds)
     if isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):
         return
-    names = ["None" if kind is None else "path" if kind is os.PathLike else kind.__name__ for kind in kinds]
+    names = ["None" if kind is None else _KIND_NAMES.get(kind, kind.__name__) for kind in kinds]
     found = [base.__name__ for base in type(value).__mro__]
     ways = (_INSTEAD.get(kind, {}).get(base) for kind in names for base in found)
     way = next(filter(None, ways), "")

@@ -17,6 +17,7 @@ import io
 import math
 import os
 import shlex
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -46,11 +47,11 @@ from dendrograph.contents import (
     sealed,
     trained_morphology,
 )
-from dendrograph.data import load_again
-from dendrograph.dataset import Dataset
+from dendrograph.data import load_again, scale_of
+from dendrograph.dataset import Dataset, as_samples, doubts_of_floats
 from dendrograph.draw.files import as_bytes
 from dendrograph.draw.learning import learning_curves
-from dendrograph.errors import DataError, RunError, argument, clip, expect, worded
+from dendrograph.errors import DataError, DataWarning, RunError, argument, clip, expect, worded
 from dendrograph.graph import Graph
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
@@ -225,8 +226,8 @@ class Run:
 
         Args:
             inputs: samples as the run was trained on: (samples, *shape), of floating point; a mapping of stream to
-                samples where it has several streams. Bytes are divided by what the run's data set divides them by, for
-                which it is loaded. Tensors and NumPy arrays are taken.
+                samples where it has several streams. Bytes are divided by what the run's data set divides them by.
+                Tensors and NumPy arrays are taken. A `DataWarning` tells of floats that look like pixels not scaled.
             probabilities: of all classes (the softmax of the readout) instead of the most probable class.
 
         Returns:
@@ -235,6 +236,7 @@ class Run:
         Raises:
             RunError: the run has not ended, or its weights are damaged or another run's.
             ValueError: a shape is not that of the run's inputs.
+            DataError: values that are not finite, masked, no numbers, or integers other than bytes.
             TypeError: something else than tensors or arrays.
         """
         network = self._network
@@ -243,11 +245,15 @@ class Run:
             expect("inputs", inputs, Mapping)
         samples: dict[str, Tensor] = {}
         for name, given in streams.items():
-            expect("inputs" if streams is not inputs else f"inputs[{name!r}]", given, Tensor, np.ndarray)
-            tensor = torch.as_tensor(given)
+            what = "inputs" if streams is not inputs else f"inputs[{name!r}]"
+            expect(what, given, Tensor, np.ndarray)
+            tensor = as_samples(given, what)
             if tensor.dtype == torch.uint8:
                 tensor = tensor.float() / self._scale
-            samples[name] = tensor.float() if tensor.is_floating_point() else tensor
+            elif tensor.numel():
+                for doubt in doubts_of_floats(tensor, what):
+                    warnings.warn(doubt, DataWarning, stacklevel=2)
+            samples[name] = tensor
         numbers = {len(tensor) for tensor in samples.values() if tensor.dim()}
         if len(numbers) != 1:
             network(samples)  # says what is wrong
@@ -267,7 +273,8 @@ class Run:
     @property
     def _scale(self) -> float:
         """What bytes are divided by: 255 in data from Python, or what the data set says."""
-        return self.dataset().scale if self.record["data"]["origin"] else 255.0
+        origin = self.record["data"]["origin"] or {}
+        return scale_of(str(origin.get("name_or_path", "")))
 
     def __repr__(self) -> str:
         """One short line; `record` has the rest."""
@@ -352,6 +359,8 @@ class Run:
                 "  train(..., resume=True) goes on with it there, and evaluate(run.network(), ...) evaluates it"
             )
         found = load_again(origin, data_dir, data)
+        if found.digest != then["digest"]:  # older versions read fewer names of a validation split
+            found = found.without_validation()
         if found.digest != then["digest"]:
             raise DataError(
                 f"{then['name']}: not the data that the run was trained on\n  read from {found.source}; "

@@ -486,3 +486,16 @@ def test_temporary_files_of_others_stay_and_those_of_ours_go(folders: Mapping[st
     (out / ".continual.json.0123abcd.tmp").write_text("{")
     learn(out, resume=True, scenario=CLASS)
     assert {path.name for path in out.glob(".*")} == {".x.tmp"}
+
+
+def test_a_learning_goes_on_with_data_in_a_file_that_was_renamed(tmp_path: Path) -> None:
+    out, old, new = tmp_path / "out", tmp_path / "old.npz", tmp_path / "new.npz"
+    x, y = np.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=np.uint8), np.arange(80) % 4
+    np.savez(old, x_train=x, y_train=y, x_test=x, y_test=y)
+    first = learn(out, data=str(old))
+    old.rename(new)
+    assert learn(out, data=str(new), resume=True).record == first.record
+    (out / "task-2" / "metrics.json").unlink()
+    assert np.array_equal(learn(out, data=str(new), resume=True).matrix, first.matrix)
+    np.savez(new, x_train=x, y_train=y, x_test=255 - x, y_test=y)
+    assert "data digest" in refused(lambda: learn(out, data=str(new), resume=True))

@@ -527,7 +527,7 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "other capitals": (
         {"x_train": None, "X_TRAINED": GOOD["x_train"], "Y_TRAINED": GOOD["x_train"]},
         "no array 'x_train'; there are: X_TRAINED, Y_TRAINED, x_test, y_test, y_train\n"
-        f"  did you mean 'X_TRAINED'? of no use: X_TRAINED, Y_TRAINED\n  {KEYS}",
+        f"  did you mean 'X_TRAINED'? not read: X_TRAINED\n  {KEYS}",
     ),
     "samples that are not split": (
         {"x_train": None, "y_train": None, "x_test": None, "y_test": None, "X": GOOD["x_train"], "y": GOOD["y_train"]},
@@ -540,8 +540,7 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a validation split of half another tool's names": (
         {"x_valid": GOOD["x_test"]},
-        f"no array 'y_val'; there are: x_test, x_train, x_valid, y_test, y_train\n"
-        f"  did you mean 'x_valid'? of no use: x_valid\n  {KEYS}",
+        f"no array 'y_val'; there are: x_test, x_train, x_valid, y_test, y_train\n  {KEYS}",
     ),
     "one array under two names": (
         {"x_val": GOOD["x_test"], "y_val": GOOD["y_test"], "x_valid": GOOD["x_test"]},
@@ -619,7 +618,7 @@ BAD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a negative label": (
         _with("y_train", np.arange(6), 3, -1),
-        f"y_train holds -1 as the label of sample 3\n  {WHOLE}",
+        f"y_train holds -1 as the label of sample 3\n  {WHOLE}\n  {NUMBER}",
     ),
     "a label beyond int64": (
         _with("y_train", np.arange(6, dtype=np.uint64), 5, 2**63),
@@ -676,6 +675,59 @@ def test_bad_arrays_in_memory_are_told_without_a_file() -> None:
     ragged: Any = [[1.0], [1.0, 2.0]]
     assert message(lambda: data.from_tensors(ragged, y, x, y)).startswith("x_train is no array: ")
     assert data.from_tensors({"left": x, "right": x}, y, {"left": x, "right": x}, y).classes == 3
+
+
+WHOLE_TENSOR = torch.rand(6, 2, 2)
+NO_ARRAYS: dict[str, Any] = {
+    "sparse": WHOLE_TENSOR.to_sparse(),
+    "without memory": WHOLE_TENSOR.to("meta"),
+    "complex": torch.rand(6, 2, 2, dtype=torch.complex64).conj(),
+    "objects": np.array([[object()] * 4] * 6),
+    "text": np.full((6, 4), "a"),
+    "masked": np.ma.masked_less(RNG(0).random((6, 2, 2)), 0.5),
+}
+
+
+@pytest.mark.parametrize("kind", NO_ARRAYS)
+def test_tensors_and_arrays_that_hold_no_plain_numbers_are_told(kind: str) -> None:
+    told = message(lambda: data.from_tensors(**GOOD | {"x_train": NO_ARRAYS[kind]}))
+    assert told.startswith("x_train ")
+    assert ("filled" if kind == "masked" else "wanted: uint8") in told
+
+
+def test_a_masked_array_without_a_masked_value_is_an_array() -> None:
+    assert data.from_tensors(**GOOD | {"x_train": np.ma.masked_array(GOOD["x_train"])}).classes == 3
+
+
+def test_arguments_of_another_kind_are_told() -> None:
+    dataset = data.from_tensors(**GOOD)
+    wrong: Any = "a"
+    for call in (
+        lambda: data.from_tensors(**GOOD, classes=wrong),
+        lambda: data.from_tensors(**GOOD, classes=4.0),  # type: ignore[arg-type]
+        lambda: data.split_validation(dataset, wrong),
+        lambda: data.split_validation(dataset, 0.5, seed=1.5),  # type: ignore[arg-type]
+        lambda: data.add_noise(dataset.train, 255, wrong, 1),
+        lambda: next(data.batches(dataset.train, 255, 2, order=[1, 2])),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(TypeError, match=r"expected .*, found"):
+            call()
+    assert data.from_tensors(**GOOD, classes=np.int64(4)).classes == 4  # type: ignore[arg-type]
+    assert message(lambda: data.from_tensors(**GOOD, classes=10**12)).endswith("must be at most 1,000,000")
+    assert message(lambda: next(data.batches(dataset.train, 255, 2, order=torch.tensor([1, 999])))) == (
+        "the order goes from 1 to 999, but there are 6 samples, numbered from 0"
+    )
+    assert "no such file" in message(lambda: data.load("a" * 5000 + ".npz"))
+
+
+def test_numbers_of_which_uint8_would_lose_some_are_not_to_be_made_bytes() -> None:
+    told = message(lambda: data.from_tensors(**GOOD | {"x_train": GOOD["x_train"].astype("i2") + 300}))
+    assert "astype(np.uint8)" not in told and "x / x.max()" in told
+
+
+def test_one_hot_labels_of_more_classes_than_samples_are_read() -> None:
+    wide = {key: np.eye(9)[GOOD[key]] for key in ("y_train", "y_test")}
+    assert notes(lambda: data.from_tensors(**GOOD | wide))[0].classes == 9
 
 
 def test_a_path_that_is_no_npz_is_told(tmp_path: Path) -> None:
@@ -769,12 +821,52 @@ def test_other_arrays_beside_ours_are_not_read_and_it_is_said_which_look_like_da
     path = tmp_path / "mine.npz"
     np.savez(path, **GOOD)
     alone = data.load(path)
-    np.savez(path, **GOOD, val_images=GOOD["x_test"], val_labels=GOOD["y_test"], about="free of us")
+    x, y = GOOD["x_test"], GOOD["y_test"]
+    for others in (
+        {"train_images": x, "train_labels": y},
+        {"X_vall": x, "Y_vall": y},
+        {"val_images": x},
+        {"valSamples2": x, "trainLabels2": y},
+        {"X_val": x, "val_x": x, "val_y": y, "Y_val": y},
+    ):
+        np.savez(path, **GOOD | others, about="free of us")
+        dataset, said = notes(lambda: data.load(path))
+        assert dataset.digest == alone.digest and dataset.validation is None
+        names = ", ".join(f"'{key}'" for key in others)
+        assert said == [f"{path}: not read: {names}: the arrays named x_train, y_train, x_test, y_test are"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(("X_val", "Y_val"), ("val_images", "val_labels"), ("xval", "yval"), ("validation_x", "validation_y")),
+        *(("X_valid", "y_valid"), ("X_dev", "y_dev"), ("val_imgs", "val_lbls"), ("x_val", "val_labels")),
+    ],
+)
+def test_a_validation_split_of_another_tools_names_beside_ours_is_read(names: tuple[str, str], tmp_path: Path) -> None:
+    path, ours = tmp_path / "mine.npz", tmp_path / "ours.npz"
+    np.savez(path, **GOOD | dict(zip(names, (GOOD["x_test"], GOOD["y_test"]), strict=True)))
+    np.savez(ours, **GOOD, x_val=GOOD["x_test"], y_val=GOOD["y_test"])
     dataset, said = notes(lambda: data.load(path))
-    assert dataset.digest == alone.digest and dataset.validation is None
-    assert said == [
-        f"{path}: not read: 'val_images', 'val_labels': the arrays named x_train, y_train, x_test, y_test are"
-    ]
+    assert dataset.digest == data.load(ours).digest
+    assert said[0].startswith(f"{path}: arrays are read by the names of another tool: ") and names[1] in said[0]
+    np.savez(ours, **GOOD)
+    assert dataset.without_validation().digest == data.load(ours).digest
+
+
+def test_what_is_suggested_for_a_missing_array_is_of_its_kind_and_not_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    made = {f"{part}_{kind}": GOOD[key] for key in GOOD for kind, part in [(key[0] + "arr", key[2:])]}
+    np.savez(path, train_imgz=GOOD["x_train"], train_labz=GOOD["y_train"])
+    assert "train_labz" not in message(lambda: data.load(path)).splitlines()[1]
+    capitals = {key[0].upper() + key[1:]: array for key, array in GOOD.items()}
+    np.savez(path, **capitals, X_val=GOOD["x_test"])
+    assert message(lambda: data.load(path)) == (
+        f"{path}: no array 'y_val'; there are: X_test, X_train, X_val, Y_test, Y_train\n  {KEYS}"
+    )
+    np.savez(path, **made, **{f"arr_{number}": np.zeros(1) for number in range(300)})
+    told = message(lambda: data.load(path))
+    assert len(told) < 1200 and " more" in told
 
 
 def test_the_nearest_name_is_told_whatever_its_capitals() -> None:
@@ -812,6 +904,7 @@ def test_images_with_their_channels_first_are_refused(shape: tuple[int, ...], ki
         ((1, 8, 1), True),
         ((9, 8, 7), True),
         ((1, 64), True),
+        ((1, 1, 64), True),
         ((64, 1), True),
         ((64,), False),
         ((8, 8), False),
@@ -828,6 +921,11 @@ def test_shapes_that_may_mean_two_things_are_read_as_documented_and_told(
         assert said == [
             f"x_train: a sample of shape {shape} is read as an image of height {shape[0]} and width {shape[1]}; "
             "vectors are (samples, units)"
+        ]
+    elif shape[:2] == (1, 1):
+        assert said == [
+            f"x_train: a sample of shape {shape} is read as an image of one pixel of {shape[2]} channels; vectors are "
+            "(samples, units)"
         ]
     else:
         channels = "1 channel" if shape[2] == 1 else f"{shape[2]} channels"
@@ -876,13 +974,49 @@ def test_values_of_an_unlikely_range_are_taken_as_documented_and_told(x: Any, wa
         assert said[0].startswith(f"inputs of stream 'image' {wanted}")
 
 
+GREY = RNG(1).integers(0, 256, (40, 6, 6), dtype=np.uint8)
+GREY[0, 0, :2] = 0, 255
+
+
+@pytest.mark.parametrize(
+    ("train", "other"),
+    [
+        (lambda x: x, lambda x: (x > 128).astype("u1")),
+        (lambda x: x, lambda x: x // 16),
+        (lambda x: x, lambda x: x // 4),
+        (lambda x: x, lambda x: x * 0),
+        (lambda x: x / 255, lambda x: x / 255 / 255),
+        (lambda x: (x / 255 - 0.1307) / 0.3081, lambda x: x / 255),
+        (lambda x: x / 255, lambda x: (x / 255 - 0.1307) / 0.3081),
+        (lambda x: x / 255, lambda x: x / 127.5 - 1),
+        (lambda x: x > 128, lambda x: x / 255),
+        (lambda x: x / 255, lambda x: x > 128),
+        (lambda x: x, lambda x: (x > 128).astype("u1") * 255),
+    ],
+)
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_a_split_scaled_otherwise_than_the_train_split_is_told(train: Any, other: Any, part: str) -> None:
+    labels = np.arange(40) % 2
+    made = {"x_train": train(GREY), "x_test": train(GREY), "x_val": train(GREY)}
+    labelled = {f"y_{key[2:]}": labels for key in made}
+    assert notes(lambda: data.from_tensors(**made, **labelled))[1] == []
+    _, said = notes(lambda: data.from_tensors(**made | {f"x_{part}": other(GREY)}, **labelled))
+    assert len(said) == 1 and said[0].endswith(f" in x_{part}: are they scaled alike?")
+
+
+def test_floats_that_were_scaled_twice_are_told() -> None:
+    made = PIXELS | {key: PIXELS[key] / 255 / 255 for key in ("x_train", "x_test")}
+    _, said = notes(lambda: data.from_tensors(**made))
+    assert len(said) == 1 and said[0].endswith(": were they scaled twice?")
+
+
 def test_splits_of_different_scales_are_told() -> None:
     made = PIXELS | {"x_train": PIXELS["x_train"] / 255, "x_test": PIXELS["x_test"].astype(float)}
     _, said = notes(lambda: data.from_tensors(**made))
     high = PIXELS["x_train"].max() / 255
     assert said == [
-        f"inputs of stream 'image' reach {high:g} in the train split, but {PIXELS['x_test'].max()} in x_test: are they "
-        "scaled alike?"
+        f"inputs of stream 'image' are from 0 to {high:g} in the train split, but from {PIXELS['x_test'].min()} to "
+        f"{PIXELS['x_test'].max()} in x_test: are they scaled alike?"
     ]
 
 
@@ -958,6 +1092,15 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_unpacked(tmp_path
     )
 
 
+def at_most(action: Callable[[], str]) -> tuple[str, int]:
+    """What an action answers, and how many bytes it held at once."""
+    tracemalloc.start()
+    told = action()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return told, peak
+
+
 def with_header(shape: tuple[int, ...], content: bytes) -> bytes:
     stream = io.BytesIO()
     np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -977,6 +1120,64 @@ def test_an_array_whose_header_lies_is_refused(announced: int, there: int, tmp_p
     )
 
 
+@pytest.mark.parametrize(("packing", "name"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
+def test_an_array_packed_by_what_unpacks_without_limit_is_refused(packing: int, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, **{key: array for key, array in GOOD.items() if key != "x_train"})
+    with zipfile.ZipFile(path, "a", packing) as archive:
+        archive.writestr("x_train.npy", with_header((6, 4), bytes(24)) + bytes(30_000_000))
+    told, peak = at_most(lambda: message(lambda: data.load(path)))
+    assert told == (
+        f"{path}: array 'x_train' cannot be read: it is packed by {name}, which NumPy does not write\n"
+        "  write it again with numpy.savez, from arrays of numbers"
+    )
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_header_longer_than_any_is_refused_before_it_is_read(version: int, tmp_path: Path) -> None:
+    path, most = tmp_path / "mine.npz", 2 ** (16 if version == 1 else 32) - 1
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "x_train.npy",
+            b"\x93NUMPY" + bytes((version, 0)) + most.to_bytes(2 if version == 1 else 4, "little") + bytes(30_000_000),
+        )
+        for key in ("y_train", "x_test", "y_test"):
+            archive.writestr(f"{key}.npy", with_header((2,), bytes(2)))
+    told, peak = at_most(lambda: message(lambda: data.load(path)))
+    assert f"'x_train' cannot be read: its header is {most:,} bytes long, but may have at most 10,000" in told
+    assert "allow_pickle" not in told
+    assert peak < 5_000_000
+
+
+def test_every_version_of_the_format_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    for version in ((1, 0), (2, 0), (3, 0)):
+        with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of NumPy, that older versions of it cannot read the newer ones
+            for key, array in GOOD.items():
+                with archive.open(f"{key}.npy", "w") as stream:
+                    np.lib.format.write_array(stream, array, version)
+        assert same(data.load(path), GOOD)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (np.zeros((600, 5000), bool), np.arange(600) % 2),  # 3 MB, and 12 MB as float32
+        (np.zeros((600, 5000), "f4"), np.arange(600) % 2),
+        (np.zeros((1000, 600, 10), "u1", "F"), np.arange(1000) % 2),
+        (np.zeros((1_000_000, 1), "u1"), (np.arange(1_000_000) % 2).astype("u1")),  # 1 MB, and 8 MB as int64
+    ],
+)
+def test_what_an_array_takes_once_it_is_converted_is_counted(
+    x: np.ndarray, y: np.ndarray, tmp_path: Path, little_memory: None
+) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **GOOD | {"x_train": x, "y_train": y})
+    assert "of memory are free" in message(lambda: data.load(path))
+
+
 def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     np.savez(path, **GOOD)
@@ -993,10 +1194,7 @@ def test_no_more_of_a_gzip_is_unpacked_than_its_header_says(tmp_path: Path) -> N
         packed.write(idx(arrays()["y_train"]))
         for _ in range(200):
             packed.write(bytes(1_000_000))
-    tracemalloc.start()
-    told = message(lambda: data.load("mnist", tmp_path))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    told, peak = at_most(lambda: message(lambda: data.load("mnist", tmp_path)))
     assert told.startswith(f"{path}: its header says 20 = 20 bytes, but more follow")
     assert peak < 5_000_000
 
@@ -1017,6 +1215,34 @@ def test_no_more_of_cifars_archive_is_unpacked_than_it_may_hold(
     for file in datafiles.CIFAR_FILES:
         (tmp_path / file).write_bytes(gzip.compress(content))
     assert "data_batch_1.bin: holds more than 100,000 bytes" in message(lambda: data.load("cifar10", tmp_path))
+
+
+def test_a_sparse_member_of_cifars_archive_is_not_unpacked(tmp_path: Path) -> None:
+    """A hundred bytes of archive that stand for 7 GB of zeros."""
+    member = tarfile.TarInfo("data_batch_1.bin")
+    member.size, member.type = 512, tarfile.GNUTYPE_SPARSE
+    head, whole = bytearray(member.tobuf(tarfile.GNU_FORMAT)), 7 << 30
+    head[386:410] = b"%011o\0%011o\0" % (whole - 512, 512)
+    head[482:495] = b"\0%011o\0" % whole
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head[:512])
+    archive = tmp_path / "cifar-10-binary.tar.gz"
+    archive.write_bytes(gzip.compress(bytes(head) + bytes(1536)))
+    told, peak = at_most(lambda: message(lambda: data.load("cifar10", tmp_path)))
+    assert told.startswith(f"{archive}: data_batch_1.bin, ")
+    assert peak < 5_000_000
+
+
+def test_a_lack_of_memory_names_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    path = tmp_path / "mine.npz"
+    np.savez(path, **GOOD)
+    monkeypatch.setattr(np.lib.format, "read_array", full)
+    assert message(lambda: data.load(path)) == (
+        f"{path}: there is not enough memory to read it\n  save fewer samples, or read it on a larger machine"
+    )
 
 
 # --- the data of a run, where they lie now ---------------------------------------------------------------------------
@@ -1042,6 +1268,20 @@ def test_a_runs_data_are_found_where_their_file_was_moved(tmp_path: Path, monkey
         )
         assert "there is no such folder" in message(lambda origin=origin: data.load_again(origin, tmp_path / "absent"))
         (elsewhere / "here.npz").rename(path)
+
+
+def test_a_recorded_data_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, now = tmp_path / "then", tmp_path / "now"
+    write_idx(folder / "mnist", arrays(), datafiles.MNIST_FILES)
+    origin = data.load("mnist", folder).origin
+    folder.rename(now)
+    assert message(lambda: data.load_again(origin)) == (
+        f"data folder {folder}, in which the run found its data, does not exist any more\n"
+        "  say where they lie now, by `data_dir` or DENDROGRAPH_DATA"
+    )
+    assert same(data.load_again(origin, now), arrays())
+    monkeypatch.setenv("DENDROGRAPH_DATA", str(now))
+    assert same(data.load_again(origin), arrays())
 
 
 def test_what_a_run_read_is_read_again_whatever_is_refused_now(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from dendrograph import Morphology, Run, TrainConfig, atomic, build, compile, da
 from dendrograph.analyse import analyse_run
 from dendrograph.cli import main
 from dendrograph.compare import compare
-from dendrograph.errors import DendrographError, RunError, for_command_line
+from dendrograph.errors import DataError, DataWarning, DendrographError, RunError, for_command_line
 from dendrograph.experiment import evaluate_run, graph_of, train_by_name
 from dendrograph.kernels import compiled
 from dendrograph.run import free_folder, is_run
@@ -78,7 +78,12 @@ def test_it_predicts_what_its_network_answers(run: Run) -> None:
     [
         (torch.zeros(2, 8, 9), ValueError, r"'image' has shape \(2, 8, 9\), expected \(batch, 8, 8\)"),
         (torch.tensor(0.5), ValueError, r"'image' has shape \(\), expected"),
-        (torch.zeros(2, 8, 8, dtype=torch.int64), ValueError, "holds torch.int64, expected a floating-point type"),
+        (torch.zeros(2, 8, 8, dtype=torch.int64), DataError, "inputs holds int64 from 0 to 0, whose scale is not"),
+        (torch.full((2, 8, 8), torch.nan), DataError, "inputs holds 128 values that are not finite"),
+        (torch.zeros(2, 8, 8).to_sparse(), DataError, "inputs is no array: "),
+        (torch.zeros(2, 8, 8, device="meta"), DataError, "inputs is no array: "),
+        (np.full((2, 8, 8), "a"), DataError, "inputs holds <U1"),
+        (np.ma.masked_array(np.ones((2, 8, 8)), True), DataError, "inputs is a masked array"),
         (
             [[0.0] * 64],
             TypeError,
@@ -92,6 +97,29 @@ def test_it_predicts_what_its_network_answers(run: Run) -> None:
 def test_it_predicts_nothing_for_what_is_not_its_input(run: Run, inputs: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
         run.predict(inputs)
+
+
+def test_it_predicts_for_arrays_of_any_memory_and_tells_of_floats_not_scaled(run: Run) -> None:
+    images = run.dataset().test.inputs["image"][:20].numpy()
+    found = run.predict(images)
+    scaled = (images / 16).astype("f4")
+    still = scaled.copy()
+    still.flags.writeable = False
+    for same in (scaled[:, ::-1].copy()[:, ::-1], scaled.astype(">f4"), scaled.astype(np.longdouble), still):
+        assert torch.equal(run.predict(same), found)
+    with pytest.warns(DataWarning, match="inputs are floats from 0 to 16, which are taken as they are; give pixels"):
+        run.predict(images.astype("f4"))
+
+
+def test_it_predicts_bytes_without_its_data(tmp_path: Path) -> None:
+    path, rng = tmp_path / "mine.npz", np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (40, 8, 8), dtype=np.uint8), np.arange(40) % 4
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
+    made = train_by_name(
+        "dann-lrf", data=str(path), settings={"epochs": 1}, set={"somata": 4}, out=tmp_path / "run", progress=False
+    )
+    path.unlink()
+    assert torch.equal(Run.open(made.folder).predict(x), made.predict(x / 255.0))
 
 
 def test_its_repr_is_one_line(run: Run, copy: Path) -> None:

@@ -69,7 +69,7 @@ def import_command(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
-    """Make a morphology of a neuron's reconstruction (SWC), or of each of several.
+    """Make a morphology of each neuron's reconstruction (SWC).
 
     Lengths, diameters and the types basal and apical are taken over; the axon is left out.
     """

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from dendrograph import atomic
 from dendrograph import record as records
@@ -93,6 +94,7 @@ class Learned:
         return {name: measure(self.matrix) for name, measure in MEASURES.items()}
 
 
+@torch.inference_mode(False)
 def learn_in_turn(
     network: DendriticNetwork,
     tasks: Tasks,
@@ -241,6 +243,9 @@ def _ended(folder: Path, about: Mapping[str, Any], ranks: Ranks) -> Learned | No
         return None
     learned = Learned(folder, json.loads(found))
     asked, had = _flat(about), _flat(learned.record)
+    same_data = asked["data digest"] == had["data digest"]  # in a file that was renamed, its tasks are named otherwise
+    if same_data and len(asked["tasks"]) == len(had["tasks"]):
+        asked |= {name: had[name] for name in ("tasks", "data name")}
     names = [*asked, *(name for name in had if name.startswith("network ") and name not in asked)]
     differences = [
         f"{name}: it has {clip(repr(had.get(name)))}, asked for is {clip(repr(asked.get(name)))}"
@@ -310,6 +315,7 @@ def _go_on(folder: Path) -> str:
     return f"go on with it: {worded(f'the same command again, with --out {shlex.quote(str(folder))} --resume', call)}"
 
 
+@torch.inference_mode(False)
 def learn_by_name(
     morphology: str,
     data: str | None = None,

@@ -170,7 +170,12 @@ class Document:
         faults = Faults(self.faults)
         declared = self.value.get("parameters") if isinstance(self.value, dict) else None
         given = declared if isinstance(declared, dict) else {}
-        unknown = {name for name, value in given.items() if type(value) not in (int, float)}
+        faulty = {fault.path for fault in self.faults}
+        unknown = {
+            name
+            for name, value in given.items()
+            if type(value) not in (int, float) or show_path(("parameters", name)) in faulty
+        }
         parameters = {name: 1 if name in unknown else value for name, value in given.items()}
         unreadable = declared is not None and not isinstance(declared, dict)
 

@@ -250,7 +250,7 @@ layers: [{neuron: n, count: $somata}]
         ({"layers.0.count": "${somata}"}, "found '${somata}'\n  a parameter is written $somata"),
         ({"layers.0.count": "$ somata"}, "found '$ somata'\n  a parameter is written $somata"),
         (
-            {"layers.0.count": "$big * $big * 1000.0"},
+            {"layers.0.count": "$big * $big * 10000.0"},
             "expected a whole number of at most 1,000,000,000,000,000, found",
         ),
         ({"drop": "1e-400"}, "parameters.drop: the number 1e-400 is too small"),

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from dendrograph.compiler import compile, whole
 from dendrograph.declared import FREE, INHIBITORY, SHUNTING
-from dendrograph.errors import WiringError, expect
+from dendrograph.errors import WiringError, clip, expect
 from dendrograph.graph import Graph, Group
 from dendrograph.initialisation import initial_weights
 from dendrograph.kernels import branch, dense
@@ -465,7 +465,7 @@ class DendriticNetwork(nn.Module):
         wanted = {**dict.fromkeys(self.graph.frozen, False), **dict.fromkeys(frozen, False)}
         wanted |= dict.fromkeys(unfrozen, True)
         if unknown := [name for name in wanted if name not in parameters]:
-            raise ValueError(f"there is no parameter '{unknown[0]}'")
+            raise ValueError(f"there is no parameter '{clip(unknown[0])}'")
         for name, parameter in parameters.items():
             parameter.requires_grad_(wanted.get(name, True))
         return self

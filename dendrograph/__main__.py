@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from types import FrameType
 
 
 def main() -> None:
     """Run the command line. However often and whenever Ctrl-C is pressed, no traceback is shown."""
     try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
         from dendrograph.cli import main as run
 
         run()
@@ -18,6 +22,17 @@ def main() -> None:
         sys.exit(130)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is the interpreter's own end
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C. While a module is imported it ends the process: C++ code of PyTorch aborts at an error there."""
+    within = frame
+    while within:
+        if within.f_code.co_filename == "<frozen importlib._bootstrap>":
+            os.write(2, b"interrupted\n")
+            os._exit(130)
+        within = within.f_back
+    signal.default_int_handler(number, frame)
 
 
 if __name__ == "__main__":

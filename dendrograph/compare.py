@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -246,6 +246,16 @@ def _partners(condition: Condition, references: Sequence[Condition]) -> list[Con
     return [one for one in references if fits(one)]
 
 
+def _unpaired(alone: Mapping[str, Sequence[str]], paired: bool) -> str:
+    """A note on seeds that only one of two conditions has, and what becomes of them."""
+    told = ", ".join(
+        f"only {label} has seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" for label, seeds in alone.items() if seeds
+    )
+    if paired:
+        return f"{told}: left out of their difference"
+    return f"{' and '.join(alone)} have no seed in common, so their difference is unknown: {told}"
+
+
 def _pairs(
     tables: Sequence[tuple[Condition, list[Row]]], references: dict[str, list[Condition]], measure: str
 ) -> tuple[list[Row], list[str]]:
@@ -267,13 +277,15 @@ def _pairs(
             (reference,) = partners
             theirs = values[id(reference)]
             result = paired({row["seed"]: row[measure] for row in rows}, theirs)
+            shared = [row["seed"] for row in rows if row["seed"] in theirs]
             if result.left_out:
-                seeds = ", ".join(map(str, result.left_out))
-                notes.append(
-                    f"{data}: {condition.label} and {reference.label}: only one of them has seed {seeds}: left out of "
-                    "their difference"
-                )
-            shared = [row["seed"] for row in rows if row["seed"] not in result.left_out]
+                alone: dict[str, list[str]] = {
+                    condition.label: [],
+                    reference.label: [],
+                }  # seeds that only one of the two has
+                for seed in result.left_out:
+                    alone[reference.label if seed in theirs else condition.label].append(str(seed))
+                notes.append(f"{data}: {_unpaired(alone, bool(shared))}")
             of_data.append(
                 {
                     "data": data,

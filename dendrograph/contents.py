@@ -192,9 +192,13 @@ def hold(value: Any, form: Form, path: Path, place: str = "", remedy: str = REME
 
 
 def _fault(value: Any, allowed: str, path: Path, place: str, remedy: str) -> RunError:
-    found = "a mapping" if isinstance(value, dict) else clip(repr(value))
-    if isinstance(value, list):
+    if isinstance(value, dict):
+        found = "a mapping"
+    elif isinstance(value, list):
         found = f"a list of {len(value)}"
+    else:  # tensors of some types cannot be printed
+        plain = value is None or isinstance(value, str | int | float)
+        found = clip(repr(value)) if plain else f"an object of type {type(value).__name__}"
     where = f"'{place}'" if place else "it"
     return RunError(f"{path}: damaged: {where} is {found}, expected {allowed}\n  {remedy}")
 

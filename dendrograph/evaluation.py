@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from dendrograph.data import Split, batches
@@ -44,7 +45,7 @@ def evaluate(network: DendriticNetwork, split: Split, scale: float, ranks: Ranks
         scale: what bytes are divided by (`Dataset.scale`).
         ranks: the processes that share the work; each gets the same result.
     """
-    expect("network", network, DendriticNetwork)
+    expect("network", network, nn.Module)  # compiled and wrapped ones, too
     expect("split", split, Split)
     device = next(network.parameters()).device
     classes = network.graph.classes

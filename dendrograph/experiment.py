@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dendrograph import data as datasets
 from dendrograph import plugins as plugin
 from dendrograph.compiler import compile
@@ -25,6 +27,7 @@ from dendrograph.training import noisy_test, train
 DEFAULT_DATA = "digits"
 
 
+@torch.inference_mode(False)
 def train_by_name(
     morphology: str,
     data: str | None = None,

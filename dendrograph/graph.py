@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -186,6 +186,22 @@ class Projection:
         """Shape (2, edges), int64, local to the two groups; row 0 is the source. Sorted by target, then by source."""
         return torch.from_numpy(np.stack(self.endpoints(), dtype=np.int64))
 
+    def wiring(self) -> Iterator[bytes]:
+        """What a hash of the wiring is made of: the two groups, and the edges in their order."""
+        yield f"{self.kind} {self.source} {self.target} {self.edges}\n".encode()
+        yield "".join(f"{sources} {targets}\n" for sources, targets in self.blocks).encode()
+        for column in self.pairs or ():
+            for part in memory.blocks(len(column)):
+                yield np.ascontiguousarray(column[part], dtype="<i8").tobytes()
+
+    @cached_property
+    def wiring_hash(self) -> str:
+        """SHA-256 of its edges alone: its weights mean the same wherever it is equal."""
+        digest = hashlib.sha256()
+        for part in self.wiring():
+            digest.update(part)
+        return digest.hexdigest()
+
     def fan_in(self) -> Counts:
         """Edges into each target. Shape (targets,)."""
         if self.pairs is None:
@@ -364,9 +380,6 @@ class Graph:
         for group in self.groups:
             digest.update(f"{group.name} {group.role} {group.size}\n".encode())
         for projection in self.projections:
-            digest.update(f"{projection.kind} {projection.source} {projection.target} {projection.edges}\n".encode())
-            digest.update("".join(f"{sources} {targets}\n" for sources, targets in projection.blocks).encode())
-            for column in projection.pairs or ():
-                for part in memory.blocks(len(column)):
-                    digest.update(np.ascontiguousarray(column[part], dtype="<i8").tobytes())
+            for part in projection.wiring():
+                digest.update(part)
         return digest.hexdigest()

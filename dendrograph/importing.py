@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from dendrograph.fields import known as known_fields
 from dendrograph.morphology import Morphology
 from dendrograph.names import NAME_RULE, is_name
 from dendrograph.nonlinearities import NONLINEARITIES
+from dendrograph.reading import decoded, written
 from dendrograph.reduction import (
     BIN_UM,
     BINS,
@@ -24,6 +26,7 @@ from dendrograph.reduction import (
     REDUCTIONS,
     SECTION,
     Part,
+    advice,
     dendrites,
     entries,
     nested,
@@ -128,8 +131,12 @@ class Choices:
             raise DendrographError(f"{argument('field', clip(self.field))}: {known}")
         for kind, name in self.nonlinearities.items():
             if name not in NONLINEARITIES:
-                found = worded(argument(kind, clip(name)), argument("nonlinearities", {kind: clip(name)}))
-                raise DendrographError(f"{found}: {did_you_mean(name, NONLINEARITIES)}")
+                raise DendrographError(f"{_choice(kind, clip(name))}: {did_you_mean(name, NONLINEARITIES)}")
+
+
+def _choice(kind: str, nonlinearity: str) -> str:
+    """A nonlinearity as it was chosen."""
+    return worded(argument(kind, nonlinearity), argument("nonlinearities", {kind: nonlinearity}))
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,8 @@ def import_swc(
 
     Args:
         path: of the SWC file.
-        out: the file to make, or a folder for it; by default NAME.yaml in the current folder.
+        out: the file to make, or a folder for it; by default NAME.yaml in the current folder. Text that ends in `/` is
+            a folder, which is made where it is not there.
         force: whether a file that is there already may be replaced.
         choices: of the reduction, and of what a reconstruction does not tell.
 
@@ -164,15 +172,20 @@ def import_swc(
     if target.exists() and Path(path).exists() and target.samefile(path):
         raise DendrographError(f"{target}: is the reconstruction itself\n  give another {argument('out')}")
     atomic.refuse(target, force, f"{name}.yaml")
+    makes_folder = _is_folder(out) and not target.parent.exists()
+    atomic.hold_folder(target.parent if makes_folder else target)
     reconstruction = read(
         Path(path), chosen.scale, chosen.join_trees, chosen.min_radius or 0.0, root_soma=chosen.root_soma
     )
     parts = reduced(reconstruction, chosen.reduce, chosen.bin_um or BIN_UM, chosen.orders)
     text = morphology_text(reconstruction, parts, name, chosen)
-    _holds(text, reconstruction.file, name, entries(parts))
+    _holds(text, reconstruction, name, parts, chosen)
+    if makes_folder:
+        atomic.hold_names(target)
+        target.parent.mkdir(exist_ok=True)
     atomic.write(target, text)
     unused = [
-        f"there are no {kind} dendrites: --{kind} {chosen.nonlinearities[kind]} changes nothing"
+        f"there are no {kind} dendrites: {_choice(kind, chosen.nonlinearities[kind])} changes nothing"
         for kind in (BASAL, APICAL)
         if kind in chosen.nonlinearities and kind not in _kinds(reconstruction)
     ]
@@ -216,17 +229,12 @@ def import_several(
             remedy = f"import them one at a time, with {argument('out')} or {argument('name')}"
             raise DendrographError(f"{both} would both become {target}\n  {remedy}")
         made[target] = path
-    if out is not None:
-        try:
-            Path(out).mkdir(exist_ok=True)
-        except OSError as error:
-            raise DendrographError(
-                f"{out}: cannot be made: {error.strerror}\n  give {argument('out')} a folder"
-            ) from None
+    if out is not None and not Path(out).exists():
+        atomic.hold_folder(Path(out))
     refused = []
-    for target, path in made.items():
+    for path in paths:
         try:
-            yield import_swc(path, target, force, chosen)
+            yield import_swc(path, f"{out or '.'}/", force, chosen)
         except DendrographError as error:
             refused.append(str(error))
     if refused:
@@ -238,7 +246,12 @@ def _target(name: str, out: str | Path | None) -> Path:
     """The file to make: `out`, or NAME.yaml in it where it is a folder."""
     if out is None:
         return Path(f"{name}.yaml")
-    return Path(out) / f"{name}.yaml" if Path(out).is_dir() or str(out).endswith("/") else Path(out)
+    return Path(out) / f"{name}.yaml" if Path(out).is_dir() or _is_folder(out) else Path(out)
+
+
+def _is_folder(out: str | Path | None) -> bool:
+    """Whether the text says that it is a folder, there or not."""
+    return isinstance(out, str) and out.endswith(("/", os.sep))
 
 
 def morphology_text(reconstruction: Reconstruction, parts: Sequence[Part], name: str, chosen: Choices) -> str:
@@ -333,21 +346,26 @@ def _settings(part: Part, copies: int, chosen: Choices) -> list[str]:
     ]
 
 
-def _holds(text: str, file: str, name: str, number: int) -> None:
+def _holds(text: str, reconstruction: Reconstruction, name: str, parts: Sequence[Part], chosen: Choices) -> None:
     """The text is a morphology, and so is what it becomes with every default worked out, as a run folder keeps it."""
+    file = reconstruction.file
     try:
         morphology = Morphology.from_document(Document.from_text(text, name))
-        again = Morphology.from_document(Document.from_text(morphology.to_yaml(), name))
+        plain = morphology.to_dict()
+        decoded(written(plain).encode(), name)
+        again = Morphology.from_document(Document.from_plain(plain, name))
     except MorphologyError as error:
         if any(word in fault.problem for fault in error.faults for word in ("too large", "values")):
-            told = f"{number:,} dendrites are more than a morphology file may hold"
-            remedy = (
-                f"{argument('reduce', ORDER)}, larger bins, or {argument('orders')} to leave out the outer branches"
-            )
+            told = f"{entries(parts):,} dendrites are more than a morphology file may hold"
+            remedy = advice(reconstruction, chosen.reduce, chosen.bin_um or BIN_UM, chosen.orders)
             raise DendrographError(f"{file}: {told}\n  {remedy}") from None
         fault = error.faults[0]
         remedy = f"are the coordinates in µm? {argument('scale')} says how many µm one unit of the file is"
-        raise DendrographError(f"{file}: no morphology: {fault.path}: {fault.problem}\n  {remedy}") from None
+        here, line = parts, 0
+        for index in re.findall(r"dendrites\[([0-9]+)\]", fault.path):
+            here, line = here[int(index)].dendrites, here[int(index)].line
+        place = f"{file}:{line}:1: the dendrite that ends here" if line else f"{file}: no morphology"
+        raise DendrographError(f"{place}: {fault.problem}\n  {remedy}") from None
     if again != morphology:
         raise DendrographError(f"{file}: the morphology does not come back as it was\n  a fault of ours")
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from dendrograph.compiler import compile, whole
 from dendrograph.declared import FREE, INHIBITORY, SHUNTING
-from dendrograph.errors import WiringError, clip, expect
+from dendrograph.errors import DendrographError, WiringError, clip, expect
 from dendrograph.graph import Graph, Group
 from dendrograph.initialisation import initial_weights
 from dendrograph.kernels import branch, dense
@@ -291,48 +291,54 @@ class DendriticNetwork(nn.Module):
         Args:
             seed: of other weights than those; it does not become the network's own.
 
+        What is pruned stays so: what is drawn anew is the parameter under its mask.
+
         Raises:
-            DendrographError: the seed is no whole number of at least 0.
+            DendrographError: the seed is no whole number of at least 0, or a parameter is computed from others.
         """
         drawn = self.seed if seed is None else whole("seed", seed, 0)
         with torch.no_grad():
             for number, projection in enumerate(self.graph.projections):
-                weight = self.weights[projection.name]
+                weight = _parameter(self.weights, projection.name)
                 if weight.device.type != "meta":  # where there is nothing to be filled
                     weight.copy_(torch.from_numpy(initial_weights(projection, drawn, number)))
-            for bias in self.biases.values():
-                bias.zero_()
             for group in self.graph.groups:
+                if group.bias:
+                    _parameter(self.biases, group.name).zero_()
                 for key, value in _Activity.of(group).starts():
-                    self.excitability[key].fill_(value)
+                    _parameter(self.excitability, key).fill_(value)
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Beside the parameters, where no key shows it: whose wiring they belong to."""
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if (metadata := getattr(destination, "_metadata", None)) is not None:
-            metadata.setdefault(prefix[:-1], {})["wiring"] = self.graph.connectivity_hash
+            wirings = {projection.name: projection.wiring_hash for projection in self.graph.projections}
+            metadata.setdefault(prefix[:-1], {})["wirings"] = wirings
 
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Tensor], prefix: str, local_metadata: Mapping[str, Any], *rest: Any
     ) -> None:
-        """Hold a state to the wiring that its weights belong to, before any of them is taken.
+        """Hold each projection's weights to the wiring that they belong to, before any of them is taken.
 
-        What does not even fit in names and sizes is left to PyTorch, which lists all of it.
+        So a part of a state, such as that of a network with other classes, is taken where the wiring is equal. What
+        does not even fit in names and sizes is left to PyTorch, which lists all of it.
 
         Raises:
-            WiringError: it is of a network that is wired otherwise.
+            WiringError: weights are of a projection that is wired otherwise.
         """
-        wiring = local_metadata.get("wiring")
-        if wiring not in (None, self.graph.connectivity_hash) and all(
-            getattr(state_dict.get(prefix + name), "shape", None) == parameter.shape
-            for name, parameter in self.named_parameters()
-        ):
-            raise WiringError(
-                f"this state is of a network that is wired otherwise: its wiring is {wiring:.12}, and that of "
-                f"{self.graph.name} with seed {self.graph.seed} is {self.graph.connectivity_hash:.12}\n"
-                "  build the network of the graph that the state belongs to: DendriticNetwork(other.graph), or "
-                "Run.open(folder).network()"
-            )
+        wirings = local_metadata.get("wirings", {})
+        for projection in self.graph.projections:
+            # pruned, or normalised by its hooks, the parameter has another name
+            keys = (f"{prefix}weights.{projection.name}{ending}" for ending in ("", "_orig", "_v"))
+            given = any(getattr(state_dict.get(key), "shape", None) == (projection.edges,) for key in keys)
+            wiring = wirings.get(projection.name, projection.wiring_hash)
+            if given and wiring != projection.wiring_hash:
+                raise WiringError(
+                    f"this state is of a network that is wired otherwise: {projection.name} has wiring {wiring:.12}, "
+                    f"and in {self.graph.name} with seed {self.graph.seed} it has {projection.wiring_hash:.12}\n"
+                    "  build the network of the graph that the state belongs to: DendriticNetwork(other.graph), or "
+                    "Run.open(folder).network()"
+                )
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -400,11 +406,27 @@ class DendriticNetwork(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> DendriticNetwork:
         """Every move passes here: on another device, another plan."""
         super()._apply(fn, recurse)
-        device = next(self.parameters()).device
-        if device != self._device:
-            with torch.device("cpu"):
-                self._bind(device)
+        self._follow()
         return self
+
+    def _follow(self) -> Tensor:
+        """Bind anew where the parameters are on another device by now, and give the first of them.
+
+        Beside moves, `load_state_dict(assign=True)` and `torch.func.functional_call` bring others.
+        """
+        first = next(self.parameters(), None)
+        if first is None:  # all of it was removed
+            return torch.empty(0)
+        if first.device != self._device:
+            with torch.device("cpu"):
+                self._bind(first.device)
+        return first
+
+    def _call_hooks(self) -> None:
+        """Call what acts before a module's forward, such as pruning, on the holders of parameters: they have none."""
+        for holder in (self.weights, self.biases, self.excitability):
+            for hook in holder._forward_pre_hooks.values():
+                hook(holder, ())
 
     def forward(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
         """Logits of a batch.
@@ -415,7 +437,8 @@ class DendriticNetwork(nn.Module):
         Returns:
             Shape (batch, classes); without a readout the activity of the last layer's somata, (batch, somata).
         """
-        return self._run(self._inputs(x), self._steps)[self.graph.output.name].t()
+        values = self._inputs(x)  # first: it may bind anew
+        return self._run(values, self._steps)[self.graph.output.name].t()
 
     def activations(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Activity of every group, input streams and readout included: name -> (batch, units).
@@ -430,7 +453,8 @@ class DendriticNetwork(nn.Module):
         runs a group of dendrites in one pass with its cables, which may round otherwise in the last digit.
         """
         found: dict[str, Tensor] = {}
-        self._run(self._inputs(x), self._every_group, found=found)
+        values = self._inputs(x)
+        self._run(values, self._every_group, found=found)
         return found
 
     def weight(self, projection: str) -> Tensor:
@@ -440,6 +464,7 @@ class DendriticNetwork(nn.Module):
             ValueError: there is no such projection.
         """
         expect("projection", projection, str)
+        self._call_hooks()
         for found in self.graph.projections:
             if found.name == projection:
                 return _Weight(found.name, found.sign, found.factor).of(self)
@@ -493,7 +518,7 @@ class DendriticNetwork(nn.Module):
             if current.dim() != 2 or current.shape[1] != group.size or len(batches) != 1:
                 raise ValueError(f"'{name}' has shape {tuple(current.shape)}, expected (batch, {group.size})")
         (batch,) = batches or {1}
-        first = next(self.parameters())
+        first = self._follow()
         values = {name: first.new_zeros((math.prod(shape), batch)) for name, shape in self.graph.inputs.items()}
         currents = {name: current.to(first).t() for name, current in drive.items()}
         found: dict[str, Tensor] = {}
@@ -511,6 +536,7 @@ class DendriticNetwork(nn.Module):
 
         `found` takes those of all groups, (batch, units): what follows is computed from the very tensors in it.
         """
+        self._call_hooks()
         if found is not None:
             for name, given in values.items():
                 values[name] = _passed_on(given, name, found)
@@ -534,7 +560,7 @@ class DendriticNetwork(nn.Module):
             x = {next(iter(shapes)): next(iter(x.values()))}  # the one stream of the data feeds the one declared
         if set(x) != set(shapes):
             raise ValueError(f"input streams {', '.join(map(str, x))} given, {', '.join(shapes)} expected")
-        values, own = {}, next(self.parameters()).dtype
+        values, own = {}, self._follow().dtype
         for name, shape in shapes.items():
             given = x[name]
             if not isinstance(given, Tensor):
@@ -558,6 +584,22 @@ class DendriticNetwork(nn.Module):
         """One line for `print(network)`."""
         graph = self.graph
         return f"{graph.name}: {graph.compartments:,} compartments, {graph.parameters:,} parameters"
+
+
+def _parameter(holder: nn.Module, name: str) -> Tensor:
+    """The parameter that is learnt, where what acts is a pruned copy of it.
+
+    Raises:
+        DendrographError: what acts is computed in another way, and no value of it can be set.
+    """
+    own = dict(holder.named_parameters(recurse=False))
+    found = own.get(name, own.get(f"{name}_orig"))
+    if found is None:
+        raise DendrographError(
+            f"'{name}' is no parameter by now: it is computed from others\n"
+            "  remove its parametrization or its hook first, such as by parametrize.remove_parametrizations"
+        )
+    return found
 
 
 def _passed_on(activity: Tensor, name: str, found: dict[str, Tensor]) -> Tensor:

@@ -6,16 +6,20 @@ Branch orders are counted outwards from the soma: a stem has order 1, and each f
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dendrograph.errors import DendrographError, argument, worded
-from dendrograph.reading import MOST_IN_A_ROW
+from dendrograph.reading import LARGEST_FILE, MOST_IN_A_ROW, MOST_STEPS, MOST_VALUES
 from dendrograph.swc import Reconstruction, Section
 
 SECTION, ORDER, BINS = REDUCTIONS = ("section", "order", "bins")
 BIN_UM = 50.0
+
+# What a dendrite takes of a file in which all its defaults are written out: at least, and at most.
+LEAST_VALUES, VALUES, BYTES = 17, 18, 400
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Part:
     sections: for how many it stands, all copies together (a bin stands for a piece of one)
     total_um: their length
     dendrites: its children
+    line: of the SWC file, on which the section ends, or the first of several
     """
 
     name: str
@@ -37,6 +42,7 @@ class Part:
     count: int = 1
     sections: int = 1
     dendrites: tuple[Part, ...] = ()
+    line: int = 0
 
 
 def reduced(
@@ -60,16 +66,71 @@ def reduced(
         orders: leave out branches of a higher order.
 
     Raises:
-        DendrographError: the dendrites would nest more deeply than a file may.
+        DendrographError: there would be more dendrites, or more of them one on the other, than a file may hold.
     """
-    _held(reconstruction, orders, bin_um if how == BINS else math.inf)
+    tree = _tree(reconstruction, orders)
+    size = tree.size(how, bin_um)
+    problem = ""
+    if size.deepest > MOST_IN_A_ROW:
+        problem = f"{size.deepest:,} dendrites one on the other, and a morphology file nests {MOST_IN_A_ROW:,} at most"
+    elif LEAST_VALUES * size.number > MOST_VALUES:
+        problem = f"{size.number:,} dendrites are more than a morphology file may hold"
+    if problem:
+        raise DendrographError(f"{reconstruction.file}: {problem}\n  {advice(reconstruction, how, bin_um, orders)}")
+    if how == ORDER:
+        return tree.by_orders()
+    return tree.by_section(bin_um if how == BINS else math.inf)
+
+
+def advice(reconstruction: Reconstruction, how: str, bin_um: float, orders: int | None) -> str:
+    """What makes a reconstruction fit into a file that it does not fit into as it would be reduced."""
+    tree = _tree(reconstruction, orders)
+    if how == BINS and tree.size(SECTION).fits():
+        larger = math.ceil(bin_um)
+        while not tree.size(BINS, larger).fits():
+            larger += max(1, larger // 20)
+        by = f"{argument('reduce', SECTION)} or {worded(ORDER, repr(ORDER))}"
+        return f"take larger bins, {argument('bin_um', larger)}, or {by}"
+    if how != ORDER and tree.size(ORDER).fits():
+        return f"take {argument('reduce', ORDER)}, which makes {tree.size(ORDER).number:,}"
+    kept = ORDER if how == ORDER else SECTION
+    deepest = tree.size(SECTION).deepest
+    most = bisect_left(range(1, deepest), True, key=lambda most: not _tree(reconstruction, most).size(kept).fits())
+    if most:
+        by = argument("reduce", kept)
+        if kept == SECTION:
+            by += f" or {worded(ORDER, repr(ORDER))}"
+        return f"leave out the outer branches: {by}, with {argument('orders', most)}"
+    return (
+        f"no reduction makes it fit, for {tree.size(ORDER).number:,} stems leave the soma: leave some out of the file"
+    )
+
+
+def _tree(reconstruction: Reconstruction, orders: int | None) -> _Tree:
+    """The sections up to a branch order."""
     children: dict[int | None, list[int]] = defaultdict(list)
     for place in within(reconstruction, orders):
         children[reconstruction.sections[place].parent].append(place)
-    tree = _Tree(reconstruction.sections, children)
-    if how == ORDER:
-        return _named([tree.by_order(stem) for stem in children[None]])
-    return tree.by_section(bin_um if how == BINS else math.inf)
+    return _Tree(reconstruction.sections, children)
+
+
+@dataclass(frozen=True)
+class _Size:
+    """How many dendrites there are, how many lie on the longest path, and on the paths to all of them together."""
+
+    number: int
+    deepest: int
+    steps: int
+
+    def fits(self) -> bool:
+        """Whether a file holds them for certain."""
+        around = 40  # values of the file that are no dendrite's
+        return (
+            self.deepest <= MOST_IN_A_ROW
+            and VALUES * self.number + around <= MOST_VALUES
+            and VALUES * (2 * self.steps + 6 * self.number) <= MOST_STEPS
+            and BYTES * self.number <= LARGEST_FILE
+        )
 
 
 def within(reconstruction: Reconstruction, orders: int | None) -> list[int]:
@@ -112,37 +173,32 @@ def pieces(length: float, bin_um: float) -> int:
     return max(1, math.ceil(length / bin_um * (1 - 1e-6)))
 
 
-def _held(reconstruction: Reconstruction, orders: int | None, bin_um: float) -> None:
-    """Refuse what no file could hold, and say what would fit."""
-    kept = set(within(reconstruction, orders))
-
-    def deepest(bin_um: float) -> int:
-        depths: list[int] = []
-        for place, section in enumerate(reconstruction.sections):
-            above = 0 if section.parent is None else depths[section.parent]
-            depths.append(above + (pieces(section.length, bin_um) if place in kept else 0))
-        return max(depths)
-
-    found = deepest(bin_um)
-    if found <= MOST_IN_A_ROW:
-        return
-    other = f"{argument('reduce', SECTION)} or {worded(ORDER, repr(ORDER))}"
-    remedy = f"leave out the outer branches: {other}, with {argument('orders', MOST_IN_A_ROW)}"
-    if deepest(math.inf) <= MOST_IN_A_ROW:
-        larger = math.ceil(bin_um)
-        while deepest(larger) > MOST_IN_A_ROW:
-            larger += max(1, larger // 20)
-        remedy = f"take larger bins, {argument('bin_um', larger)}, or {other}"
-    problem = f"{found:,} dendrites one on the other, and a morphology file nests {MOST_IN_A_ROW:,} at most"
-    raise DendrographError(f"{reconstruction.file}: {problem}\n  {remedy}")
-
-
 @dataclass(frozen=True)
 class _Tree:
     """The sections that are kept, and the places of the branches of each (None: of the soma)."""
 
     sections: Sequence[Section]
     children: Mapping[int | None, Sequence[int]]
+
+    def size(self, how: str, bin_um: float = BIN_UM) -> _Size:
+        """Of what a reduction makes; of bins it is worked out without making them."""
+        if how == ORDER:
+            depths = [depth for _, _, depth in walk(self.by_orders())]
+            return _Size(len(depths), max(depths), sum(depths))
+        number = deepest = steps = 0
+        waiting = [(stem, 0) for stem in self.children[None]]
+        while waiting:
+            place, above = waiting.pop()
+            count = pieces(self.sections[place].length, bin_um) if how == BINS else 1
+            number += count
+            steps += count * above + count * (count + 1) // 2
+            deepest = max(deepest, above + count)
+            waiting += [(child, above + count) for child in self.children.get(place, ())]
+        return _Size(number, deepest, steps)
+
+    def by_orders(self) -> tuple[Part, ...]:
+        """What grows from the soma, each stem by its orders."""
+        return _named([self.by_order(stem) for stem in self.children[None]])
 
     def by_section(self, bin_um: float) -> tuple[Part, ...]:
         """What grows from the soma, a section or its pieces each."""
@@ -162,7 +218,7 @@ class _Tree:
         step = section.length / number
         for piece in range(number, 0, -1):
             diameter = section.mean_diameter((piece - 1) * step, piece * step)
-            branches = (Part(f"p{piece}", section.kind, step, diameter, step, dendrites=branches),)
+            branches = (Part(f"p{piece}", section.kind, step, diameter, step, dendrites=branches, line=section.line),)
         return branches[0]
 
     def by_order(self, stem: int) -> Part:
@@ -182,7 +238,8 @@ class _Tree:
             stands_for = len(order.places)
             count = stands_for // parents if counted else 1
             grown = tuple(reversed(outwards[at]))
-            part = Part(name, kind, total / stands_for, area / total, total, count, stands_for, grown)
+            line = self.sections[order.places[0]].line
+            part = Part(name, kind, total / stands_for, area / total, total, count, stands_for, grown, line)
             outwards[order.inner].append(part)
         return part
 

@@ -21,16 +21,45 @@ LARGEST_FILE = 64 * 1024**2  # bytes: some two million samples
 LARGEST_WHOLE = 10**15  # of an id or a type
 GREATEST = 1e9  # of a coordinate or a radius
 MOST_SECTIONS = 50_000
-MOST_LOOSE = 2_000  # samples of a soma that is put together of pieces
 NEAR = 20.0  # µm between the surfaces of one soma's samples that no parent joins
 
 SOMA, AXON, BASAL, APICAL = 1, 2, 3, 4
 OTHER = 0  # the kind of a dendrite that is neither basal nor apical
 UNDEFINED, POINTS = 0, (5, 6)  # types that say nothing of the neurite: undefined; fork and end points
 COLUMNS = ("id", "type", "x", "y", "z", "radius", "parent")
+LENGTHS = ("x", "y", "z", "radius")
 SHAPE = f"a line has seven numbers, with spaces or commas between them: {' '.join(COLUMNS)}"
 UNKNOWN = {"nan", "na", "n/a", "null", "none", "unknown", "-", "?"}  # words for a radius that was not measured
 
+# Words by which programs name the columns, without capitals and marks; a diameter stands in place of a radius.
+_NAMES = {
+    word: column
+    for column, words in {
+        "id": "id n i no num number index sample sampleid sampleno node nodeid pointno pointid ptno treenodeid",
+        "type": "type t typ typeid structure structureid structureidentifier structuretype label tag compartment",
+        **{
+            axis: f"{axis} {axis}pos pos{axis} {axis}coord coord{axis} {axis}coordinate {axis}position"
+            for axis in "xyz"
+        },
+        "radius": "radius r rad radii",
+        "diameter": "diameter diam d dia thickness width",
+        "parent": "parent p pn pid parentid parentindex parentno parentnode parentnodeid parentsample parenttreenodeid "
+        "link",
+    }.items()
+    for word in words.split()
+}
+_UNITS = {
+    word: sign
+    for sign, words in {
+        "µm": "um µm micron microns micrometer micrometers micrometre micrometres",
+        "nm": "nm nanometer nanometers nanometre nanometres",
+        "mm": "mm millimeter millimeters millimetre millimetres",
+        "pixels": "px pixel pixels",
+        "voxels": "vx voxel voxels",
+    }.items()
+    for word in words.split()
+}
+_UNIT = re.compile(f"({'|'.join(_UNITS)})\\Z")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,4})?\Z")
 
 
@@ -63,6 +92,8 @@ class Samples:
     whole: int = 0  # lines of seven columns or more
     longer: int = 0  # lines of more
     commas: int = 0  # lines with decimal commas
+    columns: dict[str, int] = field(default_factory=lambda: {name: place for place, name in enumerate(COLUMNS)})
+    diameters: bool = False  # whether these stand in place of radii
 
     @property
     def soma(self) -> list[int]:
@@ -141,7 +172,7 @@ def samples(
     """
     faults = Faults()
     found = Samples(name)
-    for fault in _read(text, found):
+    for fault in _read(text, found, scale):
         faults.add(fault)
     if not found.whole and list(faults):
         first = next(iter(faults))
@@ -174,41 +205,46 @@ def samples(
 # Lines
 
 
-def _read(text: str, found: Samples) -> Iterator[Fault]:
+def _read(text: str, found: Samples, scale: float) -> Iterator[Fault]:
     """The lines into columns."""
     for number, line in enumerate(text.rstrip("\x1a").split("\n"), start=1):  # DOS ended a text by this character
         data, hash_sign, comment = line.partition("#")
         words = _words(data)
+        if not found.whole and (names := _names(data, True) if words else _names(comment, False)):
+            _take_columns(found, number, names, scale)
+            continue
         if not words:
-            if hash_sign and not found.ids and comment.strip() and not _names_columns(comment):
+            if hash_sign and not found.ids and comment.strip():
                 found.header.append(comment.strip())
+                _tell_scale(found, number, comment, scale)
             continue
-        if not found.whole and _names_columns(data):
-            continue
-        if len(words) < len(COLUMNS):
-            problem = f"expected seven numbers, found {len(words)}: '{clip(data.strip())}'"
+        if len(words) <= max(found.columns.values()):
+            problem = f"expected {_needed(found)} numbers, found {len(words)}: '{clip(data.strip())}'"
             yield Fault(f"{found.name}:{number}:1", "", problem, SHAPE)
             continue
         found.whole += 1
         found.longer += len(words) > len(COLUMNS)
-        found.commas += any("," in word for word in words[: len(COLUMNS)])
-        values = [_value(name, word) for name, word in zip(COLUMNS, words, strict=False)]
-        at = 0
-        for name, word, value in zip(COLUMNS, words, values, strict=False):
+        found.commas += any("," in words[place] for place in found.columns.values())
+        values: dict[str, float | int] = {}
+        at = last = 0
+        for name, place in sorted(found.columns.items(), key=lambda column: column[1]):
+            at = sum(map(len, words[last:place])) + at
+            word, last = words[place], place
             at = data.index(word, at)
-            if value is None:
-                expected, remedy = _EXPECTED.get(name, (f"a number from {-GREATEST:g} to {GREATEST:g}", ""))
-                problem = f"expected {expected}, found '{clip(word)}'"
-                yield Fault(f"{found.name}:{number}:{at + 1}", name, problem, remedy)
-            at += len(word)
-        if None not in values:
-            ident, kind, x, y, z, radius, parent = (value for value in values if value is not None)
+            value = _value(name, word)
+            if value is not None:
+                values[name] = value
+                continue
+            expected, remedy = _EXPECTED.get(name, (f"a number from {-GREATEST:g} to {GREATEST:g}", ""))
+            problem = f"expected {expected}, found '{clip(word)}'"
+            yield Fault(f"{found.name}:{number}:{at + 1}", name, problem, remedy)
+        if len(values) == len(COLUMNS):
             found.lines.append(number)
-            found.ids.append(int(ident))
-            found.types.append(int(kind))
-            found.points.append((x, y, z))
-            found.radii.append(radius)
-            found.parent_ids.append(int(parent))
+            found.ids.append(int(values["id"]))
+            found.types.append(int(values["type"]))
+            found.points.append((values["x"], values["y"], values["z"]))
+            found.radii.append(values["radius"] / 2 if found.diameters else values["radius"])
+            found.parent_ids.append(int(values["parent"]))
     if found.commas:
         lines = f"{found.commas:,} line{'' if found.commas == 1 else 's'}"
         found.notes.append(f"commas inside numbers are read as decimal points ({lines})")
@@ -229,9 +265,92 @@ _EXPECTED = {
 }
 
 
-def _names_columns(text: str) -> bool:
-    """Whether this is the line that names the columns."""
-    return {"x", "y", "z"} <= set(re.split(r"[\s,;]+", text.lower()))
+def _needed(found: Samples) -> str:
+    """How many numbers a line must have, in words."""
+    most = max(found.columns.values()) + 1
+    return "seven" if most == len(COLUMNS) else f"{most}"
+
+
+def _names(text: str, bare: bool) -> list[tuple[str, str]]:
+    """The columns that a line names and the unit of each, both empty where there is none; no columns in other lines.
+
+    A bare line, which is no comment, names columns where it has x, y and z. A comment does where it has five names or
+    more with no more than one other word between them; what stands around them is left out, except a unit of all.
+    """
+    title, _, rest = text.partition(":")
+    text = rest if rest and not bare and "x" not in title.lower().split() else text
+    separator = next((mark for mark in ";\t," if text.count(mark) >= len(COLUMNS) - 1), None)
+    named: list[tuple[str, str]] = []
+    for word in text.split(separator) if separator else re.split(r"[\s,;]+", text):
+        plain = re.sub("[^a-z0-9µ]", "", word.lower().replace("\u03bc", "µ"))
+        unit = _UNIT.search(plain)
+        if plain in _NAMES:
+            named.append((_NAMES[plain], ""))
+        elif unit and plain[: unit.start()] in _NAMES:
+            named.append((_NAMES[plain[: unit.start()]], _UNITS[unit[1]]))
+        elif unit and not unit.start() and named:
+            named[-1] = (named[-1][0], _UNITS[unit[1]])
+        elif plain:
+            named.append(("", ""))
+    known = [place for place, (column, _) in enumerate(named) if column]
+    if not {"x", "y", "z"} <= {column for column, _ in named}:
+        return []
+    if not bare:
+        inside = named[known[0] : known[-1] + 1]
+        if len(known) < 5 or len(inside) > len(known) + 1:
+            return []
+        of_all = next((unit for column, unit in named if unit and column in ("", "id", "type", "parent")), "")
+        named = [(column, unit or of_all) for column, unit in inside]
+    return named
+
+
+def _take_columns(found: Samples, number: int, named: list[tuple[str, str]], scale: float) -> None:
+    """Read the columns in the order of their names.
+
+    Raises:
+        MorphologyError: the names do not say which column is which, or they name another unit.
+    """
+
+    def refuse(problem: str, remedy: str) -> None:
+        raise MorphologyError([Fault(f"{found.name}:{number}:1", "", problem, remedy)])
+
+    columns = [column for column, _ in named]
+    found.diameters = "radius" not in columns and "diameter" in columns
+    if found.diameters:
+        columns = ["radius" if column == "diameter" else column for column in columns]
+    twice = [column for column in COLUMNS if columns.count(column) > 1]
+    missing = [column for column in COLUMNS if column not in columns]
+    if len(columns) < len(COLUMNS):
+        in_order = [column for column in columns if column] == [column for column in COLUMNS if column in columns]
+    else:
+        in_order = all(column in ("", meant) for column, meant in zip(columns, COLUMNS, strict=False))
+    if twice or (missing and not in_order):
+        what = f"two columns have the name '{twice[0]}'" if twice else f"no column has the name '{missing[0]}'"
+        remedy = f"name these seven: {' '.join(COLUMNS)}; or, where the columns stand in this order, remove the line"
+        refuse(f"{what}, and the columns are in another order than SWC has", remedy)
+    units = {column: unit or "µm" for column, (_, unit) in zip(columns, named, strict=True) if column in LENGTHS}
+    if len(set(units.values())) > 1:
+        told = ", ".join(f"{column} in {unit}" for column, unit in units.items())
+        refuse(f"columns in more than one unit: {told}", "give x, y, z and radius in one unit, best in µm")
+    (unit,) = set(units.values())
+    if unit != "µm" and scale == 1:
+        one = {"nm": 0.001, "mm": 1000.0}.get(unit)
+        told = argument("scale", one) if one else argument("scale")
+        refuse(f"the columns are in {unit}", f"say how many µm one of them is: {told}")
+    found.columns = {column: columns.index(column) for column in COLUMNS} if not missing else found.columns
+    if list(found.columns.values()) != list(range(len(COLUMNS))):
+        found.notes.append(f"the columns are read in the order of their names on line {number}")
+    if found.diameters:
+        found.notes.append(f"the columns named on line {number} hold diameters: radii are half of them")
+
+
+def _tell_scale(found: Samples, number: int, comment: str, scale: float) -> None:
+    """A note on a comment that speaks of a scale, which nothing applies."""
+    words = re.split(r"[\s,;:=]+", comment.strip())
+    factors = [word for word in words[1:4] if _NUMBER.match(word.lower())]
+    if words[0].lower() == "scale" and scale == 1 and any(float(factor) != 1 for factor in factors):
+        told = f"'{clip(comment.strip())}' on line {number} is not applied"
+        found.notes.append(f"{told}: where the points are not in µm yet, take {argument('scale')}")
 
 
 def _words(data: str) -> list[str]:
@@ -383,6 +502,9 @@ def _touching(found: Samples, soma: list[int], pieces: list[int], inner: dict[in
 
     A piece from which no neurite grows, as a point of an outline, need only be as near as `NEAR`.
     """
+    import numpy as np
+    from scipy.spatial import cKDTree
+
     members: dict[int, list[int]] = {piece: [] for piece in pieces if found.parents[piece] < 0}
     for place, piece in inner.items():
         if piece in members:
@@ -391,11 +513,18 @@ def _touching(found: Samples, soma: list[int], pieces: list[int], inner: dict[in
         piece: NEAR if all(found.types[child] == SOMA for each in some for child in found.children[each]) else 0.0
         for piece, some in members.items()
     }
-    waiting = list(soma) if len(inner) <= MOST_LOOSE else []
+    if not members:
+        return pieces
+    places = [place for some in members.values() for place in some]
+    radii = np.nan_to_num([found.radii[place] for place in places])
+    tree = cKDTree([found.points[place] for place in places])
+    reach = radii.max() + max(near.values())
+    waiting = list(soma)
     while waiting and members:
         here = waiting.pop()
-        for piece, some in list(members.items()):
-            if any(_gap(found, here, each) <= near[piece] for each in some):
+        for at in tree.query_ball_point(found.points[here], np.nan_to_num(found.radii[here]) + reach + 1e-9):
+            piece = inner[places[at]]
+            if piece in members and _gap(found, here, places[at]) <= near[piece]:
                 found.parents[piece] = soma[0]
                 waiting += members.pop(piece)
     return [piece for piece in pieces if found.parents[piece] != soma[0]]
@@ -436,11 +565,17 @@ def _tell_types(found: Samples) -> None:
         found.notes.append(f"samples of type {listed} take the type of the neurite that they are in")
     others = sorted({kind for kind, taken in pairs if kind not in (SOMA, AXON, BASAL, APICAL) and taken == OTHER})
     if others:
-        listed = ", ".join(map(str, others[:10])) + (f" and {len(others) - 10:,} more" if len(others) > 10 else "")
-        found.notes.append(f"samples of type {listed} are taken as dendrites, neither basal nor apical")
+        found.notes.append(f"samples of type {_listed(others)} are taken as dendrites, neither basal nor apical")
+    axon = sorted({kind for kind, taken in pairs if kind not in (UNDEFINED, *POINTS, AXON) and taken == AXON})
+    if axon:
+        found.notes.append(f"samples of type {_listed(axon)} go on an axon, and are left out with it")
     if found.longer:
         lines = f"{found.longer:,} line{'' if found.longer == 1 else 's'}"
         found.notes.append(f"columns beyond the seventh are not looked at ({lines})")
+
+
+def _listed(types: list[int]) -> str:
+    return ", ".join(map(str, types[:10])) + (f" and {len(types) - 10:,} more" if len(types) > 10 else "")
 
 
 def _radii(found: Samples, min_radius: float) -> Iterator[Fault]:
@@ -452,6 +587,9 @@ def _radii(found: Samples, min_radius: float) -> Iterator[Fault]:
             found.radii[place] = min_radius
         are = "sample has" if len(small) == 1 else "samples have"
         told = f"{len(small):,} {are} an unknown or smaller radius: {min_radius:g} µm is taken"
+        somata = [place for place in small if found.kinds[place] == SOMA]
+        if somata:
+            told += f"; the soma's own is among them, on line {found.lines[somata[0]]}: the gaps to its stems follow it"
         found.notes.append(
             told if small else f"no radius is below {min_radius:g} µm: {argument('min_radius')} changes nothing"
         )

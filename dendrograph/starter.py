@@ -20,7 +20,7 @@ TEXT = """\
 name: "{name}"
 about: Basal dendrites at the soma, and an apical trunk with a tuft.
 
-# Knobs: whole numbers that stand below as $name. Turn them without an edit: --set somata=128
+# Knobs: numbers that stand below as $name. Turn them without an edit: --set somata=128
 parameters: {{somata: 64, basals: 4, tufts: 4, synapses: 16}}
 
 # What holds for every compartment, cable and synapse that says nothing else.

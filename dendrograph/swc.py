@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,12 +34,14 @@ class Section:
     parent: the place of its parent among the sections, which stands before it; None for a stem, which leaves the soma
     lengths: of its cones, in µm; shape (cones,). A stem's first one is the gap from the surface of the soma
     diameters: at the ends of the cones, in µm; shape (cones + 1,)
+    line: of the file, on which its last sample stands
     """
 
     kind: str
     parent: int | None
     lengths: Floats
     diameters: Floats
+    line: int = 0
 
     @property
     def length(self) -> float:
@@ -223,7 +225,7 @@ def _sections(found: Samples, soma: _Soma) -> tuple[tuple[Section, ...], int, tu
             left_out += 1
         else:
             new[-1] = len(sections)
-            sections.append(Section(KINDS.get(kind, OTHER), inner, lengths, diameters))
+            sections.append(Section(KINDS.get(kind, OTHER), inner, lengths, diameters, found.lines[path[-1]]))
     return _joined(sections), left_out, (axon, axon_length)
 
 
@@ -248,10 +250,11 @@ def _joined(sections: list[Section]) -> tuple[Section, ...]:
                     before.parent,
                     np.concatenate([before.lengths, [0.0], section.lengths]),
                     np.concatenate([before.diameters, section.diameters]),
+                    section.line,
                 )
                 continue
         new.append(len(joined))
-        joined.append(Section(section.kind, parent, section.lengths, section.diameters))
+        joined.append(replace(section, parent=parent))
     return tuple(joined)
 
 

@@ -56,6 +56,7 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C came during a training. The text says how to go on with it."""
 
 
+@torch.inference_mode(False)  # wherever it is called: gradients are worked out, and tensors can be trained
 def train(
     network: DendriticNetwork,
     data: Dataset,
@@ -475,9 +476,21 @@ def refuse_misfit(network: DendriticNetwork, data: Dataset) -> None:
     """Say before the run begins what its first batch would fail at.
 
     Raises:
-        DendrographError: the network is not of float32, in which training and its records are.
+        DendrographError: the network is not of float32, in which training and its records are, or cannot be trained;
+            or PyTorch makes new tensors elsewhere than on the CPU.
         DataError: the data have another shape or more classes.
     """
+    if (default := torch.get_default_device()).type != "cpu":
+        raise DendrographError(
+            f"PyTorch's default device is {default}, but training takes cpu there\n"
+            '  call torch.set_default_device("cpu"); the device to train on is the configuration\'s'
+        )
+    for name, parameter in network.named_parameters():
+        if parameter.is_meta or parameter.is_inference():
+            where = "on PyTorch's device meta, with no values" if parameter.is_meta else "in torch.inference_mode()"
+            raise DendrographError(
+                f"the network's {name} was made {where}: it cannot be trained\n  build the network anew, outside of it"
+            )
     if odd := next((it for it in network.named_parameters() if it[1].dtype != torch.float32), None):
         raise DendrographError(
             f"the network's {odd[0]} holds {odd[1].dtype}, but training takes torch.float32 throughout\n"

@@ -27,7 +27,8 @@ FUNCTIONS = {
     "sublinear": lambda u, saturation: saturation * u / (saturation + torch.abs(u)),
     "nmda": lambda u, threshold, gain, plateau: plateau / (1 + torch.exp(-gain * (u - threshold))),
     "dcaap": lambda u, threshold, gain, decay: (
-        torch.exp(-torch.clamp(u - threshold, min=0) / decay) / (1 + torch.exp(-gain * (u - threshold)))
+        torch.exp(-torch.clamp(u - threshold, min=0) / decay)
+        / (1 + torch.exp(torch.clamp(-gain * (u - threshold), max=80)))  # beyond it nothing is left
     ),
     "leaky_ada": lambda u, leak, alpha, c: torch.where(u > 0, u * torch.exp(c - alpha * u.clamp(min=0)), leak * u),
 }

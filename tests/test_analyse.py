@@ -283,7 +283,7 @@ def test_what_a_part_cannot_measure_is_told_of_all_runs_before_any_is_measured(
     with pytest.raises(DendrographError, match=message):
         analyse_runs([run, other], parts=["activity", "noise"])
     (other / "history.csv").unlink()
-    with pytest.raises(DendrographError, match=r"history\.csv: missing or empty"):
+    with pytest.raises(DendrographError, match=r"history\.csv: cannot be read"):
         analyse_runs([run, other])
 
 

@@ -96,6 +96,11 @@ def take(*path: Any) -> Callable[[State], None]:
     return change
 
 
+def of_vector(make: Callable[[torch.Tensor], Any]) -> Callable[[State], None]:
+    """Put what is made of the optimizer's vector in its place."""
+    return lambda state: put(*STATE_OF_VECTOR, "exp_avg", make(vector(state)))(state)
+
+
 STATE_OF_VECTOR = ("optimizer", "state", 0)
 ROW = dict.fromkeys(("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"), 0.5)
 
@@ -104,6 +109,13 @@ MALFORMED: dict[str, tuple[Callable[[State], None], str]] = {
     "optimizer of one more element": (put(*STATE_OF_VECTOR, "exp_avg_sq", torch.zeros(10**4)), "optimizer.exp_avg_sq"),
     "optimizer of another type": (lambda s: s["optimizer"]["state"][0].update(exp_avg=vector(s).half()), "float16"),
     "optimizer is sparse": (lambda s: s["optimizer"]["state"][0].update(exp_avg=vector(s).to_sparse()), "tensor"),
+    "optimizer is nested": (of_vector(lambda t: torch.nested.nested_tensor([t])), "expected a tensor"),
+    "optimizer is negated when it is read": (of_vector(torch._neg_view), "expected a tensor"),
+    "optimizer is conjugated when it is read": (
+        of_vector(lambda t: torch.conj(t.to(torch.complex64))),
+        "expected a tensor",
+    ),
+    "optimizer of bits": (of_vector(lambda t: torch.empty(t.shape, dtype=torch.bits8)), "expected a tensor"),
     "optimizer without a vector": (take(*STATE_OF_VECTOR, "exp_avg"), "has no exp_avg"),
     "optimizer with one more": (put(*STATE_OF_VECTOR, "more", torch.zeros(1)), "has more"),
     "optimizer of nothing": (put("optimizer", "state", {}), "optimizer.state"),
@@ -139,13 +151,18 @@ MALFORMED: dict[str, tuple[Callable[[State], None], str]] = {
 }
 
 
+# Those whose SHA-256 takes long, or that have none.
+UNREADABLE = {"network expanded", *(name for name in MALFORMED if name.endswith(("is read", "nested", "of bits")))}
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize("name", MALFORMED)
 def test_what_does_not_fit_the_run_is_refused_although_it_is_sealed(name: str, begun: Path) -> None:
     change, told = MALFORMED[name]
     state = state_of(begun)
     change(state)
     state["sha256"] = ""
-    if name != "network expanded":  # whose SHA-256 takes long
+    if name not in UNREADABLE:
         state.pop("sha256")
         state["sha256"] = checkpoint.digest({key: _dense(value) for key, value in state.items()})
     torch.save(state, begun / "checkpoint.pt")
@@ -158,6 +175,51 @@ def _dense(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _dense(part) for key, part in value.items()}
     return value.to_dense() if isinstance(value, torch.Tensor) else value
+
+
+@pytest.mark.usefixtures("nothing_is_drawn")
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda t: torch.stack([t, torch.zeros_like(t)], 1)[:, 0],
+        lambda t: torch.cat([torch.zeros(3), t, torch.zeros(3)])[3:-3],
+        lambda t: t.clone().requires_grad_(),
+        torch.nn.Parameter,
+    ],
+    ids=["with gaps", "within another", "with a gradient", "a parameter"],
+)
+def test_values_are_what_counts_however_they_lie_in_memory(
+    lie: Callable[[torch.Tensor], torch.Tensor], begun: Path, kept: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(kept, tmp_path / "as it was")
+    state = state_of(begun)
+    for name in ("exp_avg", "exp_avg_sq"):
+        of_optimizer = state["optimizer"]["state"][0]
+        of_optimizer[name] = lie(of_optimizer[name])
+    write(begun, state, sealed=False)
+    assert go_on(begun).metrics["weights"] == go_on(tmp_path / "as it was").metrics["weights"]
+
+
+def test_each_tensor_that_is_read_has_memory_of_its_own(begun: Path) -> None:
+    state = state_of(begun)
+    both = torch.zeros(1).expand(vector(state).shape)
+    state["optimizer"]["state"][0].update(exp_avg=both, exp_avg_sq=both)
+    name, weights = next(iter(state["network"].items()))
+    state["network"][name] = torch.cat([weights.flatten(), torch.zeros(10**5)])[: weights.numel()].view(weights.shape)
+    write(begun, state)
+    read = Run.open(begun).parse_checkpoint((begun / "checkpoint.pt").read_bytes())
+    one, other = vector(read), vector(read, "exp_avg_sq")
+    assert one.is_contiguous()
+    assert one.untyped_storage().nbytes() == one.numel() * one.element_size()
+    assert one.untyped_storage().data_ptr() != other.untyped_storage().data_ptr()
+
+
+@pytest.mark.parametrize("seal", [None, torch.zeros(1), ["x"]], ids=["none", "a tensor", "a list"])
+def test_a_seal_that_is_no_text_is_refused(seal: Any, begun: Path) -> None:
+    state = state_of(begun)
+    state["sha256"] = seal
+    write(begun, state, sealed=False)
+    assert refused(begun) == "damaged or changed: its content is not what its SHA-256 says"
 
 
 @pytest.mark.parametrize(

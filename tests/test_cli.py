@@ -623,6 +623,26 @@ def test_the_command_that_is_installed_is_guarded_from_its_first_import() -> Non
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
+@pytest.mark.parametrize("where", ["while a module is imported", "afterwards"])
+def test_ctrl_c_never_raises_within_an_import(where: str, tmp_path: Path) -> None:
+    """PyTorch's C++ code, which is begun there, aborts at an error of Python."""
+    pressed = "import os, signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept KeyboardInterrupt:\n    os.abort()"
+    (tmp_path / "pressing.py").write_text(pressed)
+    program = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import dendrograph.cli\n"
+        "from dendrograph.__main__ import main\n"
+        "def command():\n"
+        f"    {'import pressing' if 'import' in where else 'signal.raise_signal(signal.SIGINT)'}\n"
+        "dendrograph.cli.main = command\n"
+        "main()"
+    )
+    done = process("-c", program)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 # Data that were moved
 
 

@@ -468,7 +468,25 @@ def test_seeds_without_a_partner_are_left_out_and_told(tmp_path: Path) -> None:
     found = compare([tmp_path])
     (pair,) = found.pairs
     assert pair["pairs"] == 2 and pair["seeds"] == "2; 3" and pair["difference"] == pytest.approx(0.1)
-    assert any("only one of them has seed 4, 1" in note for note in found.notes)
+    assert "few: only b has seed 4, only a has seed 1: left out of their difference" in found.notes
+
+
+def test_conditions_without_a_common_seed_have_no_difference_and_their_files_are_written(tmp_path: Path) -> None:
+    for name, seeds in (("a", (1, 10)), ("b", (2,))):
+        for seed in seeds:
+            made(tmp_path / f"{name}{seed}", seed, name=name)
+    found = compare([tmp_path])
+    (pair,) = found.pairs
+    assert pair["pairs"] == 0 and math.isnan(pair["difference"])
+    told = "few: b and a have no seed in common, so their difference is unknown: "
+    assert f"{told}only b has seed 2, only a has seeds 1, 10" in found.notes
+    assert "g_z needs at least 3 seeds that both conditions have, p at least 2: found none" in text(found)
+    assert "p (signs)" not in text(found)
+    assert {"pairs.csv", "differences.png"} <= files(found, "png").keys()
+    made(tmp_path / "c1", 1, 0.9, name="c")
+    mixed = compare([tmp_path])
+    assert [row["pairs"] for row in mixed.pairs] == [0, 1] and "found 1" in text(mixed)
+    files(mixed, "png")
 
 
 def test_references(tmp_path: Path) -> None:

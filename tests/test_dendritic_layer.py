@@ -214,6 +214,11 @@ class TestAsAModule:
         with pytest.raises(DendrographError, match=r"wired otherwise than in_features=12, out_features=5.*seed=2"):
             nn.Sequential(other).load_state_dict(nn.Sequential(one).state_dict())
         assert before.keys() == other.state_dict().keys()
+        part = one.state_dict()
+        del part["_extra_state"], part["network.biases.layer/soma"]
+        with pytest.raises(DendrographError, match="wired otherwise: features->layer/dendrite has wiring"):
+            other.load_state_dict(part, strict=False)
+        assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
         averaged = {key: (value.float() + value.float()) / 2 for key, value in one.state_dict().items()}
         one.load_state_dict(averaged)  # whoever averages states averages the hash with them
 
@@ -412,7 +417,10 @@ class TestTrees:
             {"soma": {"name": "elu", "alpha": -1}},
             "DendriticLayer(64, 10): neurons.neuron.nonlinearity.alpha: expected a number greater than 0, found -1",
         ),
-        ({"bias": "no"}, "DendriticLayer(64, 10): neurons.neuron.bias: expected true or false, found 'no'"),
+        (
+            {"bias": "no"},
+            "DendriticLayer(64, 10): neurons.neuron.bias: expected true, false or {trainable: false}, found 'no'",
+        ),
         ({"shape": (8, 9)}, "shape (8, 9) is no grid of 64 features\n  give (height, width)"),
         ({"shape": 64}, "shape 64 is no grid of 64 features"),
         ({"shape": (-8, -8)}, "shape (-8, -8) is no grid of 64 features"),

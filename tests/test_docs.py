@@ -13,7 +13,7 @@ import pytest
 
 from dendrograph import Run, compile, load
 from dendrograph.cli import main
-from dendrograph.errors import MorphologyError
+from dendrograph.errors import MorphologyError, for_command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -82,7 +82,7 @@ def test_the_page_on_plugins_shows_the_true_message(tmp_path: Path, monkeypatch:
     found = list(blocks(ROOT / "docs" / "extending.md"))
     monkeypatch.chdir(tmp_path)
     Path("columns-and-bumps.yaml").write_text(next(content for language, content in found if language == "yaml"))
-    with pytest.raises(MorphologyError) as raised:
+    with pytest.raises(MorphologyError) as raised, for_command_line():
         load("columns-and-bumps.yaml")
     shown = next(content for language, content in found if content.startswith("error: "))
     assert f"error: {raised.value}\n".startswith(shown)

@@ -192,6 +192,49 @@ def test_sizes_are_joined_and_repeats_of_one_size_are_not() -> None:
     assert not any(line.get_gid() == "line dann" for line in accuracy_figure(alike).axes[0].lines)
 
 
+def test_sizes_of_two_knobs_that_cross_are_no_line_and_are_named_in_full() -> None:
+    grid = [(d, s, 70 * d + 100 * s) for d in (2, 4) for s in (8, 16)]
+    rows = [condition("tree", size, condition=f"tree dendrites={d} somata={s}") for d, s, size in grid]
+    figure = accuracy_figure([*rows, condition("point", 900), condition("point", 1800)])
+    lines = {str(line.get_gid()) for line in figure.axes[0].lines if str(line.get_gid()).startswith("line")}
+    assert lines == {"line point"}
+    entries = [f"tree dendrites={d} somata={s}" for d, s, _ in grid]
+    assert sorted(legend_of(figure)[0]) == sorted([*entries, "point"])
+    means = [line for line in figure.axes[0].lines if str(line.get_gid()).startswith("mean tree")]
+    assert len({(line.get_marker(), line.get_fillstyle()) for line in means}) == 4
+    fields = [condition("tree", size, condition=f"tree field={field}") for field, size in (("a", 90), ("b", 100))]
+    assert not marks(accuracy_figure(fields), 0, "line"), "no number"
+
+
+def test_sizes_of_two_knobs_that_rise_together_are_one_line() -> None:
+    rows = [condition("tree", 100 * n, condition=f"tree dendrites={n} somata={8 * n} lr={1 / n}") for n in (2, 4, 8)]
+    figure = accuracy_figure(rows)
+    assert [x for x, _ in marks(figure, 0, "line")["tree"]] == [200, 400, 800]
+    assert legend_of(figure)[0] == ["tree"]
+
+
+@pytest.mark.parametrize("most", [1.001, 1.2, 2.5, 6, 12, 20, 100, 1e6])
+@pytest.mark.parametrize("least", [762, 28490])
+def test_numbers_on_logarithmic_axes_do_not_overlap(least: float, most: float) -> None:
+    rows = [condition("a", int(least), test_loss=1.3), condition("b", int(least * most) + 1, test_loss=1.3 * most)]
+    for row in rows:
+        row |= {"test_loss_low": row["test_loss"], "test_loss_high": row["test_loss"]}
+    level = [{**row, "parameters": 1000} for row in rows]
+    figures = [accuracy_figure(rows), accuracy_figure(level)]
+    for figure in figures:
+        figure.canvas.draw()
+    sizes, losses = (figure.axes[1] for figure in figures)
+    for figure, axis in ((figures[0], sizes.xaxis), (figures[0], sizes.yaxis), (figures[1], losses.xaxis)):
+        if axis.get_scale() != "log":
+            continue
+        low, high = sorted(axis.get_view_interval())
+        ticks = [tick for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()) if low <= tick.get_loc() <= high]
+        labels = [tick.label1 for tick in ticks if tick.label1.get_text()]
+        assert not overlapping(boxes(figure, labels), slack=0)
+        assert 2 <= len(labels) <= 10
+        assert not any("times" in label.get_text() for label in labels)
+
+
 def test_the_axis_is_that_of_the_sizes() -> None:
     figure = accuracy_figure([condition("dann", 722), condition("vann", 1434)])
     frozen = accuracy_figure([condition("dann", 722, trainable_parameters=700)])
@@ -364,6 +407,9 @@ def test_differences_without_statistics_and_of_losses() -> None:
     (axes,) = figure.axes
     assert not axes.collections and set(marks(figure, 0, "point")) == {"dann"}
     assert next(label.get_text() for label in axes.child_axes[0].get_yticklabels()) == "n = 1"
+    two = pair("two", g_z=nan, difference_low=nan, difference_high=nan, pairs=2)
+    assert differences_figure([two]).get_supxlabel() == "p: corrected for several comparisons.", "no g is printed"
+    assert differences_figure([lone]).get_supxlabel() == ""
     loss = differences_figure([pair("dann", 0.5, measure="test_loss")])
     assert marks(loss, 0, "point")["dann"] == [pytest.approx((0.5, 0))] and "loss" in loss.axes[0].get_xlabel()
 

@@ -90,7 +90,8 @@ def test_a_cable_that_is_fixed_at_zero_passes_nothing() -> None:
     graph = _of({"dendrites": [{"name": "cut", "count": 2, "cable": cable, "synapses": {"count": 3}}]}, 4).compile()
     assert graph.without_output == 8
     assert graph.effective_parameters == 4 + 4 * 3 + 3  # biases of somata, and the readout
-    assert graph.parameters == 8 * 3 + 8 + 4 + 4 * 3 + 3
+    assert graph.trainable_parameters == 8 * 3 + 8 + 4 + 4 * 3 + 3
+    assert graph.parameters == graph.trainable_parameters + 8  # the cables
 
 
 def test_units_that_are_normalised_together_depend_on_each_other() -> None:

@@ -197,7 +197,7 @@ def test_a_run_that_has_not_ended(tmp_path: Path, capsys: pytest.CaptureFixture[
     morphology = Morphology.from_dict(MORPHOLOGY)
     graph = compile(morphology, (8, 8), 10)
     record = {
-        "config": {},
+        "config": {"seed": 0},
         "data": {"name": "x", "source": "", "digest": "", "origin": None},
         "graph": {
             "name": graph.name,

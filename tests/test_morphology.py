@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import hashlib
 import pickle
 import re
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from ruamel.yaml import YAML
 
 from dendrograph import plugins
 from dendrograph.compiler import compile
+from dendrograph.contents import sealed
 from dendrograph.declared import SIGNS
 from dendrograph.document import Document
 from dendrograph.errors import DendrographError, MorphologyError
@@ -706,12 +708,26 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
         assert load(file) == morphology
 
 
+def as_run_folder(folder: Path, text: str) -> None:
+    """Write the two files by which a folder is that of a run."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    graph = {"name": "", "inputs": {}, "classes": None, "seed": 0, "morphology": digest, "connectivity_hash": ""}
+    record = {
+        "format": 1,
+        "config": {"seed": 0},
+        "data": {"name": "", "source": "", "digest": "", "origin": None},
+        "graph": graph,
+        "network": {"kernel": "auto", "kernels": {}, "initial_weights": ""},
+    }
+    (folder / "morphology.yaml").write_text(text)
+    (folder / "run.json").write_text(sealed(record))
+
+
 @pytest.mark.parametrize("name", shipped())
 def test_those_that_ship_are_written_and_read_again(name: str, tmp_path: Path) -> None:
     knobs = load(name).parameters
     morphology = load(name, {knob: value for knob, value in {"dendrites": 3, "layers": 2}.items() if knob in knobs})
-    (tmp_path / "morphology.yaml").write_text(morphology.to_yaml())
-    (tmp_path / "run.json").touch()  # a run folder has both
+    as_run_folder(tmp_path, morphology.to_yaml())
     assert load(tmp_path) == morphology
     shapes = None if all(morphology.inputs.values()) else (8, 8)
     hashes = {compile(each, shapes).connectivity_hash for each in (morphology, load(tmp_path))}
@@ -791,7 +807,7 @@ class TestLoad:
         (tmp_path / "morphology.yaml").write_text(f"name: mine\n{POINT}")
         with pytest.raises(DendrographError, match="a folder, but no run folder"):
             load(tmp_path)
-        (tmp_path / "run.json").touch()
+        as_run_folder(tmp_path, f"name: mine\n{POINT}")
         assert load(tmp_path).name == "mine"
 
     def test_byte_order_mark_and_line_ends_do_not_matter(self, tmp_path: Path) -> None:
@@ -848,7 +864,7 @@ class TestLoad:
         }
 
     def test_settings_that_are_no_mapping(self) -> None:
-        with pytest.raises(DendrographError, match=r"^set must be a mapping of knobs, found 'x=3'\n  write"):
+        with pytest.raises(DendrographError, match=r"^`set`: expected Mapping or None, found 'x=3'\n  pass a mapping"):
             load("dann-lrf", "x=3")  # type: ignore[arg-type]
 
     def test_settings_reach_every_key(self, tmp_path: Path) -> None:
@@ -1140,7 +1156,7 @@ def test_a_repeated_layer_may_name_what_its_first_copy_draws_from() -> None:
         ({"synapses": Synapses(3, field="all")}, {}, "field 'all' takes no count"),
         ({"synapses": Synapses(3, replace="no")}, {}, "expected true or false, found 'no'"),
         ({"synapses": Synapses(3, field="global", group="4")}, {}, "expected a whole number of at least 1, found '4'"),
-        ({"synapses": Synapses(3), "bias": None}, {}, "expected true or false, found nothing"),
+        ({"synapses": Synapses(3), "bias": None}, {}, "expected true, false or {trainable: false}, found nothing"),
         ({"synapses": Synapses(3), "dropout": ""}, {}, "expected a number of at least 0 and less than 1, found ''"),
         ({"synapses": Synapses(3), "count": 3}, {}, "unknown key 'count'"),
         ({"synapses": Synapses(3), "cable": Cable(trainable=False)}, {}, "unknown key 'cable'"),
@@ -1222,7 +1238,7 @@ class TestExtensionKeys:
             Morphology.from_document(Document.from_text(SHARED.replace("p: {", "p: {  x-more: 1, "), "f"))
 
     def test_to_set_one_would_change_nothing(self) -> None:
-        with pytest.raises(MorphologyError, match=r"--set x-common\.count=3: there is no 'x-common'"):
+        with pytest.raises(MorphologyError, match=r"set={'x-common\.count': 3}: there is no 'x-common'"):
             Morphology.from_document(Document.from_text(SHARED, "f").with_values({"x-common.count": 3}))
 
 

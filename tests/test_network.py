@@ -14,6 +14,7 @@ import pytest
 import torch
 from oracle import by_hand
 from torch import Tensor, nn
+from torch.nn.utils import parametrize, prune
 from torch.utils.data import DataLoader
 from trees import BUILT, CORNERS, KERNELS, SPARSE, Case, assert_same, gradients, inputs_of, random_case
 
@@ -478,8 +479,11 @@ def test_gradients_reach_every_parameter() -> None:
 # --- weights and their wiring -----------------------------------------------------------------------------------------
 
 
+SMALL = {"somata": 5, "dendrites": 2, "synapses": 4}
+
+
 def _small(seed: int, **turned: int) -> DendriticNetwork:
-    return build("dann-random", (4, 4), 3, seed, {"somata": 5, "dendrites": 2, "synapses": 4, **turned})
+    return build("dann-random", (4, 4), 3, seed, {**SMALL, **turned})
 
 
 def _saved(state: Any) -> Any:
@@ -507,6 +511,33 @@ def test_the_state_of_another_wiring_is_refused_and_changes_nothing() -> None:
     moved.load_state_dict(_saved(one.state_dict()))
     x = torch.randn(2, 4, 4)
     assert torch.equal(moved(x), one(x)), "weights and wiring together"
+
+
+def _without(state: Any, part: str) -> Any:
+    for key in [key for key in state if part in key]:
+        del state[key]
+    return state
+
+
+def test_a_part_of_a_state_is_held_to_its_wiring_as_well() -> None:
+    one, other, more = _small(0), _small(1), build("dann-random", (4, 4), 7, 1, SMALL)
+    before = copy.deepcopy(other.state_dict())
+    outer = nn.Sequential(nn.Identity(), more)
+    for refuse in (
+        lambda: other.load_state_dict(_without(one.state_dict(), "biases.readout"), strict=False),
+        lambda: more.load_state_dict(_without(_saved(one.state_dict()), "readout"), strict=False),
+        lambda: outer.load_state_dict(
+            _without(nn.Sequential(nn.Identity(), one).state_dict(), "readout"), strict=False
+        ),
+    ):
+        with pytest.raises(DendrographError, match="wired otherwise: image->hidden/dendrite has wiring"):
+            refuse()
+    assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
+    same = build("dann-random", (4, 4), 7, 0, SMALL)
+    same.load_state_dict(_without(one.state_dict(), "readout"), strict=False)
+    x = torch.randn(2, 4, 4)
+    assert torch.equal(same.activations(x)["hidden/soma"], one.activations(x)["hidden/soma"]), "other classes"
+    other.load_state_dict(_without(one.state_dict(), "weights.image"), strict=False)  # the rest is wired equally
 
 
 def test_a_state_that_does_not_tell_its_wiring_is_taken() -> None:
@@ -565,6 +596,71 @@ def test_reset_parameters_restores_every_number_that_a_network_begins_with() -> 
     network.reset_parameters(seed=6)
     fresh = DendriticNetwork(EVERYTHING.compile(), seed=6).state_dict()
     assert all(torch.equal(fresh[name], value) for name, value in network.state_dict().items())
+
+
+# --- pruning ----------------------------------------------------------------------------------------------------------
+
+
+@every_kernel
+def test_a_pruned_weight_follows_its_parameter(kernel: str) -> None:
+    network, x = DendriticNetwork(_small(0).graph, kernel), torch.randn(6, 4, 4)
+    name = "image->hidden/dendrite"
+    prune.random_unstructured(network.weights, name, 0.5)
+    prune.l1_unstructured(network.biases, "readout", 1)
+    learnt, mask = network.weights.get_parameter(f"{name}_orig"), network.weights.get_buffer(f"{name}_mask")
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+    for _ in range(3):
+        before = learnt.detach().clone()
+        optimizer.zero_grad()
+        network(x).square().sum().backward()
+        optimizer.step()
+        assert not torch.equal(before, learnt)
+        assert torch.equal(network.weight(name), learnt * mask)
+    assert torch.equal(network.activations(x)["readout"], network(x))
+    network.reset_parameters()
+    assert torch.equal(learnt, _small(0).weights[name]), "drawn anew"
+    assert torch.equal(network.weight(name), learnt * mask), "and pruned as before"
+    expected = network(x)
+    prune.remove(network.weights, name)
+    assert torch.equal(network(x), expected)
+    pruned, other = copy.deepcopy(_small(0)), _small(1)
+    prune.identity(pruned.weights, name)
+    prune.identity(other.weights, name)
+    with pytest.raises(DendrographError, match="wired otherwise"):
+        other.load_state_dict(pruned.state_dict())
+
+
+def test_what_is_computed_from_others_is_not_drawn_anew() -> None:
+    network = _small(0)
+    parametrize.register_parametrization(network.weights, "image->hidden/dendrite", nn.ReLU())
+    with pytest.raises(DendrographError, match=r"'image->hidden/dendrite' is no parameter by now.*\n  remove"):
+        network.reset_parameters()
+
+
+# --- parameters that come from another device -------------------------------------------------------------------------
+
+
+@every_kernel
+def test_a_state_is_assigned_to_a_network_on_the_meta_device(kernel: str) -> None:
+    one, x = DendriticNetwork(_small(0).graph, kernel), torch.randn(2, 4, 4)
+    with torch.device("meta"):
+        inside = DendriticNetwork(one.graph, kernel)
+    for network in (inside, copy.deepcopy(one).to("meta")):
+        network.load_state_dict(_saved(one.state_dict()), assign=True)
+        assert torch.equal(network(x), one(x))
+        assert torch.equal(network.activations(x)["hidden/soma"], one.activations(x)["hidden/soma"])
+        assert str(network.plan) == str(one.plan)
+    moved = copy.deepcopy(one).to("meta")
+    assert torch.equal(torch.func.functional_call(moved, dict(one.named_parameters()), (x,)), one(x))
+
+
+def test_an_ensemble_runs_over_a_network_on_the_meta_device() -> None:
+    graph, x = _small(0).graph, torch.randn(2, 4, 4)
+    networks = [DendriticNetwork(graph, "dense", seed=seed) for seed in range(3)]
+    parameters, buffers = torch.func.stack_module_state(networks)  # type: ignore[arg-type]
+    base = copy.deepcopy(networks[0]).to("meta")
+    found = torch.func.vmap(lambda p, b: torch.func.functional_call(base, (p, b), (x,)))(parameters, buffers)
+    torch.testing.assert_close(found, torch.stack([network(x) for network in networks]))
 
 
 def test_a_network_is_made_on_the_default_device() -> None:

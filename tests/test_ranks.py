@@ -299,9 +299,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, samples in (("few.npz", 310), ("fewer.npz", 300)):
         np.savez(
             folder / name,
-            x_train=(data.train.inputs["image"][:samples] * 16).byte().numpy(),
+            x_train=(data.train.inputs["image"][:samples] * 255).byte().numpy(),
             y_train=data.train.labels[:samples].numpy(),
-            x_test=(data.test.inputs["image"] * 16).byte().numpy(),
+            x_test=(data.test.inputs["image"] * 255).byte().numpy(),
             y_test=data.test.labels.numpy(),
         )
     return folder

@@ -21,7 +21,7 @@ import torch
 from dendrograph import build, compile, datasets, load
 from dendrograph.cable import Cable
 from dendrograph.cli import main
-from dendrograph.errors import DendrographError
+from dendrograph.errors import DendrographError, for_command_line
 from dendrograph.importing import Choices, import_swc
 from dendrograph.neuron import Compartment
 from dendrograph.reading import MOST_IN_A_ROW
@@ -112,7 +112,10 @@ NOTES = {
         "samples of type 5 take the type of the neurite that they are in",
         "samples of type 6 are taken as dendrites, neither basal nor apical",
     ],
-    "types-above-19": ["samples of type 31, 44, 1000000 are taken as dendrites, neither basal nor apical"],
+    "types-above-19": [
+        "samples of type 31, 44, 1000000 are taken as dendrites, neither basal nor apical",
+        "samples of type 50 go on an axon, and are left out with it",
+    ],
     "soma-in-pieces": ["4 pieces of a soma, close together, are taken as one"],
     "soma-after-dendrite": ["the soma, on line 3, grows from a neurite: read from the soma on"],
     "roots-have-parent-0": ["no parent is -1: those whose parent is 0 are taken as roots"],
@@ -187,11 +190,12 @@ def test_every_bad_file_has_its_message() -> None:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_the_message_is_exactly_this(
-    name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(BAD)
     with pytest.raises(DendrographError) as error:
-        import_swc(f"{name}.swc", "/dev/full/never.yaml")
+        import_swc(f"{name}.swc", tmp_path / "never.yaml")
+    assert not list(tmp_path.iterdir())
     assert f"{error.value}\n" == Path(f"{name}.txt").read_text(encoding="utf-8")
     assert str(error.value).replace("\n", "").isprintable()
     assert capfd.readouterr() == ("", "")
@@ -446,9 +450,10 @@ def test_the_deepest_that_a_file_can_hold(tmp_path: Path, monkeypatch: pytest.Mo
     for choices in (Choices(), Choices(reduce="order"), Choices(reduce="bins")):
         with pytest.raises(DendrographError) as error:
             import_swc(path, tmp_path / "too-deep.yaml", choices=choices)
+        by = "order" if choices.reduce == "order" else "section or order"
         assert str(error.value) == (
             f"{path}: 30 dendrites one on the other, and a morphology file nests 29 at most\n"
-            "  leave out the outer branches: --reduce section or order, with --orders 29"
+            f"  leave out the outer branches: --reduce {by}, with --orders 29"
         )
     load(import_swc(path, tmp_path / "cut.yaml", choices=Choices(orders=29)).path)
     assert not (tmp_path / "too-deep.yaml").exists()
@@ -467,13 +472,14 @@ def test_bins_that_nest_too_deeply_name_bins_that_fit(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize(("limit", "most"), [("LARGEST_FILE", 20_000), ("MOST_VALUES", 2_000), ("MOST_STEPS", 9_000)])
 def test_more_than_a_file_can_hold(limit: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"dendrograph.reading.{limit}", most)
+    for module in ("reading", "reduction"):
+        monkeypatch.setattr(f"dendrograph.{module}.{limit}", most)
     star = SOMA + "".join(f"{number} 3 0 {number} 0 1 1\n" for number in range(8, 308))
     with pytest.raises(DendrographError) as error:
         import_swc(swc(tmp_path, star), tmp_path / "x.yaml")
     assert str(error.value) == (
         f"{tmp_path}/cell.swc: 300 dendrites are more than a morphology file may hold\n"
-        "  --reduce order, larger bins, or --orders to leave out the outer branches"
+        "  no reduction makes it fit, for 300 stems leave the soma: leave some out of the file"
     )
     assert not (tmp_path / "x.yaml").exists()
 
@@ -828,7 +834,137 @@ def test_of_several_files_one_that_is_refused_keeps_no_other_from_being_made(
     assert not Path("two.yaml").exists()
 
 
+def test_a_folder_that_is_not_there_yet_is_made_and_one_in_no_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.swc").write_text(SOMA + STEM)
+    Path("bad.swc").write_text(SOMA)
+    assert call("one.swc", "--out", "new/") == 0
+    assert load("new/one.yaml").name == "one"
+    import_swc("one.swc", "other/")
+    assert load("other/one.yaml").name == "one"
+    capsys.readouterr()
+    for files, out in ((["one.swc"], "no/x.yaml"), (["one.swc"], "no/new/"), (["one.swc", "bad.swc"], "no/new")):
+        assert call(*files, "--out", out) == 2
+        told = f"error: {out.rstrip('/')}: cannot be written: no: there is no such folder\n"
+        assert capsys.readouterr().err == f"{told}  make it, or give another --out\n"
+    for files in (["bad.swc"], ["bad.swc", "none.swc"]):
+        assert call(*files, "--out", "empty/") == 2
+        assert not Path("empty").exists()
+
+
+def test_a_length_that_no_file_holds_names_its_line(tmp_path: Path) -> None:
+    path = swc(tmp_path, SOMA + "2 4 5 0 0 0.5 1\n3 4 100000 0 0 0.5 2\n4 3 0 5 0 1 1\n5 3 0 25 0 1 4\n")
+    with pytest.raises(
+        DendrographError, match=r"cell\.swc:3:1: the dendrite that ends here: a cable of .* passes nothing"
+    ):
+        import_swc(path, tmp_path / "x.yaml")
+
+
+def test_a_choice_without_effect_is_named_as_it_was_given(tmp_path: Path) -> None:
+    choices = Choices(nonlinearities={"apical": "nmda"})
+    path = swc(tmp_path, SOMA + STEM)
+    told = "there are no apical dendrites: {} changes nothing"
+    assert import_swc(path, tmp_path / "x.yaml", choices=choices).notes == (told.format("--apical nmda"),)
+    with for_command_line(False):
+        notes = import_swc(path, tmp_path / "y.yaml", choices=choices).notes
+    assert notes == (told.format("nonlinearities={'apical': 'nmda'}"),)
+
+
 @pytest.mark.parametrize("name", ["null", "True", "false"])
 def test_a_name_that_is_a_word_of_yaml(name: str, tmp_path: Path) -> None:
     imported = import_swc(swc(tmp_path, SOMA + STEM), tmp_path / "x.yaml", choices=Choices(name=name))
     assert load(imported.path).name == name
+
+
+@pytest.mark.parametrize(("how", "bin_um"), [("section", None), ("bins", 0.5)])
+def test_what_no_file_holds_is_refused_at_once_with_what_fits(
+    how: str, bin_um: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dendrograph.reduction.MOST_VALUES", 1_000)
+    path = swc(tmp_path, comb(40))
+    slow = pytest.MonkeyPatch()
+    slow.setattr("dendrograph.importing.morphology_text", lambda *_: pytest.fail("the file is made"))
+    with slow.context(), pytest.raises(DendrographError, match=r"dendrites are more than|one on the other") as error:
+        import_swc(path, tmp_path / "x.yaml", choices=Choices(reduce=how, bin_um=bin_um))
+    slow.undo()
+    assert str(error.value).endswith("take --reduce order, which makes 41")
+    load(import_swc(path, tmp_path / "x.yaml", choices=Choices(reduce="order")).path)
+    with pytest.raises(DendrographError, match="--reduce order, with --orders 53"):
+        import_swc(swc(tmp_path, comb(90)), tmp_path / "y.yaml", choices=Choices(reduce="order"))
+
+
+# Names of columns
+
+
+ROWS = "1 1 0 0 0 5 -1\n2 3 5 0 0 1 1\n3 3 25 0 0 1 2\n"
+STIRRED = "1 0 0 0 1 5 -1\n2 5 0 0 3 1 1\n3 25 0 0 3 1 2\n"  # id x y z type radius parent
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "diameter"),
+    [
+        ("id x y z type radius parent", STIRRED, 2.0),
+        ("# id x y z type radius parent", STIRRED, 2.0),
+        ('"id","x","y","z","type","radius","parent"', STIRRED.replace(" ", ","), 2.0),
+        ("SampleID xpos ypos zpos TypeID radius ParentID", STIRRED, 2.0),
+        ("id type x y z diameter parent", ROWS, 1.0),
+        ("# n, T, X (µm), Y (µm), Z (µm), Diam (µm), P", ROWS, 1.0),
+        ("##n type x y z radius parent seg_id level", ROWS, 2.0),
+        ("PtNo kind X Y Z R link", ROWS, 2.0),
+        ("# traced in x, y and z by R. P.", ROWS, 2.0),
+        ("Parent,Radius,z,y,x,Type,ID", "-1,5,0,0,0,1,1\n1,1,0,0,5,3,2\n2,1,0,0,25,3,3\n", 2.0),
+    ],
+)
+def test_columns_are_read_by_their_names(names: str, rows: str, diameter: float, tmp_path: Path) -> None:
+    reconstruction = read(swc(tmp_path, f"{names}\n{rows}"))
+    # With the soma's radius halved as well, the gap to the stem is 2.5 µm.
+    assert told(reconstruction) == [("basal", None, 20.0 if diameter == 2.0 else 22.5, diameter)]
+    assert len(reconstruction.notes) == (rows != ROWS) + (diameter == 1.0)
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        ("treenode_id parent_treenode_id x y z radius user", "no column has the name 'type', and the columns are in"),
+        ("id x y z kind_of radius parent", "no column has the name 'type'"),
+        ("id x y z type type parent", "two columns have the name 'type'"),
+        ("id type x y z radius_nm parent", "columns in more than one unit: x in µm, y in µm, z in µm, radius in nm"),
+        (
+            "# id type x_nm y_nm z_nm radius_nm parent",
+            "the columns are in nm\n  say how many µm one of them is: --scale",
+        ),
+        ("# id type x y z radius parent (all in pixels)", "the columns are in pixels"),
+    ],
+)
+def test_names_of_columns_that_cannot_be_followed_are_refused(names: str, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(DendrographError, match=re.escape(f"cell.swc:1:1: {problem}")):
+        read(swc(tmp_path, f"{names}\n{ROWS}"))
+
+
+def test_a_unit_in_the_names_is_read_with_a_scale_and_a_scale_in_the_header_is_told(tmp_path: Path) -> None:
+    names = "# id type x_nm y_nm z_nm radius_nm parent\n"
+    assert told(read(swc(tmp_path, names + ROWS), scale=0.5)) == [("basal", None, 10.0, 1.0)]
+    notes = read(swc(tmp_path, "# SCALE 0.5 0.5 0.5\n" + ROWS)).notes
+    assert len(notes) == 1 and "'SCALE 0.5 0.5 0.5' on line 1 is not applied" in notes[0] and "--scale" in notes[0]
+    assert read(swc(tmp_path, "# SCALE 1.0 1.0 1.0\n" + ROWS)).notes == ()
+
+
+def test_a_soma_of_very_many_pieces_is_put_together(tmp_path: Path) -> None:
+    generator = random.Random(0)
+    places = [[generator.uniform(-9, 9) for _ in "xyz"] for _ in range(4_000)]
+    pieces = "".join(f"{number} 1 {x} {y} {z} 0.5 -1\n" for number, (x, y, z) in enumerate(places, start=10))
+    assert (
+        read(swc(tmp_path, ROWS + pieces)).notes[0].endswith("4001 pieces of a soma, close together, are taken as one")
+    )
+
+
+def test_types_of_ones_own_on_an_axon_are_told(tmp_path: Path) -> None:
+    notes = read(swc(tmp_path, ROWS + "4 2 0 -5 0 1 1\n5 7 0 -25 0 1 4\n")).notes
+    assert len(notes) == 1 and notes[0].endswith("samples of type 7 go on an axon, and are left out with it")
+
+
+def test_a_least_radius_that_the_soma_takes_is_told(tmp_path: Path) -> None:
+    (note,) = read(swc(tmp_path, ROWS.replace("0 5 -1", "0 0 -1")), min_radius=0.5).notes
+    assert "1 sample has an unknown or smaller radius: 0.5 µm is taken; the soma's own is among them, on line 1" in note

@@ -123,7 +123,7 @@ INVALID = [
       for name in ("early_stop", "sequential") for value in (1, "yes", None)),
     ({"optimizer": "adma"}, "unknown optimizer 'adma'\n"
      "  did you mean 'adam'? optimizers: adam, adamw, rmsprop, sgd"),
-    ({"optimizer": None}, "unknown optimizer 'None'\n  optimizers: adam, adamw, rmsprop, sgd"),
+    ({"optimizer": None}, "`optimizer`: expected str, found None"),
 ]  # fmt: skip
 
 
@@ -776,3 +776,45 @@ def test_the_callers_default_type_changes_nothing(tmp_path: Path) -> None:
         finally:
             torch.set_default_dtype(torch.float32)
         assert (found.metrics["weights"], found.history) == (expected.metrics["weights"], expected.history)
+
+
+# What the caller has told PyTorch
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_a_caller_without_gradients_trains_to_the_same_bits(mode: Any, tmp_path: Path) -> None:
+    data = small.digits()
+    expected = trained(data, tmp_path / "expected")
+    network = network_for(data)
+    with mode():
+        found = trained(data, tmp_path / "found", network)
+        assert torch.is_grad_enabled() == (mode is torch.enable_grad)
+    assert files(found.folder) == files(expected.folder)
+
+
+def test_a_training_from_names_may_stand_within_inference_mode(tmp_path: Path) -> None:
+    with torch.inference_mode():
+        run = train_by_name("dann-lrf", settings={"epochs": 1}, set=TINY, out=tmp_path / "run", progress=False)
+    assert run.finished
+
+
+@pytest.mark.parametrize("made", ["in torch.inference_mode()", "on PyTorch's device meta, with no values"])
+def test_a_network_that_cannot_be_trained_is_refused_before_anything_is_made(made: str, tmp_path: Path) -> None:
+    data = small.digits()
+    with torch.inference_mode("inference" in made):
+        network = network_for(data)
+    if "meta" in made:
+        network.to("meta")
+    with pytest.raises(DendrographError) as error:
+        trained(data, tmp_path / "run", network)
+    assert f" was made {made}: it cannot be trained\n  build the network anew" in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_default_device_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    data = small.digits()
+    network = network_for(data)
+    with torch.device("meta"), pytest.raises(DendrographError) as error:
+        trained(data, tmp_path / "run", network)
+    assert str(error.value).startswith("PyTorch's default device is meta, but training takes cpu there\n  call torch.")
+    assert not list(tmp_path.iterdir())

@@ -28,7 +28,7 @@ from dendrograph.commands.options import (
 def import_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="SWC files.", show_default=False)],
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--out", "-o", help="The file to make, or the folder for several.", show_default="NAME.yaml"),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the morphology.", show_default="the file's name")] = None,
@@ -69,7 +69,7 @@ def import_command(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
-    """Make a morphology of a neuron's reconstruction (SWC), or of each of several.
+    """Make a morphology of each neuron's reconstruction (SWC).
 
     Lengths, diameters and the types basal and apical are taken over; the axon is left out.
     """

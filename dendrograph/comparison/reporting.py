@@ -29,7 +29,8 @@ TESTS = (
     "{signs}; Holm: corrected for the number of comparisons in this table, {number}"
 )
 SIGNS = "p (signs): all changes of sign, at least {least} with {pairs} pairs"
-NO_SIGNS = "p (signs) is left out below {fewest} pairs: with {pairs} it is never below {least}, before any correction"
+NO_SIGNS = "p (signs) is left out below {fewest} pairs: with {pairs} it is at least {least}, before any correction"
+NO_TESTS = "g_z needs at least 3 seeds that both conditions have, p at least 2: found {found}"
 
 
 def text(comparison: Comparison) -> str:
@@ -171,6 +172,8 @@ def _signed(pairs: Sequence[Row]) -> bool:
 
 def _tests(pairs: Sequence[Row]) -> str:
     most = max(row["pairs"] for row in pairs)
+    if most < 2:
+        return NO_TESTS.format(found=most or "none")
     by_signs, by_t = (sum(not math.isnan(row[key]) for row in pairs) for key in ("p_signs", "p_t"))
     signed = _signed(pairs)
     number = f"{by_t}" if by_signs == by_t or not signed else f"{by_signs} by signs, {by_t} by t"

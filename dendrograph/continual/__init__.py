@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from dendrograph import atomic
 from dendrograph import record as records
@@ -93,6 +94,7 @@ class Learned:
         return {name: measure(self.matrix) for name, measure in MEASURES.items()}
 
 
+@torch.inference_mode(False)
 def learn_in_turn(
     network: DendriticNetwork,
     tasks: Tasks,
@@ -313,6 +315,7 @@ def _go_on(folder: Path) -> str:
     return f"go on with it: {worded(f'the same command again, with --out {shlex.quote(str(folder))} --resume', call)}"
 
 
+@torch.inference_mode(False)
 def learn_by_name(
     morphology: str,
     data: str | None = None,

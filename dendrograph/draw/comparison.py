@@ -13,6 +13,7 @@ from dendrograph.draw.style import DOUBLE, MM, PALETTES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Row = Mapping[str, Any]
@@ -35,6 +36,14 @@ HIGH, HIGHEST = 46.0, 76.0  # mm of a panel over parameters: with a millimetre m
 ROW = 4.4  # mm of a condition in a strip
 SPREAD = 0.26  # of a row, on either side of its middle: where single seeds lie
 WIDE = 10.0  # largest loss / least, from which on the axis is logarithmic
+NUMBERED = (  # which of 1 to 9 times a power of ten have a number, and the least distance of two such ticks in decades
+    ((1, 2, 3, 4, 5, 6, 7, 8, 9), 0.045),
+    ((1, 2, 3, 4, 6, 8), 0.096),
+    ((1, 2, 3, 5, 7), 0.146),
+    ((1, 2, 5), 0.301),
+    ((1, 3), 0.477),
+)
+ROOM = 0.16  # of an axis: what the longest number of a tick takes
 FRONT: Mapping[str, Any] = {"color": "0.55", "linewidth": 0.9, "linestyle": (0, (4, 1.5))}
 
 
@@ -116,8 +125,10 @@ def accuracy_figure(conditions: Sequence[Row], runs: Sequence[Row] = ()) -> Figu
 
     Every seed is a small open mark, every mean a large one in front of them, its bar the 95 % interval; the figure says
     so. Conditions stand at their numbers of parameters, where the sizes of a morphology are joined by a line and the
-    stepped line in grey is the Pareto front. Where conditions of a data set would stand in one column, for each
-    morphology has one size and some have the same, each has a row of its own instead, its seeds beside each other.
+    stepped line in grey is the Pareto front. Where several knobs of a morphology vary and do not all rise or fall with
+    its size, no line could follow them: each of its conditions has its own mark and is named in full. Where conditions
+    of a data set would stand in one column, for each morphology has one size and some have the same, each has a row of
+    its own instead, its seeds beside each other.
 
     Args:
         conditions: rows as `Comparison.conditions` has them.
@@ -156,17 +167,62 @@ def accuracy_figure(conditions: Sequence[Row], runs: Sequence[Row] = ()) -> Figu
 
 
 def _in_series(conditions: Sequence[Row], runs: Sequence[Row]) -> tuple[list[Row], ...]:
-    """Rows with what is told apart as their morphology: one of which two conditions have one size is told in full."""
-    count: dict[tuple[Any, ...], int] = {}
+    """Rows with what is told apart as their morphology: one whose conditions are no series is told in full."""
+    alike: dict[tuple[str, str], list[Row]] = {}
     for row in conditions:
-        key = row["data"], row["morphology"], row["parameters"]
-        count[key] = count.get(key, 0) + 1
-    mixed = {morphology for (_, morphology, _), number in count.items() if number > 1}
+        alike.setdefault((row["data"], row["morphology"]), []).append(row)
+    mixed = {morphology for (_, morphology), rows in alike.items() if not _is_series(rows)}
     names = {(row["data"], row["condition"]): row["morphology"] for row in conditions}
     names |= {key: key[1] for key, morphology in names.items() if morphology in mixed}
     return tuple(
         [{**row, "morphology": names[row["data"], row["condition"]]} for row in rows] for rows in (conditions, runs)
     )
+
+
+def _is_series(rows: Sequence[Row]) -> bool:
+    """Whether conditions of one morphology differ in size, and each knob rises or falls with it all the way."""
+    rows = sorted(rows, key=lambda row: row["parameters"])
+    if any(a["parameters"] == b["parameters"] for a, b in itertools.pairwise(rows)):
+        return False
+    knobs = [dict(word.split("=", 1) for word in row["condition"].split() if "=" in word) for row in rows]
+    return all(_monotonic([one.get(key, "") for one in knobs]) for key in dict.fromkeys(itertools.chain(*knobs)))
+
+
+def _monotonic(values: Sequence[str]) -> bool:
+    """Whether values are all the same, or numbers that never rise or never fall."""
+    if len(set(values)) == 1:
+        return True
+    try:
+        numbers = [float(value) for value in values]
+    except ValueError:
+        return False
+    return numbers in (sorted(numbers), sorted(numbers, reverse=True))
+
+
+def _number_ticks(axis: Axis) -> None:
+    """Number as many ticks of a logarithmic axis as it has room for, in plain figures."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    low, high = sorted(float(end) for end in axis.get_view_interval())
+    room = ROOM * math.log10(high / low)
+    numbered = next((marks for marks, apart in NUMBERED if apart >= room), (1,))
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    if sum(low <= mark * 10.0**power <= high for power in powers for mark in numbered) < 2:
+        axis.set_major_locator(MaxNLocator(4))
+        axis.set_minor_locator(NullLocator())
+    elif room > 1:
+        axis.set_major_locator(LogLocator(numticks=5))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _figures(value)))
+    axis.set_minor_formatter(FuncFormatter(lambda value, _: _figures(value) if _mark(value) in numbered else ""))
+
+
+def _mark(value: float) -> int:
+    """The first figure of a tick of a logarithmic axis: 3 of 3,000."""
+    return round(value / 10 ** math.floor(math.log10(value) + 1e-9))
+
+
+def _figures(value: float) -> str:
+    return f"{value:,.10g}" if 1e-4 <= value < 1e7 else f"{value:.3g}"
 
 
 def _in_columns(rows: Sequence[Row]) -> bool:
@@ -323,6 +379,9 @@ class _Panel:
     def _dress(self, across: str, up: str) -> None:
         self.axes.set_xlabel(across)
         self.axes.set_ylabel(up)
-        self.axes.tick_params(width=0.6, length=2.5)
-        self.axes.tick_params(which="minor", width=0.4, length=1.5)
+        self.axes.tick_params(width=0.6, length=2.5, pad=3.5)
+        self.axes.tick_params(which="minor", width=0.4, length=1.5, pad=4.5)  # numbers of both stand on one line
         self.axes.spines[["top", "right"]].set_visible(False)
+        for axis in (self.axes.xaxis, self.axes.yaxis):
+            if axis.get_scale() == "log":
+                _number_ticks(axis)

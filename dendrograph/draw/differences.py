@@ -52,8 +52,10 @@ def differences_figure(pairs: Sequence[Row], morphologies: Sequence[str] = (), r
             axes.set_title(f"{short(data)}: difference from {short(reference)}", loc="left")
         single = any(str(line.get_gid()).startswith("seed") for axes in panels for line in axes.lines)
         marks = bars(pairs, "difference", single, "pairs")
-        said = "g: corrected for few seeds. p: corrected for several comparisons."
-        figure.supxlabel(f"{marks}\n{said}" if marks else said, fontsize=POINTS)
+        beside = ", ".join(_words(row) for row in pairs)
+        about = {"g =": "g: corrected for few seeds.", "p(": "p: corrected for several comparisons."}
+        said = " ".join(words for sign, words in about.items() if sign in beside)
+        figure.supxlabel("\n".join(line for line in (marks, said) if line), fontsize=POINTS)
     return figure
 
 
@@ -66,7 +68,7 @@ def _panel(
     axes.axvline(0, color="0.55", linewidth=0.8, zorder=1, gid="zero")
     for place, row in enumerate(rows):
         one, gid = look[row["morphology"]], row["condition"]
-        seeds = row["seeds"].split("; ") if values else []
+        seeds = row["seeds"].split("; ") if values and row["pairs"] else []
         for number, seed in enumerate(seeds):
             ours, theirs = (values[row["data"], row[key], seed][measure] for key in ("condition", "reference"))
             up = place + (SPREAD * (2 * number / (len(seeds) - 1) - 1) if len(seeds) > 1 else 0.0)

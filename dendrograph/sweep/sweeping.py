@@ -8,6 +8,8 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from dendrograph.errors import DendrographError, RunError, argument
 from dendrograph.progress import clock
 from dendrograph.sweep import cost, folder, jobs, workers
@@ -61,6 +63,7 @@ def sweep_by_name(
     return run(sweep, place, processes, scheduler, progress, dry, alone=True)
 
 
+@torch.inference_mode(False)
 def run(
     sweep: Sweep,
     out: Path,

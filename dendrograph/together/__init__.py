@@ -77,6 +77,7 @@ def reasons_against(networks: Sequence[DendriticNetwork], configs: Sequence[Trai
     return tuple(found)
 
 
+@torch.inference_mode(False)
 def train_together(
     networks: Sequence[DendriticNetwork],
     data: Dataset,

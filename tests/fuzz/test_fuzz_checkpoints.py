@@ -72,8 +72,8 @@ def go_on(folder: str) -> str:
 
 
 def other_tensor(tensor: torch.Tensor, chance: random.Random) -> Any:
-    """Something in the place of a tensor: another size, type, layout, or values."""
-    match chance.randrange(12):
+    """Something in the place of a tensor: another size, type, layout, place in memory, or values."""
+    match chance.randrange(20):
         case 0:
             return tensor.reshape(-1)[:1].clone()
         case 1:
@@ -96,8 +96,36 @@ def other_tensor(tensor: torch.Tensor, chance: random.Random) -> Any:
             return torch.empty_like(tensor, device="meta")
         case 10:
             return tensor.tolist()
+        case 11:
+            return torch.stack([tensor, torch.zeros_like(tensor)], -1)[..., 0]  # the same values, with gaps
+        case 12:
+            return torch.cat([tensor.reshape(-1), torch.zeros(7)])[: tensor.numel()].view(tensor.shape)
+        case 13:
+            return torch.zeros(1).expand(tensor.shape)
+        case 14:
+            return tensor.clone().requires_grad_() if chance.random() < 0.5 else torch.nn.Parameter(tensor)
+        case 15:
+            return torch._neg_view(tensor)
+        case 16:
+            return torch.conj(tensor.to(torch.complex64))
+        case 17:
+            layout = chance.choice([torch.strided, torch.jagged])
+            return torch.nested.nested_tensor([tensor.reshape(-1)], layout=layout)
+        case 18:
+            return torch.empty(tensor.shape, dtype=torch.bits8)
         case _:
             return chance.choice(NUMBERS)
+
+
+def share(state: Any, chance: random.Random) -> None:
+    """Both vectors of an optimizer are one tensor, or lie in one number; the file is large enough for them."""
+    vectors = next(iter(state["optimizer"]["state"].values()), {})
+    long = [name for name, value in vectors.items() if isinstance(value, torch.Tensor) and value.dim()]
+    for name in long:
+        vectors[name] = vectors[long[0]] if chance.random() < 0.5 else torch.zeros(1).expand(vectors[name].shape)
+    name = chance.choice(list(state["network"]))
+    inner = state["network"][name]
+    state["network"][name] = torch.cat([inner.reshape(-1), torch.zeros(10**5)])[: inner.numel()].view(inner.shape)
 
 
 def changed(state: Any, chance: random.Random) -> Any:
@@ -110,13 +138,15 @@ def changed(state: Any, chance: random.Random) -> Any:
         if chance.random() < 0.15:
             break
     inner, key = parts[-1]
-    match chance.randrange(8):
+    match chance.randrange(9):
         case 0 if isinstance(inner, dict):
             del inner[key]
         case 1 if isinstance(inner, dict):
             inner[chance.choice(["more", 7, None, "\udce9"])] = inner[key]
         case 2 if isinstance(inner, list):
             inner.append(inner[key])
+        case 3 if isinstance(inner[key], torch.Tensor):
+            share(state, chance)
         case _ if isinstance(inner[key], torch.Tensor):
             inner[key] = other_tensor(inner[key], chance)
         case _:
@@ -208,6 +238,7 @@ def pool() -> Iterator[Pool]:
     made.processes.shutdown()
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.fuzz("checkpoints", 1000)
 def test_a_checkpoint_is_whole_or_refused(
     seeds: range,

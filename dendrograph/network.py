@@ -416,7 +416,7 @@ class DendriticNetwork(nn.Module):
         """
         first = next(self.parameters(), None)
         if first is None:  # all of it was removed
-            return torch.empty(0)
+            return torch.empty(0, dtype=torch.float32)
         if first.device != self._device:
             with torch.device("cpu"):
                 self._bind(first.device)

@@ -148,7 +148,7 @@ def test_data_are_found_again_from_elsewhere(
     folder = Path("../run")
     assert evaluate_run(folder).record() == Run.open(folder).metrics["test"]
     (tmp_path / "data").rename(tmp_path / "moved")
-    with pytest.raises(DataError, match=rf"{tmp_path}/data .*does not exist"):
+    with pytest.raises(DataError, match=rf"{tmp_path}/data, .*does not exist any more"):
         evaluate_run(folder)
     assert evaluate_run(folder, tmp_path / "moved").record() == Run.open(folder).metrics["test"]
     known_data(tmp_path / "moved", change=1)

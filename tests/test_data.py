@@ -1311,8 +1311,8 @@ def test_a_recorded_data_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch
     origin = data.load("mnist", folder).origin
     folder.rename(now)
     assert message(lambda: data.load_again(origin)) == (
-        f"data folder {folder} (from the run's run.json) does not exist\n"
-        "  say where the data lie now, by `data_dir` or DENDROGRAPH_DATA"
+        f"data folder {folder}, in which the run found its data, does not exist any more\n"
+        "  say where they lie now, by `data_dir` or DENDROGRAPH_DATA"
     )
     assert same(data.load_again(origin, now), arrays())
     monkeypatch.setenv("DENDROGRAPH_DATA", str(now))

@@ -117,7 +117,7 @@ def _recorded_folder(origin: Mapping[str, str | None]) -> str | None:
     if os.environ.get("DENDROGRAPH_DATA") or Path(folder) == cache_folder().resolve():
         return None
     raise DataError(
-        f"data folder {folder}, in which the run found its data, does not exist any more\n"
+        f"data folder {one_line(folder)}, in which the run found its data, does not exist any more\n"
         f"  say where they lie now, by {argument('data_dir')} or DENDROGRAPH_DATA"
     )
 

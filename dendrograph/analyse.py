@@ -200,7 +200,7 @@ def _subject(
     if not _needs_data(chosen):
         return Subject(network, None, 1.0, settings, run)
     dataset = run.dataset(*lies)
-    split = noisy_test(dataset, TrainConfig.from_record(run.record["config"]))
+    split = noisy_test(dataset, TrainConfig.from_record(run.record["config"], run.folder / "run.json"))
     return Subject(network, split, dataset.scale, settings, run, dataset)
 
 

@@ -205,6 +205,9 @@ def hold_to(
         if "step" in found and found["step"].dtype == torch.float64:  # PyTorch's default type decides
             found = {**found, "step": found["step"].float()}
         hold_tensors("optimizer", found, wanted)
+        for name in ("exp_avg_sq", "square_avg"):
+            if name in found and bool((found[name] < 0).any()):
+                refuse(f"optimizer.{name}", "a mean of squares that is below 0")
         if "step" in found and float(found["step"]) != min(steps * len(history), COUNTED_EXACTLY):
             refuse("optimizer.step", f"{float(found['step']):g}, expected {steps * len(history)}")
     group = state["optimizer"]["param_groups"][0]

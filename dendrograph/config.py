@@ -7,11 +7,12 @@ import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from os import PathLike
 from typing import Any
 
 import torch
 
-from dendrograph.errors import DendrographError, RunError, did_you_mean, expect, shown
+from dendrograph.errors import DendrographError, RunError, clip, did_you_mean, expect, one_line, shown
 
 # The paper's numbers of epochs; digits is small and stands in no paper.
 EPOCHS = {"mnist": 15, "fashion_mnist": 25, "kmnist": 25, "emnist": 50, "cifar10": 50, "digits": 50}
@@ -82,7 +83,7 @@ class TrainConfig:
         expect("optimizer", self.optimizer, str)
         if self.optimizer not in OPTIMIZERS:
             known = did_you_mean(self.optimizer, OPTIMIZERS, "optimizers")
-            raise DendrographError(f"unknown optimizer '{self.optimizer}'\n  {known}")
+            raise DendrographError(f"unknown optimizer '{clip(self.optimizer)}'\n  {known}")
 
     def for_data(self, name: str) -> TrainConfig:
         """A copy in which what the data set decides is decided: the number of epochs, and the device."""
@@ -98,18 +99,18 @@ class TrainConfig:
         return self if self.early_stop else replace(self, patience=TrainConfig().patience)
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> TrainConfig:
-        """The configuration that a run folder recorded.
+    def from_record(cls, record: Mapping[str, Any], path: str | PathLike[str] = "run.json") -> TrainConfig:
+        """The configuration that a run folder recorded, in the file at `path`.
 
         Raises:
             RunError: the record is not one of a configuration.
         """
         if set(record) != {field.name for field in fields(cls)}:
-            raise RunError("run.json: 'config' is not what this version of dendrograph writes")
+            raise RunError(f"{one_line(path)}: 'config' is not what this version of dendrograph writes")
         try:
             return cls(**record)
         except DendrographError as error:
-            raise RunError(f"run.json: damaged: {error}") from None
+            raise RunError(f"{one_line(path)}: damaged: {error}") from None
 
 
 def _is_number(value: object) -> bool:
@@ -123,5 +124,6 @@ def _device(name: str) -> str:
         torch.ones(1, device=torch.device(name)).item()
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = textwrap.shorten(str(error), 120, placeholder=" …")
-        raise DendrographError(f"device '{name}' cannot be used: {reason}\n  cpu always can, auto picks") from None
+        found = f"device '{clip(name)}' cannot be used: {reason}"
+        raise DendrographError(f"{found}\n  cpu always can, auto picks") from None
     return name

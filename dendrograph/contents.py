@@ -77,7 +77,19 @@ DIGEST = Value(
 )
 
 _ABOUT = {
-    "config": {"seed": whole(0, 2**32 - 1), "epochs?": Maybe(whole(1)), "lr?": PLAIN, "device?": TEXT},
+    "config": {
+        "seed": whole(0, 2**32 - 1),
+        "epochs?": Maybe(whole(1)),
+        "batch_size?": whole(1),
+        "lr?": number(0),
+        "optimizer?": TEXT,
+        "device?": TEXT,
+        "early_stop?": FLAG,
+        "patience?": whole(1),
+        "noise?": number(0),
+        "sequential?": FLAG,
+        "validation?": number(0, 1),
+    },
     "data": {
         "name": TEXT,
         "source": TEXT,
@@ -291,7 +303,8 @@ def trained_morphology(folder: Path, record: Mapping[str, Any]) -> bytes:
     try:
         text = read_file(path)
     except FileNotFoundError:
-        raise RunError(f"{path}: cannot be read: No such file or directory") from None
+        remedy = "put it back from a copy of the run, or train anew in another folder"
+        raise RunError(f"{path}: cannot be read: No such file or directory\n  {remedy}") from None
     if hashlib.sha256(text).hexdigest() != record["graph"]["morphology"]:
         raise RunError(
             f"{path}: not the morphology that was trained: the file was changed\n"

@@ -13,7 +13,7 @@ from typing import Any
 
 from dendrograph.document import Document
 from dendrograph.errors import Faults, clip, did_you_mean
-from dendrograph.expressions import GREATEST, LARGEST, SMALLEST
+from dendrograph.expressions import GREATEST, LARGEST, SMALLEST, hint
 from dendrograph.names import NAME_RULE, is_name
 from dendrograph.reading import EXTENSION, Path, describe, flow
 
@@ -32,13 +32,15 @@ class Cursor:
     def fault(self, problem: str, remedy: str = "", at: str | None = None, key: bool = False) -> None:
         """Note what is wrong with this value; or with the value at a key (`at`), or with that key itself."""
         path = self.path if at is None else (*self.path, at)
-        self.faults.add(self.document.fault(path, problem, remedy, key))
+        if path not in self.document.stand_ins:
+            self.faults.add(self.document.fault(path, problem, remedy, key))
 
     def expected(self, what: str, remedy: str = "") -> None:
         """Note that the value is not `what`."""
         source = self.document.expressions.get(self.path)
         found = describe(self.value) + (f", the value of '{clip(source)}'" if source else "")
-        self.fault(f"expected {what}, found {found}", remedy)
+        written = hint(self.value) if isinstance(self.value, str) else ""
+        self.fault(f"expected {what}, found {found}", "\n".join(filter(None, (written, remedy))))
 
     def child(self, key: str | int) -> Cursor | None:
         """The value at a key of this mapping, or None where the key is absent."""
@@ -106,7 +108,7 @@ class Cursor:
         if type(self.value) is int and minimum <= self.value <= LARGEST:
             return self.value
         source = self.document.expressions.get(self.path)
-        if type(self.value) is int and self.value > LARGEST:
+        if type(self.value) in (int, float) and self.value > LARGEST:
             self.expected(f"a whole number of at most {LARGEST:,}")
         elif source and type(self.value) is float:
             key = next((step for step in reversed(self.path) if isinstance(step, str)), "it")

@@ -19,7 +19,7 @@ import torch
 
 from dendrograph.datafiles import KNOWN, cache_folder, data_folder, load_known, read_npz
 from dendrograph.dataset import Dataset, Split, assemble, find_arrays, look_over
-from dendrograph.errors import DataError, DataWarning, argument, clip, did_you_mean, expect, printable, worded
+from dendrograph.errors import DataError, DataWarning, argument, clip, did_you_mean, expect, one_line, printable, worded
 from dendrograph.kernels import compiled
 from dendrograph.tasks import derive, parse
 
@@ -102,7 +102,7 @@ def load_again(
         base = str(_in_folder(Path(data_dir).expanduser(), Path(base).name))
     elif own and not os.path.isfile(base):
         raise DataError(
-            f"{base}: no such file\n  the run read its data there; say where the same file lies now by "
+            f"{one_line(base)}: no such file\n  the run read its data there; say where the same file lies now by "
             f"{argument('data')}, or in which folder by {argument('data_dir')}"
         )
     name = str(replace(task, base=base)) if task else base
@@ -117,7 +117,7 @@ def _recorded_folder(origin: Mapping[str, str | None]) -> str | None:
     if os.environ.get("DENDROGRAPH_DATA") or Path(folder) == cache_folder().resolve():
         return None
     raise DataError(
-        f"data folder {folder}, in which the run found its data, does not exist any more\n"
+        f"data folder {one_line(folder)}, in which the run found its data, does not exist any more\n"
         f"  say where they lie now, by {argument('data_dir')} or DENDROGRAPH_DATA"
     )
 
@@ -142,19 +142,21 @@ def _load(
     try:
         return _read(name, data_dir, download, held)
     except MemoryError:
-        raise DataError(
-            f"{name}: there is not enough memory to read it\n  save fewer samples, or read it on a larger machine"
-        ) from None
+        remedy = "save fewer samples, or read it on a larger machine"
+        raise DataError(f"{one_line(name)}: there is not enough memory to read it\n  {remedy}") from None
 
 
 def _read(name: str, data_dir: str | os.PathLike[str] | None, download: bool, held: bool) -> tuple[Dataset, list[str]]:
     if (task := parse(name, NAMES)) is not None:
         whole, notes = _read(task.base, data_dir, download, held)
         return derive(whole, task), notes
-    if name.lower().endswith(".npz"):
+    # What a run read may have got another name since; its digest is what counts.
+    if name.lower().endswith(".npz") or (held and name not in NAMES and os.path.isfile(name)):
         return _own(Path(name).expanduser(), held)
     if name == "digits":
         return replace(_digits(), origin={"name_or_path": name, "data_dir": None}), []
+    if name not in KNOWN and os.path.isfile(name):
+        raise DataError(f"{one_line(name)}: data of one's own are read from a .npz file\n  write one by numpy.savez")
     if name not in KNOWN:
         raise DataError(f"unknown data set '{clip(name)}'\n  {did_you_mean(name, NAMES)}; or the path of a .npz file")
     arrays, source = load_known(name, data_dir, download)
@@ -163,7 +165,7 @@ def _read(name: str, data_dir: str | os.PathLike[str] | None, download: bool, he
 
 
 def _own(path: Path, held: bool) -> tuple[Dataset, list[str]]:
-    where, notes = f"{path}: ", list[str]()
+    where, notes = f"{one_line(path)}: ", list[str]()
 
     def choose(names: list[str]) -> dict[str, str]:
         found, told = find_arrays(names, where)

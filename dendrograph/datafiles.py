@@ -24,7 +24,7 @@ from typing import IO, Any
 import numpy as np
 
 from dendrograph import memory
-from dendrograph.errors import DataError, argument, clip
+from dendrograph.errors import DataError, argument, clip, listed, one_line
 
 Arrays = dict[str, np.ndarray]
 
@@ -237,24 +237,29 @@ def _hold_memory(path: Path, size: int, what: str = "") -> None:
     """
     if size > (free := memory.available()):
         raise DataError(
-            f"{path}: {what}takes {memory.shown(size)}, but only {memory.shown(free)} of memory are free\n"
+            f"{one_line(path)}: {what}takes {memory.shown(size)}, but only {memory.shown(free)} of memory are free\n"
             "  if the file is not damaged, save fewer samples, or read it on a larger machine"
         )
 
 
-def read_idx(path: Path, axes: int) -> np.ndarray:
-    """An IDX file of bytes, gzip or plain, as uint8 of `axes` axes. Raises DataError naming the file."""
+def _idx_shape(file: _Unpacked, axes: int) -> tuple[int, ...]:
+    """The shape that the header of an IDX file of bytes announces."""
     magic = bytes((0, 0, 8, axes))  # 8: unsigned bytes
     start = 4 + 4 * axes
+    header = file.read(start)
+    if header[:4] != magic or len(header) < start:
+        raise DataError(
+            f"{file.path}: starts with {header[:4].hex(' ') or 'nothing'}, but an IDX file of bytes with {axes} "
+            f"{'axis' if axes == 1 else 'axes'} starts with {magic.hex(' ')}\n"
+            "  put the publisher's file of that name there, as it is or gzip-compressed"
+        )
+    return tuple(int(size) for size in np.frombuffer(header, ">u4", axes, offset=4))
+
+
+def read_idx(path: Path, axes: int) -> np.ndarray:
+    """An IDX file of bytes, gzip or plain, as uint8 of `axes` axes. Raises DataError naming the file."""
     with _Unpacked(path, sys.maxsize) as file:
-        header = file.read(start)
-        if header[:4] != magic or len(header) < start:
-            raise DataError(
-                f"{path}: starts with {header[:4].hex(' ') or 'nothing'}, but an IDX file of bytes with {axes} "
-                f"{'axis' if axes == 1 else 'axes'} starts with {magic.hex(' ')}\n"
-                "  put the publisher's file of that name there, as it is or gzip-compressed"
-            )
-        shape = tuple(int(size) for size in np.frombuffer(header, ">u4", axes, offset=4))
+        shape = _idx_shape(file, axes)
         size = math.prod(shape)
         _hold_memory(path, size)
         data = file.read(size + 1)
@@ -270,18 +275,20 @@ def _read_idx_set(name: str, paths: Sequence[Path]) -> Arrays:
     known = KNOWN[name]
     arrays: Arrays = {}
     for part, images_path, labels_path in zip(("train", "test"), paths[::2], paths[1::2], strict=True):
-        images, labels = read_idx(images_path, axes=3), read_idx(labels_path, axes=1)
-        if len(images) != len(labels):
+        # By the headers, before anything is unpacked.
+        with _Unpacked(images_path, sys.maxsize) as images, _Unpacked(labels_path, sys.maxsize) as labels:
+            (number, *sides), (labelled,) = _idx_shape(images, 3), _idx_shape(labels, 1)
+        if number != labelled:
             raise DataError(
-                f"{images_path} holds {len(images)} images, but {labels_path} holds {len(labels)} labels\n"
+                f"{images_path} holds {number} images, but {labels_path} holds {labelled} labels\n"
                 "  put the two files there that belong together"
             )
-        if images.shape[1:] != known.shape:
+        if tuple(sides) != known.shape:
             raise DataError(
-                f"{images_path}: its images are {images.shape[1]} x {images.shape[2]}, but those of '{name}' are "
+                f"{images_path}: its images are {sides[0]} x {sides[1]}, but those of '{name}' are "
                 f"{known.shape[0]} x {known.shape[1]}\n  put the publisher's file there ({HOMES[name]})"
             )
-        arrays |= {f"x_{part}": known.upright(images), f"y_{part}": labels}
+        arrays |= {f"x_{part}": known.upright(read_idx(images_path, 3)), f"y_{part}": read_idx(labels_path, 1)}
     return arrays
 
 
@@ -354,20 +361,24 @@ def read_npz(path: Path, choose: Callable[[list[str]], Mapping[str, str]] | None
     Raises:
         DataError: not there, not a `.npz`, damaged, holding Python objects, or more than the memory that is free.
     """
+    shown = one_line(path)
     if not os.path.isfile(path):
         found = "is a folder" if os.path.isdir(path) else "no such file"
-        raise DataError(f"{path}: {found}\n  give the path of a .npz file, as numpy.savez writes it")
+        raise DataError(f"{shown}: {found}\n  give the path of a .npz file, as numpy.savez writes it")
     try:
         if not zipfile.is_zipfile(path):
-            raise DataError(f"{path}: not a .npz file, or a damaged one\n  write it with numpy.savez")
+            raise DataError(f"{shown}: not a .npz file, or a damaged one\n  write it with numpy.savez")
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        raise DataError(f"{shown}: cannot be read: {error.strerror}") from error
     reading = "it"
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist() if _is_array(info)}
             if len(members) < sum(map(_is_array, archive.infolist())):
                 raise ValueError("two arrays have the same name")
+            if not members and archive.namelist():
+                held = listed([f"'{clip(name)}'" for name in archive.namelist()])
+                raise ValueError(f"no name in it ends in .npy, as those of arrays do: {held}")
             chosen = choose(list(members)) if choose else {name: name for name in members}
             takes = 0
             for own in chosen.values():
@@ -384,7 +395,7 @@ def read_npz(path: Path, choose: Callable[[list[str]], Mapping[str, str]] | None
     # Damage may show in the zip, in its compression, in a header or in the data, each with errors of its own.
     except Exception as error:
         raise DataError(
-            f"{path}: {reading} cannot be read: {error}\n  write it again with numpy.savez, from arrays of numbers"
+            f"{shown}: {reading} cannot be read: {error}\n  write it again with numpy.savez, from arrays of numbers"
         ) from error
     return arrays
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,8 @@ class Document:
     """Plain values of one file (`value`), and where they stood.
 
     `places` holds the position of each value and `key_places` that of each key, by path. `faults` are those found
-    while reading: they are raised by whoever validates the document, together with their own.
+    while reading: they are raised by whoever validates the document, together with their own. `stand_ins` are the paths
+    of values that cannot be known, for a parameter is no number: a fault of its own, so that these have none.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Document:
     key_places: Mapping[Path, str] = field(default_factory=dict, repr=False)
     faults: tuple[Fault, ...] = ()
     expressions: Mapping[Path, str] = field(default_factory=dict, repr=False)
+    stand_ins: Collection[Path] = field(default=(), repr=False)
 
     @classmethod
     def from_text(cls, text: str, name: str) -> Document:
@@ -163,12 +165,18 @@ class Document:
     def resolved(self) -> Document:
         """A copy in which every `$name` expression is a number; those that cannot be worked out are faults."""
         expressions: dict[Path, str] = {}
-        document = replace(self, expressions=expressions)
+        stand_ins: set[Path] = set()
+        document = replace(self, expressions=expressions, stand_ins=stand_ins)
         faults = Faults(self.faults)
         declared = self.value.get("parameters") if isinstance(self.value, dict) else None
-        # A parameter that is no number is a fault of its own; 1 stands for it, so that its uses are none.
-        numbers = declared.items() if isinstance(declared, dict) else ()
-        parameters = {name: value if type(value) in (int, float) else 1 for name, value in numbers}
+        given = declared if isinstance(declared, dict) else {}
+        faulty = {fault.path for fault in self.faults}
+        unknown = {
+            name
+            for name, value in given.items()
+            if type(value) not in (int, float) or show_path(("parameters", name)) in faulty
+        }
+        parameters = {name: 1 if name in unknown else value for name, value in given.items()}
         unreadable = declared is not None and not isinstance(declared, dict)
 
         def walk(value: Any, path: Path) -> Steps[Any]:
@@ -186,7 +194,8 @@ class Document:
                 return items
             if not is_expression(value):
                 return value
-            if unreadable:
+            if unreadable or (unknown & (used := names(value)) and used <= parameters.keys()):
+                stand_ins.add(path)
                 return 1
             expressions[path] = value
             try:

@@ -316,6 +316,11 @@ def clip(text: str, most: int = 60) -> str:
     return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
+def one_line(text: object) -> str:
+    """A path or another text that is quoted whole: on one line, whatever is in it."""
+    return "".join(map(_escaped, str(text)))
+
+
 def _escaped(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 

@@ -60,7 +60,7 @@ def train_by_name(
         plugin.use(plugins)
         run = _run_to_go_on(Path(morphology), set, out, resume)
         # What is given and differs from the run, `train` refuses.
-        config = replace(TrainConfig.from_record(run.record["config"]), **settings)
+        config = replace(TrainConfig.from_record(run.record["config"], run.folder / "run.json"), **settings)
         return train(run.untrained(kernel), run.dataset(data_dir, data), config, run.folder, resume, progress)
     if resume and Path(morphology).is_dir():
         Run.open(morphology)  # says why it is none
@@ -116,7 +116,7 @@ def evaluate_run(
     """
     plugin.use(plugins)
     run = Run.open(folder)
-    network, config = run.network(), TrainConfig.from_record(run.record["config"])
+    network, config = run.network(), TrainConfig.from_record(run.record["config"], run.folder / "run.json")
     dataset = run.dataset(data_dir, data)
     try:
         network.to(config.device)

@@ -23,6 +23,7 @@ Number = int | float
 _NAME = re.compile(r"\$([A-Za-z][A-Za-z0-9_]*)")
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])", re.ASCII)
 _FOREIGN = re.compile(r"[^ +\-*/%()]+")
+_ALMOST = re.compile(r"\$\s*[{(]\s*([A-Za-z][A-Za-z0-9_]*)\s*[})]|\$\s+([A-Za-z][A-Za-z0-9_]*)")
 _ALLOWED = "an expression holds numbers, $names, + - * / // % ** and brackets"
 
 
@@ -75,6 +76,17 @@ def names(text: str) -> set[str]:
     return set(_NAME.findall(text))
 
 
+def hint(text: str) -> str:
+    """How a parameter is written, for text that has one as other languages write it: `${d}`, `$ d`."""
+    almost = _ALMOST.search(text)
+    return f"a parameter is written ${almost[1] or almost[2]}" if almost else ""
+
+
+def vanishes(number: str) -> bool:
+    """Whether what is written is not 0, but so small that a float of it would be."""
+    return float(number) == 0 and re.search("[1-9]", number.lower().partition("e")[0]) is not None
+
+
 def evaluate(text: str, parameters: Mapping[str, Number]) -> Number:
     """Value of an expression such as `$dendrites * ($somata + 1)`; a whole number where it has no fraction.
 
@@ -91,8 +103,11 @@ def evaluate(text: str, parameters: Mapping[str, Number]) -> Number:
     blank = _NAME.sub(lambda match: " " * len(match[0]), text)
     if foreign := _FOREIGN.search(_NUMBER.sub(lambda match: " " * len(match[0]), blank)):
         word = foreign[0]
-        remedy = f"a parameter is written ${word}; {_ALLOWED}" if word in parameters else _ALLOWED
+        told = f"a parameter is written ${word}" if word in parameters else hint(text)
+        remedy = f"{told}; {_ALLOWED}" if told else _ALLOWED
         raise ExpressionError(f"cannot evaluate '{clip(word)}' in {quoted}", remedy)
+    if any(map(vanishes, _NUMBER.findall(blank))):
+        raise ExpressionError(f"{quoted} has too small a number", f"0, or at least {SMALLEST:g} in size")
     # '$' is no character of Python's grammar. With nothing foreign left, `_name` can only be a parameter, and every
     # character keeps its column.
     try:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from dendrograph.compiler import compile, whole
 from dendrograph.declared import FREE, INHIBITORY, SHUNTING
-from dendrograph.errors import DendrographError, WiringError, did_you_mean, expect, several
+from dendrograph.errors import DendrographError, WiringError, clip, did_you_mean, expect, several
 from dendrograph.graph import Graph, Group
 from dendrograph.initialisation import initial_weights
 from dendrograph.kernels import branch, dense
@@ -493,7 +493,8 @@ class DendriticNetwork(nn.Module):
         wanted = {**dict.fromkeys(self.graph.frozen, False), **dict.fromkeys(frozen, False)}
         wanted |= dict.fromkeys(unfrozen, True)
         if unknown := [name for name in wanted if name not in parameters]:
-            raise ValueError(f"there is no parameter '{unknown[0]}'\n  {did_you_mean(unknown[0], parameters)}")
+            known = did_you_mean(unknown[0], parameters)
+            raise ValueError(f"there is no parameter '{clip(unknown[0])}'\n  {known}")
         for name, parameter in parameters.items():
             parameter.requires_grad_(wanted.get(name, True))
         return self

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from dendrograph.cable import Cable
 from dendrograph.cursor import PLACEHOLDER, Cursor
 from dendrograph.declared import Declared, Init, Where, gather, hold, no_arrays, read_bias, told, where, written_bias
-from dendrograph.reading import Steps, unwound
+from dendrograph.reading import MOST_IN_A_ROW, Steps, unwound
 from dendrograph.synapses import PREVIOUS, Synapses
 from dendrograph.transfer import Nonlinearity
 
@@ -117,6 +117,9 @@ class Compartment:
 
     @classmethod
     def _read_dendrites(cls, cursor: Cursor, defaults: Cursor | None) -> Steps[tuple[Compartment, ...]]:
+        if len(cursor.path) > MOST_IN_A_ROW and cursor.path[2:].count("dendrites") > MOST_IN_A_ROW:
+            cursor.fault("nested too deeply", f"at most {MOST_IN_A_ROW:,} dendrites in a row")
+            return ()
         entries = cursor.entries("dendrites")
         found: dict[str, Compartment] = {}
         for index, entry in enumerate(entries):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dendrograph.declared import SHUNTING
-from dendrograph.errors import DendrographError, did_you_mean, expect
+from dendrograph.errors import DendrographError, clip, did_you_mean, expect
 from dendrograph.graph import Graph, Group, Projection
 from dendrograph.kernels import KERNELS, Kernel, branch, compiled, tree
 
@@ -80,7 +80,8 @@ def plan(graph: Graph, kernel: str = "auto", device: str = "cpu") -> Plan:
     expect("kernel", kernel, str)
     names = [entry.NAME for entry in KERNELS]
     if kernel != "auto" and kernel not in names:
-        raise DendrographError(f"unknown kernel '{kernel}'\n  {did_you_mean(kernel, ['auto', *names], 'kernels')}")
+        known = did_you_mean(kernel, ["auto", *names], "kernels")
+        raise DendrographError(f"unknown kernel '{clip(kernel)}'\n  {known}")
     choices = {projection.name: _choose(projection, kernel, device) for projection in graph.projections}
     passes: list[Pass] = []
     refused: list[tuple[str, str]] = []

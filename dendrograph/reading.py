@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml import events as parsed
+from ruamel.yaml.docinfo import Version
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.reader import ReaderError
@@ -25,6 +26,7 @@ from ruamel.yaml.scanner import Scanner
 from ruamel.yaml.tag import Tag
 
 from dendrograph.errors import Fault, Faults, MorphologyError, clip
+from dendrograph.expressions import GREATEST, SMALLEST, vanishes
 
 LARGEST_FILE = 1024**2  # bytes
 LARGEST_NUMBER = 10**30
@@ -177,7 +179,23 @@ class _Scanner(Scanner):
             self.reader.forward(ahead)
             if self.reader.peek() not in "\r\n":
                 return [white]
-        return super().scan_plain_spaces(indent, start_mark)
+        found = super().scan_plain_spaces(indent, start_mark)
+        if found and self.reader.peek() == "\t" and (self.flow_level or self.reader.column >= indent):
+            ahead = 0
+            while self.reader.peek(ahead) in " \t":
+                ahead += 1
+            if self.reader.peek(ahead) not in "\r\n\0":
+                self.reader.forward(ahead)  # behind the indentation of a further line tabs are white space
+        return found
+
+    def scan_yaml_directive_value(self, start_mark: Any) -> Any:
+        """A version, such as 1.2; later ones of YAML 1 are read as this."""
+        major, minor = super().scan_yaml_directive_value(start_mark)
+        if major == 1 and minor > 2:
+            self.yaml_version = (1, 2)
+            self.loader.doc_infos[-1].doc_version = Version(1, 2)
+            return self.yaml_version
+        return major, minor
 
 
 class Reading:
@@ -218,7 +236,8 @@ class Reading:
             problem = clip(told, most=200)
             began = error.context_mark if mark and error.context_mark and error.context_mark.line < mark.line else None
             where = f"\nwhat was being read begins at {self._at(began)}" if began and self.placed else ""
-            raise self._refusal(self._at(mark), f"not YAML: {problem}", _yaml_remedy(problem) + where) from None
+            before = re.split("\r\n|\r|\n", text)[mark.line][: mark.column] if mark else ""
+            raise self._refusal(self._at(mark), f"not YAML: {problem}", _yaml_remedy(problem, before) + where) from None
         except ReaderError as error:
             place = f"{self.name}:{_line_and_column(text[: error.position])}" if self.placed else self.name
             problem = f"not YAML: the character '{clip(text[error.position])}' is not allowed"
@@ -226,7 +245,7 @@ class Reading:
         except (YAMLError, ValueError, TypeError, AttributeError, LookupError, AssertionError) as error:
             # The parser meets some malformed input with errors of its own making; whatever its type, it is the file's.
             problem = clip(str(error)) or type(error).__name__
-            raise self._refusal(self._at(yaml.reader), f"not YAML: {problem}", _yaml_remedy("")) from None
+            raise self._refusal(self._at(yaml.reader), f"not YAML: {problem}", _yaml_remedy(problem)) from None
         return None if root is None else unwound(self._value(root, path))
 
     def _composed(self, found: Iterable[Any], meant: Mapping[int, str]) -> _Node | None:
@@ -390,7 +409,10 @@ class Reading:
             return text.lower() == "true"
         if kind in ("int", "float"):
             return self._number(node, path, text, kind)
-        if kind not in ("str", "!"):
+        if kind in ("null", "bool"):
+            words = "true or false" if kind == "bool" else "null"
+            self._fault(node, path, f"'{clip(text)}' cannot be read as {words}", f"write {words}, without a tag")
+        elif kind not in ("str", "!"):
             self._tag_fault(node, path)
         return self._characters(node, path, text)
 
@@ -405,6 +427,10 @@ class Reading:
             self._unusable(node, path, f"the number {clip(text)} is too large", f"at most {LARGEST_NUMBER:.0e}")
         else:
             number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+            if number == 0 and vanishes(text):
+                allowed = f"0, or from {SMALLEST:g} to {GREATEST:g} in size"
+                self._unusable(node, path, f"the number {clip(text)} is too small", allowed)
+                return 1
             if math.isfinite(number):
                 return number
             self._unusable(node, path, f"'{clip(text)}' is no finite number", allowed)
@@ -507,7 +533,14 @@ def describe(value: Any) -> str:
     return f"'{clip(value)}'" if isinstance(value, str) else kind + clip(flow(value))
 
 
-def _yaml_remedy(problem: str) -> str:
+def _yaml_remedy(problem: str, before: str = "") -> str:
+    """What to do about what the parser says; `before` is what stands before the place on its line."""
+    if "version" in problem:
+        return "write %YAML 1.2, or remove the line"
+    if "'<document start>'" in problem:
+        return "a line --- stands between lines that begin with % and the morphology"
+    if "mapping values are not allowed" in problem and "\t" in before:
+        return "a tab stands before this key: put spaces in its place"
     if "'\\t'" in problem:
         return "indent with spaces, never with tabs"
     if "another document" in problem:

@@ -51,8 +51,9 @@ from dendrograph.data import load_again, scale_of
 from dendrograph.dataset import Dataset, as_samples, doubts_of_floats
 from dendrograph.draw.files import as_bytes
 from dendrograph.draw.learning import learning_curves
-from dendrograph.errors import DataError, DataWarning, RunError, argument, clip, expect, worded
+from dendrograph.errors import DataError, DataWarning, RunError, argument, clip, did_you_mean, expect, one_line, worded
 from dendrograph.graph import Graph
+from dendrograph.kernels import KERNELS
 from dendrograph.morphology import Morphology, load
 from dendrograph.network import DendriticNetwork
 from dendrograph.plugins import digests
@@ -105,7 +106,8 @@ class Run:
         folder = Path(folder)
         if not is_run(folder):
             found = "no such folder" if not os.path.lexists(folder) else "not a run folder (it holds no run.json)"
-            raise RunError(f"{folder}: {found}\n  a run folder is what `dendrograph train` leaves under runs/")
+            remedy = "a run folder is what `dendrograph train` leaves under runs/"
+            raise RunError(f"{one_line(folder)}: {found}\n  {remedy}")
         record = read_sealed(folder / "run.json", RUN, FORMAT)
         return cls(folder, record)
 
@@ -196,11 +198,18 @@ class Run:
         Raises:
             RunError: the morphology, or the wiring that it makes, is not the one that was trained.
         """
-        network = DendriticNetwork(self.graph(), kernel or self.record["network"]["kernel"])
+        graph, damaged = self.graph(), f"{one_line(self.folder / 'run.json')}: damaged"
+        network = DendriticNetwork(graph, kernel or self._kernel(damaged))
         try:
             return network.freeze(**self.frozen)
         except ValueError as error:
-            raise RunError(f"{self.folder / 'run.json'}: damaged: what was frozen: {error}") from None
+            raise RunError(f"{damaged}: what was frozen: {error}") from None
+
+    def _kernel(self, damaged: str) -> str:
+        found, known = str(self.record["network"]["kernel"]), ["auto", *(kernel.NAME for kernel in KERNELS)]
+        if found not in known:
+            raise RunError(f"{damaged}: unknown kernel '{clip(found)}'\n  {did_you_mean(found, known, 'kernels')}")
+        return found
 
     def network(self) -> DendriticNetwork:
         """The trained network, in evaluation mode.
@@ -404,7 +413,12 @@ class Run:
         Raises:
             RunError: it is damaged, was changed, or is another run's.
         """
-        return checkpoint.decode(self.folder / "checkpoint.pt", content, self.identity)
+        path = self.folder / "checkpoint.pt"
+        state = checkpoint.decode(path, content, self.identity)
+        if state["checkpoint_format"] == checkpoint.UNSEALED and "reach" in self.record:
+            older = "it has no SHA-256, which this run's checkpoints have had from the first"
+            raise RunError(f"{path}: damaged or changed: {older}\n  {checkpoint.ANEW}")
+        return state
 
     def save_history(self, history: History) -> None:
         """Write history.csv; numbers keep all their digits."""

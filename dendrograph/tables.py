@@ -1,8 +1,10 @@
-"""Tables of results as files: rows of named values as CSV or as Parquet, the same bytes for the same rows.
+r"""Tables of results as files: rows of named values as CSV or as Parquet, the same bytes for the same rows.
 
 A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula and runs it, whoever gave the name. Every
 CSV file of ours is therefore written here: such a text gets an apostrophe before it, as spreadsheets write it
 themselves, and `read_csv` takes it away again. Numbers, negative ones too, are written as they are.
+A terminal obeys some characters, such as escape sequences: they are written as Python writes them (`\x1b`), and the
+backslashes of such a text are doubled. `read_csv` gives the text itself here, too.
 """
 
 from __future__ import annotations
@@ -14,9 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from dendrograph.errors import DendrographError, clip, did_you_mean
+from dendrograph.errors import DendrographError, clip, did_you_mean, printable
 
 Row = Mapping[str, Any]
+
+# How a character that a terminal would obey or hide is written: as Python writes it.
+ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 FORMATS = ("csv", "parquet")
 
@@ -121,7 +126,7 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> Any:
-    value = _plain(value)
+    value = _visible(value) if isinstance(value, str) else _plain(value)
     if isinstance(value, float):
         return repr(value)
     if value is None or isinstance(value, int):
@@ -130,5 +135,19 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
 
 
+def _visible(text: str) -> str:
+    shown = "\r".join(map(printable, text.split("\r")))
+    if shown == text and not ESCAPE.search(text):
+        return text
+    return "\r".join(map(printable, text.replace("\\", "\\\\").split("\r")))
+
+
 def _original(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and FORMULA.match(cell[1:]) else cell
+    text = cell[1:] if cell.startswith("'") and FORMULA.match(cell[1:]) else cell
+    if not ESCAPE.search(text):
+        return text
+    return re.sub(rf"\\\\|{ESCAPE.pattern}", lambda found: _character(found[0]), text)
+
+
+def _character(escape: str) -> str:
+    return "\\" if escape == "\\\\" else chr(int(escape[2:], 16))

@@ -114,3 +114,10 @@ def read_record(path: Path) -> dict[str, Any]:
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write it as a run does: what is wrong in it is then not that its SHA-256 does not fit."""
     path.write_text(sealed(record))
+
+
+def as_older(folder: Path) -> None:
+    """Take from a run's record what earlier versions did not write."""
+    record = read_record(folder / "run.json")
+    record.pop("reach", None)
+    write_record(folder / "run.json", record)

@@ -96,9 +96,9 @@ def take(*path: Any) -> Callable[[State], None]:
     return change
 
 
-def of_vector(make: Callable[[torch.Tensor], Any]) -> Callable[[State], None]:
+def of_vector(make: Callable[[torch.Tensor], Any], name: str = "exp_avg") -> Callable[[State], None]:
     """Put what is made of the optimizer's vector in its place."""
-    return lambda state: put(*STATE_OF_VECTOR, "exp_avg", make(vector(state)))(state)
+    return lambda state: put(*STATE_OF_VECTOR, name, make(vector(state)))(state)
 
 
 STATE_OF_VECTOR = ("optimizer", "state", 0)
@@ -116,6 +116,7 @@ MALFORMED: dict[str, tuple[Callable[[State], None], str]] = {
         "expected a tensor",
     ),
     "optimizer of bits": (of_vector(lambda t: torch.empty(t.shape, dtype=torch.bits8)), "expected a tensor"),
+    "optimizer with squares below nothing": (of_vector(lambda t: -torch.ones_like(t), "exp_avg_sq"), "below 0"),
     "optimizer without a vector": (take(*STATE_OF_VECTOR, "exp_avg"), "has no exp_avg"),
     "optimizer with one more": (put(*STATE_OF_VECTOR, "more", torch.zeros(1)), "has more"),
     "optimizer of nothing": (put("optimizer", "state", {}), "optimizer.state"),
@@ -249,11 +250,14 @@ def test_a_checkpoint_that_lost_its_seal_is_refused(begun: Path) -> None:
 
 @pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_checkpoint_of_an_older_version_goes_on_to_the_same_result(begun: Path, kept: Path, tmp_path: Path) -> None:
-    """It had no SHA-256: its weights are held to the losses of its history."""
+    """It had no SHA-256: its weights are held to the losses of its history. Newer runs never had such a checkpoint."""
     shutil.copytree(kept, tmp_path / "new")
     state = state_of(begun)
     del state["sha256"]
     state["checkpoint_format"] = checkpoint.UNSEALED
+    write(begun, state, sealed=False)
+    assert "it has no SHA-256, which this run's checkpoints have had" in refused(begun)
+    small.as_older(begun)
     for part in ("network", "best"):
         changed = {**state, part: {key: value + 1 for key, value in state[part].items()}}
         write(begun, changed, sealed=False)

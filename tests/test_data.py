@@ -1187,6 +1187,32 @@ def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "it cannot be read: two arrays have the same name" in message(lambda: data.load(path))
 
 
+def test_what_idx_headers_say_is_held_to_the_data_set_before_anything_is_unpacked(tmp_path: Path) -> None:
+    place = write_idx(tmp_path / "mnist", arrays(), datafiles.MNIST_FILES)
+    images = place / "train-images-idx3-ubyte.gz"
+    for shape, why in (((20, 1000, 1000), "its images are 1000 x 1000"), ((20_000, 28, 28), "holds 20000 images")):
+        header = bytes((0, 0, 8, 3)) + b"".join(size.to_bytes(4, "big") for size in shape)
+        images.write_bytes(gzip.compress(header + bytes(20_000_000), 1))
+        told, peak = at_most(lambda: message(lambda: data.load("mnist", tmp_path)))
+        assert told.startswith(f"{images}") and why in told
+        assert peak < 5_000_000
+
+
+def test_a_name_with_a_line_break_forges_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine\nnote: all is well.npz"
+    assert "\nnote" not in message(lambda: data.load(path))
+    np.savez(path, **GOOD | {"x_val": GOOD["x_test"]})
+    assert "\nnote" not in message(lambda: data.load(path))
+    assert "\nnote" not in message(lambda: data.load_again({"name_or_path": f"{path}.npz", "data_dir": None}))
+
+
+def test_a_zip_without_arrays_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x_train", b"")
+    assert "no name in it ends in .npy, as those of arrays do: 'x_train'" in message(lambda: data.load(path))
+
+
 def test_no_more_of_a_gzip_is_unpacked_than_its_header_says(tmp_path: Path) -> None:
     place = write_idx(tmp_path / "mnist", arrays(), datafiles.MNIST_FILES)
     path = place / "train-labels-idx1-ubyte.gz"
@@ -1268,6 +1294,15 @@ def test_a_runs_data_are_found_where_their_file_was_moved(tmp_path: Path, monkey
         )
         assert "there is no such folder" in message(lambda origin=origin: data.load_again(origin, tmp_path / "absent"))
         (elsewhere / "here.npz").rename(path)
+
+
+def test_a_runs_data_may_have_any_name_now(tmp_path: Path) -> None:
+    path, now = tmp_path / "mine.npz", tmp_path / "mine.bak"
+    np.savez(path, **GOOD)
+    before = data.load(path)
+    path.rename(now)
+    assert data.load_again(before.origin, data=now).digest == before.digest
+    assert message(lambda: data.load(now)).startswith(f"{now}: data of one's own are read from a .npz file")
 
 
 def test_a_recorded_data_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from dendrograph.document import Document
 from dendrograph.errors import MorphologyError
+from dendrograph.morphology import Morphology
 
 pytestmark = pytest.mark.usefixtures("at_the_command_line")
 
@@ -231,3 +232,32 @@ class TestExpressions:
         assert not Document.from_text(text, "f").resolved().faults
         text = TEXT.replace("{dendrites: 4, somata: 8}", "[dendrites, somata]")
         assert not Document.from_text(text, "f").resolved().faults
+
+
+ONE_LAYER = """\
+name: m
+parameters: {somata: 4, drop: 0.1, big: 1000000}
+neurons: {n: {dropout: $drop, synapses: {count: 4}}}
+layers: [{neuron: n, count: $somata}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"drop": "$d"}, "parameters.drop: expected a number, found '$d'"),  # one fault, and none of its uses
+        ({"somata": "x", "layers.0.count": "2 / ($somata - 1)"}, "parameters.somata: expected a number, found 'x'"),
+        ({"layers.0.count": "${somata}"}, "found '${somata}'\n  a parameter is written $somata"),
+        ({"layers.0.count": "$ somata"}, "found '$ somata'\n  a parameter is written $somata"),
+        (
+            {"layers.0.count": "$big * $big * 10000.0"},
+            "expected a whole number of at most 1,000,000,000,000,000, found",
+        ),
+        ({"drop": "1e-400"}, "parameters.drop: the number 1e-400 is too small"),
+    ],
+)
+def test_a_value_that_cannot_be_used_has_one_fault_that_says_why(settings: dict[str, str], told: str) -> None:
+    with pytest.raises(MorphologyError) as error:
+        Morphology.from_document(Document.from_text(ONE_LAYER, "f").with_values(settings))
+    (fault,) = error.value.faults
+    assert told in str(fault) and "// 1" not in str(fault)

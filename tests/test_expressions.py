@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dendrograph.expressions import LARGEST, LONGEST, ExpressionError, evaluate, is_expression, names
+from dendrograph.expressions import LARGEST, LONGEST, ExpressionError, evaluate, hint, is_expression, names
 
 KNOWN = {"dendrites": 8, "somata": 64, "a": 1, "a_b": 99, "zero": 0, "less": -3, "slope": 0.1}
 
@@ -185,3 +185,19 @@ def test_what_is_an_expression(value: object, expected: bool) -> None:
 
 def test_names() -> None:
     assert names("$a * ($b + $a_b) - c") == {"a", "b", "a_b"}
+
+
+@pytest.mark.parametrize("text", ["${a}", "$a * ${a}", "$a + $( a )", "$a - $ a", "$a * ${ a }"])
+def test_a_parameter_as_other_languages_write_it_is_told_how_to_write(text: str) -> None:
+    assert hint(text) == "a parameter is written $a"
+    if is_expression(text):
+        with pytest.raises(ExpressionError) as error:
+            evaluate(text, KNOWN)
+        assert error.value.remedy.startswith("a parameter is written $a; ")
+
+
+@pytest.mark.parametrize("text", ["$a * 1e-400", "$a + .0001E-999", "1e-324 - $a"])
+def test_a_number_too_small_for_a_float_is_not_taken_for_0(text: str) -> None:
+    with pytest.raises(ExpressionError, match="has too small a number"):
+        evaluate(text, KNOWN)
+    assert evaluate("$a * 0.0e-5", KNOWN) == 0

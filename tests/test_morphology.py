@@ -1221,6 +1221,17 @@ class TestDeepTrees:
         ].synapses  # type: ignore[union-attr]
         assert changed.count == 2
 
+    def test_the_limit_of_dendrites_in_a_row_is_exact(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("dendrograph.neuron.MOST_IN_A_ROW", 5)
+        for length in (5, 6):
+            text = Morphology("deep", {"n": self.chain(length)}, (Layer("h", "n", 2),)).to_yaml()
+            document = Document.from_text(text, "f")
+            if length == 5:
+                assert Morphology.from_document(document).name == "deep"
+                continue
+            with pytest.raises(MorphologyError, match="nested too deeply\n  at most 5 dendrites in a row"):
+                Morphology.from_document(document)
+
     def test_a_limit_that_no_neuron_meets_is_told(self) -> None:
         morphology = Morphology("deep", {"n": self.chain(MOST_IN_A_ROW + 10)}, (Layer("h", "n", 2),))
         with pytest.raises(MorphologyError, match=f"deeply\n  at most .*: {MOST_IN_A_ROW:,} dendrites in a row"):

@@ -122,6 +122,29 @@ def test_it_predicts_bytes_without_its_data(tmp_path: Path) -> None:
     assert torch.equal(Run.open(made.folder).predict(x), made.predict(x / 255.0))
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value", "said"),
+    [
+        ("config", "optimizer", "sgd\nerror: x", "unknown optimizer 'sgd\\nerror: x'"),
+        ("network", "kernel", "auto\nerror: x", "unknown kernel 'auto\\nerror: x'"),
+        ("network", "frozen", ["a\nerror: x"], "there is no parameter 'a\\nerror: x'"),
+    ],
+)
+def test_a_forged_record_forges_no_line_and_its_file_is_named(
+    run: Run, section: str, key: str, value: Any, said: str
+) -> None:
+    record = {**run.record, section: {**run.record[section], key: value}}
+    forged = Run(run.folder, record)
+    object.__setattr__(forged, "graph", run.graph)
+    path = run.folder / "run.json"
+    told = refused(forged.untrained if section == "network" else lambda: TrainConfig.from_record(record[section], path))
+    assert told.startswith(f"{path}: damaged: ") and said in told
+
+
+def test_a_folder_whose_name_breaks_the_line_forges_no_line(tmp_path: Path) -> None:
+    assert "\nerror" not in refused(lambda: Run.open(f"{tmp_path}/nope\nerror: x"))
+
+
 def test_its_repr_is_one_line(run: Run, copy: Path) -> None:
     assert repr(run) == f"Run({str(run.folder)!r}: dann-lrf on digits, seed 3, finished)"
     (copy / "metrics.json").unlink()
@@ -631,7 +654,8 @@ def test_a_morphology_that_is_missing_or_changed(copy: Path) -> None:
     )
     path.unlink()
     for read in (lambda: Run.open(copy).graph(), lambda: evaluate_run(copy), lambda: graph_of(str(copy))):
-        assert refused(read) == f"{path}: cannot be read: No such file or directory"
+        remedy = "put it back from a copy of the run, or train anew in another folder"
+        assert refused(read) == f"{path}: cannot be read: No such file or directory\n  {remedy}"
 
 
 def test_a_run_that_has_not_ended(copy: Path) -> None:

@@ -663,8 +663,8 @@ MISTAKES = [
     (["--name", "a b"], "--name a b: no name\n  a name is a letter, "),
     (["--about", "two\nlines"], "--about two\\nlines: expected text on one line\n"),
     (["--min-radius", "0"], "--min-radius 0: expected a number from 1e-6 to 1e6\n"),
-    (["--out", "no/such/"], "no/such: cannot be written: No such file or directory\n"),
-    (["--out", "no/such/folder.yaml"], "no/such/folder.yaml: cannot be written: No such file or directory\n"),
+    (["--out", "no/such/"], "no/such: cannot be written: no: there is no such folder\n"),
+    (["--out", "no/such/folder.yaml"], "no/such/folder.yaml: cannot be written: no/such: there is no such folder\n"),
     (["--out", "cell.swc", "--force"], "cell.swc: is the reconstruction itself\n  give another --out\n"),
     (["--bins"], "No such option: --bins"),
 ]

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -682,14 +683,27 @@ def test_a_sweep_of_which_no_worker_can_start_says_how_to_go_on(
 
 
 def test_a_worker_that_ends_by_itself_at_its_start_is_not_started_again(
-    tmp_path: Path, killed_at_start: Callable[[int], list[int]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    killed_at_start: Callable[[int], list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """As those of a script do that begins a sweep whenever it is imported."""
     started = killed_at_start(0)
     monkeypatch.setattr(workers, "_serve", sys.exit)  # with the pipe as what it says, and status 1
     with pytest.raises(DendrographError, match=r"(?s)all ended with status 1\n.*if __name__ == '__main__'"):
-        run(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1, progress=False)
+        run(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1)
     assert len(started) == 1
+    assert "killed" not in capsys.readouterr().out
+
+
+def test_a_sweep_of_a_script_that_is_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one on standard input: the workers could not read it."""
+    script = types.ModuleType("__main__")
+    script.__file__ = "<stdin>"
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    with pytest.raises(DendrographError, match=r"and <stdin> is no file\n  save the script as a file"):
+        run(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1, progress=False)
 
 
 def test_a_job_that_takes_down_every_worker_is_given_up_and_the_others_go_on(

@@ -40,6 +40,24 @@ def test_numbers_keep_all_their_digits(values: list[float]) -> None:
     assert [float(row["value"]) for row in read(tables.to_csv(rows))] == values
 
 
+NAMES = (
+    *("\x1b[31mred", "bell\a", "\x9b2J", "\u202eback", "a\u2028b", "\udc80path", "=\x1b1", "'=1", "two\nlines"),
+    *("C:\\x86", r"\x1b", r"a\\b", "\\\x1b", "ü 漢", "\U000e0001tag", "plain"),
+)
+
+
+def test_no_text_of_a_csv_file_commands_a_terminal_and_every_one_is_read_back() -> None:
+    text = tables.to_csv([{"name": name, name: 1} for name in NAMES])
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert [row["name"] for row in tables.read_csv(text)] == list(NAMES)
+    assert tuple(tables.read_csv(text)[0]) == ("name", *NAMES)
+
+
+@given(st.text())
+def test_any_text_of_a_csv_file_is_read_back(name: str) -> None:
+    assert tables.read_csv(tables.to_csv([{"a": name, "b": 1}]))[0]["a"] == name
+
+
 def test_parquet_read_back() -> None:
     pytest.importorskip("pyarrow")
     from pyarrow import parquet

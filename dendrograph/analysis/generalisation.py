@@ -70,5 +70,5 @@ def history(run: Run) -> History:
 
 def training_split(run: Run, dataset: Dataset) -> Split:
     """The samples that a run learned from, noise included, as the run saw them."""
-    splits = Splits.of(dataset, TrainConfig.from_record(run.record["config"]))
+    splits = Splits.of(dataset, TrainConfig.from_record(run.record["config"], run.folder / "run.json"))
     return splits.samples.take(splits.rows)

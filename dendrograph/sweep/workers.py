@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from dendrograph.errors import DendrographError, argument, is_for_command_line
+from dendrograph.errors import DendrographError, argument, clip, is_for_command_line
 from dendrograph.sweep.cells import Outcome, failed
 from dendrograph.sweep.jobs import Job, work
 
@@ -105,10 +105,11 @@ class Local:
     """Workers on this machine.
 
     Raises:
-        DendrographError: no process can be started.
+        DendrographError: no process can be started, or none could read the script that begins the sweep.
     """
 
     def __init__(self, size: int) -> None:
+        _refuse_without_a_file()
         self.size = size
         self._workers: list[_Worker] = []
         try:
@@ -144,6 +145,8 @@ class Local:
                     yield worker.answer()
                     continue
                 except EOFError:
+                    status = worker.join()
+                if worker.ready or status < 0:  # others ended by themselves at their start
                     lost(1)
                 if job:
                     tries[job[0].name] += 1
@@ -151,12 +154,11 @@ class Local:
                         waiting.appendleft(job)
                     else:
                         yield [failed(cell, folder, RuntimeError(KILLED)) for cell in job]
-                self._replace(worker)
+                self._replace(worker, status)
 
-    def _replace(self, worker: _Worker) -> None:
+    def _replace(self, worker: _Worker, status: int) -> None:
         """Start a dead worker anew; not where it failed to start by itself, or was killed at its start too often."""
         worker.pipe.close()
-        status = worker.join()
         if worker.ready or (status < 0 and worker.starts < MOST_STARTS):
             worker.start()
             return
@@ -177,6 +179,17 @@ class Local:
                 worker.end()
             for worker in self._workers:
                 worker.join()
+
+
+def _refuse_without_a_file() -> None:
+    """A worker begins by reading the script anew that began the sweep."""
+    script = sys.modules["__main__"]
+    path = getattr(script, "__file__", None)
+    if path and getattr(script, "__spec__", None) is None and not os.path.isfile(path):
+        raise DendrographError(
+            f"a sweep's workers read the script that begins it, and {clip(path)} is no file\n"
+            "  save the script as a file, begin the sweep in it under: if __name__ == '__main__':"
+        )
 
 
 @contextmanager

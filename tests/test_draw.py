@@ -609,3 +609,12 @@ def test_what_is_nothing_to_draw() -> None:
         draw.figure([])
     with pytest.raises(DendrographError, match="a graph is fixed, and takes no 'seed'"):
         draw.figure(small(), seed=3)
+
+
+def test_a_tree_too_deep_for_paper_is_sent_to_the_page() -> None:
+    dendrite = Compartment("d", synapses=Synapses(4))
+    for _ in range(499):
+        dendrite = Compartment("d", synapses=Synapses(4), dendrites=(dendrite,))
+    deep = Morphology("deep", {"n": Compartment(dendrites=(dendrite,))}, (Layer("h", "n", 1),))
+    with pytest.raises(DendrographError, match=r"cm high, 200 are the most\n  draw it as an interactive page"):
+        draw.figure(deep, inputs={"image": (8, 8)})

@@ -154,9 +154,11 @@ def compose(subjects: Sequence[Subject], views: Sequence[str], options: Options)
     below = foot.height + 0.8 * style.scale if entries else 0.0
     height = 2 * margin + sum(tall) + gap * (len(rows) - 1) + below
     if height > HIGHEST:
+        fewer = f"draw fewer panels, or more {argument('columns')}"
+        page = "draw it as an interactive page, a file that ends in .html, which takes trees of any depth"
         raise DendrographError(
             f"the figure would be {height / 10:.0f} cm high, {HIGHEST / 10:g} are the most\n"
-            f"  draw fewer panels, or more {argument('columns')}"
+            f"  {fewer if len(rows) > 1 else page}"
         )
     with own_style():
         figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor=style.paper)

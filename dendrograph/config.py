@@ -62,7 +62,7 @@ class TrainConfig:
             value = getattr(self, name)
             if (type(value) is not int or value < 1) and not (name == "epochs" and value is None):
                 raise DendrographError(f"{name} must be a whole number of at least 1, found {shown(value)}")
-        for name in ("epochs", "batch_size", "patience", "lr", "noise"):
+        for name in ("epochs", "batch_size", "patience", "noise"):
             value = getattr(self, name)
             if type(value) in (int, float) and MOST < value < math.inf:
                 raise DendrographError(f"{name} must be at most {MOST}, found {shown(value)}")

@@ -564,7 +564,8 @@ class DendriticNetwork(nn.Module):
             x = {next(iter(shapes)): next(iter(x.values()))}  # the one stream of the data feeds the one declared
         if set(x) != set(shapes):
             raise ValueError(f"input streams {', '.join(map(str, x))} given, {', '.join(shapes)} expected")
-        values, own = {}, self._follow().dtype
+        values, first = {}, self._follow()
+        own = first.dtype
         for name, shape in shapes.items():
             given = x[name]
             if not isinstance(given, Tensor):
@@ -577,6 +578,9 @@ class DendriticNetwork(nn.Module):
                 raise ValueError(f"'{name}' holds {given.dtype}, expected a floating-point type such as torch.float32")
             if given.dtype != own and not torch.is_autocast_enabled(given.device.type):
                 raise ValueError(f"'{name}' holds {given.dtype}, and the weights are {own}: convert one of the two")
+            if given.device != first.device:
+                where = f"'{name}' is on {given.device}, and the weights are on {first.device}"
+                raise ValueError(f"{where}: move one of the two")
             values[name] = given.reshape(given.shape[0], math.prod(shape)).t()
         batches = [units_first.shape[1] for units_first in values.values()]
         if any(batch != batches[0] for batch in batches):

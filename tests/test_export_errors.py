@@ -64,7 +64,10 @@ REFUSED = {
         ("dann-lrf", "-o", "net.swc", "--neuron", "64"),
         "--neuron 64: no such neuron in layer 'hidden'\n  they are numbered from 0 to 63",
     ),
-    "negative neuron": (("dann-lrf", "-o", "net.swc", "--neuron", "-1"), "--neuron -1: no such neuron"),
+    "negative neuron": (
+        ("dann-lrf", "-o", "net.swc", "--neuron", "-1"),
+        "--neuron must be a whole number of at least 0, found -1",
+    ),
     "no weights": (("dann-lrf", "-o", "net.onnx"), "an ONNX file holds a network with its weights"),
     "no shape": (("dann-lrf", "-o", "net.npz", "--inputs", "big"), "--inputs big: no shape"),
     "a knob": (("dann-lrf", "-o", "net.npz", "--set", "dendrite=2"), "--set dendrite"),

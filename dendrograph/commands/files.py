@@ -29,7 +29,9 @@ def import_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="SWC files.", show_default=False)],
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", help="The file to make, or the folder for several.", show_default="NAME.yaml"),
+        typer.Option(
+            "--out", "-o", metavar="PATH", help="The file to make, or the folder for several.", show_default="NAME.yaml"
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the morphology.", show_default="the file's name")] = None,
     about: Annotated[str | None, typer.Option(help="A line about it.", show_default="one that names FILE")] = None,

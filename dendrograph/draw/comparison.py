@@ -201,6 +201,7 @@ def _monotonic(values: Sequence[str]) -> bool:
 
 def _number_ticks(axis: Axis) -> None:
     """Number as many ticks of a logarithmic axis as it has room for, in plain figures."""
+    import_matplotlib()
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     low, high = sorted(float(end) for end in axis.get_view_interval())

@@ -129,7 +129,7 @@ def export(
     form = format_of(path)
     _hold_weights(weights)
     expect("layer", layer, str, None)
-    neuron = None if neuron is None else whole("neuron", neuron, 0)
+    neuron = None if neuron is None else whole(argument("neuron"), neuron, 0)
     expect("force", force, bool)
     for name, value in (("layer", layer), ("neuron", neuron)):
         if value is not None and form.NAME != swc_tree.NAME:

@@ -296,7 +296,7 @@ def _refuse_other_parameters(loop: Loop, optimizer: Mapping[str, Any]) -> None:
     own = len(loop.parameters.vector)
     if len(held) == 1 and held != {own}:  # of several sizes, it is the checkpoint that is damaged
         raise RunError(
-            f"{loop.run.folder}: the run trains {max(held):,} numbers, and this network {own:,}\n"
+            f"{loop.run.folder / 'checkpoint.pt'}: the run trains {max(held):,} numbers, and this network {own:,}\n"
             "  freeze the parameters that the run does not train, or give another folder by "
             f"{argument('out')}"
         )

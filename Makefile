@@ -16,7 +16,7 @@ BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check
 
 # The tests of the engine, which must also hold where neither optional part is there: no torch-scatter, no compiled kernel.
-ENGINE_TESTS := tests/test_kernels.py tests/test_laws.py tests/test_network.py tests/test_plan.py
+ENGINE_TESTS := tests/network/kernels/test_kernels.py tests/laws/test_laws.py tests/network/test_network.py tests/network/test_execution_plan.py
 WITHOUT      := --without-torch-scatter --without-compiled
 
 say = @printf '==> [%s] %s\n' "$$(date +%H:%M:%S)" "$(1)"
@@ -27,7 +27,7 @@ say = @printf '==> [%s] %s\n' "$$(date +%H:%M:%S)" "$(1)"
 help:
 	@echo 'make train   train dann-lrf on the digits data set'
 	@echo 'make test    lint, types and tests: all that CI checks'
-	@echo 'make lint    the first part of it: ruff and mypy'
+	@echo 'make lint    the first part of it: ruff, mypy and the layers of the package'
 	@echo 'make fuzz    damaged and hostile inputs, thousands of each kind: up to 40 minutes'
 	@echo 'make bench   speed and memory against the other ways; half an hour on a quiet machine'
 	@echo 'make gallery draw the figures of docs/gallery again (the trained ones need Fashion-MNIST)'
@@ -50,7 +50,7 @@ test: lint
 
 fuzz: setup
 	$(call say,pytest of all fuzzed inputs)
-	$(BIN)/pytest -n $(WORKERS) --fuzz tests/fuzz
+	$(BIN)/pytest -n $(WORKERS) --fuzz tests/laws/fuzz
 
 lint: setup
 	$(call say,ruff check)
@@ -59,6 +59,8 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(call say,mypy)
 	$(BIN)/mypy
+	$(call say,layers of the package)
+	$(BIN)/lint-imports
 
 bench: setup
 	$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,bench]'
@@ -68,7 +70,7 @@ gallery: setup
 	cd docs/gallery && for script in *.py; do ../../$(BIN)/python $$script || exit 1; done
 
 clean:
-	rm -f dendrograph/kernels/_native*.so
+	rm -f dendrograph/network/kernels/_native*.so
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -81,7 +83,7 @@ $(BIN)/python:
 	$(call say,creating $(VENV))
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt dendrograph/kernels/native.cpp dendrograph/kernels/native.h dendrograph/kernels/transfer.h | $(BIN)/python
+$(VENV)/.installed: pyproject.toml constraints.txt dendrograph/network/kernels/native.cpp dendrograph/network/kernels/native.h dendrograph/network/kernels/transfer.h | $(BIN)/python
 	$(call say,installing the libraries; PyTorch is a large download the first time)
 	$(PIP) install --quiet -c constraints.txt pip setuptools wheel
 	$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from dendrograph import compile, load
-from dendrograph.graph import Graph
-from dendrograph.initialisation import initial_weights
+from dendrograph.graph.graph import Graph
+from dendrograph.graph.initial_weights import initial_weights
 
 INPUTS = (28, 28)
 CLASSES = 10

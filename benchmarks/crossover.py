@@ -1,4 +1,4 @@
-"""At which density does a matrix product overtake the sparse kernels? What stands behind `dendrograph.plan.CROSSOVER`.
+"""At which density does a matrix product overtake the sparse kernels? It is behind `network.execution_plan.CROSSOVER`.
 
     python benchmarks/crossover.py
 
@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from timing import interleaved
 
-from dendrograph.graph import Projection
-from dendrograph.kernels import Kernel, compiled, dense, fused
-from dendrograph.morphology import Init
-from dendrograph.wiring import sample
+from dendrograph.graph.graph import Projection
+from dendrograph.graph.wiring import sample
+from dendrograph.morphology.morphology import Init
+from dendrograph.network.kernels import Kernel, compiled, dense, fused
 
 ROUNDS, TURN = 5, 0.01
 SHAPES = ((784, 512), (784, 4096), (512, 512))  # sources, targets

@@ -11,7 +11,7 @@ from sides import OURS
 from targets import outcomes
 from timing import TURN, WARM_UP
 
-from dendrograph.memory import shown
+from dendrograph.graph.size_limits import shown
 
 COMMAND = "python benchmarks/suite.py"
 STEPS_FIGURE, SCALE_FIGURE = "benchmark-steps.svg", "benchmark-scale.svg"
@@ -119,7 +119,7 @@ def _epoch(result: Result) -> list[str]:
     return [
         f"dann-lrf at {_title(result['case'])} on Fashion-MNIST: {result['samples']:,} training samples in "
         f"{result['batches']} batches, {_rounds(result)} in turn. `steps alone` takes one step a batch on "
-        "batches that lie ready; `own loop` is `dendrograph.training.train` from the first batch to the last: order, "
+        "batches that lie ready; `own loop` is `training.loop.train` from the first batch to the last: order, "
         "batches from bytes, steps, finite-loss check and bookkeeping; the third adds the evaluation of the validation "
         "samples and the checkpoint.",
         _table(["", "seconds"], rows),

@@ -32,8 +32,8 @@ from cases import BATCH, LARGE, SMALL
 from timing import QUICK_TURN, TURN, interleaved, ratios, spread
 
 from dendrograph import DendriticNetwork
-from dendrograph.graph import Graph, Projection
-from dendrograph.plan import Choice, Pass
+from dendrograph.graph.graph import Graph, Projection
+from dendrograph.network.execution_plan import Choice, Pass
 
 FLOAT = 4  # bytes
 PASSES = ("forward", "forward and backward")

@@ -17,9 +17,10 @@ from cases import Layer, batch, layers
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, leaky_relu, linear
 
-from dendrograph import DendriticNetwork, TrainConfig, training
-from dendrograph.flat import FlatParameters
-from dendrograph.graph import Graph
+from dendrograph import DendriticNetwork, TrainConfig
+from dendrograph.graph.graph import Graph
+from dendrograph.training import loop as training
+from dendrograph.training.optimizer import FlatParameters
 
 LEARNING_RATE, EPSILON = 1e-3, 1e-7  # the protocol's; see dendrograph.TrainConfig
 OURS = "dendrograph"
@@ -66,7 +67,7 @@ class Side:
 
 
 class Dendrograph(Side):
-    """This project, with the kernels that it picks by itself, stepped as `dendrograph.training` does it.
+    """This project, with the kernels that it picks by itself, stepped as `dendrograph.training.loop` does it.
 
     All that the suite knows of how dendrograph trains stands in this class.
     """

@@ -30,7 +30,7 @@ import together
 import trees
 from targets import outcomes
 
-from dendrograph import atomic
+from dendrograph.base import files as atomic
 
 MEASURES: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
     "steps": steps.measure,

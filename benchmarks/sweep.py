@@ -21,8 +21,8 @@ from pathlib import Path
 
 import machine
 
-from dendrograph.run import Run
-from dendrograph.sweep.workers import cores
+from dendrograph.experiments.sweep.workers import cores
+from dendrograph.training.run import Run
 
 KNOBS = ({"dendrites": 2, "somata": 16}, {"dendrites": 4, "somata": 16}, {"dendrites": 4, "somata": 32})
 KNOBS += ({"dendrites": 8, "somata": 32},)

@@ -21,13 +21,13 @@ import torch
 from timing import QUICK_TURN, TURN, interleaved, ratios, spread
 
 from dendrograph import TrainConfig, build, datasets
-from dendrograph.dataset import Dataset
-from dendrograph.flat import FlatParameters
-from dendrograph.progress import Silent
-from dendrograph.ranks import ALONE
-from dendrograph.run import Run
-from dendrograph.together.joint import Joint, Member
-from dendrograph.training import Loop, Splits, optimizer_for, train_epoch
+from dendrograph.base.progress import Silent
+from dendrograph.data.dataset import Dataset
+from dendrograph.training.distributed import ALONE
+from dendrograph.training.ensemble.joint import Joint, Member
+from dendrograph.training.loop import Loop, Splits, optimizer_for, train_epoch
+from dendrograph.training.optimizer import FlatParameters
+from dendrograph.training.run import Run
 
 APART, TOGETHER = "one after the other", "as one graph"
 MODELS = (("dann-lrf", (28, 28)), ("dann-lrf", (8, 8)), ("vann", (28, 28)))

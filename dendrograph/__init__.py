@@ -9,13 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dendrograph import data as datasets
-    from dendrograph.compiler import compile
-    from dendrograph.dendritic_layer import DendriticLayer, parameter_groups
-    from dendrograph.errors import DendrographError
-    from dendrograph.fields import register_field
-    from dendrograph.graph import Graph
-    from dendrograph.morphology import (
+    from dendrograph.analysis.stimulate import stimulate
+    from dendrograph.base.errors import DendrographError
+    from dendrograph.data import load as datasets
+    from dendrograph.graph.compiler import compile
+    from dendrograph.graph.graph import Graph
+    from dendrograph.morphology.morphology import (
         Cable,
         Compartment,
         Init,
@@ -27,38 +26,39 @@ if TYPE_CHECKING:
         Synapses,
         load,
     )
-    from dendrograph.network import DendriticNetwork, build
-    from dendrograph.nonlinearities import register_nonlinearity
-    from dendrograph.run import Run
-    from dendrograph.stimulation import stimulate
-    from dendrograph.training import TrainConfig, train
+    from dendrograph.morphology.nonlinearities import register_nonlinearity
+    from dendrograph.morphology.receptive_fields import register_field
+    from dendrograph.network.dendritic_layer import DendriticLayer, parameter_groups
+    from dendrograph.network.network import DendriticNetwork, build
+    from dendrograph.training.loop import TrainConfig, train
+    from dendrograph.training.run import Run
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Cable": "morphology",
-    "Compartment": "morphology",
-    "DendriticLayer": "dendritic_layer",
-    "DendriticNetwork": "network",
-    "DendrographError": "errors",
-    "Graph": "graph",
-    "Init": "morphology",
-    "Layer": "morphology",
-    "Morphology": "morphology",
-    "Nonlinearity": "morphology",
-    "Readout": "morphology",
-    "Run": "run",
-    "Stack": "morphology",
-    "Synapses": "morphology",
-    "TrainConfig": "training",
-    "build": "network",
-    "compile": "compiler",
-    "load": "morphology",
-    "parameter_groups": "dendritic_layer",
-    "register_field": "fields",
-    "register_nonlinearity": "nonlinearities",
-    "stimulate": "stimulation",
-    "train": "training",
+    "Cable": "morphology.morphology",
+    "Compartment": "morphology.morphology",
+    "DendriticLayer": "network.dendritic_layer",
+    "DendriticNetwork": "network.network",
+    "DendrographError": "base.errors",
+    "Graph": "graph.graph",
+    "Init": "morphology.morphology",
+    "Layer": "morphology.morphology",
+    "Morphology": "morphology.morphology",
+    "Nonlinearity": "morphology.morphology",
+    "Readout": "morphology.morphology",
+    "Run": "training.run",
+    "Stack": "morphology.morphology",
+    "Synapses": "morphology.morphology",
+    "TrainConfig": "training.loop",
+    "build": "network.network",
+    "compile": "graph.compiler",
+    "load": "morphology.morphology",
+    "parameter_groups": "network.dendritic_layer",
+    "register_field": "morphology.receptive_fields",
+    "register_nonlinearity": "morphology.nonlinearities",
+    "stimulate": "analysis.stimulate",
+    "train": "training.loop",
 }
 
 __all__ = [
@@ -91,7 +91,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "datasets":
-        value: Any = import_module("dendrograph.data")
+        value: Any = import_module("dendrograph.data.load")
     elif name in _HOMES:
         value = getattr(import_module(f"dendrograph.{_HOMES[name]}"), name)
     else:

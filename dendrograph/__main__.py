@@ -13,7 +13,7 @@ def main() -> None:
     try:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _interrupt)
-        from dendrograph.cli import main as run
+        from dendrograph.cli.main import main as run
 
         run()
     except KeyboardInterrupt:  # while it was imported, or once more while it was told

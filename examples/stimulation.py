@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from dendrograph import compile, load
-from dendrograph.draw.files import as_bytes, form_of
-from dendrograph.draw.stimulation import stimulation_figure
-from dendrograph.stimulation import stimulate
+from dendrograph.analysis.stimulate import stimulate
+from dendrograph.draw.canvas.files import as_bytes, form_of
+from dendrograph.draw.plots.stimulation import stimulation_figure
 
 pairs = ["nmda[0]+nmda[0]", "nmda[0]+nmda[1]", "sublinear[0]+sublinear[0]", "sublinear[0]+sublinear[1]"]
 graph = compile(load(Path(__file__).parent / "thin_and_passive.yaml"), inputs=(28, 28))

@@ -9,9 +9,9 @@ import argparse
 import statistics
 from pathlib import Path
 
-from dendrograph.experiment import train_by_name
-from dendrograph.library import shipped
-from dendrograph.morphology import load
+from dendrograph.morphology.morphology import load
+from dendrograph.morphology.shipped import shipped
+from dendrograph.training.model_source import train_by_name
 
 PAPER = "10.1038/s41467-025-56297-9"
 

@@ -28,13 +28,15 @@ settings.load_profile("fixed")
 
 
 # Optional parts of an installation, each with the module that is hidden to run as where it is missing.
-OPTIONAL = {"torch-scatter": "torch_scatter", "compiled": "dendrograph.kernels._native"}
+OPTIONAL = {"torch-scatter": "torch_scatter", "compiled": "dendrograph.network.kernels._native"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     for part in OPTIONAL:
         parser.addoption(f"--without-{part}", action="store_true", help=f"run as where {part} is not installed")
-    parser.addoption("--fuzz", action="store_true", help="run every seed of the tests in tests/fuzz, not the first few")
+    parser.addoption(
+        "--fuzz", action="store_true", help="run every seed of the tests in tests/laws/fuzz, not the first few"
+    )
 
 
 def _hidden(config: pytest.Config) -> list[str]:
@@ -95,7 +97,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def at_the_command_line() -> Iterator[None]:
     """Messages name arguments as options (`--out`), as they do for whoever runs a command."""
-    from dendrograph.errors import for_command_line
+    from dendrograph.base.errors import for_command_line
 
     with for_command_line():
         yield
@@ -104,7 +106,8 @@ def at_the_command_line() -> Iterator[None]:
 @pytest.fixture
 def registries(tmp_path: Path) -> Iterator[None]:
     """What a test adds to the language, by itself or by plugins that lie in its folder, is gone after it."""
-    from dendrograph import fields, nonlinearities, plugins
+    from dendrograph.morphology import nonlinearities, plugins
+    from dendrograph.morphology import receptive_fields as fields
 
     before = [(registry, dict(registry)) for registry in (nonlinearities.NONLINEARITIES, fields.OWN, plugins.IMPORTED)]
     path = list(sys.path)
@@ -127,7 +130,7 @@ def hiding(request: pytest.FixtureRequest) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:  # data made for a test are often odd; what is said of them is tested where it is the subject
-        item.add_marker(pytest.mark.filterwarnings("ignore::dendrograph.errors.DataWarning"))
+        item.add_marker(pytest.mark.filterwarnings("ignore::dendrograph.base.errors.DataWarning"))
     marked = [item for item in items if item.get_closest_marker("cuda")]
     if not marked:
         return
@@ -145,11 +148,3 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the data sets are not here: no folder {folder}")
     return folder
-
-
-@pytest.fixture(scope="module")
-def nothing_is_drawn() -> Iterator[None]:
-    """Learning curves have tests of their own, and take longer than most trainings here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dendrograph.run.as_bytes", lambda figure, form: b"")
-        yield

@@ -1,1 +1,1 @@
-"""What trained networks do: the parts of `dendrograph.analyse`, each measure with its formula and source."""
+"""What trained networks do: the parts of `dendrograph.analysis.analyse`, each measure with its formula and source."""

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from dendrograph.analysis import measures
-from dendrograph.data import batches
-from dendrograph.dataset import Split
-from dendrograph.errors import DendrographError
-from dendrograph.evaluation import BATCH
-from dendrograph.network import DendriticNetwork
-from dendrograph.tables import Row
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.tables import Row
+from dendrograph.data.dataset import Split
+from dendrograph.data.load import batches
+from dendrograph.network.network import DendriticNetwork
+from dendrograph.training.evaluation import BATCH
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]

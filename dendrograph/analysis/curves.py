@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph.errors import DendrographError, clip, did_you_mean
-from dendrograph.tables import Row
-
-LEVELS = ("sigma", "share")  # the columns that say how strong a disturbance is
-MEASURED = ("repeat", "removed", "covered", "accuracy", "loss")  # what tells two curves apart is in none of these
+from dendrograph.base.errors import DendrographError, clip
+from dendrograph.base.tables import Row
+from dendrograph.draw.plots.robustness import curves
 
 
 def area(levels: Sequence[float], accuracy: Sequence[float]) -> float:
@@ -73,23 +70,6 @@ def summary(rows: Sequence[Row], classes: int) -> tuple[Row, ...]:
         means = [float(np.mean(one)) for one in accuracies]
         found.append({**about, "area": area(levels, means), "half_level": half_level(levels, means, 1 / classes)})
     return tuple(found)
-
-
-def curves(rows: Sequence[Row]) -> list[tuple[dict[str, Any], list[float], list[list[float]]]]:
-    """The curves of a table: what tells each apart, its levels in rising order, and the accuracies at each."""
-    if not rows:
-        raise DendrographError("there is no row\n  give a table of noise, occlusion or lesions")
-    level = next((column for column in LEVELS if column in rows[0]), None)
-    if level is None or any(level not in row or "accuracy" not in row for row in rows):
-        raise DendrographError(
-            f"no table of noise, occlusion or lesions: it has {clip(', '.join(rows[0]))}\n"
-            f"  {did_you_mean('', LEVELS, 'a column of levels')}, and a column accuracy"
-        )
-    together: dict[tuple, dict[float, list[float]]] = {}
-    for row in rows:
-        about = tuple((key, value) for key, value in row.items() if key != level and key not in MEASURED)
-        together.setdefault(about, {}).setdefault(float(row[level]), []).append(float(row["accuracy"]))
-    return [(dict(about), sorted(one), [one[x] for x in sorted(one)]) for about, one in together.items()]
 
 
 def _curve(levels: Sequence[float], accuracy: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrograph.analysis import measures
-from dendrograph.errors import DendrographError
-from dendrograph.graph import Projection
-from dendrograph.network import DendriticNetwork
-from dendrograph.tables import Row
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.tables import Row
+from dendrograph.graph.graph import Projection
+from dendrograph.network.network import DendriticNetwork
 
 
 def tables(network: DendriticNetwork) -> dict[str, tuple[Row, ...]]:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from dendrograph.data import batches
-from dendrograph.dataset import Split
-from dendrograph.errors import DendrographError, clip
-from dendrograph.evaluation import evaluate
-from dendrograph.network import DendriticNetwork
-from dendrograph.wiring import stream
+from dendrograph.base.errors import DendrographError, clip
+from dendrograph.data.dataset import Split
+from dendrograph.data.load import batches
+from dendrograph.graph.wiring import stream
+from dendrograph.network.network import DendriticNetwork
+from dendrograph.training.evaluation import evaluate
 
 # Purposes of the streams of random numbers, after the compiler's (0 and 1) and the initial weights' (2).
 _ROBUSTNESS = 3

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph.errors import DendrographError, clip, did_you_mean
-from dendrograph.tables import Row
+from dendrograph.base.errors import DendrographError, clip, did_you_mean
+from dendrograph.base.tables import Row
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]

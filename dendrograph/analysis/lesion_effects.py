@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from dendrograph.analysis.lesions import Numbers, Origin, of_parts
-from dendrograph.declared import SHUNTING
-from dendrograph.graph import Graph, Group, Projection
-from dendrograph.network import DendriticNetwork
+from dendrograph.graph.graph import Graph, Group, Projection
+from dendrograph.morphology.declared import SHUNTING
+from dendrograph.network.network import DendriticNetwork
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dendrograph.analysis.disturbance import LESIONS, chance, hold_levels, hold_samples, hold_whole, outcome
-from dendrograph.dataset import Split
-from dendrograph.errors import DendrographError, did_you_mean
-from dendrograph.graph import Graph, Group, Projection
-from dendrograph.network import DendriticNetwork
-from dendrograph.tables import Row
+from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.base.tables import Row
+from dendrograph.data.dataset import Split
+from dendrograph.graph.graph import Graph, Group, Projection
+from dendrograph.network.network import DendriticNetwork
 
 Kind = Literal["dendrites", "somata", "synapses"]
 KINDS: tuple[Kind, ...] = ("dendrites", "somata", "synapses")

@@ -10,17 +10,18 @@ from typing import Any
 
 import torch
 
-from dendrograph.analysis import activity, distributions, embedding, generalisation, robustness
+from dendrograph.analysis import activity, distributions, embedding, robustness
+from dendrograph.analysis import learning_curves as generalisation
 from dendrograph.analysis.disturbance import hold_samples
 from dendrograph.analysis.lesions import removable
 from dendrograph.analysis.single_lesions import units_of
-from dendrograph.config import TrainConfig
-from dendrograph.data import refuse_unscaled
-from dendrograph.dataset import Dataset, Split
-from dendrograph.errors import DendrographError, clip, did_you_mean, setting
-from dendrograph.network import DendriticNetwork
-from dendrograph.run import Run
-from dendrograph.tables import Row
+from dendrograph.base.errors import DendrographError, clip, did_you_mean, setting
+from dendrograph.base.tables import Row
+from dendrograph.data.dataset import Dataset, Split
+from dendrograph.data.load import refuse_unscaled
+from dendrograph.network.network import DendriticNetwork
+from dendrograph.training.config import TrainConfig
+from dendrograph.training.run import Run
 
 Tables = Mapping[str, tuple[Row, ...]]
 

@@ -27,11 +27,11 @@ from dendrograph.analysis.disturbance import (
 )
 from dendrograph.analysis.lesions import lesioned, lesions
 from dendrograph.analysis.single_lesions import single_lesions
-from dendrograph.data import add_noise
-from dendrograph.dataset import Split
-from dendrograph.errors import DendrographError, clip
-from dendrograph.network import DendriticNetwork
-from dendrograph.tables import Row
+from dendrograph.base.errors import DendrographError, clip
+from dendrograph.base.tables import Row
+from dendrograph.data.dataset import Split
+from dendrograph.data.load import add_noise
+from dendrograph.network.network import DendriticNetwork
 
 __all__ = ["area", "half_level", "lesioned", "lesions", "noise", "occluded", "occlusion", "single_lesions", "summary"]
 

@@ -16,13 +16,13 @@ from torch import Tensor
 from dendrograph.analysis.disturbance import SINGLE_LESIONS, at_rest, chance, hold_samples, hold_whole, outcome
 from dendrograph.analysis.lesion_effects import Above, Tried, neurons_of, way_of
 from dendrograph.analysis.lesions import ROLES, Numbers, groups_of, lesioned
-from dendrograph.data import batches
-from dendrograph.dataset import Split
-from dendrograph.errors import DendrographError, did_you_mean
-from dendrograph.evaluation import BATCH
-from dendrograph.graph import Graph, Group
-from dendrograph.network import DendriticNetwork
-from dendrograph.tables import Row
+from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.base.tables import Row
+from dendrograph.data.dataset import Split
+from dendrograph.data.load import batches
+from dendrograph.graph.graph import Graph, Group
+from dendrograph.network.network import DendriticNetwork
+from dendrograph.training.evaluation import BATCH
 
 NUMBERS = 4_194_304  # computed at once for the lesions of one batch: 16 MiB
 TOGETHER = 1024  # lesions at most whose rows are computed at once

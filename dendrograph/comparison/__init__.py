@@ -1,1 +1,1 @@
-"""Conditions against each other: what stands behind `dendrograph.compare`."""
+"""Conditions against each other: what stands behind `dendrograph.comparison.compare`."""

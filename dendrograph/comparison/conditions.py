@@ -12,17 +12,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dendrograph.config import TrainConfig
-from dendrograph.contents import CELLS, hold, read_json, read_sealed
-from dendrograph.document import Document
-from dendrograph.errors import DendrographError, RunError
-from dendrograph.run import Run, is_run
-from dendrograph.tables import Row
+from dendrograph.base.errors import DendrographError, RunError
+from dendrograph.base.json_files import CELLS, hold, read_json, read_sealed
+from dendrograph.base.tables import Row
+from dendrograph.morphology.document import Document
+from dendrograph.morphology.names import LONGEST
+from dendrograph.training.config import TrainConfig
+from dendrograph.training.run import Run, is_run
 
 Seed = tuple[int, int]  # of the training, of the wiring
 
 MOST_PATHS = 3  # of a morphology that a label names, if fewer tell conditions apart
 MOST_COLUMNS = 20  # of such paths
+# The fair controls, by the endings of their names (`dann-lrf-linear`): `dendrograph.experiments.controls` makes them.
+CONTROLS = ("parameter-matched", "linear", "shuffled", "fan-in-matched", "compute-matched")
 ABOUT = ("name", "about", "citation", "parameters")  # keys of a morphology that change no network, or stand elsewhere
 
 _REACH: dict[str, Mapping[str, float]] = {}  # of graphs that were compiled again
@@ -113,6 +116,11 @@ class Condition:
     def mean(self, *path: str) -> float:
         """The mean over seeds of a number of metrics.json."""
         return sum(run.number(*path) for run in self.runs.values()) / len(self.runs)
+
+
+def control_name(morphology: str, kind: str) -> str:
+    """What a control is called: the name of its morphology, cut where it would be too long, and the control's."""
+    return f"{morphology[: LONGEST - 1 - len(kind)].rstrip('-_')}-{kind}"
 
 
 def shown_seed(seed: Seed) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph.errors import DendrographError
+from dendrograph.base.errors import DendrographError
 
 Floats = NDArray[np.float64]
 

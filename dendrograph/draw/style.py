@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dendrograph.errors import DendrographError, clip, did_you_mean
+from dendrograph.base.errors import DendrographError, clip, did_you_mean
 
 MM = 72 / 25.4  # points to a millimetre
 SINGLE, DOUBLE, SLIDE = 89.0, 183.0, 254.0  # mm: one and two columns of a journal, the width of a slide

@@ -19,9 +19,8 @@ from typing import Any, Protocol, cast
 
 import networkx as nx
 
-from dendrograph import atomic
-from dendrograph.compiler import whole
-from dendrograph.errors import DendrographError, argument, clip, did_you_mean, expect
+from dendrograph.base import files as atomic
+from dendrograph.base.errors import DendrographError, argument, clip, did_you_mean, expect
 from dendrograph.export import (
     arrays,
     dot,
@@ -38,8 +37,9 @@ from dendrograph.export import (
 from dendrograph.export.content import Content, place
 from dendrograph.export.geometric import read_data
 from dendrograph.export.subject import INITIAL, NONE, TRAINED, Anything, Subject, subject_of
-from dendrograph.network import DendriticNetwork
-from dendrograph.run import Run, is_run
+from dendrograph.graph.compiler import whole
+from dendrograph.network.network import DendriticNetwork
+from dendrograph.training.run import Run, is_run
 
 __all__ = ["FORMATS", "Exported", "export", "read_data", "to_data", "to_networkx"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from dendrograph import atomic
-from dendrograph.errors import RunError
+from dendrograph.base import files as atomic
+from dendrograph.base.errors import RunError
 
 Write = Callable[[BinaryIO], None]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dendrograph.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING
-from dendrograph.errors import DendrographError, argument
+from dendrograph.base.errors import DendrographError, argument
 from dendrograph.export.subject import INITIAL
-from dendrograph.graph import Graph, Group, Projection
+from dendrograph.graph.graph import Graph, Group, Projection
+from dendrograph.morphology.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING
 
 MOST_BOXES = 150  # more fit on no page
 

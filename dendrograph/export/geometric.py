@@ -15,7 +15,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from dendrograph.errors import DendrographError
+from dendrograph.base.errors import DendrographError
 from dendrograph.export import arrays
 from dendrograph.export.content import Content, of_bytes
 from dendrograph.export.subject import Subject

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dendrograph import __version__
-from dendrograph.errors import DendrographError, argument, clip
+from dendrograph.base.errors import DendrographError, argument, clip
 from dendrograph.export.content import Content, of_bytes
 from dendrograph.export.rows import attributes, edge_blocks, node_blocks
 from dendrograph.export.subject import INITIAL, NONE, Subject
 from dendrograph.export.unrolled import Unrolled, example
-from dendrograph.memory import available, shown
-from dendrograph.network import DendriticNetwork
+from dendrograph.graph.size_limits import available, shown
+from dendrograph.network.network import DendriticNetwork
 
 NAME = "ONNX"
 SUFFIXES = (".onnx",)
@@ -116,7 +116,7 @@ def _model(subject: Subject, network: DendriticNetwork) -> bytes:
 def _plain(model: Any, subject: Subject) -> bytes:
     """The bytes of a model, without what only this process knows of (its stack), and with what it is told about."""
     _rename(model.graph, list(subject.graph.inputs))
-    model.producer_name, model.producer_version = "dendrograph", __version__
+    model.producer_name, model.producer_version = "dendrograph", version("dendrograph")
     for node in (*model.graph.node, *(node for function in model.functions for node in function.node)):
         del node.metadata_props[:]
         node.doc_string = ""

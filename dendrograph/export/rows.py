@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph import memory
 from dendrograph.export.subject import Subject, cables
+from dendrograph.graph import size_limits as memory
 
 Value = str | int | float
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dendrograph import __version__
-from dendrograph import plugins as plugin
-from dendrograph.cable import Cable
-from dendrograph.compiler import compile
-from dendrograph.errors import DendrographError, clip
-from dendrograph.experiment import graph_of
-from dendrograph.graph import Graph, Group
-from dendrograph.morphology import Morphology
-from dendrograph.network import DendriticNetwork
-from dendrograph.nonlinearities import NONLINEARITIES
-from dendrograph.run import Run, is_run
-from dendrograph.tree import branchings
+from dendrograph.base.errors import DendrographError, clip
+from dendrograph.graph.compiler import compile
+from dendrograph.graph.graph import Graph, Group
+from dendrograph.graph.tree import branchings
+from dendrograph.morphology import plugins as plugin
+from dendrograph.morphology.cable import Cable
+from dendrograph.morphology.morphology import Morphology
+from dendrograph.morphology.nonlinearities import NONLINEARITIES
+from dendrograph.network.network import DendriticNetwork
+from dendrograph.training.model_source import graph_of
+from dendrograph.training.run import Run, is_run
 
 NONE, INITIAL, TRAINED, OWN = "none", "initial", "trained", "own"
 
@@ -54,7 +54,7 @@ class Subject:
             "seed": graph.seed,
             "weights": self.weights,
             "connectivity_hash": graph.connectivity_hash,
-            "dendrograph": __version__,
+            "dendrograph": version("dendrograph"),
         }
 
     def weight(self, projection: str) -> NDArray[Any] | None:

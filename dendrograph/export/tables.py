@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from dendrograph.base.tables import csv_line
 from dendrograph.export.content import Content, Write, of_parts
 from dendrograph.export.rows import Block, attributes, edge_blocks, node_blocks
 from dendrograph.export.subject import Subject
-from dendrograph.tables import csv_line
 
 NAME = "CSV tables"
 SUFFIXES = (".csv",)

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dendrograph.declared import SHUNTING
-from dendrograph.graph import Group, Projection
-from dendrograph.kernels.messages import NEUTRAL
-from dendrograph.network import EPSILON, DendriticNetwork
-from dendrograph.nonlinearities import NONLINEARITIES, bind
+from dendrograph.graph.graph import Group, Projection
+from dendrograph.morphology.declared import SHUNTING
+from dendrograph.morphology.nonlinearities import NONLINEARITIES, bind
+from dendrograph.network.kernels.messages import NEUTRAL
+from dendrograph.network.network import EPSILON, DendriticNetwork
 
 DENSE = 0.25  # of all pairs
 

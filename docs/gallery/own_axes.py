@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from dendrograph import draw
-from dendrograph.nonlinearities import bind
+from dendrograph.morphology.nonlinearities import bind
 
 figure = Figure(figsize=(183 / 25.4, 70 / 25.4))
 draw.on(figure.add_axes((0.0, 0.02, 0.5, 0.96)), "asymmetric-pyramidal", "neuron", legend=False)

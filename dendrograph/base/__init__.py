@@ -1,0 +1,1 @@
+"""What knows nothing of neurons: errors, files, tables, progress. Imports nothing else of the package."""

@@ -1,0 +1,220 @@
+"""Files and folders that come to be whole or not at all, also when the power fails.
+
+Each is written under a temporary name, `.NAME.HOST-PROCESS-RANDOM.tmp`, and then put in its place. What a killed
+process left is known by that name, and nothing else is ever deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from dendrograph.base.errors import DendrographError, RunError, argument, worded
+
+MOST_NAME = 255  # bytes of a name, on all file systems in use
+LONG_AGO = 24 * 3600  # seconds after which what another machine left half made is given up
+_TEMPORARY = re.compile(r"\.(.+)\.(?:([0-9a-f]{8})-([0-9]+)-)?[0-9a-f]{8}\.tmp", re.DOTALL)  # older ones: no host
+
+
+def write(path: Path, content: bytes | str) -> None:
+    """Replace a file's content in one step: whoever reads, and whatever kills us, finds the old or the new, whole.
+
+    Raises:
+        RunError: it cannot be written; what stood there before still stands.
+    """
+    temporary = temporary_beside(path)
+    try:
+        try:
+            with temporary.open("xb") as stream:
+                # Of a name that is not UTF-8 the bytes are shown, as in messages.
+                stream.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+            sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be written: {error.strerror or error}\n  is the folder writable, is the disk full?"
+        ) from None
+
+
+def refuse(path: Path, force: bool, such_as: str) -> None:
+    """Refuse to make a file where a folder is, or, unless it is meant so, where one is already.
+
+    Raises:
+        DendrographError: naming the path and what to do.
+    """
+    if path.is_dir():
+        raise DendrographError(f"{path}: is a folder\n  give the file to make, such as {worded('--out ', '')}{such_as}")
+    if not force and (path.exists() or path.is_symlink()):
+        raise DendrographError(
+            f"{path}: is there already\n  replace it by {argument('force', True)}, or give {_another()}"
+        )
+
+
+def hold_folder(path: Path) -> None:
+    """Refuse a file that could not be written, before the work for it is done.
+
+    Raises:
+        DendrographError: its folder is none, or is not writable; or it is a folder itself.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise DendrographError(f"{path}: is a folder\n  give the file to make")
+    if not folder.is_dir():
+        problem = "is no folder" if folder.exists() else "there is no such folder"
+        raise DendrographError(f"{path}: cannot be written: {folder}: {problem}\n  make it, or give {_another()}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DendrographError(f"{path}: cannot be written: {folder} is not writable\n  give {_another()}")
+
+
+def hold_new(folder: Path) -> None:
+    """Refuse a folder that could not be made, before the work for what goes into it is done.
+
+    Raises:
+        DendrographError: there is something already; or what it would lie in is no folder, or is not writable.
+    """
+    if folder.exists() or folder.is_symlink():
+        raise DendrographError(f"{folder}: there is something already\n  name a folder that is to be made")
+    above = next(one for one in folder.absolute().parents if one.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        problem = "is not writable" if above.is_dir() else "is no folder"
+        raise DendrographError(f"{folder}: cannot be made: {above} {problem}\n  name a folder elsewhere")
+
+
+def make_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
+    """Make a folder with these files in it, in one step; folders above it are made as needed.
+
+    Raises:
+        RunError: it cannot be made; nothing is left of it.
+    """
+    hold_names(folder)
+    temporary = temporary_beside(folder)
+    above = [one for one in folder.absolute().parents if not one.exists()]
+    try:
+        try:
+            temporary.mkdir(parents=True)
+            clear_left_behind(folder.parent, [folder.name])
+            for name, content in files.items():
+                write(temporary / name, content)
+            os.replace(temporary, folder)  # takes the place of an empty folder, and of no other
+            for one in (folder, *above):
+                sync_folder(one.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise RunError(
+            f"{folder}: cannot be made: {error.strerror or error}\n  give a writable folder by {argument('out')}"
+        ) from None
+
+
+def hold_names(path: Path) -> None:
+    """Refuse a path that no file system takes, before anything is made.
+
+    Raises:
+        RunError: a name in it is too long, or holds a zero byte.
+    """
+    for name in path.parts:
+        if len(os.fsencode(name)) > MOST_NAME:
+            raise RunError(
+                f"{path}: cannot be made: File name too long: {len(os.fsencode(name))} bytes, {MOST_NAME} at most\n"
+                f"  give a shorter name by {argument('out')}"
+            )
+        if "\0" in name:
+            raise RunError(f"{path!r}: cannot be made: a name holds a zero byte\n  give another by {argument('out')}")
+
+
+def _another() -> str:
+    return worded("another --out", "another path")
+
+
+def clear(folder: Path, names: Collection[str]) -> None:
+    """Take away what processes have left half made in a folder that no other process writes to.
+
+    Args:
+        folder: where to look.
+        names: of the files and folders that are made in it; temporary names of others are not ours.
+    """
+    for left in _temporary(folder, names):
+        _remove(left)
+
+
+def clear_left_behind(folder: Path, names: Collection[str]) -> None:
+    """Take away what processes that have ended have left half made, in a folder that others may write to.
+
+    Of a process on another machine, nobody here knows whether it has ended: what it made is given up after a day.
+    """
+    import psutil
+
+    for path in _temporary(folder, names):
+        found = _TEMPORARY.fullmatch(path.name)
+        assert found is not None
+        if found[2] == _host():
+            ended = not psutil.pid_exists(int(found[3]))
+        else:
+            try:
+                ended = time.time() - path.lstat().st_mtime > LONG_AGO
+            except FileNotFoundError:  # it was put in its place just now
+                continue
+        if ended:
+            _remove(path)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file or folder has a temporary name as this module makes them."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def _temporary(folder: Path, names: Collection[str]) -> list[Path]:
+    short = {_shortened(name) for name in names}
+    with suppress(OSError):
+        there = list(folder.iterdir())
+        return [path for path in there if (found := _TEMPORARY.fullmatch(path.name)) and found[1] in short]
+    return []
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk: without it a file that was put in place may be lost with the power.
+
+    Where the system has no such call (Windows), or forbids to read the folder, nothing is done.
+    """
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A temporary name beside a file or folder, which no other process takes."""
+    return path.with_name(f".{_shortened(path.name)}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def _shortened(name: str) -> str:
+    """The name as it stands in a temporary name, which may be no longer than another."""
+    most = MOST_NAME - len(f"..{_host()}-{2**32}-00000000.tmp")
+    while len(os.fsencode(name)) > most:
+        name = name[:-1]
+    return name
+
+
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode(errors="replace")).hexdigest()[:8]

@@ -1,0 +1,313 @@
+"""What the JSON files of a run, a learning and a sweep hold: each field that is read, with its type and range.
+
+A file is held to its table before anything in it is used. Fields that no table names are kept: they are for people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dendrograph.base.errors import RunError, clip
+
+MOST_TEXT = 64 * 2**20  # bytes of a JSON file or a history: far beyond use
+REMEDY = "take the file from a copy of the run; what a run recorded cannot be edited"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A single value: what it must be, in words, and whether it is."""
+
+    words: str
+    fits: Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class Each:
+    """A mapping from any names, or a list, whose values are all of one form; there are at least so many."""
+
+    kind: type[dict] | type[list]
+    form: Form
+    least: int = 0
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A value of a form, or none (`null`)."""
+
+    form: Form
+
+
+Form = Value | Each | Maybe | Mapping[str, Any]  # a mapping holds the form of each field; NAME? may be missing
+
+
+def whole(low: int, high: int = 2**63) -> Value:
+    """A whole number within bounds."""
+    return Value(f"a whole number from {low} to {high}", lambda value: type(value) is int and low <= value <= high)
+
+
+def number(low: float, high: float = math.inf, finite: bool = True) -> Value:
+    """A number within bounds. Where it need not be `finite`, it may also be none (nan)."""
+
+    def fits(value: Any) -> bool:
+        if type(value) not in (int, float) or (isinstance(value, int) and abs(value) > 2**1000):
+            return False
+        return low <= value <= high and math.isfinite(value) if finite else math.isnan(value) or low <= value <= high
+
+    return Value(f"a number from {low:g} to {high:g}", fits)
+
+
+TEXT = Value("text", lambda value: isinstance(value, str))
+FLAG = Value("true or false", lambda value: isinstance(value, bool))
+PLAIN = Value("text, a number, true, false or null", lambda value: not isinstance(value, dict | list))
+FOLDER = Value(
+    "the name of a folder",
+    lambda value: isinstance(value, str) and value not in ("", ".", "..") and not set(value) & {"/", "\\", "\0"},
+)
+DIGEST = Value(
+    "a SHA-256 in hexadecimal digits",
+    lambda value: isinstance(value, str) and len(value) == 64 and not set(value) - set("0123456789abcdef"),
+)
+
+_ABOUT = {
+    "config": {
+        "seed": whole(0, 2**32 - 1),
+        "epochs?": Maybe(whole(1)),
+        "batch_size?": whole(1),
+        "lr?": number(0),
+        "optimizer?": TEXT,
+        "device?": TEXT,
+        "early_stop?": FLAG,
+        "patience?": whole(1),
+        "noise?": number(0),
+        "sequential?": FLAG,
+        "validation?": number(0, 1),
+    },
+    "data": {
+        "name": TEXT,
+        "source": TEXT,
+        "digest": TEXT,
+        "origin": Maybe({"name_or_path?": TEXT, "data_dir?": Maybe(TEXT)}),
+    },
+    "graph": {
+        "name": TEXT,
+        "inputs": Each(dict, Each(list, whole(1), least=1)),
+        "classes": Maybe(whole(1)),
+        "seed": whole(0),
+        "morphology": TEXT,
+        "connectivity_hash": TEXT,
+        "plugins?": Each(dict, TEXT),
+        "compartments?": whole(0),
+        "synapses?": whole(0),
+        "parameters?": whole(0),
+        "knobs?": Each(dict, PLAIN),
+    },
+    "network": {
+        "kernel": TEXT,
+        "kernels": Each(dict, TEXT),
+        "initial_weights": TEXT,
+        "frozen?": Each(list, TEXT),
+        "unfrozen?": Each(list, TEXT),
+    },
+}
+RUN: Form = {
+    **_ABOUT,
+    "reach?": Each(dict, whole(0)),
+    "learning?": Each(dict, PLAIN),
+    "surroundings?": Each(dict, PLAIN),
+}
+LEARNING: Form = {  # continual.json
+    "protocol": TEXT,
+    "scenario": TEXT,
+    "tasks": Each(list, TEXT, least=2),
+    **_ABOUT,
+    "runs": Each(list, DIGEST, least=2),
+    "accuracy": Each(list, Each(list, number(0, 1), least=2), least=3),
+}
+_EVALUATION = {"accuracy": number(0, 1), "samples?": whole(1), "confusion?": Each(list, Each(list, whole(0)))}
+METRICS: Form = {
+    "test": {**_EVALUATION, "loss": number(0, finite=False)},
+    "validation": {**_EVALUATION, "loss": number(0)},
+    "epochs": whole(1),
+    "weights_of_epoch": whole(1),
+    "parameters": whole(0),
+    "seconds?": number(0),
+    "weights": DIGEST,
+    "history?": DIGEST,  # older runs have none
+    "run": DIGEST,
+}
+COLUMNS = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+_LOSS, _SHARE = number(0), number(0, 1)
+HISTORY = Value(
+    "a row for each epoch from 1, with losses and accuracies",
+    lambda rows: (
+        isinstance(rows, list)
+        and bool(rows)
+        and all(
+            isinstance(row, dict)
+            and set(row) == set(COLUMNS)
+            and type(row["epoch"]) is int
+            and row["epoch"] == epoch
+            and all((_LOSS if key.endswith("loss") else _SHARE).fits(row[key]) for key in COLUMNS[1:])
+            for epoch, row in enumerate(rows, start=1)
+        )
+    ),
+)
+CELLS: Form = {  # cells.json of a sweep
+    "name": TEXT,
+    "cells": Each(list, {"name": FOLDER}),
+}
+
+
+def hold(value: Any, form: Form, path: Path, place: str = "", remedy: str = REMEDY) -> None:
+    """Hold a value of a file to its form.
+
+    Args:
+        value: plain values, as JSON has them.
+        form: what it must be.
+        path: the file.
+        place: where in the file it stands, such as `graph.inputs`.
+        remedy: what to do about a fault.
+
+    Raises:
+        RunError: naming the field, what was found and what is allowed.
+    """
+    if isinstance(form, Maybe):
+        if value is not None:
+            hold(value, form.form, path, place, remedy)
+    elif isinstance(form, Value):
+        if not form.fits(value):
+            raise _fault(value, form.words, path, place, remedy)
+    elif isinstance(form, Each):
+        if not isinstance(value, form.kind) or len(value) < form.least:
+            least = f" of at least {form.least}" if form.least else ""
+            raise _fault(value, f"a {'list' if form.kind is list else 'mapping'}{least}", path, place, remedy)
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            hold(part, form.form, path, f"{place}.{clip(str(key))}", remedy)
+    else:
+        if not isinstance(value, dict):
+            raise _fault(value, "a mapping", path, place, remedy)
+        for key, part in form.items():
+            name = key.removesuffix("?")
+            within = f"{place}.{name}" if place else name
+            if name in value:
+                hold(value[name], part, path, within, remedy)
+            elif name == key:
+                raise RunError(f"{path}: damaged: '{within}' is missing\n  {remedy}")
+
+
+def _fault(value: Any, allowed: str, path: Path, place: str, remedy: str) -> RunError:
+    if isinstance(value, dict):
+        found = "a mapping"
+    elif isinstance(value, list):
+        found = f"a list of {len(value)}"
+    else:  # tensors of some types cannot be printed
+        plain = value is None or isinstance(value, str | int | float)
+        found = clip(repr(value)) if plain else f"an object of type {type(value).__name__}"
+    where = f"'{place}'" if place else "it"
+    return RunError(f"{path}: damaged: {where} is {found}, expected {allowed}\n  {remedy}")
+
+
+def read_file(path: Path, most: int = MOST_TEXT) -> bytes:
+    """The content of a file, which must be an ordinary one and no larger than `most` bytes.
+
+    Raises:
+        FileNotFoundError: there is none.
+        RunError: it cannot be read, or is something else.
+    """
+    try:
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:  # a pipe must not block
+            about = os.fstat(stream.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise RunError(f"{path}: cannot be read: it is no file\n  {REMEDY}")
+            if about.st_size > most:
+                raise RunError(f"{path}: damaged: it has {about.st_size:,} bytes, at most {most:,} fit\n  {REMEDY}")
+            return stream.read()
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise RunError(f"{path}: cannot be read: a link to a file that is not there\n  {REMEDY}") from None
+        raise
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}\n  {REMEDY}") from None
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        RunError: it cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(read_file(path).decode())
+    except FileNotFoundError:
+        raise RunError(f"{path}: cannot be read: No such file or directory\n  {REMEDY}") from None
+    except ValueError as error:
+        raise RunError(f"{path}: damaged: no JSON: {error}\n  take the file from a copy of the run") from None
+    except RecursionError:
+        raise RunError(f"{path}: damaged: nested too deeply\n  take the file from a copy of the run") from None
+
+
+def sealed(value: Mapping[str, Any]) -> str:
+    """The text of a JSON file that ends with a SHA-256 of its content, so that damage and edits show."""
+    return json.dumps({**value, "sha256": seal(value)}, indent=2) + "\n"
+
+
+def seal(value: Any) -> str:
+    """The SHA-256 of plain values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def read_sealed(path: Path, form: Form | None = None, version: int | None = None) -> dict[str, Any]:
+    """The content of a file that `sealed` made.
+
+    Args:
+        path: the file.
+        form: what it must hold.
+        version: of the file's format, where it names one.
+
+    Raises:
+        RunError: it cannot be read, is not what it was, or holds something else.
+    """
+    value = read_json(path)
+    try:
+        whole = isinstance(value, dict) and value.pop("sha256", None) == seal(value)
+    except RecursionError:
+        whole = False
+    if not whole:
+        raise RunError(f"{path}: damaged or changed: its content is not what its SHA-256 says\n  {REMEDY}")
+    if version is not None and (type(value.get("format")) is not int or value["format"] != version):
+        raise RunError(f"{path}: format {clip(repr(value.get('format')))}, this version reads {version}")
+    if form is not None:
+        hold(value, form, path)
+    return value
+
+
+def trained_morphology(folder: Path, record: Mapping[str, Any]) -> bytes:
+    """What morphology.yaml of a run folder holds.
+
+    Args:
+        folder: the run folder.
+        record: the content of its run.json.
+
+    Raises:
+        RunError: it cannot be read, or is not what was trained.
+    """
+    path = folder / "morphology.yaml"
+    try:
+        text = read_file(path)
+    except FileNotFoundError:
+        remedy = "put it back from a copy of the run, or train anew in another folder"
+        raise RunError(f"{path}: cannot be read: No such file or directory\n  {remedy}") from None
+    if hashlib.sha256(text).hexdigest() != record["graph"]["morphology"]:
+        raise RunError(
+            f"{path}: not the morphology that was trained: the file was changed\n"
+            "  a run keeps its morphology; copy the file elsewhere to train a changed one"
+        )
+    return text

@@ -1,0 +1,121 @@
+"""Measuring finished runs: tables, and figures of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dendrograph.base.errors import DendrographError
+from dendrograph.cli.options import DataDir, MovedData, Plugins, command
+
+
+@command("analyse", "dendrograph analyse runs/first --parts activity,weights --out tables")
+def analyse_command(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or sweeps.", show_default=False)],
+    parts: Annotated[
+        str,
+        typer.Option(help="Of activity, weights, learning, embedding, noise, occlusion, lesions; or all."),
+    ] = "activity,weights,learning",
+    active: Annotated[float | None, typer.Option(help="A unit is active above this.", show_default="0")] = None,
+    answers: Annotated[
+        float | None,
+        typer.Option(help="Share of a class's samples from which on a unit answers to it.", show_default="0.5"),
+    ] = None,
+    embeddings: Annotated[
+        str | None, typer.Option(help="Ways to embed: pca, tsne, umap.", show_default="pca,tsne")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="At most so many are embedded at a time.", show_default="1000")
+    ] = None,
+    neighbours: Annotated[int | None, typer.Option(help="Of the scores of embeddings.", show_default="6")] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option(help="Embeddings, or draws of noise, patches, lesions.", show_default="5 embeddings, 3 draws"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of all that is drawn.", show_default="0")] = None,
+    at_most: Annotated[
+        int | None, typer.Option(help="Dendrites that are removed one at a time.", show_default="200")
+    ] = None,
+    data: MovedData = None,
+    data_dir: DataDir = None,
+    plugins: Plugins = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A folder to make, with tables and figures.", show_default=False)
+    ] = None,
+    table_format: Annotated[
+        str | None, typer.Option("--format", help="Of the tables: csv or parquet.", show_default="csv")
+    ] = None,
+    figures: Annotated[
+        str | None, typer.Option(help="Their form: pdf, png or svg; or none.", show_default="pdf")
+    ] = None,
+) -> None:
+    """Measure finished runs on their test data: activity, weights, learning, and more by --parts.
+
+    Short tables are printed; --out keeps all of them, and figures. Tables of several runs begin with a column that
+    names the run; of several seeds of a condition there are means with intervals besides, and these are printed.
+    """
+    from dendrograph.analysis.analyse import analyse_runs
+    from dendrograph.analysis.print_analysis import text
+    from dendrograph.base import files as atomic
+    from dendrograph.base import tables
+    from dendrograph.draw.plots.analysis import figure_files, hold_figures
+
+    for option, value in (("--format", table_format), ("--figures", figures)):
+        if out is None and value is not None:
+            raise DendrographError(f"{option}: no file is made without --out\n  give a folder to make by --out")
+    form = table_format or "csv"
+    tables.require(form)
+    hold_figures(figures or "pdf")
+    if out is not None:
+        atomic.hold_new(out)
+    chosen = {
+        "active": active,
+        "answers": answers,
+        "embeddings": None if embeddings is None else _words(embeddings),
+        "samples": samples,
+        "neighbours": neighbours,
+        "repeats": repeats,
+        "seed": seed,
+        "at_most": at_most,
+    }
+    given = {name: value for name, value in chosen.items() if value is not None}
+    folders = _run_folders(runs)
+    result = analyse_runs(folders, data_dir, plugins or (), _words(parts), progress=True, data=data, **given)
+    notes: tuple[str, ...] = ()
+    if out is not None:
+        pictures, notes = figure_files(result.tables, figures or "pdf", result.conditions)
+        atomic.make_folder(out, {**result.files(form), **pictures})
+    print(text(result))
+    for note in (*result.notes, *notes):
+        print(f"note: {note}", file=sys.stderr)
+    if out is not None:
+        print(f"\ntables{'' if figures == 'none' else ' and figures'}: {out}")
+
+
+def _run_folders(paths: list[Path]) -> list[Path]:
+    """The run folders that are given, and the finished ones under other folders, such as that of a sweep, each once."""
+    from dendrograph.comparison.conditions import find
+    from dendrograph.training.run import is_run
+
+    found: list[Path] = []
+    given = {path.resolve() for path in paths}  # also where a folder that is given holds it
+    for path in paths:
+        if is_run(path) or not path.is_dir():
+            found.append(path)
+            continue
+        under, notes = find([path])
+        under = [run for run in under if run.resolve() not in given]
+        given |= {run.resolve() for run in under}
+        ended = [run for run in under if (run / "metrics.json").is_file()]
+        found += ended or under
+        notes += [f"left out: {run}: it has not ended" for run in under if ended and run not in ended]
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+    return found
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())

@@ -1,0 +1,111 @@
+"""Learning tasks one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dendrograph.cli.options import (
+    BatchSize,
+    Data,
+    DataDir,
+    Device,
+    EarlyStop,
+    Kernel,
+    LearningRate,
+    Noise,
+    Optimizer,
+    Plugins,
+    Settings,
+    TrainingSeed,
+    assignments,
+    command,
+    rank,
+    tell_idle,
+)
+
+
+@command("continual", "dendrograph continual dann-lrf --tasks 5 --epochs 2 --out runs/tasks")
+def continual_command(
+    morphology: Annotated[
+        str, typer.Argument(metavar="MORPHOLOGY", help="A YAML file, or a shipped name.", show_default=False)
+    ],
+    data: Data = None,
+    data_dir: DataDir = None,
+    protocol: Annotated[
+        str, typer.Option(help="split: some of the classes a task; permuted: the pixels in another order a task.")
+    ] = "split",
+    tasks: Annotated[int, typer.Option(help="How many.")] = 5,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            help="class-incremental, task-incremental or domain-incremental.",
+            show_default="class-incremental; domain-incremental for permuted",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training data.", show_default="the paper's for the data set")
+    ] = None,
+    batch_size: BatchSize = None,
+    lr: LearningRate = None,
+    optimizer: Optimizer = None,
+    seed: TrainingSeed = None,
+    device: Device = None,
+    kernel: Kernel = None,
+    early_stop: EarlyStop = None,
+    noise: Noise = None,
+    settings: Settings = None,
+    plugins: Plugins = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="The folder to make.", show_default="runs/NAME-DATA-PROTOCOL-TASKS-SCENARIO-seedN"
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what is in --out; begin it if it has not begun.")
+    ] = False,
+) -> None:
+    """Learn tasks one after the other, and test on all of them after each.
+
+    A run folder a task, the matrix of accuracies, forgetting and transfer are kept; what was interrupted goes on by
+    --resume, to the same result.
+    """
+    from dendrograph.cli.text import continual
+    from dendrograph.draw.plots.continual import write_continual_figures
+    from dendrograph.training.continual import learn_by_name
+
+    chosen = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": optimizer,
+        "seed": seed,
+        "device": device,
+        "early_stop": early_stop,
+        "noise": noise,
+    }
+    given = {key: value for key, value in chosen.items() if value is not None}
+    turned = assignments(settings)
+    tell_idle(morphology, turned, plugins)
+    learned = learn_by_name(
+        morphology,
+        data,
+        data_dir,
+        protocol,
+        tasks,
+        scenario,
+        kernel,
+        given,
+        turned,
+        out,
+        resume,
+        plugins=plugins or (),
+    )
+    if rank():
+        return
+    write_continual_figures(learned)
+    print(continual(learned))
+    print(f"results: {learned.folder}")

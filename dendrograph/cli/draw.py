@@ -1,0 +1,128 @@
+"""Drawing networks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dendrograph.cli.options import (
+    Classes,
+    DataDir,
+    Inputs,
+    LayerOfNeuron,
+    NeuronNumber,
+    Plugins,
+    SeedOfWeights,
+    Settings,
+    assignments,
+    command,
+    shapes,
+    tell_idle,
+)
+
+
+@command(
+    "draw",
+    "dendrograph draw dann-lrf --out dann-lrf.svg",
+    "dendrograph draw runs/first --view weights,activity --out first.pdf",
+)
+def draw_command(
+    morphologies: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MORPHOLOGY|RUN...", help="YAML files, shipped names, run folders: one or several side by side."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="FILE.pdf, .svg or .png; FILE.html for an interactive page of the network.",
+            show_default=False,
+        ),
+    ],
+    view: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VIEW[,VIEW]",
+            help="neuron, network, fields, matrix, weights, activity. Several become panels with letters.",
+            show_default="neuron",
+        ),
+    ] = None,
+    style: Annotated[str | None, typer.Option(help="paper, talk or dark.", show_default="paper")] = None,
+    width: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTH", help="single, double, or a number of cm.", show_default="single; for a talk a slide"
+        ),
+    ] = None,
+    palette: Annotated[
+        str | None, typer.Option(help="okabe-ito, bright, muted or grey.", show_default="okabe-ito")
+    ] = None,
+    font: Annotated[str | None, typer.Option(help="A font of this machine.", show_default="DejaVu Sans")] = None,
+    columns: Annotated[int | None, typer.Option(help="Panels in a row.", show_default="as many as fit")] = None,
+    label: Annotated[bool, typer.Option("--label/--no-label", help="Names and numbers.")] = True,
+    legend: Annotated[bool, typer.Option("--legend/--no-legend", help="What the colours mean.")] = True,
+    fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Few units stand for many like ones.")] = True,
+    layer: LayerOfNeuron = None,
+    neuron: NeuronNumber = None,
+    sample: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Number of a test sample, for activity and under fields; several make a file each.", show_default="0"
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Data set of the sample; a run has its own.", show_default="digits, where its shape fits"),
+    ] = None,
+    data_dir: DataDir = None,
+    inputs: Inputs = None,
+    classes: Classes = None,
+    settings: Settings = None,
+    plugins: Plugins = None,
+    seed: SeedOfWeights = None,
+) -> None:
+    """Draw networks: neurons as trees, layers, receptive fields, connectivity, weights, activity.
+
+    Nothing need be trained. A file that is there already is replaced.
+    """
+    from dendrograph.draw.functions import draw_to
+
+    given = {
+        "style": style,
+        "width": width,
+        "palette": palette,
+        "font": font,
+        "columns": columns,
+        "layer": layer,
+        "neuron": neuron,
+        "data": data,
+        "data_dir": data_dir,
+        "classes": classes,
+        "seed": seed,
+    }
+    turned = assignments(settings)
+    for morphology in morphologies:
+        tell_idle(morphology, turned, plugins)
+    paths, notes = draw_to(
+        out,
+        morphologies,
+        view,
+        sample or (),
+        label=label,
+        legend=legend,
+        fold=fold,
+        set=turned,
+        inputs=shapes(inputs),
+        plugins=plugins or (),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    for path in paths:
+        print(f"figure: {path}")

@@ -1,0 +1,178 @@
+"""Looking at a network without training it."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dendrograph.base.errors import DendrographError
+from dendrograph.cli.options import (
+    Classes,
+    Inputs,
+    Kernel,
+    LayerOfNeuron,
+    MorphologyOrRun,
+    NeuronNumber,
+    Plugins,
+    Seed,
+    SeedOfWeights,
+    Settings,
+    assignments,
+    command,
+    shapes,
+    tell_idle,
+)
+
+
+@command("show", "dendrograph show dann-lrf --set dendrites=64")
+def show_command(
+    morphology: MorphologyOrRun,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="The kernel of each projection, and why not the others.")
+    ] = False,
+    inputs: Inputs = None,
+    classes: Classes = None,
+    settings: Settings = None,
+    plugins: Plugins = None,
+    seed: Seed = None,
+    kernel: Kernel = None,
+) -> None:
+    """Show what a network is made of; nothing is trained.
+
+    Groups, compartments, synapses, parameters and memory.
+    """
+    from dendrograph.cli.text import describe
+    from dendrograph.training.model_source import graph_of, plan_of
+
+    if kernel and not plan:
+        raise DendrographError("--kernel says nothing without --plan\n  add --plan, or leave --kernel out")
+    turned = assignments(settings)
+    graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
+    tell_idle(morphology, turned, plugins)
+    text = describe(graph)
+    if plan:
+        text += f"\n\nplan\n{plan_of(morphology, graph, kernel)}"
+    print(text)
+
+
+@command("check", "dendrograph check mine.yaml --inputs 28x28")
+def check_command(
+    morphology: MorphologyOrRun,
+    inputs: Inputs = None,
+    classes: Classes = None,
+    settings: Settings = None,
+    plugins: Plugins = None,
+    seed: Seed = None,
+) -> None:
+    """Validate a morphology, compile it, verify its wiring."""
+    from dendrograph.cli.text import idle_units
+    from dendrograph.graph.check_wiring import verify
+    from dendrograph.training.model_source import graph_of
+
+    turned = assignments(settings)
+    graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
+    tell_idle(morphology, turned, plugins)
+    for line in verify(graph):
+        print(line)
+    for line in idle_units(graph):
+        print(f"warning: {line}")
+    print(
+        f"{graph.effective_parameters:,} of {graph.parameters:,} parameters are effective: the output depends on them"
+    )
+    print(f"{morphology}: the language is right and the wiring is as declared")
+
+
+@command("stimulate", "dendrograph stimulate xor-dcaap --out answers.svg")
+def stimulate_command(
+    morphology: MorphologyOrRun,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--at",
+            metavar="SITE[+SITE]",
+            help="Where input goes: basal[0], basal[0]+basal[1], basal[0]+basal[0]. May stand several times.",
+            show_default="the first of each terminal dendrite",
+        ),
+    ] = None,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SITE", help="Whose activity is measured. May stand several times.", show_default="soma"),
+    ] = None,
+    amplitudes: Annotated[
+        str | None,
+        typer.Option(metavar="FROM:TO:NUMBER", help="Input on each compartment.", show_default="0:4:41"),
+    ] = None,
+    layer: LayerOfNeuron = None,
+    kind: Annotated[
+        str | None, typer.Option(help="The kind of neuron; its first layer is taken.", show_default=False)
+    ] = None,
+    neuron: NeuronNumber = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Of a morphology's cables: unit, or initial as in a training.", show_default="unit"),
+    ] = None,
+    settings: Settings = None,
+    plugins: Plugins = None,
+    inputs: Inputs = None,
+    seed: SeedOfWeights = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The figure: FILE.pdf, .svg or .png.", show_default=False)
+    ] = None,
+    table: Annotated[Path | None, typer.Option(help="The table: FILE.csv.", show_default=False)] = None,
+) -> None:
+    """Put input on a neuron's compartments and record its answer.
+
+    Alone, and in pairs against the arithmetic sum. Files that are there already are replaced.
+    """
+    from dendrograph.analysis.stimulate import stimulate_by_name
+    from dendrograph.base import files as atomic
+    from dendrograph.cli.text import listed, stimulation
+    from dendrograph.draw.canvas.files import as_bytes, form_of
+    from dendrograph.draw.plots.stimulation import stimulation_figure
+
+    form = form_of(out) if out else ""
+    if table and table.suffix.lower() != ".csv":
+        raise DendrographError(f"{table}: a table is written as FILE.csv\n  a figure is written by --out")
+    turned = assignments(settings)
+    tell_idle(morphology, turned, plugins)
+    given: dict[str, Any] = {"layer": layer, "neuron": kind, "index": neuron or 0, "weights": weights, "seed": seed}
+    if amplitudes is not None:
+        given["amplitudes"] = _amplitudes(amplitudes)
+    result = stimulate_by_name(
+        morphology, at, record, set=turned, inputs=shapes(inputs), plugins=plugins or (), **given
+    )
+    figure = as_bytes(stimulation_figure(result.table), form) if out else b""
+    print(stimulation(result))
+    if result.left_out:
+        print(f"note: not stimulated: {listed(result.left_out)}; name them by --at", file=sys.stderr)
+    if table:
+        atomic.write(table, result.to_csv())
+        print(f"table: {table}")
+    if out:
+        atomic.write(out, figure)
+        print(f"figure: {out}")
+
+
+def _amplitudes(text: str) -> list[float]:
+    """`0:4:41`: so many amplitudes, evenly spaced, both ends included."""
+    from dendrograph.analysis.stimulate import refuse_number
+
+    parts = text.split(":")
+    try:
+        low, high = (float(part) for part in parts[:2])
+        whole = len(parts) == 3 and re.fullmatch("[0-9]{1,18}", parts[2].strip()) and math.isfinite(high - low)
+    except ValueError:
+        whole = None
+    if not whole or not low < high or int(parts[2]) < 2:
+        raise DendrographError(
+            f"--amplitudes {text}: no FROM:TO:NUMBER, FROM below TO and NUMBER at least 2\n"
+            "  write 0:4:41 for 0, 0.1, 0.2 and so on to 4"
+        )
+    refuse_number(int(parts[2]))
+    steps = int(parts[2]) - 1
+    return [low + (high - low) * (step / steps) for step in range(steps + 1)]

@@ -1,0 +1,178 @@
+"""What the commands share: the application, options of the same meaning, and how their values are read."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+from typer.core import TyperCommand
+from typer.models import OptionInfo
+
+from dendrograph.base.errors import DendrographError
+
+app = typer.Typer(
+    name="dendrograph",
+    help="Simulate and train networks of dendritic neurons, declared as trees in YAML.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_KINDS = {"Path": "PATH", "int": "NUMBER", "float": "NUMBER", "str": "TEXT"}  # what help shows for a value of a type
+
+
+class _Command(TyperCommand):
+    """A command whose help names an argument by its metavar alone: `RUN...`, not `RUN... <list[Path]>`."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        for parameter in self.params:
+            if parameter.param_type_name == "argument" and hasattr(parameter, "_usage_display_name"):
+                shown: Any = parameter
+                shown._usage_display_name = lambda metavar=shown.metavar: metavar
+                shown.display_type_rich = lambda ctx: None
+
+
+def command(name: str, *examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Declare a command, with examples that stand at the end of its help."""
+    told = "\n".join(["\b", "Example:" if len(examples) == 1 else "Examples:", *(f"  {each}" for each in examples)])
+
+    def declare(function: Callable[..., None]) -> Callable[..., None]:
+        function.__annotations__ = inspect.get_annotations(function, eval_str=True)
+        for hint in function.__annotations__.values():
+            info = next((part for part in get_args(hint) if isinstance(part, OptionInfo)), None)
+            if info is not None and info.metavar is None:
+                kind = str(get_args(hint)[0])
+                info.metavar = next((word for name, word in _KINDS.items() if name in kind), None)
+        return app.command(name, cls=_Command, epilog=told)(function)
+
+    return declare
+
+
+MorphologyOrRun = Annotated[
+    str,
+    typer.Argument(metavar="MORPHOLOGY|RUN", help="A YAML file, a shipped name, or a run folder.", show_default=False),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Set a parameter, or any value: dendrites=64, layers.0.count=512. May stand several times.",
+    ),
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="MODULE|FILE",
+        help="Python that adds nonlinearities and fields: an installed plugin, my_package.mine, ./mine.py. "
+        "May stand several times.",
+        show_default=False,
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inputs",
+        metavar="SHAPE",
+        help="Shape of a sample: 28x28, 32x32x3, 784; or STREAM=SHAPE, once a stream.",
+        show_default="28x28",
+    ),
+]
+Classes = Annotated[int | None, typer.Option("--classes", min=1, help="Units of the readout.", show_default="10")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the wiring.", show_default="0")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder of data sets; DENDROGRAPH_DATA says the same.", show_default=False),
+]
+MovedData = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="FILE", help="The .npz of the run, where it was moved or renamed.", show_default=False
+    ),
+]
+Kernel = Annotated[
+    str | None,
+    typer.Option("--kernel", help="auto, or a kernel to use wherever it can serve.", show_default="auto"),
+]
+
+LayerOfNeuron = Annotated[
+    str | None, typer.Option("--layer", help="Of one neuron: its layer.", show_default="the first")
+]
+NeuronNumber = Annotated[
+    int | None, typer.Option("--neuron", help="Of one neuron: its number in the layer.", show_default="0")
+]
+SeedOfWeights = Annotated[
+    int | None, typer.Option("--seed", help="Seed of the wiring and the initial weights.", show_default="0")
+]
+
+# Of a training.
+Data = Annotated[str | None, typer.Option(help="A data set's name, or the path of a .npz file.", show_default="digits")]
+BatchSize = Annotated[int | None, typer.Option(help="Samples a step.", show_default="128")]
+LearningRate = Annotated[float | None, typer.Option(help="Learning rate.", show_default="0.001")]
+Optimizer = Annotated[str | None, typer.Option(help="adam, adamw, rmsprop or sgd.", show_default="adam")]
+TrainingSeed = Annotated[int | None, typer.Option(help="Of wiring, weights, split, order and noise.", show_default="0")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, or auto.", show_default="auto")]
+Noise = Annotated[float | None, typer.Option(help="Sigma of Gaussian noise on all inputs.", show_default="0")]
+EarlyStop = Annotated[
+    bool | None,
+    typer.Option("--early-stop", help="Stop after 10 epochs without a lower validation loss; keep the best."),
+]
+
+
+def rank() -> int:
+    """The number of this process among those that `torchrun` started: the first speaks for all; 0 without it."""
+    rank, size = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
+    several = "MASTER_ADDR" in os.environ and size.isdecimal() and int(size) > 1
+    return int(rank) if several and rank.isdecimal() else 0
+
+
+def shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
+    """What `--inputs` says: the shape of each stream."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in texts or []:
+        stream, equals, sides = text.rpartition("=")
+        stream = stream.strip() if equals else "image"
+        parts = sides.lower().replace("×", "x").split("x")
+        if not stream or len(parts) > 3 or not all(re.fullmatch("[1-9][0-9]{0,8}", part) for part in parts):
+            raise DendrographError(f"--inputs {text}: no shape\n  write 784, 28x28, 32x32x3, or STREAM=28x28")
+        if stream in shapes:
+            raise DendrographError(f"--inputs {text}: stream '{stream}' has a shape already\n  give each stream once")
+        shapes[stream] = tuple(int(part) for part in parts)
+    return shapes
+
+
+def assignments(settings: list[str] | None) -> dict[str, str]:
+    """What `--set` says: each path with the text of its value."""
+    assignments: dict[str, str] = {}
+    for setting in settings or []:
+        path, equals, value = setting.partition("=")
+        path = path.strip()
+        if not equals or not path:
+            raise DendrographError(
+                f"--set {setting}: no PATH=VALUE\n  write --set PATH=VALUE, such as --set dendrites=64"
+            )
+        if path in assignments:
+            raise DendrographError(f"--set {setting}: '{path}' is set already\n  set each path once")
+        assignments[path] = value
+    return assignments
+
+
+def tell_idle(morphology: str, turned: dict[str, str], plugins: list[str] | None = None) -> None:
+    """Turning a knob that changes nothing is allowed, since a sweep turns the same for all models, but is told."""
+    from dendrograph.morphology.morphology import load
+    from dendrograph.training.run import is_run
+
+    if turned and not rank() and not is_run(morphology):  # a run has no knobs: it is refused, in its own words
+        for name in sorted(set(load(morphology, turned, plugins or ()).idle_parameters) & set(turned)):
+            print(
+                f"note: nothing in {morphology} uses the parameter '{name}', so --set {name} changes nothing",
+                file=sys.stderr,
+            )

@@ -1,0 +1,1 @@
+"""What a network learns from: data sets, their splits, batches and tasks."""

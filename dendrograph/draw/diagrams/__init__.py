@@ -1,0 +1,1 @@
+"""Diagrams of neurons and networks: each view makes a scene of a graph."""

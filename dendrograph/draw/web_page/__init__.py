@@ -1,0 +1,1 @@
+"""One network as an interactive page."""

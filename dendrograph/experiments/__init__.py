@@ -1,0 +1,1 @@
+"""What produces runs: sweeps, fair controls, and the paper's experiments."""

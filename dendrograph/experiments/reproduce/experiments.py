@@ -1,0 +1,165 @@
+"""The experiments: which sweep file is behind each, and into which groups its runs fall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.experiments.reproduce import SCALES
+from dendrograph.experiments.sweep.runs import Cell
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that are compared with each other.
+
+    name: of the files and of the page's block
+    about: the heading of its tables
+    holds: whether a cell of the sweep belongs to it
+    reference: the morphology to which the others are held, pair by pair; none where there are no pairs
+    """
+
+    name: str
+    about: str
+    holds: Callable[[Cell], bool]
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment.
+
+    about: what it is; on which data, its sweep file decides
+    groups: comparisons of accuracy and loss
+    measured: parts of `dendrograph.analysis.analyse` that are tabulated over seeds
+    """
+
+    name: str
+    about: str
+    groups: tuple[Group, ...] = ()
+    measured: tuple[str, ...] = ()
+
+
+def _any(_cell: Cell) -> bool:
+    return True
+
+
+def _size(dendrites: int, somata: int) -> Callable[[Cell], bool]:
+    return lambda cell: (
+        cell.morphology["parameters"]["dendrites"] == dendrites and cell.morphology["parameters"]["somata"] == somata
+    )
+
+
+def _of(*beginnings: str) -> Callable[[Cell], bool]:
+    """Cells of a morphology, with its controls; and of others by their whole name."""
+    own, *others = beginnings
+    return lambda cell: cell.morphology["name"].startswith(own) or cell.morphology["name"] in others
+
+
+def _noise(sigma: float) -> Callable[[Cell], bool]:
+    return lambda cell: cell.config.noise == sigma and not cell.config.sequential
+
+
+def _depth(layers: int) -> Callable[[Cell], bool]:
+    return lambda cell: cell.morphology["parameters"].get("layers", 1) == layers and _plain(cell)
+
+
+def _with_dropout(share: float) -> Callable[[Cell], bool]:
+    return lambda cell: _dropout(cell) == share
+
+
+def _dropout(cell: Cell) -> float:
+    neuron = next(iter(cell.morphology["neurons"].values()))
+    return float(neuron.get("dropout", 0.0))
+
+
+def _plain(cell: Cell) -> bool:
+    return not _dropout(cell) and not cell.config.early_stop
+
+
+EXPERIMENTS: tuple[Experiment, ...] = (
+    Experiment(
+        "fig2",
+        "accuracy and loss against parameters",
+        (
+            Group("fig2", "all models and sizes", _any),
+            Group("fig2-width", "against vann of the same width, 8 dendrites × 64 somata", _size(8, 64), "vann"),
+        ),
+    ),
+    Experiment(
+        "fig3",
+        "accuracy and loss against parameters, on other data",
+        (
+            Group("fig3", "all models and sizes", _any),
+            Group("fig3-width", "against vann of the same width, 8 dendrites × 64 somata", _size(8, 64), "vann"),
+        ),
+    ),
+    Experiment("fig4", "weights after training", measured=("weights",)),
+    Experiment("fig5", "what units answer to: entropy and selectivity", measured=("activity",)),
+    Experiment(
+        "fig6",
+        "noise, and classes one after the other",
+        (
+            *(
+                Group(
+                    f"fig6-noise-{sigma:g}", f"Gaussian noise of σ = {sigma:g} on all inputs", _noise(sigma), "dann-lrf"
+                )
+                for sigma in (0.0, 0.25, 0.5, 0.75)
+            ),
+            Group("fig6-sequential", "classes one after the other", lambda cell: cell.config.sequential, "dann-lrf"),
+        ),
+    ),
+    Experiment(
+        "fig7",
+        "depth, dropout and early stopping",
+        (
+            *(Group(f"fig7-depth-{n}", f"{n} layers of neurons", _depth(n), "vann") for n in (1, 2, 3)),
+            *(
+                Group(f"fig7-dropout-{p:g}", f"dropout {p:g} in all compartments", _with_dropout(p), "vann")
+                for p in (0.2, 0.5)
+            ),
+            Group("fig7-early-stop", "early stopping", lambda cell: cell.config.early_stop, "vann"),
+        ),
+    ),
+    Experiment(
+        "controls",
+        "dendritic networks of about 10,000 parameters against fair controls",
+        (
+            Group("controls-dann-lrf", "against dann-lrf", _of("dann-lrf", "vann"), "dann-lrf"),
+            Group("controls-dann-random", "against dann-random", _of("dann-random", "vann"), "dann-random"),
+            Group("controls-dann-grf", "against dann-grf", _of("dann-grf"), "dann-grf"),
+        ),
+    ),
+    Experiment("continual", "tasks one after the other: classes split, pixels permuted"),
+)
+NAMES = tuple(experiment.name for experiment in EXPERIMENTS)
+
+
+def chosen(names: list[str]) -> tuple[Experiment, ...]:
+    """The experiments of these names, in their own order; `all` is every one.
+
+    Raises:
+        DendrographError: one is none.
+    """
+    for name in names:
+        if name not in (*NAMES, "all"):
+            raise DendrographError(
+                f"unknown experiment '{name}'\n  {did_you_mean(name, (*NAMES, 'all'), 'experiments')}"
+            )
+    return tuple(experiment for experiment in EXPERIMENTS if experiment.name in names or "all" in names)
+
+
+def file_of(experiment: str, scale: str) -> Path:
+    """The sweep file of an experiment: inside the installed package, or beside it in a checkout.
+
+    Raises:
+        DendrographError: there is no such scale.
+    """
+    if scale not in SCALES:
+        raise DendrographError(f"unknown scale '{scale}'\n  {did_you_mean(scale, SCALES, 'scales')}")
+    here = Path(__file__).resolve().parents[2]
+    installed = here / "reproductions"
+    folder = installed if installed.is_dir() else here.parent / "examples" / "reproduce"
+    return folder / scale / f"{experiment}.yaml"

@@ -1,0 +1,233 @@
+"""A cell of a sweep: one training, with all that decides its result; and how a worker trains it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from dendrograph.base.errors import DataWarning, DendrographError, RunError, argument
+from dendrograph.data import load as datasets
+from dendrograph.data.dataset import Dataset
+from dendrograph.draw.plots.learning import write_learning_curves
+from dendrograph.graph.compiler import compile
+from dendrograph.graph.graph import Graph
+from dendrograph.morphology import plugins as plugin
+from dendrograph.morphology.morphology import Morphology, load
+from dendrograph.network.network import DendriticNetwork
+from dendrograph.training.config import TrainConfig
+from dendrograph.training.loop import train
+from dendrograph.training.run import Run, is_run
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training.
+
+    name: of its run folder; it ends with the first digits of `identity`
+    morphology: plain values of the grammar, knobs turned, with the parameters that were turned
+    file: what messages call the morphology
+    data: a data set's name, or the path of a `.npz`; `digest` is that of its content
+    config: with the number of epochs decided
+    axes: what the sweep varies, as text, in the order of the file
+    plugins: as the user named them
+    sources: the SHA-256 of each plugin that the morphology needs
+    written: the SHA-256 of the morphology as its run folder holds it
+    """
+
+    morphology: Mapping[str, Any]
+    file: str
+    data: str
+    digest: str
+    config: TrainConfig
+    kernel: str = "auto"
+    data_dir: str | None = None
+    axes: tuple[tuple[str, str], ...] = ()
+    plugins: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    written: str = ""
+    name: str = ""
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of all that decides the result: two cells of one identity are one training."""
+        return _digest({**self._decisive, "seed": self.config.seed})
+
+    @cached_property
+    def condition(self) -> str:
+        """SHA-256 of all that decides the result but the seed: cells of one condition are replicates."""
+        return _digest(self._decisive)
+
+    @property
+    def _decisive(self) -> dict[str, Any]:
+        morphology = {key: value for key, value in self.morphology.items() if key not in ("parameters", "about")}
+        config = asdict(replace(self.config, seed=0))
+        plugins = {"plugins": dict(self.sources)} if self.sources else {}
+        return {"morphology": morphology, "data": self.digest, "config": config, "kernel": self.kernel, **plugins}
+
+    def named(self) -> Cell:
+        """This cell, with a name made of what the sweep varies."""
+        words = [str(self.morphology["name"]), *(f"{key}={value}" for key, value in self.axes)]
+        readable = "".join(letter if letter.isalnum() or letter in "=_.-+" else "_" for letter in "-".join(words))
+        return replace(self, name=f"{readable[:100]}{self.mark}")
+
+    @property
+    def mark(self) -> str:
+        """How the name of its run folder ends, whatever else the sweep varies: by it a run is found again."""
+        return f"-seed{self.config.seed}-{self.identity[:12]}"
+
+    def record(self) -> dict[str, Any]:
+        """As cells.json holds it."""
+        return {
+            "name": self.name,
+            "identity": self.identity,
+            "condition": self.condition,
+            "morphology": self.morphology["name"],
+            "axes": dict(self.axes),
+            "data": self.data,
+            "seed": self.config.seed,
+        }
+
+    def graph(self, data: Dataset) -> Graph:
+        """Compile its morphology for its data."""
+        plugin.use(self.plugins)
+        tree = Morphology.from_dict(self.morphology, self.file)
+        if plugin.digests(tree.plugins) != self.sources:  # a cluster's worker may have imported them long ago
+            raise DendrographError(
+                f"plugins: not those that the sweep was read with: {', '.join(tree.plugins)}\n"
+                "  give all machines the same files, and begin their workers anew"
+            )
+        return compile(tree, data.shapes, data.classes, self.config.seed)
+
+    def network(self, data: Dataset) -> DendriticNetwork:
+        """Its network, before training."""
+        return DendriticNetwork(self.graph(data), self.kernel)
+
+    def run_folder(self, folder: Path) -> Path:
+        """Where it stands in the folder of its sweep."""
+        return folder / "runs" / self.name
+
+    def has_ended(self, folder: Path) -> bool:
+        """Whether it has been trained to its end in that folder, and nothing of that has been lost.
+
+        What is damaged, or another cell's, has not ended: to go on with it tells what is wrong.
+        """
+        place = self.run_folder(folder)
+        try:
+            return is_run(place) and self._is_whole(Run.open(place))
+        except RunError:
+            return False
+
+    def _is_whole(self, run: Run) -> bool:
+        record, graph = run.record, run.record["graph"]
+        config = asdict(self.config)
+        if self.config.device == "auto":  # which it is depends on the machine
+            config["device"] = record["config"].get("device")
+        return (
+            record["config"] == config
+            and record["data"]["digest"] == self.digest
+            and record["network"]["kernel"] == self.kernel
+            and (graph["seed"], graph["morphology"]) == (self.config.seed, self.written)
+            and graph.get("plugins", {}) == self.sources
+            and bool(run.text and run.weights)  # what is not as it was is an error
+        )
+
+    def as_begun(self, folder: Path) -> Cell:
+        """This cell as its run was begun: with the text of the run's morphology, if that says the same.
+
+        What a file says about itself, the order of its neurons and the names of its knobs may have changed since; the
+        run keeps to its own text.
+        """
+        path = self.run_folder(folder) / "morphology.yaml"
+        try:
+            text = path.read_bytes()
+            if (written := hashlib.sha256(text).hexdigest()) == self.written:
+                return self
+            begun = load(path)
+        except (OSError, DendrographError):
+            return self
+        own = replace(self, morphology=content(begun, begun), file=str(path), written=written)
+        return own if own.identity == self.identity else self
+
+    def lock(self, folder: Path) -> FileLock:
+        """Held by the process that trains the cell: a worker that was thought dead may still be at it."""
+        (folder / ".locks").mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / ".locks" / f"{self.name}.lock")
+
+
+def content(tree: Morphology, turned: Morphology) -> dict[str, Any]:
+    """A morphology as a cell holds it: plain values, with the parameters of `turned`, which tables name.
+
+    For a control these are its morphology's: its own values are worked out.
+    """
+    return {**tree.to_dict(), "parameters": dict(turned.parameters)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell; `error` is empty where it was trained to its end.
+
+    The validation accuracy alone is told: a sweep is for choosing, and the test split is not for that.
+    """
+
+    cell: str
+    seconds: float
+    validation_accuracy: float = float("nan")
+    error: str = ""
+
+
+def train_cell(cell: Cell, folder: Path) -> Outcome:
+    """Train a cell into its run folder, or go on with it; a run that has ended is left as it is.
+
+    Whatever goes wrong is the outcome: other cells are not to suffer from it.
+    """
+    began = time.monotonic()
+    try:
+        with cell.lock(folder):
+            place = cell.run_folder(folder)
+            if not cell.has_ended(folder):
+                data = dataset(cell.data, cell.data_dir)
+                train(cell.network(data), data, cell.config, place, resume=True, progress=False)
+            write_learning_curves(Run.open(place))
+        return ended_well(cell, folder, time.monotonic() - began)
+    except Exception as error:  # noqa: BLE001 (a fault of any kind is that of this cell alone)
+        return failed(cell, folder, error, time.monotonic() - began)
+
+
+def ended_well(cell: Cell, folder: Path, seconds: float) -> Outcome:
+    """The outcome of a cell whose run has ended."""
+    metrics = Run.open(cell.run_folder(folder)).metrics
+    return Outcome(cell.name, seconds, metrics["validation"]["accuracy"])
+
+
+def failed(cell: Cell, folder: Path, error: BaseException, seconds: float = 0.0) -> Outcome:
+    """The outcome of a cell that met an error."""
+    text, place = str(error), cell.run_folder(folder)
+    if isinstance(error, RunError) and place.exists():
+        # Another folder, which a run by itself is advised, would train all of the sweep anew.
+        advice = f"give another folder by {argument('out')}"
+        lines = [line for line in text.splitlines() if not line.endswith(advice)]
+        text = "\n".join([*lines, f"  to have it trained anew, delete the folder {place}"])
+    if not isinstance(error, DendrographError) or not text:
+        text = f"{type(error).__name__}: {text}"
+    return Outcome(cell.name, seconds, error=text)
+
+
+@lru_cache(maxsize=3)
+def dataset(name: str, data_dir: str | None) -> Dataset:
+    """A data set, kept for the next cell. How it was read is said where the sweep's file is read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return datasets.load(name, data_dir)
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

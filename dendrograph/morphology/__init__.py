@@ -1,0 +1,1 @@
+"""What a user declares: the language of morphologies, read, checked and frozen."""

@@ -1,0 +1,261 @@
+"""Populations of neurons and stacks of them: what a layer is, how repeats unfold, and which names hold where."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dendrograph.base.errors import Fault, did_you_mean
+from dendrograph.morphology.declared import (
+    EXCITATORY,
+    FREE,
+    INHIBITORY,
+    SHUNTING,
+    Where,
+    gather,
+    no_arrays,
+    told,
+    where,
+)
+from dendrograph.morphology.neuron import Compartment
+from dendrograph.morphology.synapses import PREVIOUS, Synapses
+from dendrograph.morphology.validation import PLACEHOLDER, Cursor
+
+RESERVED = (PREVIOUS, "readout", "auto", "all")  # words that no layer and no stream may be named
+MOST_LAYERS = 1000  # once repeats are unfolded
+SOME_LAYER = "{neuron: NAME, count: 64}"
+DALE = (FREE, EXCITATORY, INHIBITORY)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A population of `count` neurons of one morphology, stacked `repeat` times.
+
+    `sign` is that of every synapse which draws from its somata: Dale's principle, where it is not `free`. `trainable`
+    says whether anything of its neurons is learnt; the synapses that draw from it are those of later layers.
+    """
+
+    name: str
+    neuron: str
+    count: int
+    repeat: int = 1
+    sign: str = FREE
+    trainable: bool = True
+    where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
+
+    KEYS = ("name", "neuron", "count", "repeat", "sign", "trainable")
+
+    def __post_init__(self) -> None:
+        no_arrays(self)
+
+    @classmethod
+    def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Layer:
+        """One mapping of the layer keys."""
+        required = {"neuron": did_you_mean("", neurons, "declared under neurons"), "count": "how many neurons it has"}
+        if not cursor.keys(cls.KEYS, required, such_as=SOME_LAYER):
+            return cls(PLACEHOLDER, PLACEHOLDER, 1)
+        name_at, neuron_at = cursor.child("name"), cursor.child("neuron")
+        count_at, repeat_at = cursor.child("count"), cursor.child("repeat")
+        name = name_at.slug() if name_at else fallback
+        if name_at and name in RESERVED:
+            name_at.fault(f"'{name}' is a word of the language", "choose another name")
+        neuron = neuron_at.slug() if neuron_at else PLACEHOLDER
+        if neuron_at and neuron and neurons and neuron not in neurons:
+            neuron_at.fault(f"unknown neuron '{neuron}'", did_you_mean(neuron, neurons, "declared under neurons"))
+        count, repeat = count_at.whole(1) if count_at else 1, repeat_at.whole(1) if repeat_at else 1
+        sign_at = cursor.child("sign")
+        sign = FREE
+        if sign_at and sign_at.value == SHUNTING:
+            sign_at.fault("a layer is not shunting", "its synapses are: write sign: shunting there, inhibitory here")
+        elif sign_at:
+            sign = sign_at.choice("sign of a layer", DALE)
+        trainable_at = cursor.child("trainable")
+        trainable = trainable_at.flag() if trainable_at else True
+        return cls(name, neuron, count, repeat, sign or FREE, trainable, where(cursor))
+
+    def copy_name(self, number: int) -> str:
+        """Name of a copy where the layer is repeated: `hidden` gives `hidden1`, `V1` gives `V1_1`."""
+        return f"{self.name}_{number}" if self.name[-1:].isdigit() else f"{self.name}{number}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `read` takes."""
+        more = told(self, ("repeat", "sign", "trainable"))
+        return {"name": self.name, "neuron": self.neuron, "count": self.count, **more}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Several layers that are repeated together, each copy fed by the one before."""
+
+    repeat: int
+    layers: tuple[Layer, ...]
+    where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
+
+    KEYS = ("repeat", "layers")
+
+    def __post_init__(self) -> None:
+        gather(self, "layers", Layer)
+        no_arrays(self)
+
+    @classmethod
+    def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Stack:
+        """A mapping of `repeat` and `layers`."""
+        own = "an entry with 'layers' is a stack: this key belongs to each of its layers"
+        hints = dict.fromkeys(("name", "neuron", "count", "sign", "trainable"), own)
+        cursor.keys(cls.KEYS, {"repeat": "how many times its layers stand one after the other"}, hints=hints)
+        repeat_at, layers_at = cursor.child("repeat"), cursor.child("layers")
+        layers = []
+        for index, entry in enumerate(
+            layers_at.entries("layers", f"give at least one, such as - {SOME_LAYER}") if layers_at else []
+        ):
+            if is_stack(entry):
+                entry.fault(
+                    "a stack stands in a stack", "a stack holds layers, and those may have a repeat of their own"
+                )
+            else:
+                layers.append(Layer.read(entry, neurons, f"{fallback}_{index + 1}"))
+        return cls(repeat_at.whole(1) if repeat_at else 1, tuple(layers), where(cursor))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `read` takes."""
+        return {"repeat": self.repeat, "layers": [layer.to_dict() for layer in self.layers]}
+
+
+def is_stack(cursor: Cursor) -> bool:
+    """Whether an entry of `layers` is a stack."""
+    return isinstance(cursor.value, dict) and "layers" in cursor.value
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One layer once stacks and repeats are unfolded.
+
+    `scope` maps each name that its synapses may draw from to an input stream or to the name of an earlier copy.
+    """
+
+    name: str
+    layer: Layer
+    scope: Mapping[str, str]
+
+
+def unfold(
+    layers: Iterable[Layer | Stack], streams: Iterable[str], neurons: Mapping[str, Compartment]
+) -> Iterator[Copy]:
+    """The layers, stacks and repeats unfolded; the bare name of a repeated layer means its latest copy.
+
+    Each copy is fed by the one before: where the first copy draws by name from what stood before it, a later copy that
+    would otherwise draw nothing from the layer before it draws from that one.
+    """
+    scope = {stream: stream for stream in streams}
+    if len(scope) == 1:
+        scope[PREVIOUS] = next(iter(scope))
+    drawn = {name: sources(neuron) for name, neuron in neurons.items()}
+    for entry in layers:
+        stack = entry if isinstance(entry, Stack) else Stack(1, (entry,))
+        numbers = [itertools.count(1) for _ in stack.layers]
+        fed_by: list[str | None] = [None] * len(stack.layers)
+        for _ in range(stack.repeat):
+            for position, layer in enumerate(stack.layers):
+                for _ in range(layer.repeat):
+                    number = next(numbers[position])
+                    own = dict(scope)
+                    if number == 1:
+                        fed_by[position] = scope.get(PREVIOUS)
+                    elif scope[PREVIOUS] not in {scope.get(source) for source in drawn.get(layer.neuron, ())}:
+                        own.update({name: scope[PREVIOUS] for name in scope if scope[name] == fed_by[position]})
+                    name = layer.copy_name(number) if stack.repeat * layer.repeat > 1 else layer.name
+                    yield Copy(name, layer, own)
+                    scope.update({name: name, layer.name: name, PREVIOUS: name})
+
+
+def all_synapses(compartment: Compartment) -> Iterator[Synapses]:
+    """The synapses of a neuron's tree."""
+    return (synapses for each in compartment.tree() for synapses in each.synapses)
+
+
+def sources(neuron: Compartment) -> set[str]:
+    """The names that a neuron's synapses draw from."""
+    return {source for synapses in all_synapses(neuron) for source in synapses.sources} - {PLACEHOLDER}
+
+
+def misnamed(
+    layers: tuple[Layer | Stack, ...], streams: Mapping[str, Any], neurons: Mapping[str, Compartment]
+) -> Iterator[Fault]:
+    """Names of streams and layers must differ, and each `from` must name what stands before the layer."""
+    total = 0
+    for entry in layers:
+        inside = entry.layers if isinstance(entry, Stack) else ()
+        total += entry.repeat * (sum(layer.repeat for layer in inside) if inside else 1)
+        if total > MOST_LAYERS:
+            longest = max((entry, *inside), key=lambda item: item.repeat)
+            yield longest.where.fault(f"{total:,} layers, repeats included", f"at most {MOST_LAYERS:,}", "repeat")
+            return
+    copies = tuple(unfold(layers, streams, neurons))
+    owners: dict[str, Layer | None] = dict.fromkeys(streams)
+    for copy in copies:
+        for name in dict.fromkeys((copy.name, copy.layer.name)):
+            if name and owners.setdefault(name, copy.layer) is not copy.layer:
+                repeated = f", once '{copy.layer.name}' is repeated," if name != copy.layer.name else ""
+                problem = f"the name '{name}'{repeated} stands twice"
+                yield copy.layer.where.fault(problem, "name each layer once", "name")
+    drawn = {name: sources(neuron) for name, neuron in neurons.items()}
+    told: set[tuple[str, str]] = set()
+    for copy in copies:
+        neuron = copy.layer.neuron
+        for source in sorted(drawn.get(neuron, set()) - copy.scope.keys()):
+            if (neuron, source) in told:
+                continue
+            told.add((neuron, source))
+            problem = f"unknown source '{source}'"
+            remedy = did_you_mean(source, copy.scope, f"sources of layer '{copy.name}'")
+            if source == PREVIOUS:
+                problem = f"'previous' is not clear for '{copy.name}', the first layer: there are several streams"
+                remedy = f"name one: {', '.join(streams)}"
+            elif source in owners:
+                problem = f"'{source}' is not earlier than layer '{copy.name}', which uses this neuron"
+            for place in _drawing(neurons[neuron], source):
+                yield place.fault(problem, remedy, "from")
+    # A neuron that no layer uses may be there for `--set` to choose; a name that stands nowhere is a slip all the same.
+    used = {copy.layer.neuron for copy in copies}
+    for neuron in neurons if copies else ():
+        for source in sorted(drawn[neuron] - {*owners, PREVIOUS}) if neuron not in used else ():
+            remedy = did_you_mean(source, (*owners, PREVIOUS), "sources")
+            for place in _drawing(neurons[neuron], source):
+                yield place.fault(f"unknown source '{source}'", remedy, "from")
+
+
+def sign_from(synapses: Synapses, presynaptic: str) -> str | None:
+    """The sign of synapses from a layer (or stream) of some sign; None where the two contradict each other."""
+    if FREE in (synapses.sign, presynaptic):
+        return presynaptic if synapses.sign == FREE else synapses.sign
+    if synapses.sign == SHUNTING and presynaptic == INHIBITORY:
+        return SHUNTING
+    return synapses.sign if synapses.sign == presynaptic else None
+
+
+def contradicting(
+    layers: tuple[Layer | Stack, ...], streams: Iterable[str], neurons: Mapping[str, Compartment]
+) -> Iterator[Fault]:
+    """Synapses of another sign than that of the layer which they draw from, or that start with another."""
+    signs: dict[str, str] = {}
+    for copy in unfold(layers, streams, neurons):
+        for synapses in all_synapses(neurons[copy.layer.neuron]):
+            for source in synapses.sources:
+                origin = copy.scope[source]
+                layer_sign = signs.get(origin, FREE)
+                sign = sign_from(synapses, layer_sign)
+                if sign is None:
+                    problem = f"'{synapses.sign}' contradicts the layer '{origin}', whose synapses are {layer_sign}"
+                    remedy = f"write sign: {layer_sign}, or leave it out: it is the layer's"
+                    yield synapses.where.fault(problem, remedy, "sign")
+                elif wrong := synapses.init.contradicts(sign, f"weights from layer '{origin}'"):
+                    yield synapses.where.fault(*wrong, "init")
+        signs[copy.name] = copy.layer.sign
+
+
+def _drawing(neuron: Compartment, source: str) -> Iterator[Where]:
+    """Where the synapses stand that draw from a source."""
+    return (synapses.where for synapses in all_synapses(neuron) if source in synapses.sources)

@@ -1,0 +1,380 @@
+"""A morphology: what a user declares, validated and frozen, knowing the source line of every value.
+
+The grammar stands in docs/language.md. Each class is one mapping of the grammar, and its `read` is the rule for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+from dendrograph.base.errors import DendrographError, Fault, Faults, clip, did_you_mean, expect
+from dendrograph.base.json_files import RUN, read_sealed, trained_morphology
+from dendrograph.morphology import plugins as plugin
+from dendrograph.morphology.declared import gather, hold, no_arrays, read_bias, told, written_bias
+from dendrograph.morphology.document import Document
+from dendrograph.morphology.expressions import LARGEST, names
+from dendrograph.morphology.layers import (
+    RESERVED,
+    SOME_LAYER,
+    Copy,
+    Layer,
+    Stack,
+    contradicting,
+    is_stack,
+    misnamed,
+    sources,
+    unfold,
+)
+from dendrograph.morphology.neuron import Cable, Compartment, Declared, Init, Nonlinearity, Synapses
+from dendrograph.morphology.shipped import shipped
+from dendrograph.morphology.validation import PLACEHOLDER, Cursor
+from dendrograph.morphology.yaml_reader import LARGEST_FILE, Path, decoded, show_path, written
+
+# The classes of which a morphology is built, those of its neurons included.
+__all__ = [
+    "Cable",
+    "Compartment",
+    "Init",
+    "Layer",
+    "Morphology",
+    "Nonlinearity",
+    "Readout",
+    "Stack",
+    "Synapses",
+    "load",
+]
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Readout:
+    """The output layer: one linear unit a class, all-to-all from the last layer."""
+
+    init: Init = dataclasses.field(default_factory=Init)
+    bias: bool = True
+    bias_trainable: bool = True
+    trainable: bool = True
+
+    KEYS = ("init", "bias", "trainable")
+
+    def __post_init__(self) -> None:
+        hold(self, "init", Init)
+        hold(self, "bias_trainable", bool)
+        no_arrays(self)
+        if self.bias is False:
+            object.__setattr__(self, "bias_trainable", True)  # there is none
+
+    @classmethod
+    def read(cls, cursor: Cursor) -> Readout:
+        """A mapping of `init`, `bias` and `trainable`."""
+        if not cursor.keys(cls.KEYS, such_as="{init: glorot, bias: true}"):
+            return cls()
+        init_at, bias_at, trainable_at = cursor.child("init"), cursor.child("bias"), cursor.child("trainable")
+        return cls(
+            Init.read(init_at) if init_at else Init(),
+            **(read_bias(bias_at) if bias_at else {}),
+            trainable=trainable_at.flag() if trainable_at else True,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `read` takes."""
+        bias = written_bias(self.bias, self.bias_trainable)
+        return {"init": self.init.to_dict(), "bias": bias, **told(self, ("trainable",))}
+
+
+def read_shape(cursor: Cursor) -> Shape | None:
+    """`auto` (None), a number of units, or `[height, width]` or `[height, width, channels]`."""
+    if cursor.value == "auto":
+        return None
+    if type(cursor.value) is int:
+        return (cursor.whole(1),)
+    if not isinstance(cursor.value, list) or not 1 <= len(cursor.value) <= 3:
+        cursor.expected("auto, a number of units, [height, width] or [height, width, channels]")
+        return None
+    return tuple(entry.whole(1) for entry in cursor.entries("sizes"))
+
+
+def _shape(given: Any) -> Shape | None:
+    """The shape of a stream as it may be given in Python: also a list, a number of units, or auto."""
+    if given is None or (isinstance(given, str) and given == "auto"):
+        return None
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
+
+
+@dataclass(frozen=True)
+class Morphology:
+    """A validated morphology file. Nothing in it depends on a data set."""
+
+    name: str
+    neurons: Mapping[str, Compartment]
+    layers: tuple[Layer | Stack, ...]
+    about: str = ""
+    citation: str = ""
+    # The knobs of the file. Their values are worked out in all the rest, so they no longer tell two morphologies apart.
+    parameters: Mapping[str, int | float] = dataclasses.field(default_factory=dict, compare=False)
+    inputs: Mapping[str, Shape | None] = dataclasses.field(default_factory=lambda: {"image": None})
+    readout: Readout = Readout()
+    plugins: tuple[str, ...] = ()  # by the names that files give them
+    # What it was read from. A morphology that is built in Python, or changed by `replace`, has none: it is unchecked.
+    document: Document | None = dataclasses.field(default=None, init=False, compare=False, repr=False)
+
+    KEYS = ("name", "about", "citation", "plugins", "parameters", "inputs", "defaults", "neurons", "layers", "readout")
+
+    def __post_init__(self) -> None:
+        for key, kind in (("neurons", Mapping), ("inputs", Mapping), ("parameters", Mapping), ("readout", Readout)):
+            hold(self, key, kind)
+        gather(self, "layers", Layer, Stack)
+        gather(self, "plugins", str)
+        no_arrays(self)
+        for neuron in self.neurons.values():
+            if not isinstance(neuron, Compartment):
+                raise DendrographError(f"Morphology: a neuron is the Compartment of its soma, not {clip(repr(neuron))}")
+        object.__setattr__(self, "inputs", {stream: _shape(given) for stream, given in self.inputs.items()})
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], name: str | PathLike[str] = "morphology") -> Morphology:
+        """A morphology from plain values of the grammar, as `to_dict` gives them.
+
+        Raises:
+            MorphologyError: with every fault found.
+        """
+        expect("name", name, str, PathLike)
+        return cls.from_document(Document.from_plain(data, str(name)))
+
+    @classmethod
+    def from_document(cls, document: Document, plugins: tuple[str, ...] = ()) -> Morphology:
+        """A morphology from a document, together with plugins that it need not name.
+
+        Raises:
+            MorphologyError: with every fault found.
+        """
+        document = document.resolved()
+        faults = Faults(document.faults)
+        morphology = cls._read(Cursor(document, faults), plugins)
+        faults.raise_if_any()
+        object.__setattr__(morphology, "document", document)
+        for fault in (
+            *_unused(morphology),
+            *contradicting(morphology.layers, morphology.inputs, morphology.neurons),
+            *_readout_of_another_sign(morphology),
+        ):
+            faults.add(fault)
+        faults.raise_if_any()
+        return morphology
+
+    @classmethod
+    def _read(cls, cursor: Cursor, plugins: tuple[str, ...]) -> Morphology:
+        required = {
+            "name": "a name for the morphology, such as dann-lrf",
+            "neurons": "a mapping: the name of each kind of neuron, and under it the keys of its soma",
+            "layers": f"a list of layers, such as - {SOME_LAYER}",
+        }
+        if not cursor.keys(cls.KEYS, required):
+            return cls(PLACEHOLDER, {}, ())
+        name_at, about_at, citation_at = cursor.child("name"), cursor.child("about"), cursor.child("citation")
+        parameters_at, inputs_at = cursor.child("parameters"), cursor.child("inputs")
+        neurons_at, layers_at, readout_at = cursor.child("neurons"), cursor.child("layers"), cursor.child("readout")
+        if plugins_at := cursor.child("plugins"):  # before anything is looked up that a plugin may bring
+            plugins = tuple(dict.fromkeys((*plugin.read(plugins_at), *plugins)))
+        defaults = _defaults(cursor)
+        settings: dict[str, Any] = {}
+        if inputs_at:
+            streams = inputs_at.named_entries("input streams", RESERVED)
+            settings["inputs"] = {key: read_shape(entry) for key, entry in streams.items()}
+            if inputs_at.value == {}:
+                inputs_at.fault("no input stream", "leave the key out for one stream, named image")
+        neurons: dict[str, Compartment] = {}
+        if neurons_at:
+            for key, entry in neurons_at.named_entries("neurons").items():
+                neurons[key] = Compartment.read(entry, defaults)
+            if neurons_at.value == {}:
+                neurons_at.fault("no neuron", "declare at least one: a name, and under it the keys of its soma")
+        layers: list[Layer | Stack] = []
+        for index, entry in enumerate(
+            layers_at.entries("layers", f"give at least one, such as - {SOME_LAYER}") if layers_at else []
+        ):
+            kind: type[Layer | Stack] = Stack if is_stack(entry) else Layer
+            layers.append(kind.read(entry, neurons, f"layer{index + 1}"))
+        morphology = cls(
+            name=name_at.slug() if name_at else PLACEHOLDER,
+            neurons=neurons,
+            layers=tuple(layers),
+            about=about_at.text() if about_at else "",
+            citation=citation_at.text() if citation_at else "",
+            parameters=_parameters(parameters_at) if parameters_at else {},
+            readout=Readout.read(readout_at) if readout_at else Readout(),
+            plugins=plugins,
+            **settings,
+        )
+        for fault in misnamed(morphology.layers, morphology.inputs, neurons) if morphology.inputs else ():
+            cursor.faults.add(fault)
+        return morphology
+
+    @property
+    def file(self) -> str:
+        """The file that it was read from, as messages name it."""
+        return self.document.name if self.document else self.name
+
+    @property
+    def idle_parameters(self) -> tuple[str, ...]:
+        """Parameters that nothing uses: a model keeps them so that one sweep can turn the same knobs of several."""
+        used = {name for text in (self.document.expressions if self.document else {}).values() for name in names(text)}
+        return tuple(name for name in self.parameters if name not in used)
+
+    def checked(self) -> Morphology:
+        """This morphology, if it was read; one that was built in Python is read now, so that its faults are found.
+
+        Raises:
+            MorphologyError: with every fault found.
+        """
+        if self.document is None:
+            name: Any = self.name  # of any type, where it was given in Python
+            return Morphology.from_dict(self.to_dict(), name if isinstance(name, str) else "morphology")
+        plugin.need(self.plugins)  # another process may have read it
+        return self
+
+    def fault(self, path: Path, problem: str, remedy: str = "", key: bool = False) -> Fault:
+        """A fault of the value (or of the key) at a path."""
+        if self.document is None:
+            return Fault(self.name, show_path(path), problem, remedy)
+        return self.document.fault(path, problem, remedy, key)
+
+    def copies(self) -> Iterator[Copy]:
+        """The layers, stacks and repeats unfolded; the bare name of a repeated layer means its latest copy."""
+        return unfold(self.layers, self.inputs, self.neurons)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values of the grammar, every expression and default worked out, so that no parameters are left."""
+        return {
+            "name": self.name,
+            **({"about": self.about} if self.about else {}),
+            **({"citation": self.citation} if self.citation else {}),
+            **({"plugins": list(self.plugins)} if self.plugins else {}),
+            "inputs": {
+                name: "auto" if shape is None else shape[0] if len(shape) == 1 else list(shape)
+                for name, shape in self.inputs.items()
+            },
+            "neurons": {name: neuron.to_dict() for name, neuron in self.neurons.items()},
+            "layers": [layer.to_dict() for layer in self.layers],
+            "readout": self.readout.to_dict(),
+        }
+
+    def to_yaml(self) -> str:
+        """The morphology as the text of a file; reading it gives an equal morphology."""
+        return written(self.to_dict())
+
+
+def _defaults(cursor: Cursor) -> Cursor | None:
+    """The file's defaults, each checked on its own; what they mean together shows where they are used."""
+    defaults = cursor.child("defaults")
+    if defaults is None or not defaults.keys(Compartment.DEFAULTS, hints=Compartment.OF_PARTS):
+        return None
+    declared = Declared(None, defaults)
+    Compartment.read_settings(declared)
+    Cable.read(declared.section("cable"))
+    synapses = defaults.child("synapses")
+    if synapses and synapses.keys(Synapses.KEYS):
+        Synapses.read_settings(Declared(None, synapses))
+    return defaults
+
+
+def _parameters(cursor: Cursor) -> dict[str, int | float]:
+    entries = cursor.named_entries("parameters")
+    for key, entry in entries.items():
+        if "-" in key:
+            cursor.fault(
+                f"the parameter '{key}' has a '-' in its name", "$a-b is a difference: write a_b", key, key=True
+            )
+        if type(entry.value) is int and abs(entry.value) > LARGEST:
+            entry.expected(f"a whole number of at most {LARGEST:,}")
+        elif type(entry.value) is int:
+            continue
+        elif type(entry.value) is float:
+            entry.number()
+        else:
+            entry.expected("a number", "a parameter is a plain number: words and expressions stand where it is used")
+    return {key: entry.value for key, entry in entries.items()}
+
+
+def _unused(morphology: Morphology) -> Iterator[Fault]:
+    """A stream or a layer that feeds nothing is a slip: it would cost time and change nothing."""
+    copies = tuple(morphology.copies())
+    drawn = {name: sources(neuron) for name, neuron in morphology.neurons.items()}
+    used = {copy.scope[source] for copy in copies for source in drawn[copy.layer.neuron]}
+    for stream in morphology.inputs:
+        if stream not in used:
+            path, remedy = ("inputs", stream), "remove it, or name it in a 'from'"
+            yield morphology.fault(path, "no synapse draws from this stream", remedy, key=True)
+    told: set[int] = set()
+    for copy in copies[:-1]:
+        if copy.name not in used and id(copy.layer) not in told:
+            told.add(id(copy.layer))
+            remedy = "let a later layer draw from it: from: previous is the layer before, whatever its name"
+            yield copy.layer.where.fault(f"layer '{copy.name}' feeds nothing", remedy)
+
+
+def _readout_of_another_sign(morphology: Morphology) -> Iterator[Fault]:
+    """A readout whose weights start with another sign than that of the last layer."""
+    last = list(morphology.copies())[-1].layer
+    if wrong := morphology.readout.init.contradicts(last.sign, f"weights from layer '{last.name}'"):
+        yield morphology.fault(("readout", "init"), *wrong)
+
+
+def load(
+    path_or_name: str | pathlib.Path,
+    set: Mapping[str, Any] | None = None,
+    plugins: Iterable[str | pathlib.Path] = (),
+) -> Morphology:
+    """Read a morphology file, or one that ships with the package by its name, or that of a run folder.
+
+    Args:
+        path_or_name: a path to a YAML file, a shipped name such as `dann-lrf`, or a run folder.
+        set: knobs to turn before validation, such as `{"dendrites": 64, "layers.0.count": 512}`. Text is read as YAML,
+            as `--set` on the command line does.
+        plugins: installed plugins, modules or files of Python that add nonlinearities and fields, such as
+            `my_package.dendrites` or `./mine.py`. The morphology then names them as if its file did. The file's own
+            line of plugins may name those that are installed, and those that were given here.
+
+    Raises:
+        MorphologyError: the file is not a valid morphology, or a path of `set` leads nowhere; every fault stands in the
+            message.
+        DendrographError: there is no such file, name or plugin, or it cannot be read or imported.
+    """
+    expect("set", set, Mapping, None)
+    expect("path_or_name", path_or_name, str, PathLike)
+    path = _find(path_or_name)
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)  # one byte too many shows that a file is too large
+    except OSError as error:
+        raise DendrographError(f"{path}: cannot be read: {error.strerror}") from None
+    document = Document.from_text(decoded(data, str(path)), str(path))
+    return Morphology.from_document(document.with_values(set or {}, Morphology.KEYS), plugin.use(plugins))
+
+
+def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:
+    path = pathlib.Path(path_or_name)
+    try:
+        if (path / "morphology.yaml").is_file() and (path / "run.json").is_file():
+            trained_morphology(path, read_sealed(path / "run.json", RUN))  # that it was not changed
+            return path / "morphology.yaml"
+        if path.is_file():
+            return path
+        folder = path.is_dir()
+    except OSError as error:
+        raise DendrographError(f"{clip(str(path))}: cannot be read: {error.strerror}") from None
+    known = shipped()
+    if str(path_or_name) in known:
+        return known[str(path_or_name)]
+    if folder:
+        raise DendrographError(
+            f"{path}: a folder, but no run folder (that holds run.json and morphology.yaml)\n  give a YAML file"
+        )
+    remedy = did_you_mean(path_or_name, known, "morphologies that ship")
+    raise DendrographError(f"{clip(str(path_or_name))}: no such file, and no morphology of that name\n  {remedy}")

@@ -1,0 +1,1 @@
+"""Reconstructions of real neurons (SWC) as morphologies."""

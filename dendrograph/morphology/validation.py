@@ -1,0 +1,167 @@
+"""Typed reading of a document, value by value: every fault is noted with its place, and reading goes on.
+
+A getter that meets a fault returns a harmless placeholder, so that one pass finds all the faults of a file; the caller
+raises at the end if there was any.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dendrograph.base.errors import Faults, clip, did_you_mean
+from dendrograph.morphology.document import Document
+from dendrograph.morphology.expressions import GREATEST, LARGEST, SMALLEST, hint
+from dendrograph.morphology.names import NAME_RULE, is_name
+from dendrograph.morphology.yaml_reader import EXTENSION, Path, describe, flow
+
+PLACEHOLDER = ""  # what `slug` and `choice` return for a fault; checks that compare names pass over it
+
+
+class Cursor:
+    """A value of a document, with the path that leads to it."""
+
+    def __init__(self, document: Document, faults: Faults, value: Any = ..., path: Path = ()) -> None:
+        self.document = document
+        self.faults = faults
+        self.value = document.value if value is ... else value
+        self.path = path
+
+    def fault(self, problem: str, remedy: str = "", at: str | None = None, key: bool = False) -> None:
+        """Note what is wrong with this value; or with the value at a key (`at`), or with that key itself."""
+        path = self.path if at is None else (*self.path, at)
+        if path not in self.document.stand_ins:
+            self.faults.add(self.document.fault(path, problem, remedy, key))
+
+    def expected(self, what: str, remedy: str = "") -> None:
+        """Note that the value is not `what`."""
+        source = self.document.expressions.get(self.path)
+        found = describe(self.value) + (f", the value of '{clip(source)}'" if source else "")
+        written = hint(self.value) if isinstance(self.value, str) else ""
+        self.fault(f"expected {what}, found {found}", "\n".join(filter(None, (written, remedy))))
+
+    def child(self, key: str | int) -> Cursor | None:
+        """The value at a key of this mapping, or None where the key is absent."""
+        if isinstance(key, str) and not (isinstance(self.value, dict) and key in self.value):
+            return None
+        return Cursor(self.document, self.faults, self.value[key], (*self.path, key))
+
+    def keys(
+        self,
+        allowed: Iterable[str],
+        required: Mapping[str, str] | None = None,
+        such_as: str = "",
+        hints: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Whether this is a mapping; unknown and missing keys are noted as faults. Nothing stands for `{}`.
+
+        Args:
+            allowed: the keys that there are.
+            required: those that must stand, each with what to write.
+            such_as: an example of the mapping.
+            hints: what to do about keys that are not allowed here, though a user may expect them.
+        """
+        known = sorted(allowed)
+        if self.value is None:
+            self.value = {}
+        if not isinstance(self.value, dict):
+            self.expected(f"a mapping of {', '.join(known)}", such_as and f"such as {such_as}")
+            return False
+        unknown = [key for key in self.value if key not in known]
+        for key in unknown:
+            placed = "keys that begin with x- stand at the top level of the file" * str(key).startswith(EXTENSION)
+            remedy = (hints or {}).get(key) or placed or did_you_mean(key, known)
+            self.fault(f"unknown key '{clip(key)}'", remedy, key, key=True)
+        for key, remedy in (required or {}).items():
+            # A key that is misspelt is told of once.
+            if key not in self.value and not difflib.get_close_matches(key, unknown):
+                self.fault(f"missing key '{key}'", remedy, key)
+        return True
+
+    def entries(self, what: str, remedy: str = "give at least one, or leave the key out") -> list[Cursor]:
+        """The elements of this list; a fault and no element where it is no list, or an empty one."""
+        if not isinstance(self.value, list):
+            self.expected(f"a list of {what}", "begin each entry with '- '" if isinstance(self.value, dict) else "")
+            return []
+        if not self.value:
+            self.fault(f"an empty list of {what}", remedy)
+        return [Cursor(self.document, self.faults, item, (*self.path, index)) for index, item in enumerate(self.value)]
+
+    def named_entries(self, what: str, reserved: Iterable[str] = ()) -> dict[str, Cursor]:
+        """The entries of this mapping, whose keys are names of the user's choice; a bad name is a fault."""
+        if self.value is None:
+            self.value = {}
+        if not isinstance(self.value, dict):
+            self.expected(f"a mapping of {what}", "begin each with its name and ':'" * isinstance(self.value, list))
+            return {}
+        for key in self.value:
+            if not is_name(key):
+                self.fault(f"'{clip(key)}' is no name", NAME_RULE, key, key=True)
+            elif key in reserved:
+                self.fault(f"'{key}' is a word of the language", "choose another name", key, key=True)
+        return {key: Cursor(self.document, self.faults, item, (*self.path, key)) for key, item in self.value.items()}
+
+    def whole(self, minimum: int, otherwise: str = "") -> int:
+        """A whole number of at least `minimum`; `otherwise` says what else may stand there."""
+        if type(self.value) is int and minimum <= self.value <= LARGEST:
+            return self.value
+        source = self.document.expressions.get(self.path)
+        if type(self.value) in (int, float) and self.value > LARGEST:
+            self.expected(f"a whole number of at most {LARGEST:,}")
+        elif source and type(self.value) is float:
+            key = next((step for step in reversed(self.path) if isinstance(step, str)), "it")
+            remedy = f"give a whole number, or round down: ({clip(source)}) // 1"
+            self.fault(f"{key} must be a whole number: found {clip(source)} = {self.value!r}", remedy)
+        else:
+            self.expected(f"a whole number of at least {minimum}{otherwise}")
+        return max(minimum, 1)
+
+    def number(self, low: float = -math.inf, below: float = math.inf, above: float = -math.inf) -> float:
+        """A number x with low <= x < below and x > above."""
+        if type(self.value) not in (int, float) or not (low <= self.value < below and self.value > above):
+            bounds = [f"of at least {low:g}"] * (low > -math.inf) + [f"greater than {above:g}"] * (above > -math.inf)
+            bounds += [f"less than {below:g}"] * (below < math.inf)
+            self.expected(" ".join(["a number", " and ".join(bounds)]).strip())
+        elif self.value and not SMALLEST <= abs(self.value) <= GREATEST:
+            self.expected(f"a number of float32's range, {SMALLEST:g} to {GREATEST:g}")
+        else:
+            return float(self.value)
+        return max(low, 0.0)
+
+    def flag(self) -> bool:
+        """`true` or `false`."""
+        if not isinstance(self.value, bool):
+            self.expected("true or false")
+            return True
+        return self.value
+
+    def text(self) -> str:
+        """Free text on one or several lines."""
+        if not isinstance(self.value, str):
+            quotes = f"write it in quotes: '{flow(self.value)}'" if isinstance(self.value, int | float) else ""
+            self.expected("text", quotes)
+            return PLACEHOLDER
+        return self.value
+
+    def slug(self) -> str:
+        """A name: a letter, then letters, digits, `-` and `_`."""
+        if not isinstance(self.value, str):
+            self.expected("a name", NAME_RULE)
+            return PLACEHOLDER
+        if not is_name(self.value):
+            self.fault(f"'{clip(self.value)}' is no name", NAME_RULE)
+            return PLACEHOLDER
+        return self.value
+
+    def choice(self, what: str, options: Iterable[str]) -> str:
+        """One of the options; `what` names them in the message."""
+        words = tuple(options)
+        if isinstance(self.value, str) and self.value in words:
+            return self.value
+        if isinstance(self.value, str):
+            self.fault(f"unknown {what} '{clip(self.value)}'", did_you_mean(self.value, words))
+        else:
+            self.expected(f"a word for {what}", did_you_mean("", words))
+        return PLACEHOLDER

@@ -1,0 +1,154 @@
+"""The processes that train one network together, as `torchrun` starts them; one process alone is the usual case.
+
+Every process holds the whole network and works on its share of each batch; the gradients are summed over all, so each
+makes the same step. The first process writes, the others only compute. What they send each other are tensors: nothing
+that is received is ever executed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from dendrograph.base.errors import RunError, argument
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among `size`; its number is `rank`, from 0."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes."""
+        return self.rank == 0
+
+    def share(self, number: int) -> slice:
+        """Which of so many samples are this process's."""
+        return slice(number * self.rank // self.size, number * (self.rank + 1) // self.size)
+
+    def sum(self, tensor: Tensor) -> None:
+        """Sum a tensor over all processes, in place."""
+        if self.size > 1:
+            with _others_there():
+                dist.all_reduce(tensor)
+
+    def send(self, content: bytes | None) -> bytes:
+        """The first process's bytes, in every process."""
+        if self.size == 1:
+            return content or b""
+        length = torch.tensor([len(content or b"")])
+        with _others_there():
+            dist.broadcast(length, 0)
+            sent = torch.zeros(int(length), dtype=torch.uint8)
+            if content:
+                sent[:] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+            if len(sent):
+                dist.broadcast(sent, 0)
+        return sent.numpy().tobytes()
+
+    def agree(self, facts: Mapping[str, str]) -> None:
+        """Hold every process to the first one's facts.
+
+        Raises:
+            RunError: in every process, naming the facts that differ and the processes that they differ in.
+        """
+        if self.size == 1:
+            return
+        digests = b"".join(hashlib.sha256(fact.encode()).digest() for fact in facts.values())
+        own = torch.frombuffer(bytearray(digests), dtype=torch.uint8)
+        every = [torch.empty_like(own) for _ in range(self.size)]
+        with _others_there():
+            dist.all_gather(every, own)
+        rows = torch.stack(every).view(self.size, len(facts), -1)
+        different = (rows != rows[0]).any(2)
+        if bool(different.any()):
+            listed = "\n  ".join(
+                f"{name}: process {', '.join(str(int(rank)) for rank in different[:, number].nonzero())}"
+                for number, name in enumerate(facts)
+                if bool(different[:, number].any())
+            )
+            raise RunError(
+                f"the processes do not train the same thing: these differ from process 0\n  {listed}\n"
+                "  start all with the same arguments, files and versions"
+            )
+
+
+ALONE = Ranks()
+
+
+@contextmanager
+def _others_there() -> Iterator[None]:
+    """What a lost process looks like to the others, in words.
+
+    Raises:
+        RunError: another process has ended.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # all that torch.distributed says of a connection that was closed
+        raise RunError(
+            f"another process of this training has ended before this one ({str(error).splitlines()[0]})\n"
+            f"  its own message says why; a run that had begun goes on by {argument('resume', True)}"
+        ) from None
+
+
+def join(device: str) -> Ranks:
+    """This process among those that train together: those of `torchrun`, or those that already have joined.
+
+    It stays joined until it ends, so that a script may train several times.
+
+    Args:
+        device: where the network is.
+
+    Raises:
+        RunError: the others cannot be reached.
+    """
+    if started() <= 1:
+        return ALONE
+    if not dist.is_initialized():
+        # Bytes travel between CPUs, whatever the network is on.
+        backend = "cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo"
+        # As a default, its functions take the group that is there when it is imported. Imported later (by an optimizer)
+        # it would keep the group past `_leave`, and the group's threads could abort the process at the very end.
+        import_module("torch.distributed.nn")
+        try:
+            dist.init_process_group(backend)
+        except (RuntimeError, ValueError) as error:  # both are what it raises where a variable or a process is missing
+            raise RunError(f"the processes of this training cannot reach each other: {error}") from None
+        atexit.register(_leave)
+    return Ranks(dist.get_rank(), dist.get_world_size())
+
+
+def _leave() -> None:
+    """Part from the others while the interpreter is whole: the threads that exchange tensors end here."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def started() -> int:
+    """How many processes train together: those that `torchrun` started, or that have joined; 1 alone."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_world_size()
+    given = os.environ.get("WORLD_SIZE", "1") if "MASTER_ADDR" in os.environ else "1"
+    if not given.isdecimal():
+        raise RunError(f"the environment variable WORLD_SIZE is '{given}', but must be a whole number\n  unset it")
+    return int(given)
+
+
+def own_device(device: str) -> str:
+    """`cuda` as the GPU of this process: the one of its number on its machine."""
+    if device == "cuda" and started() > 1:
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    return device

@@ -1,0 +1,510 @@
+"""A run folder: everything that a training leaves behind, each file written whole or not at all.
+
+morphology.yaml           the morphology, every knob and default worked out
+run.json                  settings, data, seeds, wiring, versions, machine
+history.csv               a row an epoch
+metrics.json              the results, once the run has ended
+weights.safetensors       the trained weights and biases
+checkpoint.pt             all that resuming needs, after each epoch; the other files follow from it
+learning-curves.{png,pdf}
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+import os
+import shlex
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor
+
+from dendrograph.base import files as atomic
+from dendrograph.base.errors import (
+    DataError,
+    DataWarning,
+    RunError,
+    argument,
+    clip,
+    did_you_mean,
+    expect,
+    one_line,
+    worded,
+)
+from dendrograph.base.json_files import (
+    COLUMNS,
+    HISTORY,
+    METRICS,
+    MOST_TEXT,
+    RUN,
+    read_file,
+    read_sealed,
+    seal,
+    sealed,
+    trained_morphology,
+)
+from dendrograph.data.dataset import Dataset, as_samples, doubts_of_floats
+from dendrograph.data.load import load_again, scale_of
+from dendrograph.graph.compiler import compile
+from dendrograph.graph.graph import Graph
+from dendrograph.morphology.morphology import Morphology, load
+from dendrograph.morphology.plugins import digests
+from dendrograph.network.kernels import KERNELS
+from dendrograph.network.network import DendriticNetwork
+from dendrograph.training import checkpoint
+
+FORMAT = 1
+FILES = (
+    *("run.json", "morphology.yaml", "history.csv", "metrics.json", "weights.safetensors", "checkpoint.pt"),
+    *("learning-curves.png", "learning-curves.pdf"),
+)
+MOST_STEM = 200  # bytes of a run folder's default name, of the 255 that file systems take
+
+BATCH = 1024  # samples at a time that are answered
+
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training on disk. `record` is the content of run.json: it is written once, when the run begins."""
+
+    folder: Path
+    record: Mapping[str, Any]
+
+    @classmethod
+    def begin(cls, folder: Path, morphology: Morphology, record: Mapping[str, Any]) -> Run:
+        """Make the folder with its first two files, in one step: a folder that is there is a run that can be resumed.
+
+        Raises:
+            RunError: there is something already, or it cannot be written.
+        """
+        another = f"give another folder by {argument('out')}"
+        if is_run(folder):
+            raise RunError(
+                f"{folder}: a run is there already\n  go on with it by {argument('resume', True)}, or {another}"
+            )
+        if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+            raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
+        run = cls(folder, {"format": FORMAT, **record})
+        atomic.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": sealed(run.record)})
+        return run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Open a run folder.
+
+        Raises:
+            RunError: it is none, or its run.json is damaged.
+        """
+        expect("folder", folder, str, PathLike)
+        folder = Path(folder)
+        if not is_run(folder):
+            found = "no such folder" if not os.path.lexists(folder) else "not a run folder (it holds no run.json)"
+            remedy = "a run folder is what `dendrograph train` leaves under runs/"
+            raise RunError(f"{one_line(folder)}: {found}\n  {remedy}")
+        record = read_sealed(folder / "run.json", RUN, FORMAT)
+        return cls(folder, record)
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that decides the result: what tells this run's checkpoint from that of another."""
+        record = self.record
+        return seal([record["config"], record["data"]["digest"], record["graph"], record["network"]])
+
+    @property
+    def morphology(self) -> Morphology:
+        """The morphology that was trained, every knob and default worked out."""
+        _ = self.text  # that it was not changed
+        return load(self.folder / "morphology.yaml")
+
+    @property
+    def text(self) -> bytes:
+        """What morphology.yaml holds.
+
+        Raises:
+            RunError: it is not what was trained.
+        """
+        return trained_morphology(self.folder, self.record)
+
+    @property
+    def weights(self) -> bytes:
+        """What weights.safetensors holds.
+
+        Raises:
+            RunError: the run has not ended, or its weights are damaged or another run's.
+        """
+        path, expected = self.folder / "weights.safetensors", self.metrics["weights"]
+        try:
+            content = read_file(path, self._most)
+        except FileNotFoundError:
+            raise RunError(f"{path}: cannot be read: No such file or directory\n  {_made_again()}") from None
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise RunError(f"{path}: not the weights that this run ended with\n  damaged, or copied from another run?")
+        return content
+
+    def graph(self) -> Graph:
+        """Compile the run's morphology again and hold it to what was trained.
+
+        Raises:
+            RunError: the morphology, or the wiring that it makes, is not the one that was trained.
+        """
+        about, morphology = self.record["graph"], self.morphology
+        _ = self.metrics if self.finished else self._history_kept  # that run.json is not another run's
+        inputs = {name: tuple(shape) for name, shape in about["inputs"].items()}
+        for name, digest in digests(morphology.plugins).items():
+            if digest != about.get("plugins", {}).get(name):
+                raise RunError(
+                    f"{self.folder}: the plugin '{name}' is not what it was when the run began: it was changed\n"
+                    "  a run keeps to what it was trained with: put that version back"
+                )
+        graph = compile(morphology, inputs, about["classes"], about["seed"])
+        if graph.connectivity_hash != about["connectivity_hash"]:
+            raise RunError(
+                f"{self.folder}: the wiring made from morphology.yaml is not the one that was trained "
+                f"({graph.connectivity_hash:.12} instead of {about['connectivity_hash']!s:.12})\n"
+                "  is another version of NumPy or dendrograph installed? run.json says which were used"
+            )
+        return graph
+
+    @property
+    def frozen(self) -> dict[str, list[str]]:
+        """Parameters that were frozen, or unfrozen, in Python: what `DendriticNetwork.freeze` takes.
+
+        Raises:
+            RunError: run.json is damaged.
+        """
+        found = {kind: self.record["network"].get(kind, []) for kind in ("frozen", "unfrozen")}
+        for kind, names in found.items():
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise RunError(f"{self.folder / 'run.json'}: damaged: 'network.{kind}' is no list of names")
+        return found
+
+    @property
+    def threads(self) -> int | None:
+        """With how many threads the run began; None where that is not recorded."""
+        surroundings = self.record.get("surroundings")
+        found = surroundings.get("threads") if isinstance(surroundings, dict) else None
+        return found if type(found) is int and found > 0 else None
+
+    def untrained(self, kernel: str | None = None) -> DendriticNetwork:
+        """The network as its seed has it, with the parts that the run does not train frozen; by its own kernel, or one.
+
+        Raises:
+            RunError: the morphology, or the wiring that it makes, is not the one that was trained.
+        """
+        graph, damaged = self.graph(), f"{one_line(self.folder / 'run.json')}: damaged"
+        network = DendriticNetwork(graph, kernel or self._kernel(damaged))
+        try:
+            return network.freeze(**self.frozen)
+        except ValueError as error:
+            raise RunError(f"{damaged}: what was frozen: {error}") from None
+
+    def _kernel(self, damaged: str) -> str:
+        found, known = str(self.record["network"]["kernel"]), ["auto", *(kernel.NAME for kernel in KERNELS)]
+        if found not in known:
+            raise RunError(f"{damaged}: unknown kernel '{clip(found)}'\n  {did_you_mean(found, known, 'kernels')}")
+        return found
+
+    def network(self) -> DendriticNetwork:
+        """The trained network, in evaluation mode.
+
+        Raises:
+            RunError: the run has not ended, or its weights are damaged or another run's.
+        """
+        content = self.weights
+        network = self.untrained()
+        try:
+            network.load_state_dict(load_safetensors(content))
+        except (SafetensorError, RuntimeError):
+            path = self.folder / "weights.safetensors"
+            raise RunError(f"{path}: damaged: not the weights of this run's network\n  {_made_again()}") from None
+        return network.eval()
+
+    def predict(
+        self, inputs: Tensor | NDArray[Any] | Mapping[str, Tensor | NDArray[Any]], probabilities: bool = False
+    ) -> Tensor:
+        """What the trained network answers to samples that it has not seen.
+
+            classes = Run.open("runs/mine").predict(images)
+
+        Args:
+            inputs: samples as the run was trained on: (samples, *shape), of floating point; a mapping of stream to
+                samples where it has several streams. Bytes are divided by what the run's data set divides them by.
+                Tensors and NumPy arrays are taken. A `DataWarning` tells of floats that look like pixels not scaled.
+            probabilities: of all classes (the softmax of the readout) instead of the most probable class.
+
+        Returns:
+            Shape (samples,), int64: the number of a class; or (samples, classes), float32: rows that sum to 1.
+
+        Raises:
+            RunError: the run has not ended, or its weights are damaged or another run's.
+            ValueError: a shape is not that of the run's inputs.
+            DataError: values that are not finite, masked, no numbers, or integers other than bytes.
+            TypeError: something else than tensors or arrays.
+        """
+        network = self._network
+        streams = inputs if isinstance(inputs, Mapping) else {next(iter(network.graph.inputs)): inputs}
+        if len(network.graph.inputs) > 1:
+            expect("inputs", inputs, Mapping)
+        samples: dict[str, Tensor] = {}
+        for name, given in streams.items():
+            what = "inputs" if streams is not inputs else f"inputs[{name!r}]"
+            expect(what, given, Tensor, np.ndarray)
+            tensor = as_samples(given, what)
+            if tensor.dtype == torch.uint8:
+                tensor = tensor.float() / self._scale
+            elif tensor.numel():
+                for doubt in doubts_of_floats(tensor, what):
+                    warnings.warn(doubt, DataWarning, stacklevel=2)
+            samples[name] = tensor
+        numbers = {len(tensor) for tensor in samples.values() if tensor.dim()}
+        if len(numbers) != 1:
+            network(samples)  # says what is wrong
+        (number,) = numbers
+        with torch.inference_mode():
+            parts = [
+                network({name: tensor[start : start + BATCH] for name, tensor in samples.items()})
+                for start in range(0, max(1, number), BATCH)
+            ]
+        answers = torch.cat(parts)
+        return answers.softmax(1) if probabilities else answers.argmax(1)
+
+    @cached_property
+    def _network(self) -> DendriticNetwork:
+        return self.network()
+
+    @property
+    def _scale(self) -> float:
+        """What bytes are divided by: 255 in data from Python, or what the data set says."""
+        origin = self.record["data"]["origin"] or {}
+        return scale_of(str(origin.get("name_or_path", "")))
+
+    def __repr__(self) -> str:
+        """One short line; `record` has the rest."""
+        about = self.record
+        return (
+            f"Run({str(self.folder)!r}: {about['graph']['name']} on {about['data']['name']}, "
+            f"seed {about['graph']['seed']}, {'finished' if self.finished else 'not finished'})"
+        )
+
+    @property
+    def history(self) -> History:
+        """A row for each epoch: of a run that has ended those of history.csv, before that those of the checkpoint.
+
+        history.csv is held to the SHA-256 in metrics.json, or, of older runs, to the checkpoint.
+
+        Raises:
+            RunError: it is missing, damaged or another run's.
+        """
+        if not self.finished:
+            return self._history_kept or []
+        path, metrics = self.folder / "history.csv", self.metrics
+        digest = metrics.get("history")
+        try:
+            content = read_file(path)
+        except FileNotFoundError:
+            if digest is None:
+                return self._history_kept or []
+            raise RunError(f"{path}: cannot be read: No such file or directory\n  {_made_again()}") from None
+        rows = _rows(path, content)
+        if len(rows) != metrics["epochs"]:
+            raise RunError(f"{path}: damaged: it has not the {metrics['epochs']} epochs that metrics.json has")
+        if digest is None:
+            changed = rows != (self._history_kept or rows)
+        else:
+            changed = hashlib.sha256(content).hexdigest() != digest
+        if changed:
+            raise RunError(f"{path}: damaged or changed: not the history that this run ended with\n  {_made_again()}")
+        return rows
+
+    @property
+    def _history_kept(self) -> History | None:
+        """That of the checkpoint, if there is one."""
+        content = self.read_checkpoint()
+        return None if content is None else self.parse_checkpoint(content)["history"]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end."""
+        return os.path.lexists(self.folder / "metrics.json")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The results of a run that has ended."""
+        path = self.folder / "metrics.json"
+        if not self.finished:
+            raise RunError(f"{self.folder}: no results yet: the run has not ended\n  {self.how_to_go_on}")
+        metrics = read_sealed(path, METRICS)
+        if metrics["run"] != self.identity:
+            raise RunError(f"{path}: not this run's results\n  was it, or run.json, copied from another run?")
+        if not metrics["weights_of_epoch"] <= metrics["epochs"] or not all(
+            _is_counted(metrics[part]) for part in ("test", "validation")
+        ):
+            raise RunError(f"{path}: damaged: its numbers contradict each other\n  {_made_again()}")
+        return metrics
+
+    def dataset(self, data_dir: str | Path | None = None, data: str | Path | None = None) -> Dataset:
+        """The data that the run was trained on, loaded again.
+
+        Args:
+            data_dir: the folder where they lie now; by default where they lay then.
+            data: the file itself, where it was moved or renamed.
+
+        Raises:
+            RunError: they came from Python.
+            DataError: they are no longer what they were.
+        """
+        then = self.record["data"]
+        origin = {"data_dir": None, **(then["origin"] or {})}
+        if "name_or_path" not in origin:
+            raise RunError(
+                f"{self.folder}: trained on data from Python ({then['name']}), which the folder does not hold\n"
+                "  train(..., resume=True) goes on with it there, and evaluate(run.network(), ...) evaluates it"
+            )
+        found = load_again(origin, data_dir, data)
+        if found.digest != then["digest"]:  # older versions read fewer names of a validation split
+            found = found.without_validation()
+        if found.digest != then["digest"]:
+            raise DataError(
+                f"{then['name']}: not the data that the run was trained on\n  read from {found.source}; "
+                f"the run read {then['source']}, whose SHA-256 began with {then['digest']:.12}"
+            )
+        return replace(found, name=then["name"])
+
+    @property
+    def how_to_go_on(self) -> str:
+        """What to call to go on with the run."""
+        call = f"train(network, data, config, out={str(self.folder)!r}, resume=True)"
+        if self.record["data"]["origin"]:  # other data are held by Python alone
+            call = worded(f"dendrograph train {shlex.quote(str(self.folder))} --resume", call)
+        return f"go on with it: {call}"
+
+    def save_checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Write what resuming needs; only tensors, numbers, text, lists and mappings may be in it."""
+        atomic.write(self.folder / "checkpoint.pt", checkpoint.encode(self.identity, state))
+        self.save_history(state["history"])
+
+    @property
+    def epochs_kept(self) -> int:
+        """How many epochs going on does not train again: those of the checkpoint, which history.csv may lack still."""
+        return len(self._history_kept or ())
+
+    def read_checkpoint(self) -> bytes | None:
+        """The file of the last checkpoint; None where no epoch was finished yet."""
+        try:
+            return read_file(self.folder / "checkpoint.pt", self._most)
+        except FileNotFoundError:
+            return None
+
+    @property
+    def _most(self) -> int:
+        """Bytes that no file of this run exceeds: its largest hold a few numbers for each parameter."""
+        return MOST_TEXT + 64 * int(self.record["graph"].get("parameters", 0))
+
+    def parse_checkpoint(self, content: bytes) -> dict[str, Any]:
+        """What a checkpoint's file holds. Nothing in it is executed.
+
+        Raises:
+            RunError: it is damaged, was changed, or is another run's.
+        """
+        path = self.folder / "checkpoint.pt"
+        state = checkpoint.decode(path, content, self.identity)
+        if state["checkpoint_format"] == checkpoint.UNSEALED and "reach" in self.record:
+            older = "it has no SHA-256, which this run's checkpoints have had from the first"
+            raise RunError(f"{path}: damaged or changed: {older}\n  {checkpoint.ANEW}")
+        return state
+
+    def save_history(self, history: History) -> None:
+        """Write history.csv; numbers keep all their digits."""
+        atomic.write(self.folder / "history.csv", _table(history))
+
+    def finish(self, weights: Mapping[str, torch.Tensor], history: History, metrics: Mapping[str, Any]) -> None:
+        """Write weights, history and, last of all, the metrics, which say that the run has ended."""
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        # One label and no more: safetensors writes several in an order that differs from process to process.
+        content = save_safetensors(tensors, metadata={"run": self.identity})
+        atomic.write(self.folder / "weights.safetensors", content)
+        self.save_history(history)
+        atomic.clear(self.folder, FILES)
+        digests = {"weights": content, "history": _table(history).encode()}
+        ended = {**metrics, **{name: hashlib.sha256(one).hexdigest() for name, one in digests.items()}}
+        ended["run"] = self.identity
+        atomic.write(self.folder / "metrics.json", sealed(ended))
+
+
+def is_run(folder: str | Path) -> bool:
+    """Whether a path is a run folder."""
+    return os.path.isfile(Path(folder) / "run.json")
+
+
+def free_folder(stem: str, under: Path = Path("runs")) -> Path:
+    """`runs/stem`, or the first of `runs/stem-2`, `runs/stem-3`, … that is not there yet.
+
+    What no name of a folder may hold becomes `_`, and of a stem that is too long the middle is left out.
+    """
+    stem = "".join("_" if letter in "/\\\0" else letter for letter in stem)
+    while len(os.fsencode(stem)) > MOST_STEM:
+        middle = len(stem) // 2
+        stem = f"{stem[: middle - 1]}{stem[middle:]}"
+    number, folder = 1, under / stem
+    while os.path.lexists(folder):
+        number += 1
+        folder = under / f"{stem}-{number}"
+    return folder
+
+
+def _made_again() -> str:
+    """What to do about a file that follows from the checkpoint."""
+    again = argument("resume", True)
+    return f"put it back from a copy, or delete metrics.json: {again} then makes it again from checkpoint.pt"
+
+
+def _table(history: History) -> str:
+    """The text of history.csv."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([{key: repr(row[key]) for key in COLUMNS} for row in history])
+    return stream.getvalue()
+
+
+def _rows(path: Path, content: bytes) -> History:
+    """The rows of history.csv, each value of its type and within its range."""
+    try:
+        header, *rows = csv.reader(content.decode("ascii").splitlines())
+        if tuple(header) != COLUMNS:
+            raise ValueError(f"columns {', '.join(header)}")
+        history: History = [
+            {"epoch": int(epoch)} | {key: float(value) for key, value in zip(COLUMNS[1:], values, strict=True)}
+            for epoch, *values in rows
+        ]
+        if history and not HISTORY.fits(history):
+            raise ValueError(f"not {HISTORY.words}")
+        return history
+    except (ValueError, csv.Error) as error:
+        raise RunError(f"{path}: damaged: {clip(str(error), 200)}\n  {_made_again()}") from None
+
+
+def _is_counted(part: Mapping[str, Any]) -> bool:
+    """Whether an accuracy is that of its confusion matrix; records of figures have none."""
+    if "confusion" not in part or "samples" not in part:
+        return True
+    rows, samples = part["confusion"], part["samples"]
+    right = sum(row[number] for number, row in enumerate(rows) if number < len(row))
+    square = all(len(row) == len(rows) for row in rows)
+    return square and sum(map(sum, rows)) == samples and math.isclose(right / samples, part["accuracy"])

@@ -71,7 +71,7 @@ def members(model: str, data: Dataset, count: int) -> list[Member]:
     found = []
     for seed in range(count):
         config = TrainConfig(epochs=1, seed=seed, device="cpu").for_data(data.name)
-        network = build(model, data.shapes, CLASSES, seed, set={"dendrites": DENDRITES, "somata": SOMATA})
+        network = build(model, data.shapes, CLASSES, seed, overrides={"dendrites": DENDRITES, "somata": SOMATA})
         parameters = FlatParameters(network, more=1)
         optimizer = optimizer_for(parameters.vector, config)
         run, splits = Run(Path(), {}), Splits.of(data, config)

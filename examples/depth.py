@@ -25,7 +25,7 @@ labels = data.train.labels[:256]
 
 def spread(settings: dict) -> list[tuple[float, float]]:
     """Standard deviation of the activity of each layer's somata, and of the loss's gradient by its cables."""
-    network = build("deep-dann", data.shapes, data.classes, seed=0, set=settings)
+    network = build("deep-dann", data.shapes, data.classes, seed=0, overrides=settings)
     values = network.activations(inputs)
     cross_entropy(values["readout"], labels).backward()
     kept = []

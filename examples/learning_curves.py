@@ -13,7 +13,7 @@ from dendrograph.draw.plots.learning import learning_curves
 
 here = Path(__file__).parent
 data = datasets.load("digits")
-network = build(here / "two_branches.yaml", data.shapes, data.classes, seed=0, set={"somata": 64})
+network = build(here / "two_branches.yaml", data.shapes, data.classes, seed=0, overrides={"somata": 64})
 with tempfile.TemporaryDirectory() as folder:
     run = train(network, data, TrainConfig(epochs=40), out=Path(folder) / "run", progress=False)
     print(f"test accuracy {run.metrics['test']['accuracy']:.2%} with {network.graph.parameters:,} parameters")

@@ -25,7 +25,7 @@ y = torch.tensor([0, 1, 1, 0])
 def learns(nonlinearity: str | None, seed: int) -> bool:
     """Whether one neuron, trained on the four cases, gives the four answers."""
     changed = {NONLINEARITY: nonlinearity} if nonlinearity else {}
-    neuron = build("xor-dcaap", inputs=2, classes=2, seed=seed, set=changed)
+    neuron = build("xor-dcaap", inputs=2, classes=2, seed=seed, overrides=changed)
     optimizer = torch.optim.Adam(neuron.parameters(), lr=0.1)
     for _ in range(STEPS):
         optimizer.zero_grad()

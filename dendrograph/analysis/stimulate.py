@@ -225,7 +225,7 @@ def stimulate_by_name(
     neuron: str | None = None,
     index: int = 0,
     weights: str | None = None,
-    set: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     inputs: Mapping[str, tuple[int, ...]] | None = None,
     seed: int | None = None,
     plugins: Iterable[str | Path] = (),
@@ -241,7 +241,7 @@ def stimulate_by_name(
         neuron: as `stimulate` takes it.
         index: as `stimulate` takes it.
         weights: of a morphology: `unit`, or `initial` for those that a training starts from.
-        set: knobs of the morphology.
+        overrides: knobs of the morphology.
         inputs: shapes of its streams; those of which nothing is said are taken as 28 × 28.
         seed: of its wiring and of the initial weights.
         plugins: what the morphology needs, as `load` takes them.
@@ -254,11 +254,11 @@ def stimulate_by_name(
         raise DendrographError(f"unknown weights '{weights}'\n  {did_you_mean(weights, WEIGHTS)}")
     chosen: dict[str, Any] = {"layer": layer, "neuron": neuron, "index": index}
     if not is_run(morphology):
-        graph = graph_of(str(morphology), set, inputs, None, seed, plugins)
+        graph = graph_of(str(morphology), overrides, inputs, None, seed, plugins)
         initial = weights == "initial"
         result = stimulate(DendriticNetwork(graph) if initial else graph, at, record, amplitudes, **chosen)
         return replace(result, weights="initial") if initial else result
-    if set or inputs or seed is not None or weights is not None:
+    if overrides or inputs or seed is not None or weights is not None:
         raise DendrographError(
             f"{morphology}: a run's morphology, inputs and seed are fixed, and its weights are the trained ones\n"
             "  leave the options out"

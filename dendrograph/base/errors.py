@@ -156,6 +156,9 @@ def worded(command_line: str, python: str) -> str:
     return command_line if _for_command_line else python
 
 
+OPTIONS = {"overrides": "set"}  # arguments in Python whose option has another name
+
+
 def argument(name: str, value: object = None, option: str | None = None) -> str:
     """An argument as the reader of a message writes it; every message that names one calls this.
 
@@ -163,7 +166,7 @@ def argument(name: str, value: object = None, option: str | None = None) -> str:
         argument("resume", True)          --resume              resume=True
         argument("fold", False)           --no-fold             fold=False
         argument("select", ["lr"])        --select lr           select=['lr']
-        argument("set", {"somata": 3})    --set somata=3        set={'somata': 3}
+        argument("overrides", {"n": 3})   --set n=3             overrides={'n': 3}
 
     Args:
         name: in Python.
@@ -173,7 +176,7 @@ def argument(name: str, value: object = None, option: str | None = None) -> str:
     if not _for_command_line:
         shown = str(value) if isinstance(value, os.PathLike) else value
         return f"`{name}`" if value is None else f"{name}={shown!r}"
-    word = (option or name).replace("_", "-")
+    word = (option or OPTIONS.get(name, name)).replace("_", "-")
     if value is None or isinstance(value, bool):
         return f"--no-{word}" if value is False else f"--{word}"
     if isinstance(value, Mapping):

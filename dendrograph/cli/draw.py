@@ -117,7 +117,7 @@ def draw_command(
         label=label,
         legend=legend,
         fold=fold,
-        set=turned,
+        overrides=turned,
         inputs=shapes(inputs),
         plugins=plugins or (),
         **{name: value for name, value in given.items() if value is not None},

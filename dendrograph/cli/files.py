@@ -145,7 +145,7 @@ def export_command(
         layer=layer,
         neuron=neuron,
         force=force,
-        set=turned,
+        overrides=turned,
         inputs=shapes(inputs),
         classes=classes,
         seed=seed,

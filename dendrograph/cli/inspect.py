@@ -144,7 +144,7 @@ def stimulate_command(
     if amplitudes is not None:
         given["amplitudes"] = _amplitudes(amplitudes)
     result = stimulate_by_name(
-        morphology, at, record, set=turned, inputs=shapes(inputs), plugins=plugins or (), **given
+        morphology, at, record, overrides=turned, inputs=shapes(inputs), plugins=plugins or (), **given
     )
     figure = as_bytes(stimulation_figure(result.table), form) if out else b""
     print(stimulation(result))

@@ -31,7 +31,7 @@ Drawn = str | Path | Compartment | Morphology | Graph | DendriticNetwork | Run
 class Source:
     """Where a network and its sample come from: the options of the command line.
 
-    set: knobs of the morphology
+    overrides: knobs of the morphology
     inputs: shapes of its streams; those of which nothing is said are taken as 28 × 28
     classes, seed: as `compile` takes them
     plugins: what the morphology needs, as `load` takes them
@@ -39,7 +39,7 @@ class Source:
     sample: its number among the test samples
     """
 
-    set: Mapping[str, Any] | None = None
+    overrides: Mapping[str, Any] | None = None
     inputs: Shapes | None = None
     classes: int | None = None
     seed: int | None = None
@@ -57,7 +57,9 @@ def subject_of(what: Drawn, views: Sequence[str], source: Source) -> Subject:
     network: DendriticNetwork | None = what if isinstance(what, DendriticNetwork) else None
     dataset: Dataset | None = None
     if run is not None:
-        fixed = [name for name in ("set", "inputs", "classes", "seed") if getattr(source, name) not in (None, {}, [])]
+        fixed = [
+            name for name in ("overrides", "inputs", "classes", "seed") if getattr(source, name) not in (None, {}, [])
+        ]
         if fixed:
             raise DendrographError(f"{run.folder}: a run's {' and '.join(fixed)} cannot be changed\n  leave them out")
         plugin.use(source.plugins)
@@ -120,7 +122,9 @@ def _graph(what: Any, source: Source, dataset: Dataset | None, wants_sample: boo
     """The graph of what is no run; with a sample of digits where its shapes are free, one for those of a data set."""
     if isinstance(what, Graph | DendriticNetwork):
         graph = what if isinstance(what, Graph) else what.graph
-        given = [name for name in ("set", "inputs", "classes", "seed") if getattr(source, name) not in (None, {}, [])]
+        given = [
+            name for name in ("overrides", "inputs", "classes", "seed") if getattr(source, name) not in (None, {}, [])
+        ]
         if given:
             raise DendrographError(
                 f"{graph.name}: a graph is fixed, and takes no '{given[0]}'\n  leave it out, or give a morphology"
@@ -129,11 +133,13 @@ def _graph(what: Any, source: Source, dataset: Dataset | None, wants_sample: boo
     if isinstance(what, Compartment):
         what = Morphology("neuron", neurons={"neuron": what}, layers=(Layer("layer", "neuron", 1),))
     if isinstance(what, Morphology):
-        if source.set:
-            raise DendrographError(f"{what.name}: a Morphology has no knobs left to turn by 'set'\n  load it with them")
+        if source.overrides:
+            raise DendrographError(
+                f"{what.name}: a Morphology has no knobs left to turn by 'overrides'\n  load it with them"
+            )
         tree = what
     elif isinstance(what, str | Path):
-        tree = load(what, source.set, source.plugins)
+        tree = load(what, source.overrides, source.plugins)
     else:
         raise DendrographError(
             f"{type(what).__name__} is nothing that can be drawn\n"

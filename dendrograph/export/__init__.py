@@ -99,7 +99,7 @@ def export(
     layer: str | None = None,
     neuron: int | None = None,
     force: bool = False,
-    set: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     inputs: Mapping[str, tuple[int, ...]] | None = None,
     classes: int | None = None,
     seed: int | None = None,
@@ -115,7 +115,7 @@ def export(
         layer: for SWC: the neuron's layer; by default the first.
         neuron: for SWC: its number in the layer.
         force: whether files that are there already are replaced.
-        set: knobs of a morphology.
+        overrides: knobs of a morphology.
         inputs: shapes of its streams; those of which nothing is said are taken as 28 × 28 where a name is given.
         classes: units of its readout.
         seed: of its wiring and initial weights.
@@ -139,7 +139,7 @@ def export(
     for file in form.paths(path):
         atomic.refuse(file, force, f"network{path.suffix}")
     atomic.hold_folder(path)
-    found = subject_of(subject, weights, set, inputs, classes, seed, plugins)
+    found = subject_of(subject, weights, overrides, inputs, classes, seed, plugins)
     found = Subject(found.graph, found.network, found.weights, layer, neuron)
     graph = found.graph
     if form.MOST is not None and graph.edges > form.MOST:

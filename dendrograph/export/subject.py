@@ -94,7 +94,7 @@ class Subject:
 def subject_of(
     what: object,
     weights: str | None = None,
-    set: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     inputs: Mapping[str, tuple[int, ...]] | None = None,
     classes: int | None = None,
     seed: int | None = None,
@@ -105,7 +105,7 @@ def subject_of(
     Args:
         what: one of `Anything`; whatever else it is, is refused.
         weights: `initial` for those that a training of a morphology starts from.
-        set: knobs of a morphology.
+        overrides: knobs of a morphology.
         inputs: shapes of its streams.
         classes: units of its readout.
         seed: of its wiring and initial weights.
@@ -114,7 +114,7 @@ def subject_of(
     Raises:
         DendrographError: it cannot be read, the run has not ended, or an option does not go with it.
     """
-    options = {"set": set, "inputs": inputs, "classes": classes, "seed": seed}
+    options = {"overrides": overrides, "inputs": inputs, "classes": classes, "seed": seed}
     if isinstance(what, Run) or (isinstance(what, str | Path) and is_run(what)):
         _refuse(f"{what.folder if isinstance(what, Run) else what}", {**options, "weights": weights}, RUN_IS_FIXED)
         plugin.use(plugins)
@@ -127,10 +127,10 @@ def subject_of(
         _refuse(what.name, options, "a graph has its wiring")
         graph = what
     elif isinstance(what, Morphology):
-        _refuse(what.name, {"set": set}, "the knobs of a morphology are turned when it is loaded")
+        _refuse(what.name, {"overrides": overrides}, "the knobs of a morphology are turned when it is loaded")
         graph = compile(what, inputs, 10 if classes is None else classes, seed or 0)
     elif isinstance(what, str | Path):
-        graph = graph_of(str(what), set, inputs, classes, seed, plugins)
+        graph = graph_of(str(what), overrides, inputs, classes, seed, plugins)
     else:
         found = clip(repr(what))
         raise DendrographError(f"{found}: cannot be exported\n  give a graph, a network, a morphology, a run or a name")

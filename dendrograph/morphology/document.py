@@ -218,7 +218,7 @@ def _setting(path_text: str, value: Any) -> str:
     """The place of a value that was set from outside: it stands where a value of a file has its line and column."""
     told = clip(value if isinstance(value, str) else flow(value))
     shown = repr(told if isinstance(value, str) else value) if isinstance(value, str | int | float) else told
-    return worded(f"--set {path_text}={told}", f"set={{{path_text!r}: {clip(shown)}}}")
+    return worded(f"--set {path_text}={told}", f"overrides={{{path_text!r}: {clip(shown)}}}")
 
 
 def _put(value: Any, path: Path, new: Any) -> Any:

@@ -328,25 +328,25 @@ def _readout_of_another_sign(morphology: Morphology) -> Iterator[Fault]:
 
 def load(
     path_or_name: str | pathlib.Path,
-    set: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     plugins: Iterable[str | pathlib.Path] = (),
 ) -> Morphology:
     """Read a morphology file, or one that ships with the package by its name, or that of a run folder.
 
     Args:
         path_or_name: a path to a YAML file, a shipped name such as `dann-lrf`, or a run folder.
-        set: knobs to turn before validation, such as `{"dendrites": 64, "layers.0.count": 512}`. Text is read as YAML,
-            as `--set` on the command line does.
+        overrides: values that replace those of the file, such as `{"dendrites": 64, "layers.0.count": 512}`. Text is
+            read as YAML, like that of `--set` on the command line.
         plugins: installed plugins, modules or files of Python that add nonlinearities and fields, such as
             `my_package.dendrites` or `./mine.py`. The morphology then names them as if its file did. The file's own
             line of plugins may name those that are installed, and those that were given here.
 
     Raises:
-        MorphologyError: the file is not a valid morphology, or a path of `set` leads nowhere; every fault stands in the
-            message.
+        MorphologyError: the file is not a valid morphology, or a path of `overrides` leads nowhere; the message names
+            every fault.
         DendrographError: there is no such file, name or plugin, or it cannot be read or imported.
     """
-    expect("set", set, Mapping, None)
+    expect("overrides", overrides, Mapping, None)
     expect("path_or_name", path_or_name, str, PathLike)
     path = _find(path_or_name)
     try:
@@ -355,7 +355,7 @@ def load(
     except OSError as error:
         raise DendrographError(f"{path}: cannot be read: {error.strerror}") from None
     document = Document.from_text(decoded(data, str(path)), str(path))
-    return Morphology.from_document(document.with_values(set or {}, Morphology.KEYS), plugin.use(plugins))
+    return Morphology.from_document(document.with_values(overrides or {}, Morphology.KEYS), plugin.use(plugins))
 
 
 def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:

@@ -631,10 +631,10 @@ def build(
     inputs: Shape | int | Mapping[str, Shape | int] | None = None,
     classes: int | None = 10,
     seed: int = 0,
-    set: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     kernel: str = "auto",
     plugins: Iterable[str | Path] = (),
 ) -> DendriticNetwork:
     """Load, compile and build in one call; see `load`, `compile` and `DendriticNetwork` for the arguments."""
     expect("path_or_name", path_or_name, str, PathLike)
-    return DendriticNetwork(compile(load(path_or_name, set, plugins), inputs, classes, seed), kernel)
+    return DendriticNetwork(compile(load(path_or_name, overrides, plugins), inputs, classes, seed), kernel)

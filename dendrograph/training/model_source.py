@@ -35,7 +35,7 @@ def train_by_name(
     data_dir: Path | None = None,
     kernel: str | None = None,
     settings: Mapping[str, Any] | None = None,
-    set: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     out: Path | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -49,7 +49,7 @@ def train_by_name(
         data_dir: where data sets lie.
         kernel: of the network, `auto` by default.
         settings: fields of `TrainConfig`; `seed` is that of the wiring and the weights too.
-        set: knobs of the morphology.
+        overrides: knobs of the morphology.
         out: the run folder.
         resume: go on with the run in `out`, or begin it if it has not begun.
         progress: show it on standard output.
@@ -58,7 +58,7 @@ def train_by_name(
     settings = settings or {}
     if is_run(morphology):
         plugin.use(plugins)
-        run = _run_to_go_on(Path(morphology), set, out, resume)
+        run = _run_to_go_on(Path(morphology), overrides, out, resume)
         # What is given and differs from the run, `train` refuses.
         config = replace(TrainConfig.from_record(run.record["config"], run.folder / "run.json"), **settings)
         return train(run.untrained(kernel), run.dataset(data_dir, data), config, run.folder, resume, progress)
@@ -67,20 +67,20 @@ def train_by_name(
     if resume and out is None:
         needs = f"{argument('resume', True)} needs to know the run"
         raise RunError(f"{needs}\n  give its folder by {argument('out')}, or in the place of the morphology")
-    tree, config = load(morphology, set, plugins), TrainConfig(**settings)
+    tree, config = load(morphology, overrides, plugins), TrainConfig(**settings)
     dataset = load_dataset(data or DEFAULT_DATA, data_dir)
     graph = compile(tree, dataset.shapes, dataset.classes, config.seed)
     return train(DendriticNetwork(graph, kernel or "auto"), dataset, config, out, resume, progress)
 
 
-def _run_to_go_on(folder: Path, set: Mapping[str, Any] | None, out: Path | None, resume: bool) -> Run:
+def _run_to_go_on(folder: Path, overrides: Mapping[str, Any] | None, out: Path | None, resume: bool) -> Run:
     if not resume:
         raise RunError(
             f"{folder}: this is a run folder\n"
             f"  add {argument('resume', True)} to go on with it, or give {folder / 'morphology.yaml'} to train anew"
         )
-    if set:
-        raise RunError(f"{folder}: the morphology of a run is fixed\n  leave {argument('set')} out")
+    if overrides:
+        raise RunError(f"{folder}: the morphology of a run is fixed\n  leave {argument('overrides')} out")
     if out is not None and out.resolve() != folder.resolve():
         raise RunError(f"{folder}: a run goes on in its own folder\n  leave {argument('out')} out")
     return Run.open(folder)
@@ -128,7 +128,7 @@ def evaluate_run(
 
 def graph_of(
     morphology: str,
-    set: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     inputs: Mapping[str, tuple[int, ...]] | None = None,
     classes: int | None = None,
     seed: int | None = None,
@@ -142,12 +142,12 @@ def graph_of(
     expect("seed", seed, Integral, None)
     inputs = inputs or {}
     if is_run(morphology):
-        if set or inputs or classes is not None or seed is not None:
+        if overrides or inputs or classes is not None or seed is not None:
             fixed = "a run's morphology, inputs, classes and seed are fixed"
             raise DendrographError(f"{morphology}: {fixed}\n  leave the options out")
         plugin.use(plugins)
         return Run.open(morphology).graph()
-    return compile_for(load(morphology, set, plugins), inputs, classes, seed)
+    return compile_for(load(morphology, overrides, plugins), inputs, classes, seed)
 
 
 def compile_for(
@@ -172,7 +172,7 @@ def graph_for_data(
     morphology: str,
     data: str,
     data_dir: Path | None = None,
-    set: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     seed: int | None = None,
     plugins: Iterable[str | Path] = (),
 ) -> Graph:
@@ -183,7 +183,7 @@ def graph_for_data(
     """
     if is_run(morphology):
         raise DendrographError(f"{morphology}: a run has data of its own\n  leave {argument('data')} out")
-    tree, dataset = load(morphology, set, plugins), load_dataset(data, data_dir)
+    tree, dataset = load(morphology, overrides, plugins), load_dataset(data, data_dir)
     return compile(tree, dataset.shapes, dataset.classes, seed or 0)
 
 

@@ -29,7 +29,7 @@ from dendrograph.training.run import Run
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "small"
-    network = build("dann-lrf", (8, 8), set={"somata": 6, "dendrites": 3, "synapses": 6})
+    network = build("dann-lrf", (8, 8), overrides={"somata": 6, "dendrites": 3, "synapses": 6})
     train(network, datasets.load("digits"), TrainConfig(epochs=1), folder, progress=False)
     return folder
 
@@ -43,7 +43,7 @@ def command(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, 
 
 def test_rows_are_the_measures_of_the_activity() -> None:
     digits = datasets.load("digits")
-    network = build("dann-lrf", (8, 8), set={"somata": 5, "dendrites": 2, "synapses": 6}).train()
+    network = build("dann-lrf", (8, 8), overrides={"somata": 5, "dendrites": 2, "synapses": 6}).train()
     found = analyse(network, digits.test, digits.scale, active=0.1, answers=0.3)
     assert network.training, "its mode is put back"
     with torch.no_grad():
@@ -67,7 +67,7 @@ def test_rows_are_the_measures_of_the_activity() -> None:
 
 def test_a_silent_group() -> None:
     digits = datasets.load("digits")
-    network = build("dann-lrf", (8, 8), set={"somata": 5, "dendrites": 2, "synapses": 6})
+    network = build("dann-lrf", (8, 8), overrides={"somata": 5, "dendrites": 2, "synapses": 6})
     found = analyse(network, digits.test, digits.scale, active=1e6)
     for group in found.groups:
         assert group["silent"] == group["units"] and group["active"] == 0 and np.isnan(group["entropy"])
@@ -140,7 +140,7 @@ def test_what_is_refused(run: Path, capsys: pytest.CaptureFixture[str], tmp_path
 
 def test_sparseness_of_a_group_by_numpy() -> None:
     digits = datasets.load("digits")
-    network = build("dann-lrf", (8, 8), set={"somata": 5, "dendrites": 2, "synapses": 6})
+    network = build("dann-lrf", (8, 8), overrides={"somata": 5, "dendrites": 2, "synapses": 6})
     found = analyse(network, digits.test, digits.scale, parts=["activity"])
     with torch.no_grad():
         x = digits.test.inputs["image"].float() / digits.scale
@@ -159,7 +159,7 @@ def test_sparseness_of_a_group_by_numpy() -> None:
 def test_the_hits_are_those_of_the_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Summed over several batches, the last of them smaller."""
     digits = datasets.load("digits")
-    network = build("dann-lrf", (8, 8), set={"somata": 5, "dendrites": 2, "synapses": 6})
+    network = build("dann-lrf", (8, 8), overrides={"somata": 5, "dendrites": 2, "synapses": 6})
     whole = analyse(network, digits.test, digits.scale)
     monkeypatch.setattr("dendrograph.analysis.activity.BATCH", 77)
     parts = analyse(network, digits.test, digits.scale)
@@ -274,7 +274,7 @@ def test_what_a_part_cannot_measure_is_told_of_all_runs_before_any_is_measured(
     arrays = {"x_train": digits.train.inputs["image"] * 1.0, "x_test": digits.test.inputs["image"] * 1.0}
     np.savez(tmp_path / "own.npz", **arrays, y_train=digits.train.labels, y_test=digits.test.labels)
     other, own = tmp_path / "run", datasets.load(str(tmp_path / "own.npz"))
-    train(build("vann", (8, 8), set={"somata": 3}), own, TrainConfig(epochs=1), other, progress=False)
+    train(build("vann", (8, 8), overrides={"somata": 3}), own, TrainConfig(epochs=1), other, progress=False)
     monkeypatch.setattr("dendrograph.analysis.analyse._tables", lambda *_: pytest.fail("measured"))
     message = (
         f"^{other}: noise: stream 'image' holds values from 0 to 16, but noise is clipped.*\n  scale .*\n"
@@ -306,7 +306,7 @@ def test_chance_is_among_the_classes_that_the_samples_have(monkeypatch: pytest.M
     classes = []
     monkeypatch.setattr("dendrograph.analysis.robustness.summary", lambda rows, number: classes.append(number) or rows)
     task = datasets.load("digits/split-5/1")
-    analyse(build("vann", (8, 8), 10, set={"somata": 3}), task.test, task.scale, parts=["occlusion"], repeats=1)
+    analyse(build("vann", (8, 8), 10, overrides={"somata": 3}), task.test, task.scale, parts=["occlusion"], repeats=1)
     assert classes == [2]
 
 
@@ -323,7 +323,9 @@ def test_runs_of_one_name_are_told_apart() -> None:
 def test_weights_need_no_data(tmp_path: Path) -> None:
     """A run on data that only Python held has weights all the same."""
     data = digits_of()
-    train(build("dann-lrf", (8, 8), set={"somata": 3}), data, TrainConfig(epochs=1), tmp_path / "r", progress=False)
+    train(
+        build("dann-lrf", (8, 8), overrides={"somata": 3}), data, TrainConfig(epochs=1), tmp_path / "r", progress=False
+    )
     assert len(analyse_run(tmp_path / "r", parts=["weights"]).weights) == 3
     with pytest.raises(DendrographError, match="trained on data from Python"):
         analyse_run(tmp_path / "r")
@@ -349,7 +351,7 @@ def test_parquet(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_what_python_refuses() -> None:
     digits = datasets.load("digits")
-    network = build("dann-lrf", (8, 8), set={"somata": 3})
+    network = build("dann-lrf", (8, 8), overrides={"somata": 3})
     split = digits.test
     for given, message in (
         ({"parts": ["learning"]}, "the part 'learning' needs a run"),

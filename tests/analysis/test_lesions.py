@@ -108,7 +108,7 @@ def test_what_a_compartment_has_learnt_stays_with_it() -> None:
 
 @pytest.mark.parametrize("kernel", ["auto", "reference", "dense", "scatter", "fused"])
 def test_of_sums_it_is_as_if_weights_were_zero(kernel: str) -> None:
-    network = shaken(build("dann-lrf", (8, 8), set=SMALL, kernel=kernel))
+    network = shaken(build("dann-lrf", (8, 8), overrides=SMALL, kernel=kernel))
     x = digits().test.inputs["image"][:20]
     before = copy.deepcopy(network.state_dict())
     zeroed = copy.deepcopy(network).eval()
@@ -254,14 +254,14 @@ def test_single_lesions_of_shipped_networks(name: str) -> None:
     sizes = {"vann": {"somata": 6, "dendrites": 2}, "dann-lrf": SMALL}.get(name, {"somata": 3, "synapses": 5})
     if name == "interneuron-sublinear":
         sizes = {**sizes, "interneurons": 3}
-    network = shaken(build(name, (8, 8), set=sizes))
+    network = shaken(build(name, (8, 8), overrides=sizes))
     rows = single_lesions(network, digits().test, 1.0)
     by_hand(network, digits().test, rows)
     assert {row["kind"] for row in rows} == {"somata" if name == "vann" else "dendrites"}
 
 
 def test_a_dendrite_that_says_nothing_costs_nothing() -> None:
-    network = shaken(build("dann-lrf", (8, 8), set=SMALL))
+    network = shaken(build("dann-lrf", (8, 8), overrides=SMALL))
     with torch.no_grad():
         network.weights["hidden/dendrite->hidden/soma"][4] = 0
     row = single_lesions(network, digits().test, 1.0)[4]
@@ -270,7 +270,7 @@ def test_a_dendrite_that_says_nothing_costs_nothing() -> None:
 
 
 def test_at_most_so_many_are_tried() -> None:
-    network = shaken(build("dann-lrf", (8, 8), set=SMALL))
+    network = shaken(build("dann-lrf", (8, 8), overrides=SMALL))
     every = single_lesions(network, digits().test, 1.0)
     few = single_lesions(network, digits().test, 1.0, at_most=7, seed=1)
     assert len(few) == 7 and {row["left_out"] for row in few} == {11} and {row["left_out"] for row in every} == {0}
@@ -285,7 +285,7 @@ def test_at_most_so_many_are_tried() -> None:
 
 
 def test_rows_of_shares() -> None:
-    network = shaken(build("dann-lrf", (8, 8), set=SMALL)).train()
+    network = shaken(build("dann-lrf", (8, 8), overrides=SMALL)).train()
     before = copy.deepcopy(network.state_dict())
     random = torch.random.get_rng_state()
     rows = lesions(network, digits().test, 1.0, shares=(0, 0.25, 1), repeats=2, seed=4)
@@ -308,14 +308,14 @@ def test_rows_of_shares() -> None:
 
 
 def test_point_neurons_have_somata_and_synapses() -> None:
-    network = shaken(build("vann", (8, 8), set={"somata": 6, "dendrites": 2}))
+    network = shaken(build("vann", (8, 8), overrides={"somata": 6, "dendrites": 2}))
     rows = lesions(network, digits().test, 1.0, shares=(0.5,), repeats=1)
     assert {row["kind"] for row in rows} == {"somata", "synapses"}
     assert not any("readout" in row["name"] for row in rows)
 
 
 def test_removed_is_the_rounded_share() -> None:
-    network = build("dann-lrf", (8, 8), set=SMALL)
+    network = build("dann-lrf", (8, 8), overrides=SMALL)
     shares = tuple(np.linspace(0, 1, 12))
     rows = lesions(network, digits().test, 1.0, shares=shares, repeats=1, kinds=["dendrites"])
     assert [row["removed"] for row in rows] == [math.floor(18 * share + 0.5) for share in shares]
@@ -323,7 +323,7 @@ def test_removed_is_the_rounded_share() -> None:
 
 def test_several_streams_and_bytes() -> None:
     network = shaken(
-        build("apical-basal", {"sensory": (8, 8), "feedback": 10}, set={"somata": 4, "inputs.sensory": "auto"})
+        build("apical-basal", {"sensory": (8, 8), "feedback": 10}, overrides={"somata": 4, "inputs.sensory": "auto"})
     )
     whole = datasets.load("digits")
     labels = whole.test.labels[:50]
@@ -351,12 +351,12 @@ def test_several_streams_and_bytes() -> None:
 )
 def test_arguments_that_are_none(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DendrographError, match=message):
-        lesions(build("dann-lrf", (8, 8), set=SMALL), digits().test, 1.0, **settings)
+        lesions(build("dann-lrf", (8, 8), overrides=SMALL), digits().test, 1.0, **settings)
 
 
 def test_what_cannot_be_removed() -> None:
-    point = build("vann", (8, 8), set={"somata": 6, "dendrites": 2})
-    dann = build("dann-lrf", (8, 8), set=SMALL)
+    point = build("vann", (8, 8), overrides={"somata": 6, "dendrites": 2})
+    dann = build("dann-lrf", (8, 8), overrides=SMALL)
     alone = network_of({"synapses": {"count": 3}}, classes=None)
     few = Split(digits().test.inputs, digits().test.labels % 5)
     for refused, message in (

@@ -22,7 +22,7 @@ SMALL = {"somata": 6, "dendrites": 3, "synapses": 6}
 
 
 def small(kernel: str = "auto") -> Any:
-    return build("dann-lrf", (8, 8), set=SMALL, kernel=kernel)
+    return build("dann-lrf", (8, 8), overrides=SMALL, kernel=kernel)
 
 
 def a_split(shape: tuple[int, ...], samples: int = 200, byte: bool = False) -> Split:

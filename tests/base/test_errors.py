@@ -60,7 +60,7 @@ PACKAGE = Path(dendrograph.__file__).resolve().parent
         (("scale", 0.0), "--scale 0", "scale=0.0"),
         (("neuron", 64), "--neuron 64", "neuron=64"),
         (("select", ["lr", "seed"]), "--select lr,seed", "select=['lr', 'seed']"),
-        (("set", {"somata": 3}), "--set somata=3", "set={'somata': 3}"),
+        (("overrides", {"somata": 3}), "--set somata=3", "overrides={'somata': 3}"),
         (("processes", 0, "workers"), "--workers 0", "processes=0"),
     ],
 )
@@ -83,9 +83,9 @@ def test_the_command_line_leaves_python_as_it_was(capsys: pytest.CaptureFixture[
 
 
 def test_a_setting_is_told_as_it_was_given(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(DendrographError, match=r"^set=\{'dendrits': 3\}: there is no parameter 'dendrits'"):
+    with pytest.raises(DendrographError, match=r"^overrides=\{'dendrits': 3\}: there is no parameter 'dendrits'"):
         load("dann-lrf", {"dendrits": 3})
-    with pytest.raises(DendrographError, match=r"^set=\{'somata': 'many'\}: "):
+    with pytest.raises(DendrographError, match=r"^overrides=\{'somata': 'many'\}: "):
         load("dann-lrf", {"somata": "many"})
     with pytest.raises(SystemExit):
         main(["show", "dann-lrf", "--set", "dendrits=3"])
@@ -142,7 +142,7 @@ def _wrong(*right: type) -> list[Any]:
 
 
 def _train(**given: Any) -> Any:
-    network = build("dann-lrf", (8, 8), set={"somata": 2, "dendrites": 2, "synapses": 2})
+    network = build("dann-lrf", (8, 8), overrides={"somata": 2, "dendrites": 2, "synapses": 2})
     return train(**{"network": network, "data": small.digits(), "out": "run", "progress": False, **given})
 
 

@@ -135,7 +135,7 @@ def test_training_reports_what_it_does(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("dendrograph.training.loop.reporter", lambda progress: Told())
     data = small.digits()
-    network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+    network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
     run = train(network, data, TrainConfig(epochs=2), tmp_path / "run")
     assert told[0] == ("start", 2, 0, 360) and told[-1] == ("stop",)
     assert [entry[:3] for entry in told if entry[0] == "batch"] == [

@@ -27,7 +27,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     digits = datasets.load("digits")
     for seed, epochs, name in ((0, 1, "a0"), (1, 1, "a1"), (2, 1, "a2"), (0, 3, "b0"), (1, 3, "b1")):
-        network = build("dann-lrf", (8, 8), set=SIZE, seed=seed)
+        network = build("dann-lrf", (8, 8), overrides=SIZE, seed=seed)
         train(network, digits, TrainConfig(epochs=epochs, seed=seed), folder / name, progress=False)
     return folder
 
@@ -156,7 +156,7 @@ def test_curves_are_of_conditions(found: Analysis) -> None:
 def test_runs_that_contradict_each_other_are_measured_and_not_averaged(runs: Path, tmp_path: Path) -> None:
     """One seed twice, with another result: which of them counts, nobody knows here. Other conditions stand."""
     digits = datasets.load("digits")
-    network = build("dann-lrf", (8, 8), set=SIZE, seed=0)
+    network = build("dann-lrf", (8, 8), overrides=SIZE, seed=0)
     with_other_weights: Any = network.state_dict()
     network.load_state_dict({name: value * 1.5 for name, value in with_other_weights.items()})
     train(network, digits, TrainConfig(epochs=1, seed=0), tmp_path / "other", progress=False)
@@ -204,7 +204,7 @@ def test_what_learnt_before_is_no_replicate_of_what_did_not(runs: Path, tmp_path
             (f"task2-{seed}", {"scenario": "class-incremental", "task": 2}),
             (f"other-{seed}", None),
         ):
-            network = build("dann-lrf", (8, 8), set=SIZE, seed=seed + 5)
+            network = build("dann-lrf", (8, 8), overrides=SIZE, seed=seed + 5)
             config = TrainConfig(epochs=1, seed=seed + 5)
             train(network, digits, config, tmp_path / name, progress=False, learning=learning)
     result = analyse_runs(sorted(tmp_path.iterdir()), parts=["weights"])

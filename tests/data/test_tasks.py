@@ -116,7 +116,7 @@ def test_a_task_is_an_ordinary_data_set_of_an_npz_too(tmp_path: Path, monkeypatc
     task = data.load("own.npz/split-5/4")
     assert task.name == "own/split-5/4" and task.train.labels.unique().tolist() == [6, 7]
     assert task.origin == {"name_or_path": f"{tmp_path}/own.npz/split-5/4", "data_dir": None}
-    run = train(build("dann-lrf", task.shapes, set={"somata": 4}), task, TrainConfig(epochs=1), progress=False)
+    run = train(build("dann-lrf", task.shapes, overrides={"somata": 4}), task, TrainConfig(epochs=1), progress=False)
     monkeypatch.chdir("/")
     folder = tmp_path / run.folder
     assert Run.open(folder).dataset().digest == task.digest

@@ -215,7 +215,7 @@ class TestNetwork:
         assert bottom < top
 
     def test_large_populations_are_folded_with_true_counts(self) -> None:
-        axes = panel(draw.figure("dann-lrf", "network", set={"somata": 512, "dendrites": 64}))
+        axes = panel(draw.figure("dann-lrf", "network", overrides={"somata": 512, "dendrites": 64}))
         assert len(lines(axes, "synapse image")) == 16 * len(discs(axes, "dendrite hidden")), "and their synapses"
         said = {one.get_text() for one in texts(axes, "label")}
         assert {"32,768", "512", "28 × 28", "10"} <= said
@@ -226,7 +226,7 @@ class TestNetwork:
         axes = panel(draw.figure("deep-dann", "network"))
         assert "7 more" in {one.get_text() for one in texts(axes)}
         assert not len(discs(axes, "soma hidden5"))
-        axes = panel(draw.figure("deep-dann", "network", fold=False, set={"somata": 16, "dendrites": 2}))
+        axes = panel(draw.figure("deep-dann", "network", fold=False, overrides={"somata": 16, "dendrites": 2}))
         assert len(discs(axes, "soma hidden5")) == 16
 
     def test_units_not_drawn_reach_what_they_reach_from_their_ellipsis(self) -> None:

@@ -36,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings, knobs = {"epochs": 1}, {"somata": 3, "dendrites": 2}
     for name, seed in (("vann", 0), ("vann", 1), ("dann-lrf", 0)):
         out = folder / "runs" / f"{name}-{seed}"
-        train_by_name(name, "digits", settings={**settings, "seed": seed}, set=knobs, out=out, progress=False)
+        train_by_name(name, "digits", settings={**settings, "seed": seed}, overrides=knobs, out=out, progress=False)
     return folder
 
 

@@ -305,7 +305,9 @@ def test_a_cell_is_the_training_that_train_makes(tmp_path: Path) -> None:
     (cell,) = sweep.cells
     outcome = train_cell(cell, tmp_path / "s")
     digits = datasets.load("digits")
-    network = build("dann-lrf", digits.shapes, digits.classes, seed=4, set={"dendrites": 2, "somata": 4, "synapses": 4})
+    network = build(
+        "dann-lrf", digits.shapes, digits.classes, seed=4, overrides={"dendrites": 2, "somata": 4, "synapses": 4}
+    )
     own = train(network, digits, TrainConfig(epochs=1, seed=4), tmp_path / "own", progress=False)
     swept = Run.open(cell.run_folder(tmp_path / "s"))
     assert swept.metrics["weights"] == own.metrics["weights"]

@@ -225,7 +225,7 @@ def test_what_is_learnt_of_a_nonlinearity_and_lengths_are_held(tmp_path: Path) -
     with np.load(tmp_path / "net.npz") as held:
         of_group = held["node_learnt_threshold"][group.start : group.start + group.size]
         assert of_group.tolist() == thresholds and np.isnan(held["node_learnt_threshold"]).sum() > 0
-    export("asymmetric-pyramidal", tmp_path / "net.json", set={"somata": 1})
+    export("asymmetric-pyramidal", tmp_path / "net.json", overrides={"somata": 1})
     edges = json.loads((tmp_path / "net.json").read_text())["edges"]
     lengths = {(edge["projection"], edge.get("length_um"), edge.get("diameter_um")) for edge in edges}
     assert ("hidden/trunk->hidden/soma", 200.0, 3.0) in lengths

@@ -115,7 +115,7 @@ def test_any_neuron_comes_back(case, tmp_path: Path) -> None:
 
 def test_the_import_gives_the_morphology_back(tmp_path: Path) -> None:
     """What was imported, exported and imported again is as it was: names, lengths and diameters."""
-    export("pyramidal-swc", tmp_path / "neuron.swc", set={"somata": 1})
+    export("pyramidal-swc", tmp_path / "neuron.swc", overrides={"somata": 1})
     again = load(import_swc(tmp_path / "neuron.swc", tmp_path / "neuron.yaml").path)
     first, second = (
         {place.name: place.compartment.cable for place in branchings(of)}

@@ -328,7 +328,7 @@ def check(text: str, file: Path, settings: Mapping[str, str] | None = None) -> b
             said = str(error)
             assert said.strip() and len(said) < 100_000
             assert said.replace("\n", "").isprintable(), said
-            assert "set={" in said or file.name in said, said
+            assert "overrides={" in said or file.name in said, said
             return False
         assert graph.parameters > 0
         assert Morphology.from_dict(morphology.to_dict()) == morphology

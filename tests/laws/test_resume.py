@@ -183,7 +183,7 @@ def test_interrupted_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     data, config = small.digits(), TrainConfig(epochs=4)
 
     def network() -> Any:
-        return build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+        return build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
 
     whole = train(network(), data, config, tmp_path / "whole", progress=False)
     stopped, folder = network(), tmp_path / "stopped"
@@ -210,7 +210,7 @@ def test_interrupted_between_the_files_of_an_epoch(tmp_path: Path, monkeypatch: 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Run, "save_history", stopped)
-    network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+    network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
     with pytest.raises(Interrupted, match="epoch 1 is the last that was finished and kept"):
         train(network, data, config, tmp_path / "run", progress=False)
     run = Run.open(tmp_path / "run")
@@ -240,7 +240,7 @@ def test_a_finished_run_stays_as_it_is(
 
 def test_a_finished_run_gives_its_weights_to_the_network(tmp_path: Path) -> None:
     data, config = small.digits(), TrainConfig(epochs=1)
-    first, second = (build("sann-lrf", data.shapes, data.classes, set={"somata": 8}) for _ in range(2))
+    first, second = (build("sann-lrf", data.shapes, data.classes, overrides={"somata": 8}) for _ in range(2))
     for network in (first, second):
         train(network, data, config, tmp_path / "run", resume=True, progress=False)
     assert not first.training and not second.training
@@ -311,10 +311,12 @@ def test_other_data_morphology_and_place_are_refused(begun: Path, morphology: Pa
     for change in ({"neurons.pyramidal.dendrites.0.count": 5}, {"neurons.pyramidal.dropout": 0.2}):
         knobs = {**change, "name": "small"}
         text = refused(
-            lambda knobs=knobs: train_by_name(str(morphology), settings=settings, set=knobs, out=begun, resume=True)
+            lambda knobs=knobs: train_by_name(
+                str(morphology), settings=settings, overrides=knobs, out=begun, resume=True
+            )
         )
         assert "\n  morphology: not that of the run (see its morphology.yaml)\n" in text
-    text = refused(lambda: train_by_name(str(begun), set={"name": "other"}, resume=True))
+    text = refused(lambda: train_by_name(str(begun), overrides={"name": "other"}, resume=True))
     assert text == f"{begun}: the morphology of a run is fixed\n  leave `set` out"
     text = refused(lambda: train_by_name(str(begun), out=tmp_path / "elsewhere", resume=True))
     assert text == f"{begun}: a run goes on in its own folder\n  leave `out` out"
@@ -332,7 +334,7 @@ def test_wiring_of_another_seed_is_refused(tmp_path: Path) -> None:
     """In Python, the seed of the wiring is not that of the configuration."""
     data, config = small.digits(), TrainConfig(epochs=1)
     for seed, match in ((0, None), (1, "wiring: compiled with another seed")):
-        network = build("dann-lrf", data.shapes, data.classes, seed=seed, set={"somata": 8})
+        network = build("dann-lrf", data.shapes, data.classes, seed=seed, overrides={"somata": 8})
         if match is None:
             train(network, data, config, tmp_path / "run", progress=False)
         else:
@@ -466,7 +468,7 @@ def threads(number: int) -> Iterator[None]:
 
 
 def _started_with(number: int, folder: Path, kernel: str = "auto", epochs: int = 1) -> Run:
-    network = build("vann" if kernel == "auto" else "dann-random", (8, 8), 10, set={"somata": 8}, kernel=kernel)
+    network = build("vann" if kernel == "auto" else "dann-random", (8, 8), 10, overrides={"somata": 8}, kernel=kernel)
     with threads(number):
         return train(network, small.digits(), TrainConfig(epochs=epochs), folder, progress=False)
 
@@ -495,7 +497,7 @@ def test_a_run_goes_on_with_the_threads_with_which_it_began(
             _started_with(began, tmp_path / "stopped", epochs=2)
     seen.clear()
     with threads(goes_on):
-        network = build("vann", (8, 8), 10, set={"somata": 8})
+        network = build("vann", (8, 8), 10, overrides={"somata": 8})
         run = train(network, small.digits(), TrainConfig(epochs=2), tmp_path / "stopped", resume=True)
         assert torch.get_num_threads() == goes_on, "left as it was"
     assert set(seen) == {began}
@@ -507,7 +509,7 @@ def test_a_run_goes_on_with_the_threads_with_which_it_began(
 def test_threads_that_this_machine_has_not_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _started_with(1, tmp_path / "run")
     run = Run(run.folder, {**run.record, "surroundings": {**run.record["surroundings"], "threads": 10_000}})
-    asked = record.make(build("vann", (8, 8), 10, set={"somata": 8}), small.digits(), TrainConfig(epochs=1), 1)
+    asked = record.make(build("vann", (8, 8), 10, overrides={"somata": 8}), small.digits(), TrainConfig(epochs=1), 1)
     assert any(note.startswith("the run began with threads 10000") for note in record.changed_surroundings(run, asked))
     before = torch.get_num_threads()
     with record.threads_of(run):

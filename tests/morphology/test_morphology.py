@@ -906,9 +906,9 @@ class TestLoad:
         with pytest.raises(MorphologyError) as error:
             load("mine.yaml", {"dendrits": "3", "layers.0.count": "many", "layers.0.repeat": "["})
         assert [fault.place for fault in error.value.faults] == [
-            "set={'dendrits': '3'}",
-            "set={'layers.0.repeat': '['}",
-            "set={'layers.0.count': 'many'}",
+            "overrides={'dendrits': '3'}",
+            "overrides={'layers.0.repeat': '['}",
+            "overrides={'layers.0.count': 'many'}",
             "mine.yaml:1:7",
         ]
 
@@ -1264,7 +1264,7 @@ class TestExtensionKeys:
             Morphology.from_document(Document.from_text(SHARED.replace("p: {", "p: {  x-more: 1, "), "f"))
 
     def test_to_set_one_would_change_nothing(self) -> None:
-        with pytest.raises(MorphologyError, match=r"set={'x-common\.count': 3}: there is no 'x-common'"):
+        with pytest.raises(MorphologyError, match=r"overrides={'x-common\.count': 3}: there is no 'x-common'"):
             Morphology.from_document(Document.from_text(SHARED, "f").with_values({"x-common.count": 3}))
 
 

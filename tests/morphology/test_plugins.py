@@ -180,7 +180,7 @@ class TestWhatAFileMayCause:
         with pytest.raises(MorphologyError) as error:
             load("wrong.yaml", {"nothing": 3})
         assert [(fault.place, fault.problem) for fault in error.value.faults] == [
-            ("set={'nothing': 3}", "there is no parameter 'nothing'"),
+            ("overrides={'nothing': 3}", "there is no parameter 'nothing'"),
             ("wrong.yaml:2:11", "there is no plugin 'one'"),
             ("wrong.yaml:2:16", "there is no plugin 'two'"),
             ("wrong.yaml:2:21", "the plugin 'one' stands twice"),
@@ -188,7 +188,7 @@ class TestWhatAFileMayCause:
 
     def test_a_setting_can_do_no_more_than_the_file(self) -> None:
         text = told(lambda: load("unnamed.yaml", {"plugins": "[mine]"}))
-        assert text.startswith("set={'plugins': '[mine]'}: plugins[0]: there is no plugin 'mine'\n")
+        assert text.startswith("overrides={'plugins': '[mine]'}: plugins[0]: there is no plugin 'mine'\n")
         assert load("unnamed.yaml", {"plugins": "[mine]"}, ["mine.py"]).plugins == ("mine",)
 
     def test_plain_values_can_do_no_more_than_a_file(self) -> None:

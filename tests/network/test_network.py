@@ -92,7 +92,7 @@ def test_activations_hold_every_group_and_agree_with_forward(case: Case) -> None
 
 
 def test_the_readout_is_linear() -> None:
-    network = build("dann-lrf", (8, 8), 5, set={"somata": 6, "dendrites": 2})
+    network = build("dann-lrf", (8, 8), 5, overrides={"somata": 6, "dendrites": 2})
     group = network.graph.by_name["readout"]
     assert group.nonlinearity.name == "identity" and group.bias
     soma = network.activations(torch.randn(3, 8, 8))["hidden/soma"]
@@ -119,7 +119,7 @@ def test_the_readout_is_linear() -> None:
     ],
 )
 def test_an_input_may_be_flat_or_have_its_shape(shape: Any, given: tuple[int, ...]) -> None:
-    network = build("dann-random", shape, 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    network = build("dann-random", shape, 3, overrides={"somata": 5, "dendrites": 2, "synapses": 4})
     x = torch.randn(2, 24 if shape != (4, 6, 3) else 72)
     assert torch.equal(network(x.reshape(given)), network(x))
 
@@ -136,21 +136,21 @@ def test_an_input_may_be_flat_or_have_its_shape(shape: Any, given: tuple[int, ..
     ],
 )
 def test_an_input_of_another_shape_is_refused(shape: Any, given: tuple[int, ...]) -> None:
-    network = build("dann-random", shape, 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    network = build("dann-random", shape, 3, overrides={"somata": 5, "dendrites": 2, "synapses": 4})
     expected = ", ".join(map(str, shape))
     with pytest.raises(ValueError, match=r"'image' has shape .*, expected \(batch, " + expected):
         network(torch.zeros(given))
 
 
 def test_bytes_are_refused_as_input() -> None:
-    network = build("dann-random", (4, 4), 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    network = build("dann-random", (4, 4), 3, overrides={"somata": 5, "dendrites": 2, "synapses": 4})
     with pytest.raises(ValueError, match=r"holds torch\.uint8, expected a floating-point type"):
         network(torch.zeros(2, 4, 4, dtype=torch.uint8))
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_an_input_of_another_type_than_the_weights_is_refused(kernel: str) -> None:
-    network = build("dann-random", (4, 4), 3, set={"somata": 5, "dendrites": 2, "synapses": 4}, kernel=kernel)
+    network = build("dann-random", (4, 4), 3, overrides={"somata": 5, "dendrites": 2, "synapses": 4}, kernel=kernel)
     with pytest.raises(ValueError, match=r"holds torch\.float64, and the weights are torch\.float32: convert one"):
         network(torch.zeros(2, 4, 4, dtype=torch.float64))
 
@@ -168,7 +168,7 @@ def test_streams_are_given_by_name() -> None:
 
 
 def test_layout_and_history_of_the_input_do_not_matter() -> None:
-    network = build("dann-grf", (4, 6), 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    network = build("dann-grf", (4, 6), 3, overrides={"somata": 5, "dendrites": 2, "synapses": 4})
     x = torch.randn(3, 4, 6)
     stored_otherwise = x.permute(2, 1, 0).contiguous().permute(2, 1, 0)
     assert not stored_otherwise.is_contiguous()
@@ -228,11 +228,11 @@ def test_one_kernels_state_dict_fits_every_other() -> None:
 
 
 def test_a_foreign_state_dict_is_refused() -> None:
-    small, large = (build("dann-lrf", (8, 8), set={"somata": somata}) for somata in (5, 6))
+    small, large = (build("dann-lrf", (8, 8), overrides={"somata": somata}) for somata in (5, 6))
     with pytest.raises(RuntimeError, match="size mismatch"):
         small.load_state_dict(large.state_dict())
     with pytest.raises(RuntimeError, match="Missing key"):
-        small.load_state_dict(build("vann", (8, 8), set={"somata": 5}).state_dict())
+        small.load_state_dict(build("vann", (8, 8), overrides={"somata": 5}).state_dict())
 
 
 def _indices(network: DendriticNetwork) -> Iterator[Tensor]:
@@ -401,7 +401,7 @@ def test_an_unknown_kernel_is_refused() -> None:
 
 
 def test_build_is_load_compile_and_network_in_one() -> None:
-    built = build("dann-grf", (8, 8), 7, seed=5, set={"somata": 6}, kernel="fused")
+    built = build("dann-grf", (8, 8), 7, seed=5, overrides={"somata": 6}, kernel="fused")
     graph = compile(load("dann-grf", {"somata": 6}), (8, 8), 7, seed=5)
     assert built.graph.connectivity_hash == graph.connectivity_hash
     assert {choice.kernel.NAME for choice in built.plan.choices} == {"fused"}
@@ -665,7 +665,7 @@ def test_an_ensemble_runs_over_a_network_on_the_meta_device() -> None:
 
 def test_a_network_is_made_on_the_default_device() -> None:
     with torch.device("meta"):
-        network = build("dann-random", (4, 4), 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+        network = build("dann-random", (4, 4), 3, overrides={"somata": 5, "dendrites": 2, "synapses": 4})
     assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
     network.to_empty(device="cpu").reset_parameters()
     x = torch.randn(2, 4, 4)
@@ -697,7 +697,7 @@ def test_gradients_at_every_group_are_those_of_the_reference(case: Case, kernel:
 
 def test_what_a_hook_changes_reaches_the_weights() -> None:
     """Also where `forward` runs a tree in one pass, which stores no activity."""
-    network = build("dann-random", (4, 4), 3, set={"somata": 5, "dendrites": 2, "synapses": 4})
+    network = build("dann-random", (4, 4), 3, overrides={"somata": 5, "dendrites": 2, "synapses": 4})
     assert network.plan.passes or not BUILT
     found = network.activations(torch.randn(2, 4, 4))
     found["hidden/dendrite"].register_hook(torch.zeros_like)

@@ -59,7 +59,7 @@ def test_every_cable_of_the_asymmetric_neuron_attenuates_by_its_length() -> None
 @pytest.mark.parametrize("layers", [3, 5, 10, 20])
 def test_activity_and_gradients_live_at_every_depth(layers: int) -> None:
     data = datasets.load("digits")
-    network = build("deep-dann", data.shapes, data.classes, seed=0, set={"layers": layers})
+    network = build("deep-dann", data.shapes, data.classes, seed=0, overrides={"layers": layers})
     x = data.train.inputs["image"][:128].float() / data.scale
     values = network.activations(x)
     torch.nn.functional.cross_entropy(values["readout"], data.train.labels[:128]).backward()

@@ -103,10 +103,10 @@ def _graphs() -> dict[str, Callable[[], Graph]]:
     for name in shipped:
         made[name] = lambda name=name: build(name, _shapes(load(name)), 10).graph
     made["three-streams"] = lambda: compile(THREE_STREAMS, _shapes(THREE_STREAMS), 10, 0)
-    made["rgb"] = lambda: build("dann-lrf", (8, 8, 3), 3, set={"somata": 5, "dendrites": 2}).graph
-    made["prime"] = lambda: build("dann-random", (101,), 2, set={"somata": 3, "dendrites": 2}).graph
+    made["rgb"] = lambda: build("dann-lrf", (8, 8, 3), 3, overrides={"somata": 5, "dendrites": 2}).graph
+    made["prime"] = lambda: build("dann-random", (101,), 2, overrides={"somata": 3, "dendrites": 2}).graph
     made["one of each"] = lambda: (
-        build("dann-random", (1, 1), 1, set={"somata": 1, "dendrites": 1, "synapses": 1}).graph
+        build("dann-random", (1, 1), 1, overrides={"somata": 1, "dendrites": 1, "synapses": 1}).graph
     )
     return made
 
@@ -181,7 +181,7 @@ def test_each_script_of_the_page_is_on_it_once() -> None:
 
 
 def test_text_stays_text_whatever_a_name_holds() -> None:
-    graph = build("dann-lrf", (4, 4), 2, set={"somata": 2, "dendrites": 2, "synapses": 2}).graph
+    graph = build("dann-lrf", (4, 4), 2, overrides={"somata": 2, "dendrites": 2, "synapses": 2}).graph
     odd = "</script><script>alert('&{{data}}')</script><!--\u2028"
     text = page(Graph(odd, graph.groups, graph.projections, graph.inputs, graph.classes, graph.seed))
     assert _content(text)["name"] == odd
@@ -189,11 +189,11 @@ def test_text_stays_text_whatever_a_name_holds() -> None:
 
 
 def test_a_large_page_is_small_and_too_large_a_one_is_refused(tmp_path: Path) -> None:
-    large = page("dann-lrf", set={"dendrites": 64, "somata": 512})
+    large = page("dann-lrf", overrides={"dendrites": 64, "somata": 512})
     assert len(large.encode()) < 5_000_000
     file = tmp_path / "net.html"
     with pytest.raises(DendrographError) as caught:
-        draw_to(file, ["dann-lrf"], set={"dendrites": 512, "somata": 512})
+        draw_to(file, ["dann-lrf"], overrides={"dendrites": 512, "somata": 512})
     assert str(caught.value) == (
         "dann-lrf: 4,456,448 edges are too many for a page, 3,000,000 are the most\n"
         "  turn its knobs down by `set`, or export them all as FILE.npz"
@@ -495,7 +495,7 @@ def test_wheel_drag_and_keys_move_the_view(screen: Page, file: Path) -> None:
 
 
 def test_a_large_layer_starts_folded_and_unfolds(screen: Page, tmp_path: Path) -> None:
-    graph = build("dann-lrf", (28, 28), 10, set={"dendrites": 64, "somata": 512}).graph
+    graph = build("dann-lrf", (28, 28), 10, overrides={"dendrites": 64, "somata": 512}).graph
     file = tmp_path / "net.html"
     draw_to(file, [graph])
     screen.open(file)

@@ -125,7 +125,7 @@ def test_each_task_is_an_ordinary_run_and_begins_where_the_one_before_ended(fold
 def test_the_matrix_is_every_network_on_every_task(folders: Mapping[str, Path]) -> None:
     """Of the scenarios in which nothing is closed: from the folders' networks, and the networks before training."""
     for name, kind, classes in ((CLASS, "split", 10), (DOMAIN, "domain-split", 5), ("permuted", "permuted", 10)):
-        networks = [build("dann-lrf", (8, 8), classes, seed=0, set=KNOBS)]
+        networks = [build("dann-lrf", (8, 8), classes, seed=0, overrides=KNOBS)]
         networks += [Run.open(folders[name] / f"task-{number}").network() for number in (1, 2)]
         tasks = [datasets.load(f"digits/{kind}-2/{number}") for number in (1, 2)]
         for network, row in zip(networks, Learned.open(folders[name]).matrix, strict=True):
@@ -136,7 +136,7 @@ def test_of_the_task_alone_is_what_the_readout_chooses_from(folders: Mapping[str
     """The task-incremental scenario by masks, worked out from the logits of the networks in the folders."""
     folder = folders[TASK]
     first, second = (Run.open(folder / f"task-{number}").network() for number in (1, 2))
-    initial = build("dann-lrf", (8, 8), 10, seed=0, set=KNOBS)
+    initial = build("dann-lrf", (8, 8), 10, seed=0, overrides=KNOBS)
     before = [first.biases["readout"].detach()[:5], second.biases["readout"].detach()[5:]]
     test = datasets.load("digits").test
     image = test.inputs["image"].float() / 16
@@ -155,7 +155,7 @@ def test_of_the_task_alone_is_what_the_readout_chooses_from(folders: Mapping[str
 
 
 def test_units_of_other_tasks_keep_their_weights(folders: Mapping[str, Path]) -> None:
-    initial = build("dann-lrf", (8, 8), 10, seed=0, set=KNOBS)
+    initial = build("dann-lrf", (8, 8), 10, seed=0, overrides=KNOBS)
     first, second = (Run.open(folders[TASK] / f"task-{number}").network() for number in (1, 2))
     name = next(name for name in initial.weights if name.endswith("readout"))
     weights = [network.weights[name].detach().reshape(10, -1) for network in (initial, first, second)]
@@ -164,7 +164,7 @@ def test_units_of_other_tasks_keep_their_weights(folders: Mapping[str, Path]) ->
 
 
 def test_a_closed_unit_is_out_of_loss_and_gradient() -> None:
-    network = build("dann-lrf", (8, 8), 10, set=KNOBS)
+    network = build("dann-lrf", (8, 8), 10, overrides=KNOBS)
     with torch.no_grad():
         network.biases["readout"].copy_(torch.linspace(-1, 1, 10))
     images, labels = torch.rand(20, 8, 8), torch.arange(20) % 2 + 4
@@ -253,7 +253,7 @@ def test_a_task_that_was_deleted_after_the_end_is_learnt_again_and_told(
 def test_a_task_without_samples_is_told_before_anything_is_learnt(tmp_path: Path) -> None:
     x, y = torch.rand(40, 8, 8), torch.arange(40) % 4
     lacking = datasets.from_tensors(x, y, x[:20], y[:20] % 2, classes=4)
-    network = build("vann", (8, 8), 4, set={"somata": 3})
+    network = build("vann", (8, 8), 4, overrides={"somata": 3})
     told = refused(lambda: learn_in_turn(network, Tasks(lacking, "split", 2, CLASS), out=tmp_path / "run"))
     assert told.startswith("tensors/split-2/2: the test split of tensors has no sample of classes 2 and 3")
     assert not (tmp_path / "run").exists()
@@ -262,7 +262,7 @@ def test_a_task_without_samples_is_told_before_anything_is_learnt(tmp_path: Path
 def test_the_network_ends_the_same_whether_it_learnt_or_had_learnt(tmp_path: Path) -> None:
     tasks, ends = Tasks(datasets.load("digits"), "split", 2, TASK), []
     for resume in (False, True):
-        network = build("dann-lrf", (8, 8), 10, set=KNOBS)
+        network = build("dann-lrf", (8, 8), 10, overrides=KNOBS)
         learn_in_turn(network, tasks, TrainConfig(epochs=1), tmp_path / "run", resume, progress=False)
         ends.append(network.state_dict())
     assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
@@ -328,14 +328,19 @@ def test_a_task_of_another_chain_is_refused(folders: Mapping[str, Path], tmp_pat
     (out / "continual.json").unlink()
     shutil.rmtree(out / "task-1")
     train_by_name(
-        "dann-lrf", "digits/split-2/1", settings={**SETTINGS, "lr": 0.02}, set=KNOBS, out=out / "task-1", progress=False
+        "dann-lrf",
+        "digits/split-2/1",
+        settings={**SETTINGS, "lr": 0.02},
+        overrides=KNOBS,
+        out=out / "task-1",
+        progress=False,
     )
     assert "lr: the run has 0.02, asked for is 0.01" in refused(lambda: learn(out, resume=True))
     shutil.rmtree(out / "task-1")
     shutil.copytree(folders[CLASS] / "task-1", out / "task-1")
     shutil.rmtree(out / "task-2")
     train_by_name(
-        "dann-lrf", "digits/split-2/2", settings=SETTINGS, set=KNOBS, out=out / "task-2", progress=False
+        "dann-lrf", "digits/split-2/2", settings=SETTINGS, overrides=KNOBS, out=out / "task-2", progress=False
     )  # from initial weights, not from those of task 1
     assert refused(lambda: learn(out, resume=True)).startswith(
         f"{out / 'task-2'}: did not begin with the weights with which task-1 ended\n"
@@ -372,8 +377,8 @@ def test_a_file_that_was_changed_is_not_read(folders: Mapping[str, Path], tmp_pa
 def test_networks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     digits = datasets.load("digits")
 
-    def told(scenario: str, *arguments: Any, set: Mapping[str, Any] | None = None) -> str:
-        network = build("dann-lrf", *arguments, set={**KNOBS, **(set or {})})
+    def told(scenario: str, *arguments: Any, overrides: Mapping[str, Any] | None = None) -> str:
+        network = build("dann-lrf", *arguments, overrides={**KNOBS, **(overrides or {})})
         return refused(lambda: learn_in_turn(network, Tasks(digits, "split", 5, scenario), out=tmp_path / "run"))
 
     assert "digits does not fit the network" in told(CLASS, (4, 4), 10)
@@ -382,8 +387,8 @@ def test_networks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         "dann-lrf has a readout of 10 units, but digits, split, domain-incremental, needs one of 2 units\n"
         "  build the network with classes=2"
     )
-    assert "has no readout" in told(CLASS, (8, 8), None, set={"somata": 10})
-    assert "its readout has no biases" in told(TASK, (8, 8), 10, set={"readout.bias": False})
+    assert "has no readout" in told(CLASS, (8, 8), None, overrides={"somata": 10})
+    assert "its readout has no biases" in told(TASK, (8, 8), 10, overrides={"readout.bias": False})
     assert not (tmp_path / "run").exists()
 
 

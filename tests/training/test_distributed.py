@@ -344,7 +344,7 @@ def test_several_train_as_one_alone(case: str, size: int, trained: Path) -> None
 def by_every_kernel(folder: Path) -> None:
     data = small.digits()
     for kernel in KERNELS:
-        network = build("dann-lrf", data.shapes, data.classes, kernel=kernel.NAME, set={"somata": 8})
+        network = build("dann-lrf", data.shapes, data.classes, kernel=kernel.NAME, overrides={"somata": 8})
         config = TrainConfig(epochs=2, batch_size=359)
         train(network, data, config, folder / kernel.NAME, progress=False)
 
@@ -580,7 +580,7 @@ def in_python(folder: Path) -> None:
     """Two trainings one after the other; what is true of each process is asserted in it."""
     data, rank = small.digits(), int(os.environ["RANK"])
     for number in range(2):
-        network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+        network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
         run = train(network, data, TrainConfig(epochs=2, seed=number), folder / f"run{number}", progress=False)
         assert run.folder == folder / f"run{number}" and not network.training
         assert run.finished and run.metrics["epochs"] == len(run.history) == 2
@@ -599,7 +599,7 @@ def test_from_python_every_process_has_the_run_and_the_network(tmp_path: Path) -
 def in_a_group_of_ones_own(folder: Path) -> None:
     dist.init_process_group("gloo")
     data: Dataset = small.digits()
-    network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+    network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
     train(network, data, TrainConfig(epochs=1), folder / "run", progress=False)
     assert dist.is_initialized() and dist.get_world_size() == 2
     dist.destroy_process_group()

@@ -141,7 +141,9 @@ def test_data_are_found_again_from_elsewhere(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DENDROGRAPH_DATA", "data")
     settings = {"epochs": 2}
-    run = train_by_name("sann-lrf", "mnist", settings=settings, set={"somata": 8}, out=Path("run"), progress=False)
+    run = train_by_name(
+        "sann-lrf", "mnist", settings=settings, overrides={"somata": 8}, out=Path("run"), progress=False
+    )
     monkeypatch.delenv("DENDROGRAPH_DATA")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -171,7 +173,9 @@ def test_an_npz_is_found_again_and_held_to_its_content(tmp_path: Path, monkeypat
     np.savez(tmp_path / "mine.npz", **arrays)
     monkeypatch.chdir(tmp_path)
     knobs = {"somata": 4, "synapses": 3}
-    run = train_by_name("dann-random", "mine.npz", settings={"epochs": 1}, set=knobs, out=Path("run"), progress=False)
+    run = train_by_name(
+        "dann-random", "mine.npz", settings={"epochs": 1}, overrides=knobs, out=Path("run"), progress=False
+    )
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert evaluate_run("../run").record() == Run.open("../run").metrics["test"]
@@ -187,7 +191,7 @@ def test_an_npz_is_found_again_and_held_to_its_content(tmp_path: Path, monkeypat
 
 def test_data_from_python_are_not_in_the_folder(tmp_path: Path) -> None:
     data = small.digits()
-    network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+    network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
     run = train(network, data, TrainConfig(epochs=1), tmp_path / "run", progress=False)
     with pytest.raises(RunError, match=r"trained on data from Python \(few-digits\), which the folder does not hold"):
         evaluate_run(run.folder)
@@ -196,7 +200,7 @@ def test_data_from_python_are_not_in_the_folder(tmp_path: Path) -> None:
 
 def test_a_data_set_loaded_in_python_is_found_again(tmp_path: Path) -> None:
     data = datasets.load("digits")
-    network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+    network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
     run = train(network, data, TrainConfig(epochs=1), tmp_path / "run", progress=False)
     assert evaluate_run(run.folder).record() == run.metrics["test"]
 

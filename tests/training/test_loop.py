@@ -36,7 +36,7 @@ TINY = {"somata": 8}
 
 
 def network_for(data: Dataset, name: str = "dann-lrf", seed: int = 0, **knobs: Any) -> DendriticNetwork:
-    return build(name, data.shapes, data.classes, seed, set={**TINY, **knobs})
+    return build(name, data.shapes, data.classes, seed, overrides={**TINY, **knobs})
 
 
 def trained(data: Dataset, out: Path, network: DendriticNetwork | None = None, **settings: Any) -> Any:
@@ -286,7 +286,7 @@ def test_noise_is_on_training_validation_and_test(
 
 def test_noise_makes_no_difference_between_metrics_and_evaluate(tmp_path: Path) -> None:
     run = train_by_name(
-        "dann-lrf", settings={"epochs": 2, "noise": 0.5}, set=TINY, out=tmp_path / "run", progress=False
+        "dann-lrf", settings={"epochs": 2, "noise": 0.5}, overrides=TINY, out=tmp_path / "run", progress=False
     )
     result = evaluate_run(run.folder)
     assert result.record() == run.metrics["test"]
@@ -386,7 +386,7 @@ def test_another_seed_gives_another_result(tmp_path: Path) -> None:
     assert files(runs[0].folder) != files(runs[1].folder)
     by_name = [
         train_by_name(
-            "dann-lrf", settings={"epochs": 1, "seed": seed}, set=TINY, out=tmp_path / f"n{seed}", progress=False
+            "dann-lrf", settings={"epochs": 1, "seed": seed}, overrides=TINY, out=tmp_path / f"n{seed}", progress=False
         )
         for seed in (0, 1)
     ]  # wiring and weights too
@@ -435,7 +435,7 @@ def test_the_result_does_not_depend_on_the_callers_random_numbers(tmp_path: Path
 def test_every_kernel_trains(kernel: str, tmp_path: Path) -> None:
     data = small.digits(200)
     auto = trained(data, tmp_path / "auto")
-    network = build("dann-lrf", data.shapes, data.classes, kernel=kernel, set=TINY)
+    network = build("dann-lrf", data.shapes, data.classes, kernel=kernel, overrides=TINY)
     run = trained(data, tmp_path / "run", network)
     assert run.record["network"]["kernel"] == kernel
     assert kernel in run.record["network"]["kernels"].values()
@@ -483,7 +483,7 @@ def test_colour_images_of_ones_own_with_a_validation_split(tmp_path: Path) -> No
         "dann-lrf",
         str(tmp_path / "colours.npz"),
         settings=settings,
-        set={**TINY, "synapses": 4},
+        overrides={**TINY, "synapses": 4},
         out=tmp_path / "run",
         progress=False,
     )
@@ -564,8 +564,8 @@ def test_the_default_folder_is_the_first_that_is_free(tmp_path: Path, monkeypatc
 def test_data_that_do_not_fit_the_network_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     data = small.digits()
     for network, wanted in (
-        (build("dann-lrf", (28, 28), 10, set=TINY), "takes image 28×28 and 10 classes"),
-        (build("dann-lrf", (8, 8), 9, set=TINY), "takes image 8×8 and 9 classes"),
+        (build("dann-lrf", (28, 28), 10, overrides=TINY), "takes image 28×28 and 10 classes"),
+        (build("dann-lrf", (8, 8), 9, overrides=TINY), "takes image 8×8 and 9 classes"),
     ):
         with pytest.raises(DataError) as error:
             trained(data, tmp_path / "run", network)
@@ -592,7 +592,7 @@ def test_data_without_a_validation_split_leave_no_folder(tmp_path: Path) -> None
 
 def test_a_class_more_in_the_network_than_in_the_data_is_no_fault(tmp_path: Path) -> None:
     data = small.digits()
-    assert trained(data, tmp_path / "run", build("dann-lrf", (8, 8), 12, set=TINY)).finished
+    assert trained(data, tmp_path / "run", build("dann-lrf", (8, 8), 12, overrides=TINY)).finished
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -745,7 +745,7 @@ def test_a_network_of_another_type_is_refused_before_anything_is_made(
     kind: torch.dtype, part: str, tmp_path: Path
 ) -> None:
     data = small.digits()
-    network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+    network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
     if part == "all of it":
         network.to(kind)
     else:
@@ -761,12 +761,12 @@ def test_a_network_of_another_type_is_refused_before_anything_is_made(
 
 def test_the_callers_default_type_changes_nothing(tmp_path: Path) -> None:
     settings = {"epochs": 1, "noise": 0.2}
-    expected = train_by_name("dann-lrf", settings=settings, set={"somata": 8}, out=tmp_path / "a", progress=False)
+    expected = train_by_name("dann-lrf", settings=settings, overrides={"somata": 8}, out=tmp_path / "a", progress=False)
     for kind in (torch.float64, torch.bfloat16):
         torch.set_default_dtype(kind)
         try:
             found = train_by_name(
-                "dann-lrf", settings=settings, set={"somata": 8}, out=tmp_path / str(kind), progress=False
+                "dann-lrf", settings=settings, overrides={"somata": 8}, out=tmp_path / str(kind), progress=False
             )
             assert torch.get_default_dtype() == kind
             assert evaluate_run(expected.folder).record() == expected.metrics["test"]
@@ -791,7 +791,7 @@ def test_a_caller_without_gradients_trains_to_the_same_bits(mode: Any, tmp_path:
 
 def test_a_training_from_names_may_stand_within_inference_mode(tmp_path: Path) -> None:
     with torch.inference_mode():
-        run = train_by_name("dann-lrf", settings={"epochs": 1}, set=TINY, out=tmp_path / "run", progress=False)
+        run = train_by_name("dann-lrf", settings={"epochs": 1}, overrides=TINY, out=tmp_path / "run", progress=False)
     assert run.finished
 
 

@@ -18,7 +18,7 @@ from dendrograph.training.optimizer import FlatParameters
 
 
 def network() -> DendriticNetwork:
-    return build("dann-lrf", (8, 8), 10, seed=1, set={"somata": 8})
+    return build("dann-lrf", (8, 8), 10, seed=1, overrides={"somata": 8})
 
 
 def loss_of(network: nn.Module, number: int = 0) -> Tensor:

@@ -38,7 +38,7 @@ from dendrograph.training.run import free_folder, is_run
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run") / "deeper" / "run"
     settings = {"epochs": 2, "seed": 3}
-    return train_by_name("dann-lrf", settings=settings, set={"somata": 8}, out=folder, progress=False)
+    return train_by_name("dann-lrf", settings=settings, overrides={"somata": 8}, out=folder, progress=False)
 
 
 @pytest.fixture
@@ -118,7 +118,12 @@ def test_it_predicts_bytes_without_its_data(tmp_path: Path) -> None:
     x, y = rng.integers(0, 256, (40, 8, 8), dtype=np.uint8), np.arange(40) % 4
     np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
     made = train_by_name(
-        "dann-lrf", data=str(path), settings={"epochs": 1}, set={"somata": 4}, out=tmp_path / "run", progress=False
+        "dann-lrf",
+        data=str(path),
+        settings={"epochs": 1},
+        overrides={"somata": 4},
+        out=tmp_path / "run",
+        progress=False,
     )
     path.unlink()
     assert torch.equal(Run.open(made.folder).predict(x), made.predict(x / 255.0))
@@ -170,7 +175,7 @@ def test_its_files_can_be_read_by_all_whom_the_umask_lets(run: Run) -> None:
 
 def test_its_record_is_all_that_a_result_follows_from(run: Run) -> None:
     graph = compile(load("dann-lrf", {"somata": 8}), (8, 8), 10, seed=3)
-    network = build("dann-lrf", (8, 8), 10, seed=3, set={"somata": 8})
+    network = build("dann-lrf", (8, 8), 10, seed=3, overrides={"somata": 8})
     weights = hashlib.sha256()
     for name, tensor in network.state_dict().items():
         weights.update(name.encode() + tensor.numpy().tobytes())
@@ -386,7 +391,7 @@ def test_two_writers_leave_one_whole_file(tmp_path: Path) -> None:
 
 def trained(out: Path, **options: Any) -> Run:
     data = small.digits()
-    network = build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+    network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
     return train(network, data, TrainConfig(epochs=1), out, progress=False, **options)
 
 
@@ -453,7 +458,7 @@ def test_a_disk_that_is_full_stops_a_training_and_harms_nothing(
     data = small.digits()
 
     def network() -> Any:
-        return build("dann-lrf", data.shapes, data.classes, set={"somata": 8})
+        return build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
 
     config, folder = TrainConfig(epochs=3), tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -847,7 +852,7 @@ def test_any_path_of_the_system_works(
     with monkeypatch.context() as patch:
         patch.setattr("dendrograph.training.loop.keep", stopped)
         with pytest.raises(KeyboardInterrupt):
-            train_by_name("dann-lrf", settings={"epochs": 2}, set={"somata": 8}, out=folder)
+            train_by_name("dann-lrf", settings={"epochs": 2}, overrides={"somata": 8}, out=folder)
     for words in (["train", str(folder), "--resume"], ["evaluate", str(folder)], ["compare", str(folder)]):
         with pytest.raises(SystemExit) as stop:
             main(words)
@@ -871,7 +876,7 @@ def test_a_data_file_of_any_name_is_recorded_and_found_again(name: bytes, tmp_pa
     arrays |= {f"y_{part}": split.labels.numpy() for part, split in (("train", data.train), ("test", data.test))}
     with path.open("wb") as file:
         np.savez(file, **arrays)
-    run = train_by_name("dann-lrf", str(path), settings={"epochs": 1}, set={"somata": 8}, out=tmp_path / "run")
+    run = train_by_name("dann-lrf", str(path), settings={"epochs": 1}, overrides={"somata": 8}, out=tmp_path / "run")
     assert evaluate_run(run.folder).record() == run.metrics["test"]
 
 

@@ -103,7 +103,7 @@ def _hold(subject: Subject) -> None:
     if held > MOST_EDGES:
         raise DendrographError(
             f"{graph.name}: {held:,} edges are too many for a page, {MOST_EDGES:,} are the most\n"
-            f"  turn its knobs down by {argument('set')}, or export them all as FILE.npz"
+            f"  turn its knobs down by {argument('overrides')}, or export them all as FILE.npz"
         )
 
 

@@ -320,7 +320,7 @@ def learn_by_name(
     scenario: str | None = None,
     kernel: str | None = None,
     settings: Mapping[str, Any] | None = None,
-    set: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     out: Path | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -337,7 +337,7 @@ def learn_by_name(
         scenario: by default class-incremental for `split`, domain-incremental for `permuted`.
         kernel: of the network, `auto` by default.
         settings: fields of `TrainConfig`; `seed` is that of the wiring and the weights too.
-        set: knobs of the morphology.
+        overrides: knobs of the morphology.
         out: the folder.
         resume: go on with what is in `out`.
         progress: show it on standard output.
@@ -351,7 +351,7 @@ def learn_by_name(
         raise RunError(f"{needs}\n  give its folder by {argument('out')}")
     if protocol not in SCENARIOS:
         raise DataError(f"unknown protocol '{clip(protocol)}'\n  {did_you_mean(protocol, SCENARIOS, 'protocols')}")
-    tree, config = load(morphology, set, plugins), TrainConfig(**(settings or {}))
+    tree, config = load(morphology, overrides, plugins), TrainConfig(**(settings or {}))
     whole = load_dataset(DEFAULT_DATA if data is None else data, data_dir)
     cut = Tasks(whole, protocol, tasks, SCENARIOS[protocol][0] if scenario is None else scenario)
     network = DendriticNetwork(compile(tree, whole.shapes, cut.classes, config.seed), kernel or "auto")

@@ -40,7 +40,7 @@ def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "small"
-    network = build("dann-lrf", (8, 8), set={"somata": 6, "dendrites": 3, "synapses": 6})
+    network = build("dann-lrf", (8, 8), overrides={"somata": 6, "dendrites": 3, "synapses": 6})
     train(network, datasets.load("digits"), TrainConfig(epochs=1), folder, progress=False)
     return folder
 

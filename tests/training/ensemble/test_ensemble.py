@@ -23,7 +23,7 @@ SEEDS = (0, 1, 2)
 
 
 def network(seed: int = 0, name: str = "dann-lrf", **knobs: Any) -> DendriticNetwork:
-    return build(name, (8, 8), 10, seed, set={"somata": 8, "dendrites": 4, **knobs})
+    return build(name, (8, 8), 10, seed, overrides={"somata": 8, "dendrites": 4, **knobs})
 
 
 def networks(**knobs: Any) -> list[DendriticNetwork]:
@@ -104,7 +104,10 @@ def test_each_ends_as_by_itself(settings: dict[str, Any], tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["vann", "asymmetric-pyramidal"])
 def test_other_kinds_of_networks(name: str, tmp_path: Path) -> None:
-    data, nets = small.digits(), [[build(name, (8, 8), 10, seed, set={"somata": 6}) for seed in SEEDS] for _ in "ab"]
+    data, nets = (
+        small.digits(),
+        [[build(name, (8, 8), 10, seed, overrides={"somata": 6}) for seed in SEEDS] for _ in "ab"],
+    )
     expected = alone(nets[0], data, configs(epochs=2), folders(tmp_path, "alone"))
     for run, other in zip(
         train_together(nets[1], data, configs(epochs=2), folders(tmp_path, "together")), expected, strict=True
@@ -406,7 +409,7 @@ def test_arguments_that_do_not_fit_each_other(tmp_path: Path) -> None:
 
 
 def test_data_that_do_not_fit_are_each_members_error(tmp_path: Path) -> None:
-    nets = [build("dann-lrf", (4, 8), 10, seed, set={"somata": 4}) for seed in SEEDS]
+    nets = [build("dann-lrf", (4, 8), 10, seed, overrides={"somata": 4}) for seed in SEEDS]
     found = train_together(nets, small.digits(), configs(), folders(tmp_path, "run"))
     assert all(isinstance(error, DataError) and "does not fit the network" in str(error) for error in found)
 

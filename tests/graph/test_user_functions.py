@@ -51,7 +51,7 @@ def told(call: Callable[[], object], line: Callable[..., Any] | None = None) -> 
     if "field" in str(error.value):
         assert isinstance(error.value, WiringError)
     text = str(error.value)
-    return text.replace(f"test_trial.py:{line.__code__.co_firstlineno}", "HERE") if line else text
+    return text.replace(f"test_user_functions.py:{line.__code__.co_firstlineno}", "HERE") if line else text
 
 
 EACH = "it answers each element of u by itself, and the same to the same"
@@ -116,7 +116,7 @@ class TestNonlinearities:
 
         text = told(lambda: own(failing))
         line = deeper.__code__.co_firstlineno + 1
-        assert text.endswith(f"fails on u of shape (2, 3)\n  test_trial.py:{line}: KeyError: 'over\\nthere'")
+        assert text.endswith(f"fails on u of shape (2, 3)\n  test_user_functions.py:{line}: KeyError: 'over\\nthere'")
 
     @pytest.mark.parametrize("trainable", ["group", "compartment"])
     def test_parameters_that_are_learnt(self, trainable: str) -> None:
@@ -143,7 +143,7 @@ class TestNonlinearities:
         assert own(floats, gain=2.0).by_name["h/d"].size == 6, "fixed, it is one"
         learnt = Nonlinearity("own", (("gain", 2.0),), (("gain", "compartment"),))
         text = told(lambda: built(Compartment("d", 2, learnt, synapses=FOUR)))
-        assert "fails on u of shape (2, 3)\n  test_trial.py" in text
+        assert "fails on u of shape (2, 3)\n  test_user_functions.py" in text
         # One number for the group can be made a float, and does not learn.
         shared = Nonlinearity("own", (("gain", 2.0),), (("gain", "group"),))
         assert "no gradient through to its parameter 'gain'" in told(
@@ -219,7 +219,7 @@ class TestFields:
         line = failing.__code__.co_firstlineno
         assert told(lambda: drawn(failing), failing) == (
             "field 'own' (HERE) fails when it is asked for 4 of 16 sources for each of 6 compartments\n"
-            f"  test_trial.py:{line + 1}: IndexError: tuple index out of range"
+            f"  test_user_functions.py:{line + 1}: IndexError: tuple index out of range"
         )
 
     @pytest.mark.parametrize("kind", [np.int8, np.uint16, np.int32, np.int64, np.uint64])

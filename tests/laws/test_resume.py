@@ -87,7 +87,7 @@ SETTINGS = {"epochs": 2, "early_stop": True, "noise": 0.1}
 WRITTEN = (
     ["morphology.yaml", "run.json", "the folder"]
     + ["checkpoint.pt", "history.csv"] * 2
-    + ["weights.safetensors", "history.csv", "learning-curves.png", "learning-curves.pdf", "metrics.json"]
+    + ["weights.safetensors", "history.csv", "metrics.json"]
 )
 
 

@@ -80,7 +80,7 @@ class TestNames:
         kind[1]("own")(mine)  # the very same
         told = refused(lambda: kind[1]("own")(plain))
         line = mine.__code__.co_firstlineno
-        assert told == f"there is a {kind[0]} 'own' already, from test_registering.py:{line}\n  choose another name"
+        assert told == f"there is a {kind[0]} 'own' already, from test_registry.py:{line}\n  choose another name"
         assert "lambda" not in refused(lambda: kind[1]("own")(lambda u: u))
 
     def test_the_same_definition_may_run_again(self) -> None:

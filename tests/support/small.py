@@ -17,7 +17,7 @@ from dendrograph.base.json_files import sealed
 from dendrograph.data.dataset import Dataset
 from dendrograph.training.model_source import train_by_name
 
-# All that a finished run leaves behind.
+# All that a finished run leaves behind, and what the command line draws of it.
 FILES = {
     "run.json",
     "morphology.yaml",
@@ -25,9 +25,8 @@ FILES = {
     "metrics.json",
     "weights.safetensors",
     "checkpoint.pt",
-    "learning-curves.png",
-    "learning-curves.pdf",
 }
+FIGURES = {"learning-curves.png", "learning-curves.pdf"}
 
 MORPHOLOGY: Mapping[str, Any] = {
     "name": "small",

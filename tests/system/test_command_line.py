@@ -154,7 +154,7 @@ def test_version(call: Call) -> None:
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "networkx", "safetensors", "ruamel", "rich.progress")
 LIGHT = """
 import sys
-from dendrograph.cli import app, main
+from dendrograph.cli.main import app, main
 try:
     main({words!r})
 except SystemExit as stopped:

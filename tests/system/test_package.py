@@ -141,7 +141,7 @@ print(*(choice.kernel.NAME for choice in network.plan.choices))
 @pytest.mark.skipif(not A_COMPILER, reason="no C++ compiler")
 def test_its_compiled_kernel_runs(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     file, kernels = _run_installed(wheel, tmp_path, OF_A_NETWORK)
-    assert Path(file).parent == tmp_path / "site" / "dendrograph" / "kernels"
+    assert Path(file).parent == tmp_path / "site" / "dendrograph" / "network" / "kernels"
     assert kernels == "compiled compiled dense"
 
 

@@ -142,7 +142,7 @@ def go_slowly(words: list[str]) -> None:
 def files(folder: Path) -> dict[str, Any]:
     """All that must be equal: every file but the checkpoint (it holds the time), and no time."""
     names = {path.name for path in folder.iterdir()}
-    assert names == small.FILES
+    assert names == small.FILES | small.FIGURES
     content: dict[str, Any] = {name: (folder / name).read_bytes() for name in names - {"checkpoint.pt"}}
     content["metrics.json"] = {**json.loads(content["metrics.json"]), "seconds": None, "sha256": None}
     return content
@@ -382,7 +382,7 @@ def test_one_writes_and_one_speaks(sources: Path, tmp_path: Path) -> None:
         first.out
     )
     assert all(not outcome.out for outcome in others) and all(not outcome.err for outcome in outcomes)
-    assert {path.name for path in (tmp_path / "run").iterdir()} == small.FILES
+    assert {path.name for path in (tmp_path / "run").iterdir()} == small.FILES | small.FIGURES
     assert {path.name for path in tmp_path.iterdir()} == {"run", "said"}
 
 
@@ -396,7 +396,7 @@ def list_threads() -> None:
     threads = [task.joinpath("comm").read_text() for task in tasks.iterdir()] if tasks.is_dir() else []
     Path("threads" + os.environ["RANK"]).write_text("".join(threads))
 
-from dendrograph.cli import main
+from dendrograph.cli.main import main
 main()
 """
 
@@ -424,7 +424,7 @@ def test_torchrun_starts_the_command(sources: Path, tmp_path: Path) -> None:
     )
     assert done.stderr == ""
     (folder,) = (tmp_path / "runs").iterdir()
-    assert {path.name for path in folder.iterdir()} == small.FILES
+    assert {path.name for path in folder.iterdir()} == small.FILES | small.FIGURES
     assert Run.open(folder).record["surroundings"]["processes"] == 2
     threads = [(tmp_path / f"threads{rank}").read_text() for rank in range(2)]
     assert not any("gloo" in names for names in threads), threads

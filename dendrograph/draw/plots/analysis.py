@@ -128,7 +128,12 @@ OF_A_RUN: tuple[tuple[str, str, Callable[[Tables], Figure]], ...] = (
 
 
 def _by_run(tables: Tables) -> dict[str, Tables]:
-    """The tables of each run, by its name; '' where there is one, and no name."""
+    """The tables of each run, by its name; '' where there is one, and no name. Means over seeds belong to no run."""
+    tables = {
+        table: rows
+        for table, rows in tables.items()
+        if not any("condition" in row and "run" not in row for row in rows[:1])
+    }
     names = dict.fromkeys(row.get("run", "") for rows in tables.values() for row in rows)
     return {
         name: {

@@ -93,7 +93,7 @@ def page(subject: Subject, style: Style, *, fold: bool = True, legend: bool = Tr
 
 
 def _part(name: str) -> str:
-    return files("dendrograph.draw").joinpath("page", name).read_text(encoding="utf-8")
+    return files("dendrograph.draw.web_page").joinpath("page", name).read_text(encoding="utf-8")
 
 
 def _hold(subject: Subject) -> None:

@@ -195,7 +195,7 @@ def test_from_python(tmp_path: Path) -> None:
 
 def test_every_import_of_matplotlib_is_one_that_no_backend_stops() -> None:
     """Whoever imports it calls `import_matplotlib` first, which does so whatever MPLBACKEND says."""
-    for path in Path(draw.__file__).parent.glob("*.py"):
+    for path in Path(draw.__file__).parent.rglob("*.py"):
         for function in ast.walk(ast.parse(path.read_text())):
             if isinstance(function, ast.FunctionDef) and function.name != "import_matplotlib":
                 lines = [ast.unparse(part) for part in ast.walk(function) if isinstance(part, ast.stmt)][1:]
@@ -207,7 +207,7 @@ def test_a_notebooks_backend_that_is_not_installed_does_not_matter(tmp_path: Pat
     """A notebook sets it for all processes that it starts; matplotlib itself then cannot be imported."""
     program = """
 import sys
-from dendrograph.cli import main
+from dendrograph.cli.main import main
 for words in (
     ["train", "dann-lrf", "--epochs", "1", "--set", "somata=4", "--out", "run"],
     ["draw", "run", "-o", "neuron.pdf"],

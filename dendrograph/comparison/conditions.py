@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from dendrograph.base.errors import DendrographError, RunError
-from dendrograph.base.json_files import CELLS, hold, read_json, read_sealed
+from dendrograph.base.json_files import check_form, read_json, read_sealed
 from dendrograph.base.tables import Row
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.names import LONGEST
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.run import Run, is_run
+from dendrograph.training.run_format import CELLS
 
 Seed = tuple[int, int]  # of the training, of the wiring
 
@@ -191,7 +192,7 @@ def _cells(folder: Path) -> list[str] | None:
     content = read_json(path)
     if isinstance(content, dict) and "sha256" in content:  # those of older sweeps have none
         content = read_sealed(path)
-    hold(content, CELLS, path, remedy="the sweep's own command writes it again")
+    check_form(content, CELLS, path, remedy="the sweep's own command writes it again")
     return [cell["name"] for cell in content["cells"]]
 
 

@@ -18,10 +18,11 @@ from dendrograph.draw.diagrams.panels import Subject
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
 from dendrograph.morphology import plugins as plugin
-from dendrograph.morphology.morphology import Compartment, Layer, Morphology, load
+from dendrograph.morphology.morphology import Compartment, Layer, Morphology
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.model_source import DEFAULT_DATA, compile_for
 from dendrograph.training.run import Run, is_run
+from dendrograph.training.run_format import load
 
 Shapes = Mapping[str, tuple[int, ...]]
 Drawn = str | Path | Compartment | Morphology | Graph | DendriticNetwork | Run

@@ -13,7 +13,6 @@ from os import PathLike
 from typing import Any
 
 from dendrograph.base.errors import DendrographError, Fault, Faults, clip, did_you_mean, expect
-from dendrograph.base.json_files import RUN, read_sealed, trained_morphology
 from dendrograph.morphology import plugins as plugin
 from dendrograph.morphology.declared import gather, hold, no_arrays, read_bias, told, written_bias
 from dendrograph.morphology.document import Document
@@ -331,10 +330,10 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     plugins: Iterable[str | pathlib.Path] = (),
 ) -> Morphology:
-    """Read a morphology file, or one that ships with the package by its name, or that of a run folder.
+    """Read a morphology file, or one that ships with the package by its name.
 
     Args:
-        path_or_name: a path to a YAML file, a shipped name such as `dann-lrf`, or a run folder.
+        path_or_name: a path to a YAML file, or a shipped name such as `dann-lrf`.
         overrides: values that replace those of the file, such as `{"dendrites": 64, "layers.0.count": 512}`. Text is
             read as YAML, like that of `--set` on the command line.
         plugins: installed plugins, modules or files of Python that add nonlinearities and fields, such as
@@ -361,9 +360,6 @@ def load(
 def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:
     path = pathlib.Path(path_or_name)
     try:
-        if (path / "morphology.yaml").is_file() and (path / "run.json").is_file():
-            trained_morphology(path, read_sealed(path / "run.json", RUN))  # that it was not changed
-            return path / "morphology.yaml"
         if path.is_file():
             return path
         folder = path.is_dir()
@@ -373,8 +369,6 @@ def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:
     if str(path_or_name) in known:
         return known[str(path_or_name)]
     if folder:
-        raise DendrographError(
-            f"{path}: a folder, but no run folder (that holds run.json and morphology.yaml)\n  give a YAML file"
-        )
+        raise DendrographError(f"{path}: a folder, where a YAML file is needed")
     remedy = did_you_mean(path_or_name, known, "morphologies that ship")
     raise DendrographError(f"{clip(str(path_or_name))}: no such file, and no morphology of that name\n  {remedy}")

@@ -16,7 +16,7 @@ from dendrograph.data.dataset import Dataset
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
 from dendrograph.morphology import plugins as plugin
-from dendrograph.morphology.morphology import Morphology, load
+from dendrograph.morphology.morphology import Morphology
 from dendrograph.network.execution_plan import Plan, plan
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.config import TrainConfig
@@ -24,6 +24,7 @@ from dendrograph.training.evaluation import Evaluation, evaluate
 from dendrograph.training.loop import noisy_test, train
 from dendrograph.training.provenance import threads_of
 from dendrograph.training.run import Run, is_run
+from dendrograph.training.run_format import load
 
 DEFAULT_DATA = "digits"
 

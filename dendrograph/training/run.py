@@ -46,16 +46,11 @@ from dendrograph.base.errors import (
     worded,
 )
 from dendrograph.base.json_files import (
-    COLUMNS,
-    HISTORY,
-    METRICS,
     MOST_TEXT,
-    RUN,
     read_file,
     read_sealed,
     seal,
     sealed,
-    trained_morphology,
 )
 from dendrograph.data.dataset import Dataset, as_samples, doubts_of_floats
 from dendrograph.data.load import load_again, scale_of
@@ -66,6 +61,7 @@ from dendrograph.morphology.plugins import digests
 from dendrograph.network.kernels import KERNELS
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training import checkpoint
+from dendrograph.training.run_format import COLUMNS, HISTORY, METRICS, RUN, trained_morphology
 
 FORMAT = 1
 FILES = (

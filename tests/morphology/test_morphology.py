@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
 import pickle
 import re
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from dendrograph.base.errors import DendrographError, MorphologyError
-from dendrograph.base.json_files import sealed
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.tree import branchings
 from dendrograph.morphology import plugins
@@ -711,29 +709,15 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
         assert load(file) == morphology
 
 
-def as_run_folder(folder: Path, text: str) -> None:
-    """Write the two files by which a folder is that of a run."""
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    graph = {"name": "", "inputs": {}, "classes": None, "seed": 0, "morphology": digest, "connectivity_hash": ""}
-    record = {
-        "format": 1,
-        "config": {"seed": 0},
-        "data": {"name": "", "source": "", "digest": "", "origin": None},
-        "graph": graph,
-        "network": {"kernel": "auto", "kernels": {}, "initial_weights": ""},
-    }
-    (folder / "morphology.yaml").write_text(text)
-    (folder / "run.json").write_text(sealed(record))
-
-
 @pytest.mark.parametrize("name", shipped())
 def test_those_that_ship_are_written_and_read_again(name: str, tmp_path: Path) -> None:
     knobs = load(name).parameters
     morphology = load(name, {knob: value for knob, value in {"dendrites": 3, "layers": 2}.items() if knob in knobs})
-    as_run_folder(tmp_path, morphology.to_yaml())
-    assert load(tmp_path) == morphology
+    file = tmp_path / "written.yaml"
+    file.write_text(morphology.to_yaml())
+    assert load(file) == morphology
     shapes = None if all(morphology.inputs.values()) else (8, 8)
-    hashes = {compile(each, shapes).connectivity_hash for each in (morphology, load(tmp_path))}
+    hashes = {compile(each, shapes).connectivity_hash for each in (morphology, load(file))}
     assert len(hashes) == 1
 
 
@@ -806,13 +790,6 @@ class TestLoad:
         Path("pdann").mkdir()  # but an unrelated folder does not hide what ships
         assert load("pdann").name == "pdann"
 
-    def test_a_run_folder(self, tmp_path: Path) -> None:
-        (tmp_path / "morphology.yaml").write_text(f"name: mine\n{POINT}")
-        with pytest.raises(DendrographError, match="a folder, but no run folder"):
-            load(tmp_path)
-        as_run_folder(tmp_path, f"name: mine\n{POINT}")
-        assert load(tmp_path).name == "mine"
-
     def test_byte_order_mark_and_line_ends_do_not_matter(self, tmp_path: Path) -> None:
         plain, odd = tmp_path / "plain.yaml", tmp_path / "odd.yaml"
         text = f"name: mine\nabout: größer\n{POINT}"
@@ -828,7 +805,7 @@ class TestLoad:
                 "no/such.yaml",
                 "no/such.yaml: no such file, and no morphology of that name\n  morphologies that ship: apical-basal, ",
             ),
-            ("", ".: a folder, but no run folder (that holds run.json and morphology.yaml)\n  give a YAML file"),
+            ("", ".: a folder, where a YAML file is needed"),
             ("x" * 10_000, "x" * 57 + "...: cannot be read: File name too long"),
             ("a\0b", "a\\x00b: no such file"),
             ("\ud800", "\\ud800: no such file"),

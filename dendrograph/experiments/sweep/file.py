@@ -24,12 +24,13 @@ from dendrograph.experiments.sweep.sources import Sources
 from dendrograph.graph.compiler import compile
 from dendrograph.morphology import plugins as plugin
 from dendrograph.morphology.document import Document
-from dendrograph.morphology.morphology import Morphology, load
+from dendrograph.morphology.morphology import Morphology
 from dendrograph.morphology.validation import Cursor
 from dendrograph.morphology.yaml_reader import LARGEST_FILE, decoded
 from dendrograph.network.kernels import KERNELS
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.model_source import DEFAULT_DATA
+from dendrograph.training.run_format import load
 
 KEYS = ("morphologies", "controls", "set", "data", "seeds", "train")
 TOP = ("name", "about", "batch", "kernel", "runs", *KEYS)

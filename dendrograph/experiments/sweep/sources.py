@@ -10,8 +10,8 @@ from dendrograph.data import load as datasets
 from dendrograph.data.dataset import Dataset
 from dendrograph.experiments.sweep.choices import Choice
 from dendrograph.morphology.document import Document
-from dendrograph.morphology.morphology import load
 from dendrograph.morphology.shipped import shipped
+from dendrograph.training.run_format import load
 
 
 class Sources:

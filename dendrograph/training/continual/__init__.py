@@ -29,12 +29,11 @@ from dendrograph.base.errors import (
     did_you_mean,
     worded,
 )
-from dendrograph.base.json_files import LEARNING, REMEDY, read_sealed, sealed
+from dendrograph.base.json_files import REMEDY, read_sealed, sealed
 from dendrograph.base.progress import reporter
 from dendrograph.data.dataset import Split
 from dendrograph.data.tasks import SCENARIOS, Tasks
 from dendrograph.graph.compiler import compile
-from dendrograph.morphology.morphology import load
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training import provenance as records
 from dendrograph.training.config import TrainConfig
@@ -45,6 +44,7 @@ from dendrograph.training.evaluation import evaluate
 from dendrograph.training.loop import Interrupted, noisy_test, refuse_misfit, train
 from dendrograph.training.model_source import DEFAULT_DATA, load_dataset
 from dendrograph.training.run import Run, free_folder, is_run
+from dendrograph.training.run_format import LEARNING, load
 
 FORMAT = 1
 FILE = "continual.json"

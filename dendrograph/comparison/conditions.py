@@ -16,7 +16,7 @@ from dendrograph.base.errors import DendrographError, RunError
 from dendrograph.base.json_files import check_form, read_json, read_sealed
 from dendrograph.base.tables import Row
 from dendrograph.morphology.document import Document
-from dendrograph.morphology.names import LONGEST
+from dendrograph.morphology.registry import LONGEST_NAME
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.run import Run, is_run
 from dendrograph.training.run_format import CELLS
@@ -121,7 +121,7 @@ class Condition:
 
 def control_name(morphology: str, kind: str) -> str:
     """What a control is called: the name of its morphology, cut where it would be too long, and the control's."""
-    return f"{morphology[: LONGEST - 1 - len(kind)].rstrip('-_')}-{kind}"
+    return f"{morphology[: LONGEST_NAME - 1 - len(kind)].rstrip('-_')}-{kind}"
 
 
 def shown_seed(seed: Seed) -> str:

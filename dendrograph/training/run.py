@@ -34,17 +34,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from dendrograph.base import files as atomic
-from dendrograph.base.errors import (
-    DataError,
-    DataWarning,
-    RunError,
-    argument,
-    clip,
-    did_you_mean,
-    expect,
-    one_line,
-    worded,
-)
+from dendrograph.base.errors import DataError, DataWarning, RunError, argument, clip, expect, one_line, worded
 from dendrograph.base.json_files import (
     MOST_TEXT,
     read_file,
@@ -52,6 +42,7 @@ from dendrograph.base.json_files import (
     seal,
     sealed,
 )
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data.dataset import Dataset, as_samples, doubts_of_floats
 from dendrograph.data.load import load_again, scale_of
 from dendrograph.graph.compiler import compile

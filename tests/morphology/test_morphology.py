@@ -22,7 +22,6 @@ from dendrograph.base.errors import DendrographError, MorphologyError
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.tree import branchings
 from dendrograph.morphology import plugins
-from dendrograph.morphology.declared import SIGNS
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.morphology import (
     Cable,
@@ -37,7 +36,9 @@ from dendrograph.morphology.morphology import (
     load,
 )
 from dendrograph.morphology.nonlinearities import NONLINEARITIES
+from dendrograph.morphology.overrides import with_overrides
 from dendrograph.morphology.shipped import shipped
+from dendrograph.morphology.weights import Sign
 from dendrograph.morphology.yaml_reader import LARGEST_FILE, MOST_IN_A_ROW
 
 ARRAY, TENSOR = (f"an object of type {kind} of shape (3,)" for kind in ("numpy.ndarray", "torch.Tensor"))
@@ -230,7 +231,7 @@ class TestKeys:
             ("{count: 3, field: global, shuffle: true}", Synapses(3, field="global", shuffle=True)),
             ("{count: 3, field: tiled, shuffle: false}", Synapses(3, field="tiled")),
             ("{count: 3, sign: free, nonlinearity: }", Synapses(3)),
-            *((f"{{count: 3, sign: {sign}}}", Synapses(3, sign=sign)) for sign in SIGNS),
+            *((f"{{count: 3, sign: {sign}}}", Synapses(3, sign=sign)) for sign in Sign),
             ("{count: 3, nonlinearity: tanh}", Synapses(3, nonlinearity=Nonlinearity("tanh", ()))),
             (
                 "{count: 3, sign: inhibitory, nonlinearity: {name: sublinear, saturation: 2}}",
@@ -545,7 +546,7 @@ class TestSigns:
     @pytest.mark.parametrize(
         ("layer", "own", "expected"),
         [
-            *(("free", own, own) for own in SIGNS),
+            *(("free", own, own) for own in Sign),
             *(("excitatory", own, "excitatory") for own in ("free", "excitatory")),
             *(
                 ("inhibitory", own, own if own != "free" else "inhibitory")
@@ -1193,7 +1194,7 @@ class TestDeepTrees:
         graph = compile(read, 4)
         assert len(graph.groups) == 1 + 401 + 1
         path = "neurons.n" + ".dendrites.0" * 400 + ".synapses.0.count"
-        (changed,) = list(Morphology.from_document(read.document.with_values({path: 2})).neurons["n"].tree())[
+        (changed,) = list(Morphology.from_document(with_overrides(read.document, {path: 2})).neurons["n"].tree())[
             -1
         ].synapses  # type: ignore[union-attr]
         assert changed.count == 2
@@ -1242,7 +1243,7 @@ class TestExtensionKeys:
 
     def test_to_set_one_would_change_nothing(self) -> None:
         with pytest.raises(MorphologyError, match=r"overrides={'x-common\.count': 3}: there is no 'x-common'"):
-            Morphology.from_document(Document.from_text(SHARED, "f").with_values({"x-common.count": 3}))
+            Morphology.from_document(with_overrides(Document.from_text(SHARED, "f"), {"x-common.count": 3}))
 
 
 class TestParameters:
@@ -1261,7 +1262,7 @@ layers: [{name: h, neuron: p, count: $dendrites * 1.5}]
 """
 
     def read(self, **settings: Any) -> Morphology:
-        return Morphology.from_document(Document.from_text(self.text, "f").with_values(settings, Morphology.KEYS))
+        return Morphology.from_document(with_overrides(Document.from_text(self.text, "f"), settings, Morphology.KEYS))
 
     def test_real_numbers_stand_wherever_numbers_do(self) -> None:
         morphology = self.read()

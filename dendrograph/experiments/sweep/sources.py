@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data import load as datasets
 from dendrograph.data.dataset import Dataset
 from dendrograph.experiments.sweep.choices import Choice

@@ -19,18 +19,10 @@ import numpy as np
 import torch
 
 from dendrograph.base import files as atomic
-from dendrograph.base.errors import (
-    DataError,
-    DendrographError,
-    RunError,
-    TrainingError,
-    argument,
-    clip,
-    did_you_mean,
-    worded,
-)
+from dendrograph.base.errors import DataError, DendrographError, RunError, TrainingError, argument, clip, worded
 from dendrograph.base.json_files import REMEDY, read_sealed, sealed
 from dendrograph.base.progress import reporter
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data.dataset import Split
 from dendrograph.data.tasks import SCENARIOS, Tasks
 from dendrograph.graph.compiler import compile
@@ -288,7 +280,7 @@ def _refuse_misfit(network: DendriticNetwork, tasks: Tasks) -> None:
 
 def _refuse_occupied(folder: Path, resume: bool) -> None:
     another = f"give another folder by {argument('out')}"
-    atomic.hold_names(folder)
+    atomic.check_name_lengths(folder)
     if is_run(folder):
         raise RunError(f"{folder}: is a run folder\n  {another}")
     if folder.exists() and not folder.is_dir():

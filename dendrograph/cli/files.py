@@ -157,7 +157,7 @@ def export_command(
     print(result)
 
 
-@command("write_starter", "dendrograph write_starter mine")
+@command("new", "dendrograph new mine")
 def new_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of the morphology.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to make.", show_default="NAME.yaml")] = None,

@@ -115,7 +115,7 @@ def test_words_of_a_plugin_are_words_of_the_schema(tmp_path: Path) -> None:
 
 
 def test_a_new_file_is_right_and_trains(tmp_path: Path) -> None:
-    made = dendrograph("write_starter", "true", cwd=tmp_path)  # a name that YAML would take for something else
+    made = dendrograph("new", "true", cwd=tmp_path)  # a name that YAML would take for something else
     assert made.returncode == 0, made.stderr
     assert faults(plain(tmp_path / "true.yaml")) == []
     assert dendrograph("check", "true.yaml", cwd=tmp_path).returncode == 0

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         Readout,
         Stack,
         Synapses,
-        load,
     )
     from dendrograph.morphology.nonlinearities import register_nonlinearity
     from dendrograph.morphology.receptive_fields import register_field
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from dendrograph.network.network import DendriticNetwork, build
     from dendrograph.training.loop import TrainConfig, train
     from dendrograph.training.run import Run
+    from dendrograph.training.run_format import load
 
 __version__ = "0.1.0"
 
@@ -53,7 +53,7 @@ _HOMES = {
     "TrainConfig": "training.loop",
     "build": "network.network",
     "compile": "graph.compiler",
-    "load": "morphology.morphology",
+    "load": "training.run_format",
     "parameter_groups": "network.dendritic_layer",
     "register_field": "morphology.receptive_fields",
     "register_nonlinearity": "morphology.nonlinearities",

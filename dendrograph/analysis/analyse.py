@@ -13,12 +13,13 @@ from typing import Any
 from dendrograph.analysis.learning_curves import history
 from dendrograph.analysis.parts import OF_A_NETWORK, OF_A_RUN, PARTS, Settings, Subject, Tables, choose, settings_for
 from dendrograph.base import tables
-from dendrograph.base.errors import DendrographError, argument, clip, did_you_mean, expect
-from dendrograph.base.progress import told
+from dendrograph.base.errors import DendrographError, argument, clip, expect
+from dendrograph.base.progress import with_progress
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
 from dendrograph.comparison.over_seeds import averaged
 from dendrograph.data.dataset import Split
-from dendrograph.morphology import plugins as plugin
+from dendrograph.morphology.plugins import import_plugins
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.loop import noisy_test
@@ -148,7 +149,7 @@ def analyse_runs(
     for option, given in (("data_dir", data_dir), ("data", data)):
         if given is not None and not _needs_data(chosen):
             raise DendrographError(f"{argument(option)}: no data is read for {', '.join(chosen)}\n  leave it out")
-    plugin.use(plugins)
+    import_plugins(plugins)
     names = names_of(folders)
     runs = [Run.open(folder) for folder in folders]
     for run in runs:  # what is missing, and what a part refuses, is said before any is measured
@@ -158,7 +159,7 @@ def analyse_runs(
         if any(PARTS[part].hold for part in chosen):
             _hold(_subject(run, (data_dir, data), chosen, made), chosen)
     named = list(zip(names, runs, strict=True))
-    shown = told(named, lambda pair: pair[0], sys.stderr) if progress and len(runs) > 1 else named
+    shown = with_progress(named, lambda pair: pair[0], sys.stderr) if progress and len(runs) > 1 else named
     found = [_tables(_subject(run, (data_dir, data), chosen, made), chosen) for _, run in shown]
     if len(runs) == 1:
         return Analysis(found[0])

@@ -8,7 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph.base.errors import DendrographError, clip, did_you_mean
+from dendrograph.base.errors import DendrographError, clip
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
 
 Floats = NDArray[np.float64]

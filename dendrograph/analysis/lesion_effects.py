@@ -17,7 +17,7 @@ from torch import Tensor
 
 from dendrograph.analysis.lesions import Numbers, Origin, of_parts
 from dendrograph.graph.graph import Graph, Group, Projection
-from dendrograph.morphology.declared import SHUNTING
+from dendrograph.morphology.weights import Sign
 from dendrograph.network.network import DendriticNetwork
 
 
@@ -187,7 +187,7 @@ def _is_matrix(graph: Graph, projection: Projection) -> bool:
     target = graph.by_name[projection.target]
     linear = target.nonlinearity.name == "identity" and target.normalisation == "none" and target.integration == "sum"
     alone = len(graph.onto(target)) == 1 and projection.all_to_all
-    return linear and alone and not projection.nonlinear and projection.sign != SHUNTING
+    return linear and alone and not projection.nonlinear and projection.sign != Sign.SHUNTING
 
 
 def neurons_of(graph: Graph, group: str, units: Numbers) -> Numbers:

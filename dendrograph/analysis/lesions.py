@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dendrograph.analysis.disturbance import LESIONS, chance, hold_levels, hold_samples, hold_whole, outcome
-from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
 from dendrograph.data.dataset import Split
 from dendrograph.graph.graph import Graph, Group, Projection

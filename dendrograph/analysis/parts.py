@@ -15,7 +15,8 @@ from dendrograph.analysis import learning_curves as generalisation
 from dendrograph.analysis.disturbance import hold_samples
 from dendrograph.analysis.lesions import removable
 from dendrograph.analysis.single_lesions import units_of
-from dendrograph.base.errors import DendrographError, clip, did_you_mean, setting
+from dendrograph.base.errors import DendrographError, clip, setting
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
 from dendrograph.data.dataset import Dataset, Split
 from dendrograph.data.load import refuse_unscaled

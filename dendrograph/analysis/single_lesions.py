@@ -16,7 +16,8 @@ from torch import Tensor
 from dendrograph.analysis.disturbance import SINGLE_LESIONS, at_rest, chance, hold_samples, hold_whole, outcome
 from dendrograph.analysis.lesion_effects import Above, Tried, neurons_of, way_of
 from dendrograph.analysis.lesions import ROLES, Numbers, groups_of, lesioned
-from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
 from dendrograph.data.dataset import Split
 from dendrograph.data.load import batches

@@ -25,10 +25,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dendrograph.base.errors import DendrographError, did_you_mean, expect, several, shown
+from dendrograph.base.errors import DendrographError, expect, several, shown
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import to_csv
 from dendrograph.graph.graph import Graph
-from dendrograph.morphology import plugins as plugin
+from dendrograph.morphology.plugins import import_plugins
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.network.single_neuron import alone, cut_out, layer_of
 from dendrograph.network.sites import Site, Sites
@@ -263,6 +264,6 @@ def stimulate_by_name(
             f"{morphology}: a run's morphology, inputs and seed are fixed, and its weights are the trained ones\n"
             "  leave the options out"
         )
-    plugin.use(plugins)
+    import_plugins(plugins)
     network = Run.open(morphology).network()
     return replace(stimulate(network, at, record, amplitudes, **chosen), weights="trained")

@@ -48,7 +48,7 @@ def write(path: Path, content: bytes | str) -> None:
         ) from None
 
 
-def refuse(path: Path, force: bool, such_as: str) -> None:
+def check_new_file(path: Path, force: bool, such_as: str) -> None:
     """Refuse to make a file where a folder is, or, unless it is meant so, where one is already.
 
     Raises:
@@ -62,7 +62,7 @@ def refuse(path: Path, force: bool, such_as: str) -> None:
         )
 
 
-def hold_folder(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Refuse a file that could not be written, before the work for it is done.
 
     Raises:
@@ -78,7 +78,7 @@ def hold_folder(path: Path) -> None:
         raise DendrographError(f"{path}: cannot be written: {folder} is not writable\n  give {_another()}")
 
 
-def hold_new(folder: Path) -> None:
+def check_new_folder(folder: Path) -> None:
     """Refuse a folder that could not be made, before the work for what goes into it is done.
 
     Raises:
@@ -98,7 +98,7 @@ def make_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
     Raises:
         RunError: it cannot be made; nothing is left of it.
     """
-    hold_names(folder)
+    check_name_lengths(folder)
     temporary = temporary_beside(folder)
     above = [one for one in folder.absolute().parents if not one.exists()]
     try:
@@ -118,7 +118,7 @@ def make_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
         ) from None
 
 
-def hold_names(path: Path) -> None:
+def check_name_lengths(path: Path) -> None:
     """Refuse a path that no file system takes, before anything is made.
 
     Raises:

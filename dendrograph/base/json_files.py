@@ -1,6 +1,7 @@
-"""What the JSON files of a run, a learning and a sweep hold: each field that is read, with its type and range.
+"""JSON files with a SHA-256 of their content, and the check of what they hold against a table of forms.
 
-A file is held to its table before anything in it is used. Fields that no table names are kept: they are for people.
+A file is checked against its table before anything in it is used. Fields that no table names are kept: they are for
+people.
 """
 
 from __future__ import annotations
@@ -76,97 +77,8 @@ DIGEST = Value(
     lambda value: isinstance(value, str) and len(value) == 64 and not set(value) - set("0123456789abcdef"),
 )
 
-_ABOUT = {
-    "config": {
-        "seed": whole(0, 2**32 - 1),
-        "epochs?": Maybe(whole(1)),
-        "batch_size?": whole(1),
-        "lr?": number(0),
-        "optimizer?": TEXT,
-        "device?": TEXT,
-        "early_stop?": FLAG,
-        "patience?": whole(1),
-        "noise?": number(0),
-        "sequential?": FLAG,
-        "validation?": number(0, 1),
-    },
-    "data": {
-        "name": TEXT,
-        "source": TEXT,
-        "digest": TEXT,
-        "origin": Maybe({"name_or_path?": TEXT, "data_dir?": Maybe(TEXT)}),
-    },
-    "graph": {
-        "name": TEXT,
-        "inputs": Each(dict, Each(list, whole(1), least=1)),
-        "classes": Maybe(whole(1)),
-        "seed": whole(0),
-        "morphology": TEXT,
-        "connectivity_hash": TEXT,
-        "plugins?": Each(dict, TEXT),
-        "compartments?": whole(0),
-        "synapses?": whole(0),
-        "parameters?": whole(0),
-        "knobs?": Each(dict, PLAIN),
-    },
-    "network": {
-        "kernel": TEXT,
-        "kernels": Each(dict, TEXT),
-        "initial_weights": TEXT,
-        "frozen?": Each(list, TEXT),
-        "unfrozen?": Each(list, TEXT),
-    },
-}
-RUN: Form = {
-    **_ABOUT,
-    "reach?": Each(dict, whole(0)),
-    "learning?": Each(dict, PLAIN),
-    "surroundings?": Each(dict, PLAIN),
-}
-LEARNING: Form = {  # continual.json
-    "protocol": TEXT,
-    "scenario": TEXT,
-    "tasks": Each(list, TEXT, least=2),
-    **_ABOUT,
-    "runs": Each(list, DIGEST, least=2),
-    "accuracy": Each(list, Each(list, number(0, 1), least=2), least=3),
-}
-_EVALUATION = {"accuracy": number(0, 1), "samples?": whole(1), "confusion?": Each(list, Each(list, whole(0)))}
-METRICS: Form = {
-    "test": {**_EVALUATION, "loss": number(0, finite=False)},
-    "validation": {**_EVALUATION, "loss": number(0)},
-    "epochs": whole(1),
-    "weights_of_epoch": whole(1),
-    "parameters": whole(0),
-    "seconds?": number(0),
-    "weights": DIGEST,
-    "history?": DIGEST,  # older runs have none
-    "run": DIGEST,
-}
-COLUMNS = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-_LOSS, _SHARE = number(0), number(0, 1)
-HISTORY = Value(
-    "a row for each epoch from 1, with losses and accuracies",
-    lambda rows: (
-        isinstance(rows, list)
-        and bool(rows)
-        and all(
-            isinstance(row, dict)
-            and set(row) == set(COLUMNS)
-            and type(row["epoch"]) is int
-            and row["epoch"] == epoch
-            and all((_LOSS if key.endswith("loss") else _SHARE).fits(row[key]) for key in COLUMNS[1:])
-            for epoch, row in enumerate(rows, start=1)
-        )
-    ),
-)
-CELLS: Form = {  # cells.json of a sweep
-    "name": TEXT,
-    "cells": Each(list, {"name": FOLDER}),
-}
 
-
-def hold(value: Any, form: Form, path: Path, place: str = "", remedy: str = REMEDY) -> None:
+def check_form(value: Any, form: Form, path: Path, place: str = "", remedy: str = REMEDY) -> None:
     """Hold a value of a file to its form.
 
     Args:
@@ -181,7 +93,7 @@ def hold(value: Any, form: Form, path: Path, place: str = "", remedy: str = REME
     """
     if isinstance(form, Maybe):
         if value is not None:
-            hold(value, form.form, path, place, remedy)
+            check_form(value, form.form, path, place, remedy)
     elif isinstance(form, Value):
         if not form.fits(value):
             raise _fault(value, form.words, path, place, remedy)
@@ -190,7 +102,7 @@ def hold(value: Any, form: Form, path: Path, place: str = "", remedy: str = REME
             least = f" of at least {form.least}" if form.least else ""
             raise _fault(value, f"a {'list' if form.kind is list else 'mapping'}{least}", path, place, remedy)
         for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-            hold(part, form.form, path, f"{place}.{clip(str(key))}", remedy)
+            check_form(part, form.form, path, f"{place}.{clip(str(key))}", remedy)
     else:
         if not isinstance(value, dict):
             raise _fault(value, "a mapping", path, place, remedy)
@@ -198,7 +110,7 @@ def hold(value: Any, form: Form, path: Path, place: str = "", remedy: str = REME
             name = key.removesuffix("?")
             within = f"{place}.{name}" if place else name
             if name in value:
-                hold(value[name], part, path, within, remedy)
+                check_form(value[name], part, path, within, remedy)
             elif name == key:
                 raise RunError(f"{path}: damaged: '{within}' is missing\n  {remedy}")
 
@@ -285,29 +197,5 @@ def read_sealed(path: Path, form: Form | None = None, version: int | None = None
     if version is not None and (type(value.get("format")) is not int or value["format"] != version):
         raise RunError(f"{path}: format {clip(repr(value.get('format')))}, this version reads {version}")
     if form is not None:
-        hold(value, form, path)
+        check_form(value, form, path)
     return value
-
-
-def trained_morphology(folder: Path, record: Mapping[str, Any]) -> bytes:
-    """What morphology.yaml of a run folder holds.
-
-    Args:
-        folder: the run folder.
-        record: the content of its run.json.
-
-    Raises:
-        RunError: it cannot be read, or is not what was trained.
-    """
-    path = folder / "morphology.yaml"
-    try:
-        text = read_file(path)
-    except FileNotFoundError:
-        remedy = "put it back from a copy of the run, or train anew in another folder"
-        raise RunError(f"{path}: cannot be read: No such file or directory\n  {remedy}") from None
-    if hashlib.sha256(text).hexdigest() != record["graph"]["morphology"]:
-        raise RunError(
-            f"{path}: not the morphology that was trained: the file was changed\n"
-            "  a run keeps its morphology; copy the file elsewhere to train a changed one"
-        )
-    return text

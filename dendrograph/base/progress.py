@@ -174,7 +174,7 @@ def epoch_text(row: Mapping[str, float], epochs: int) -> str:
     )
 
 
-def told(items: Sequence[Item], name: Callable[[Item], str], stream: TextIO) -> Iterator[Item]:
+def with_progress(items: Sequence[Item], name: Callable[[Item], str], stream: TextIO) -> Iterator[Item]:
     """The items, one by one; before each a line is written that names it, its number and the time that is left."""
     began = time.monotonic()
     for done, item in enumerate(items):

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from dendrograph.base.errors import DendrographError, clip, did_you_mean, printable
+from dendrograph.base.errors import DendrographError, clip, printable
+from dendrograph.base.suggestions import did_you_mean
 
 Row = Mapping[str, Any]
 

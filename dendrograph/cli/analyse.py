@@ -70,7 +70,7 @@ def analyse_command(
     tables.require(form)
     hold_figures(figures or "pdf")
     if out is not None:
-        atomic.hold_new(out)
+        atomic.check_new_folder(out)
     chosen = {
         "active": active,
         "answers": answers,

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.cli.options import command
 
 
@@ -57,7 +58,7 @@ def compare_command(
     if figures is not None and figures not in FORMS:
         raise DendrographError(f"--figures {figures}: {did_you_mean(figures, FORMS, 'forms')}")
     if out is not None:
-        atomic.hold_new(out)
+        atomic.check_new_folder(out)
     names = [name.strip() for text in select or () for name in text.split(",")]
     if not all(names) or len(set(names)) < len(names):
         raise DendrographError(

@@ -164,14 +164,14 @@ def new_command(
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """Write a commented morphology to start from."""
-    from dendrograph.morphology.starter import new
+    from dendrograph.morphology.shipped import write_starter
 
-    file = new(name, out, force)
+    file = write_starter(name, out, force)
     print(f"{file}: a neuron with two kinds of dendrites; what may stand in it is told beside it")
     print(f"next: dendrograph check {file}")
 
 
-@command("schema", "dendrograph schema --out dendrograph.morphology.json_schema.json")
+@command("schema", "dendrograph schema --out dendrograph.schema.json")
 def schema_command(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to make.", show_default="printed")] = None,
     plugins: Plugins = None,
@@ -187,7 +187,7 @@ def schema_command(
     if out is None:
         print(text, end="")
         return
-    atomic.refuse(out, force, "dendrograph.morphology.json_schema.json")
+    atomic.check_new_file(out, force, "dendrograph.schema.json")
     atomic.write(out, text)
     print(f"{out}: name it in the first line of a file: # yaml-language-server: $schema={out}")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from dendrograph.base.tables import table
 from dendrograph.graph import size_limits as memory
-from dendrograph.morphology.declared import FREE
 from dendrograph.morphology.morphology import load
 from dendrograph.morphology.shipped import shipped
+from dendrograph.morphology.weights import Sign
 
 if TYPE_CHECKING:  # `list` answers at once: it needs neither of them
     import numpy as np
@@ -132,7 +132,7 @@ def _weights(projection: Projection) -> str:
     """How they start, and what else is said of them."""
     init = projection.init
     said = [init.name if init.value is None else f"{init.name} {init.value:.3g}"]
-    said += [projection.sign] if projection.sign != FREE else []
+    said += [projection.sign] if projection.sign != Sign.FREE else []
     said += [f"x {projection.factor:.3g}"] if projection.factor != 1 else []
     said += [projection.nonlinearity.shown] if projection.nonlinearity else []
     return ", ".join(said + ([] if projection.trainable else ["fixed"]))

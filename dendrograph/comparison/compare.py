@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dendrograph.base.errors import DendrographError, argument, did_you_mean, expect, several
+from dendrograph.base.errors import DendrographError, argument, expect, several
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.comparison import conditions as grouping
 from dendrograph.comparison import efficiency
 from dendrograph.comparison import model_selection as selection

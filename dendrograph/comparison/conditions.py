@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from dendrograph.base.errors import DendrographError, RunError
-from dendrograph.base.json_files import CELLS, hold, read_json, read_sealed
+from dendrograph.base.json_files import check_form, read_json, read_sealed
 from dendrograph.base.tables import Row
 from dendrograph.morphology.document import Document
-from dendrograph.morphology.names import LONGEST
+from dendrograph.morphology.registry import LONGEST_NAME
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.run import Run, is_run
+from dendrograph.training.run_format import CELLS
 
 Seed = tuple[int, int]  # of the training, of the wiring
 
@@ -120,7 +121,7 @@ class Condition:
 
 def control_name(morphology: str, kind: str) -> str:
     """What a control is called: the name of its morphology, cut where it would be too long, and the control's."""
-    return f"{morphology[: LONGEST - 1 - len(kind)].rstrip('-_')}-{kind}"
+    return f"{morphology[: LONGEST_NAME - 1 - len(kind)].rstrip('-_')}-{kind}"
 
 
 def shown_seed(seed: Seed) -> str:
@@ -191,7 +192,7 @@ def _cells(folder: Path) -> list[str] | None:
     content = read_json(path)
     if isinstance(content, dict) and "sha256" in content:  # those of older sweeps have none
         content = read_sealed(path)
-    hold(content, CELLS, path, remedy="the sweep's own command writes it again")
+    check_form(content, CELLS, path, remedy="the sweep's own command writes it again")
     return [cell["name"] for cell in content["cells"]]
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dendrograph.base.errors import DendrographError, argument, did_you_mean
+from dendrograph.base.errors import DendrographError, argument
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.comparison.conditions import Condition
 
 BY = ("accuracy", "loss")

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dendrograph.base.errors import DataError, clip, did_you_mean, listed
+from dendrograph.base.errors import DataError, clip
+from dendrograph.base.suggestions import did_you_mean, listed
 
 STREAM = "image"  # the one stream of data that has a single one; also the language's default
 NAMED = re.compile(r"(x|y)_(train|test|val)|x_(train|test|val)_.+", re.DOTALL)  # what an array may be called

@@ -23,7 +23,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from dendrograph.base.errors import DataError, argument, clip, listed, one_line
+from dendrograph.base.errors import DataError, argument, clip, one_line
+from dendrograph.base.suggestions import listed
 from dendrograph.graph import size_limits as memory
 
 Arrays = dict[str, np.ndarray]

@@ -17,17 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dendrograph.base.errors import (
-    DataError,
-    DataWarning,
-    argument,
-    clip,
-    did_you_mean,
-    expect,
-    one_line,
-    printable,
-    worded,
-)
+from dendrograph.base.errors import DataError, DataWarning, argument, clip, expect, one_line, printable, worded
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data.dataset import Dataset, Split, assemble, find_arrays, look_over
 from dendrograph.data.downloads import KNOWN, cache_folder, data_folder, load_known, read_npz
 from dendrograph.data.tasks import derive, parse

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dendrograph.base.errors import DataError, clip, did_you_mean
+from dendrograph.base.errors import DataError, clip
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data.dataset import Dataset, Split, assemble
 
 CLASS, TASK, DOMAIN = "class-incremental", "task-incremental", "domain-incremental"

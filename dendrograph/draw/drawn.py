@@ -17,11 +17,12 @@ from dendrograph.data.dataset import Dataset
 from dendrograph.draw.diagrams.panels import Subject
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
-from dendrograph.morphology import plugins as plugin
-from dendrograph.morphology.morphology import Compartment, Layer, Morphology, load
+from dendrograph.morphology.morphology import Compartment, Layer, Morphology
+from dendrograph.morphology.plugins import import_plugins
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.model_source import DEFAULT_DATA, compile_for
 from dendrograph.training.run import Run, is_run
+from dendrograph.training.run_format import load
 
 Shapes = Mapping[str, tuple[int, ...]]
 Drawn = str | Path | Compartment | Morphology | Graph | DendriticNetwork | Run
@@ -62,7 +63,7 @@ def subject_of(what: Drawn, views: Sequence[str], source: Source) -> Subject:
         ]
         if fixed:
             raise DendrographError(f"{run.folder}: a run's {' and '.join(fixed)} cannot be changed\n  leave them out")
-        plugin.use(source.plugins)
+        import_plugins(source.plugins)
         network = run.network() if numbers else None
         graph = run.graph() if network is None else network.graph
         dataset = _data(source) if source.data else run.dataset(source.data_dir) if wants_sample else None

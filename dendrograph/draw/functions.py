@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dendrograph.base import files as atomic
-from dendrograph.base.errors import DendrographError, argument, clip, did_you_mean, expect
+from dendrograph.base.errors import DendrographError, argument, clip, expect
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.draw.canvas.files import FORMS, as_bytes, form_of
 from dendrograph.draw.diagrams.panels import Options, compose, draw_on, views_of
 from dendrograph.draw.drawn import Drawn, Source, subject_of
@@ -103,7 +104,7 @@ def draw_to(
 ) -> tuple[list[Path], tuple[str, ...]]:
     """Draw files, one for each sample; say which, and what the diagrams leave out."""
     form = form_of(path, (*FORMS, "html"))
-    atomic.hold_folder(path)
+    atomic.check_writable(path)
     if form == "html":
         atomic.write(path, _only_page(path, what, view, samples, options))
         return [path], ()

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dendrograph.base.errors import DendrographError, clip, did_you_mean
+from dendrograph.base.errors import DendrographError, clip
+from dendrograph.base.suggestions import did_you_mean
 
 MM = 72 / 25.4  # points to a millimetre
 SINGLE, DOUBLE, SLIDE = 89.0, 183.0, 254.0  # mm: one and two columns of a journal, the width of a slide

@@ -20,7 +20,8 @@ from typing import Any, Protocol, cast
 import networkx as nx
 
 from dendrograph.base import files as atomic
-from dendrograph.base.errors import DendrographError, argument, clip, did_you_mean, expect
+from dendrograph.base.errors import DendrographError, argument, clip, expect
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.export import (
     arrays,
     dot,
@@ -137,8 +138,8 @@ def export(
             raise DendrographError(f"{problem}\n  leave it out, or export the tree of one neuron as FILE.swc")
     form.require(_weights(subject, weights))
     for file in form.paths(path):
-        atomic.refuse(file, force, f"network{path.suffix}")
-    atomic.hold_folder(path)
+        atomic.check_new_file(file, force, f"network{path.suffix}")
+    atomic.check_writable(path)
     found = subject_of(subject, weights, overrides, inputs, classes, seed, plugins)
     found = Subject(found.graph, found.network, found.weights, layer, neuron)
     graph = found.graph

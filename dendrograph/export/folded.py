@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dendrograph.base.errors import DendrographError, argument
 from dendrograph.export.subject import INITIAL
 from dendrograph.graph.graph import Graph, Group, Projection
-from dendrograph.morphology.declared import EXCITATORY, FREE, INHIBITORY, SHUNTING
+from dendrograph.morphology.weights import Sign
 
 MOST_BOXES = 150  # more fit on no page
 
@@ -16,10 +16,10 @@ FILLS = {"input": "E6E6E6", "dendrite": "56B4E9", "soma": "E69F00", "readout": "
 CABLE = "cable"
 STROKES = {
     CABLE: "000000",
-    FREE: "0072B2",
-    EXCITATORY: "009E73",
-    INHIBITORY: "D55E00",
-    SHUNTING: "CC79A7",
+    Sign.FREE: "0072B2",
+    Sign.EXCITATORY: "009E73",
+    Sign.INHIBITORY: "D55E00",
+    Sign.SHUNTING: "CC79A7",
 }
 
 
@@ -99,6 +99,6 @@ def _arrow(projection: Projection) -> Arrow:
         return Arrow(projection.source, projection.target, CABLE, (CABLE, f"{projection.edges:,}"))
     density = 100 * projection.density
     share = f"{density:.0f} %" if density >= 9.5 or not projection.edges else f"{density:.2g} %"
-    kind = "synapse" if projection.sign == FREE else f"{projection.sign} synapse"
+    kind = "synapse" if projection.sign == Sign.FREE else f"{projection.sign} synapse"
     wired = "all to all" if projection.all_to_all else share
     return Arrow(projection.source, projection.target, projection.sign, (kind, f"{projection.edges:,}, {wired}"))

@@ -16,10 +16,10 @@ from dendrograph.base.errors import DendrographError, clip
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph, Group
 from dendrograph.graph.tree import branchings
-from dendrograph.morphology import plugins as plugin
 from dendrograph.morphology.cable import Cable
 from dendrograph.morphology.morphology import Morphology
 from dendrograph.morphology.nonlinearities import NONLINEARITIES
+from dendrograph.morphology.plugins import import_plugins
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.model_source import graph_of
 from dendrograph.training.run import Run, is_run
@@ -117,7 +117,7 @@ def subject_of(
     options = {"overrides": overrides, "inputs": inputs, "classes": classes, "seed": seed}
     if isinstance(what, Run) or (isinstance(what, str | Path) and is_run(what)):
         _refuse(f"{what.folder if isinstance(what, Run) else what}", {**options, "weights": weights}, RUN_IS_FIXED)
-        plugin.use(plugins)
+        import_plugins(plugins)
         network = (what if isinstance(what, Run) else Run.open(what)).network()
         return Subject(network.graph, network, TRAINED)
     if isinstance(what, DendriticNetwork):

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph.base.errors import DendrographError, argument, numbered
+from dendrograph.base.errors import DendrographError, argument
+from dendrograph.base.suggestions import numbered
 from dendrograph.export.content import Content, of_bytes
 from dendrograph.export.subject import Subject, cables
 from dendrograph.export.tree_layout import directions
 from dendrograph.graph.graph import Graph, Group, Projection
-from dendrograph.morphology.swc.lines import GREATEST, MOST_SECTIONS
+from dendrograph.morphology.swc.lines import GREATEST
+from dendrograph.morphology.swc.soma_tree import MOST_SECTIONS
 from dendrograph.network.single_neuron import layer_of
 
 NAME = "SWC"

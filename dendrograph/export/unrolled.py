@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from dendrograph.graph.graph import Group, Projection
-from dendrograph.morphology.declared import SHUNTING
 from dendrograph.morphology.nonlinearities import NONLINEARITIES, bind
+from dendrograph.morphology.weights import Sign
 from dendrograph.network.kernels.messages import NEUTRAL
 from dendrograph.network.network import EPSILON, DendriticNetwork
 
@@ -62,7 +62,7 @@ class _Group(nn.Module):
         super().__init__()
         self.size, self.rule = group.size, group.integration
         onto = network.graph.onto(group)
-        adding, shunting = ([one for one in onto if (one.sign == SHUNTING) is shunts] for shunts in (False, True))
+        adding, shunting = ([one for one in onto if (one.sign == Sign.SHUNTING) is shunts] for shunts in (False, True))
         self.sources = tuple(one.source for one in adding)
         self.adding = nn.ModuleList(_edges(network, one) for one in adding)
         self.shunting_sources = tuple(one.source for one in shunting)

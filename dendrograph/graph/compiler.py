@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dendrograph.base.errors import DendrographError, Fault, Faults, MorphologyError, clip, did_you_mean, expect, shown
+from dendrograph.base.errors import DendrographError, Fault, Faults, MorphologyError, clip, expect, shown
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.graph import size_limits as memory
 from dendrograph.graph import user_functions as trial
 from dendrograph.graph import wiring
@@ -21,9 +22,9 @@ from dendrograph.graph.tree import Branching, branchings
 from dendrograph.graph.wiring import Indices
 from dendrograph.morphology import receptive_fields as fields
 from dendrograph.morphology.cable import LEAST
-from dendrograph.morphology.declared import FREE, SHUNTING
 from dendrograph.morphology.layers import sign_from
 from dendrograph.morphology.morphology import Compartment, Morphology, Shape, Synapses
+from dendrograph.morphology.weights import Sign
 from dendrograph.morphology.yaml_reader import flow
 
 MOST_GROUPS = 100_000  # of compartments and of synapses: each takes time, however few it holds
@@ -52,7 +53,7 @@ class Source:
 
     group: str
     shape: tuple[int, ...]
-    sign: str = FREE  # of all synapses that draw from it
+    sign: str = Sign.FREE  # of all synapses that draw from it
 
     @property
     def size(self) -> int:
@@ -302,7 +303,7 @@ def _refuse_what_does_not_fit(
                 total = sum(source.size for source in found)
                 each = total if synapses.count == "all" else synapses.count
                 each *= found[0].channels if takes_positions(synapses.field) else 1
-                summed = synapses.sign == SHUNTING or not (alone or synapses.nonlinearity)
+                summed = synapses.sign == Sign.SHUNTING or not (alone or synapses.nonlinearity)
                 messages += 0 if summed else size * each
                 if synapses.count == "all":
                     dense += size * total
@@ -436,7 +437,7 @@ def _synapse_projections(
                 synapses.init,
                 pairs,
                 field,
-                reduce="sum" if sign == SHUNTING else _reduction(place.compartment),
+                reduce="sum" if sign == Sign.SHUNTING else _reduction(place.compartment),
                 nonlinearity=synapses.nonlinearity,
                 sign=sign,
                 trainable=synapses.trainable and place.compartment.trainable and population.trainable,

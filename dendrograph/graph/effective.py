@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from dendrograph.graph.graph import Graph, Group, Projection
-from dendrograph.morphology.declared import SHUNTING
-from dendrograph.morphology.nonlinearities import Parameter, bind
-from dendrograph.morphology.transfer import Nonlinearity
+from dendrograph.morphology.nonlinearities import Nonlinearity, Parameter, bind
+from dendrograph.morphology.weights import Sign
 
 Units = NDArray[np.bool_]
 
@@ -59,7 +58,7 @@ class _Forward:
         if group.role == "input":
             self.active[name] = self.driven[name] = np.ones(size, dtype=bool)
             return
-        adding = [each for each in onto if each.sign != SHUNTING]
+        adding = [each for each in onto if each.sign != Sign.SHUNTING]
         total, driven, silenced = (np.zeros(size, dtype=bool) for _ in range(3))
         for each in adding:
             said = self.active[each.source] if carries(each) else np.zeros(each.sources, dtype=bool)
@@ -76,7 +75,7 @@ class _Forward:
         if group.normalisation != "none":
             total, driven = (_of_members(group, units) for units in (total, driven))
         for each in onto:
-            if each.sign == SHUNTING and carries(each):
+            if each.sign == Sign.SHUNTING and carries(each):
                 conductance = self.active[each.source] & self.driven[each.source]
                 driven |= total & _targets(each, conductance)
         self.total[name], self.driven[name], self.silenced[name] = total, driven, silenced
@@ -99,7 +98,7 @@ def _backward(graph: Graph, forward: _Forward) -> Reach:
             units = answers if at_rest[key] else answers & total
             effective[f"excitability.{group.name}:{key}"] = int(units.any() if shared == "group" else units.sum())
         for each in graph.onto(group):
-            hearing = answers & total if each.sign == SHUNTING else integrals & ~forward.silenced[group.name]
+            hearing = answers & total if each.sign == Sign.SHUNTING else integrals & ~forward.silenced[group.name]
             effective[f"weights.{each.name}"] = _edges(each, forward.active[each.source], hearing)
             if carries(each):
                 with_output[each.source] |= _sources(each, hearing)

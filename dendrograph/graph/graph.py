@@ -17,8 +17,8 @@ from torch import Tensor
 
 from dendrograph.graph import size_limits as memory
 from dendrograph.graph.wiring import Indices, index_type
-from dendrograph.morphology.declared import FREE
 from dendrograph.morphology.morphology import Init, Morphology, Nonlinearity
+from dendrograph.morphology.weights import Sign
 
 if TYPE_CHECKING:
     from dendrograph.graph.effective import Reach
@@ -133,7 +133,7 @@ class Projection:
     field: Field | None = None
     reduce: str = "sum"
     nonlinearity: Nonlinearity | None = None
-    sign: str = FREE
+    sign: str = Sign.FREE
     factor: float = 1.0
     trainable: bool = True
     blocks: tuple[tuple[int, int], ...] = ()

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import networkx as nx
 
 from dendrograph.morphology.cable import SEALED
-from dendrograph.morphology.declared import Init
 from dendrograph.morphology.morphology import Compartment
+from dendrograph.morphology.weights import Init
 
 
 @dataclass(frozen=True)

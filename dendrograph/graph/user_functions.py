@@ -12,10 +12,9 @@ import numpy as np
 from dendrograph.base.errors import DendrographError, WiringError, clip
 from dendrograph.graph.wiring import Indices, index_type
 from dendrograph.morphology.neuron import Compartment
-from dendrograph.morphology.nonlinearities import NONLINEARITIES, Parameter
-from dendrograph.morphology.receptive_fields import OwnField, Request
-from dendrograph.morphology.registry import Added, place_of, told_of
-from dendrograph.morphology.transfer import Nonlinearity
+from dendrograph.morphology.nonlinearities import NONLINEARITIES, Nonlinearity, Parameter
+from dendrograph.morphology.receptive_fields import RegisteredField, Request
+from dendrograph.morphology.registry import Added, describe_error_of, place_of
 
 if TYPE_CHECKING:  # without functions of users there is nothing to try, and PyTorch is not needed
     from torch import Tensor
@@ -53,7 +52,7 @@ def _try(function: Added, nonlinearity: Nonlinearity) -> None:
         try:
             y: Any = function(given, **values)
         except (Exception, SystemExit) as error:
-            raise refusal(f"fails on u of shape {tuple(u.shape)}", told_of(error, function)) from error
+            raise refusal(f"fails on u of shape {tuple(u.shape)}", describe_error_of(error, function)) from error
         if not isinstance(y, torch.Tensor):
             raise refusal(f"gives {clip(repr(y))}", "it gives a tensor of u's shape")
         if y.shape != u.shape:
@@ -88,7 +87,7 @@ def _try(function: Added, nonlinearity: Nonlinearity) -> None:
                 raise refusal(f"lets no gradient through to {what}", "it computes with PyTorch's operations alone")
 
 
-def draw(field: OwnField, request: Request) -> Indices:
+def draw(field: RegisteredField, request: Request) -> Indices:
     """What a registered field draws, held to what it must be. Shape (compartments, count), each row sorted.
 
     Raises:
@@ -121,11 +120,11 @@ def draw(field: OwnField, request: Request) -> Indices:
     return drawn
 
 
-def _drawn(field: OwnField, request: Request, named: str) -> Any:
+def _drawn(field: RegisteredField, request: Request, named: str) -> Any:
     try:
         return np.asarray(field.draw(request)).copy()  # the function may give one array again and again
     except (Exception, SystemExit) as error:
         raise WiringError(
             f"{named} fails when it is asked for {request.count} of {request.sources} sources for each of "
-            f"{request.compartments} compartments\n  {told_of(error, field.draw)}"
+            f"{request.compartments} compartments\n  {describe_error_of(error, field.draw)}"
         ) from error

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dendrograph.morphology.declared import EXCITATORY, FREE, Declared, Init, hold, no_arrays, told, where
+from dendrograph.morphology.validation import WithDefaults, check_kind, check_no_arrays, not_default, where
+from dendrograph.morphology.weights import Init, Sign
 
 ATTENUATIONS = ("factor", "initial")
 INFINITE, SEALED = ENDS = ("infinite", "sealed")
-SIGNS = (FREE, EXCITATORY)
+SIGNS = (Sign.FREE, Sign.EXCITATORY)
 UM_PER_CM = 1e4
 LEAST = 1e-30  # of an attenuation: less is nothing, in float32
 
@@ -42,7 +43,7 @@ class Cable:
     """
 
     init: Init = Init()
-    sign: str = FREE
+    sign: str = Sign.FREE
     trainable: bool = True
     length_um: float = 0.0
     diameter_um: float = 0.0
@@ -55,8 +56,8 @@ class Cable:
     KEYS = ("init", "sign", "trainable", *LENGTHS, "attenuation", "ends")
 
     def __post_init__(self) -> None:
-        hold(self, "init", Init)
-        no_arrays(self)
+        check_kind(self, "init", Init)
+        check_no_arrays(self)
 
     @property
     def lambda_um(self) -> float:
@@ -96,7 +97,7 @@ class Cable:
         return 1 / (math.cosh(length) + load / self.endless_conductance * math.sinh(length))
 
     @classmethod
-    def read(cls, declared: Declared) -> Cable:
+    def read(cls, declared: WithDefaults) -> Cable:
         """The mapping of a dendrite, together with the file's defaults for it."""
         for cursor in (declared.own, declared.defaults):
             if cursor:
@@ -105,7 +106,7 @@ class Cable:
         if init_at := declared.get("init"):
             settings["init"] = Init.read(init_at)
         if sign_at := declared.get("sign"):
-            settings["sign"] = sign_at.choice("sign of a cable", SIGNS) or FREE
+            settings["sign"] = sign_at.choice("sign of a cable", SIGNS) or Sign.FREE
         if trainable_at := declared.get("trainable"):
             settings["trainable"] = trainable_at.flag()
         for key in cls.LENGTHS:
@@ -118,7 +119,7 @@ class Cable:
         return cls(**settings)
 
     @classmethod
-    def read_whole(cls, declared: Declared) -> Cable:
+    def read_whole(cls, declared: WithDefaults) -> Cable:
         """The same, held together: what the settings mean with each other is seen here, and not in defaults alone."""
         cable = cls.read(declared)
         at = declared.own or declared.defaults
@@ -155,4 +156,4 @@ class Cable:
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
         own_init = {} if self.attenuation == "initial" and self.init == Init() else {"init": self.init.to_dict()}
-        return {**own_init, **told(self, (key for key in self.KEYS if key != "init"))}
+        return {**own_init, **not_default(self, (key for key in self.KEYS if key != "init"))}

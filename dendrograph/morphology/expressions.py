@@ -12,7 +12,8 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 
-from dendrograph.base.errors import clip, did_you_mean
+from dendrograph.base.errors import clip
+from dendrograph.base.suggestions import did_you_mean
 
 LONGEST = 200  # characters
 LARGEST = 10**15  # a count beyond this is a slip, and products of such numbers would grow without bound

@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dendrograph.morphology import plugins as plugin
 from dendrograph.morphology.cable import ATTENUATIONS, ENDS, Cable
 from dendrograph.morphology.cable import SIGNS as SIGNS_OF_CABLES
-from dendrograph.morphology.declared import INITS, SIGNS, Init
 from dendrograph.morphology.expressions import GREATEST, LARGEST
 from dendrograph.morphology.layers import DALE, RESERVED, Layer, Stack
 from dendrograph.morphology.morphology import Morphology, Readout
-from dendrograph.morphology.names import NAME_PATTERN, NAME_RULE
 from dendrograph.morphology.neuron import INTEGRATIONS, NORMALISATIONS, Compartment
-from dendrograph.morphology.nonlinearities import NONLINEARITIES, Nonlinearity
+from dendrograph.morphology.nonlinearities import NONLINEARITIES, OF_PARAMETER, SHARED, TransferFunction
+from dendrograph.morphology.plugins import import_plugins
 from dendrograph.morphology.receptive_fields import known as known_fields
+from dendrograph.morphology.registry import NAME_PATTERN, NAME_RULE
 from dendrograph.morphology.synapses import Synapses
-from dendrograph.morphology.transfer import OF_PARAMETER, SHARED
+from dendrograph.morphology.weights import INITS, Init, Sign
 from dendrograph.morphology.yaml_reader import EXTENSION
 
 DIALECT = "http://json-schema.org/draft-07/schema#"  # the one that editors' YAML servers read
@@ -39,7 +38,7 @@ def schema(plugins: Iterable[str] = ()) -> Schema:
     Raises:
         DendrographError: there is no such plugin.
     """
-    plugin.use(plugins)
+    import_plugins(plugins)
     definitions = {
         "neuron": _compartment(soma=True),
         "dendrite": _compartment(soma=False),
@@ -153,7 +152,7 @@ def _synapses() -> Schema:
         "field": _choice(known_fields(), "The receptive field: how sources are drawn."),
         "group": _whole(1, "Somata that share a centre, for the field global."),
         "nonlinearity": _ref("synapse_nonlinearity"),
-        "sign": _choice(SIGNS, "Of the weights, kept by construction; shunting divides."),
+        "sign": _choice(Sign, "Of the weights, kept by construction; shunting divides."),
         "init": _ref("init"),
         "replace": _flag("Whether one source may be drawn twice."),
         "shuffle": _flag("Whether compartments exchange what was drawn for them, at random, within the layer."),
@@ -193,7 +192,7 @@ def _nonlinearity(learnable: bool) -> Schema:
     return {"description": "The transfer function.", "anyOf": [{"enum": [*NONLINEARITIES]}, *mappings]}
 
 
-def _of_one(entry: Nonlinearity, learnable: bool) -> Schema:
+def _of_one(entry: TransferFunction, learnable: bool) -> Schema:
     properties: Schema = {"name": {"const": entry.name}}
     for key, default in entry.defaults.items():
         plain = _number(above_zero=key in entry.positive)

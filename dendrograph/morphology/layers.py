@@ -8,26 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dendrograph.base.errors import Fault, did_you_mean
-from dendrograph.morphology.declared import (
-    EXCITATORY,
-    FREE,
-    INHIBITORY,
-    SHUNTING,
-    Where,
-    gather,
-    no_arrays,
-    told,
-    where,
-)
+from dendrograph.base.errors import Fault
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.morphology.neuron import Compartment
 from dendrograph.morphology.synapses import PREVIOUS, Synapses
-from dendrograph.morphology.validation import PLACEHOLDER, Cursor
+from dendrograph.morphology.validation import PLACEHOLDER, Cursor, Where, as_tuple, check_no_arrays, not_default, where
+from dendrograph.morphology.weights import Sign
 
 RESERVED = (PREVIOUS, "readout", "auto", "all")  # words that no layer and no stream may be named
 MOST_LAYERS = 1000  # once repeats are unfolded
 SOME_LAYER = "{neuron: NAME, count: 64}"
-DALE = (FREE, EXCITATORY, INHIBITORY)
+DALE = (Sign.FREE, Sign.EXCITATORY, Sign.INHIBITORY)
 
 
 @dataclass(frozen=True)
@@ -42,14 +33,14 @@ class Layer:
     neuron: str
     count: int
     repeat: int = 1
-    sign: str = FREE
+    sign: str = Sign.FREE
     trainable: bool = True
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
     KEYS = ("name", "neuron", "count", "repeat", "sign", "trainable")
 
     def __post_init__(self) -> None:
-        no_arrays(self)
+        check_no_arrays(self)
 
     @classmethod
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Layer:
@@ -67,14 +58,14 @@ class Layer:
             neuron_at.fault(f"unknown neuron '{neuron}'", did_you_mean(neuron, neurons, "declared under neurons"))
         count, repeat = count_at.whole(1) if count_at else 1, repeat_at.whole(1) if repeat_at else 1
         sign_at = cursor.child("sign")
-        sign = FREE
-        if sign_at and sign_at.value == SHUNTING:
+        sign: str = Sign.FREE
+        if sign_at and sign_at.value == Sign.SHUNTING:
             sign_at.fault("a layer is not shunting", "its synapses are: write sign: shunting there, inhibitory here")
         elif sign_at:
             sign = sign_at.choice("sign of a layer", DALE)
         trainable_at = cursor.child("trainable")
         trainable = trainable_at.flag() if trainable_at else True
-        return cls(name, neuron, count, repeat, sign or FREE, trainable, where(cursor))
+        return cls(name, neuron, count, repeat, sign or Sign.FREE, trainable, where(cursor))
 
     def copy_name(self, number: int) -> str:
         """Name of a copy where the layer is repeated: `hidden` gives `hidden1`, `V1` gives `V1_1`."""
@@ -82,7 +73,7 @@ class Layer:
 
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
-        more = told(self, ("repeat", "sign", "trainable"))
+        more = not_default(self, ("repeat", "sign", "trainable"))
         return {"name": self.name, "neuron": self.neuron, "count": self.count, **more}
 
 
@@ -97,8 +88,8 @@ class Stack:
     KEYS = ("repeat", "layers")
 
     def __post_init__(self) -> None:
-        gather(self, "layers", Layer)
-        no_arrays(self)
+        as_tuple(self, "layers", Layer)
+        check_no_arrays(self)
 
     @classmethod
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Stack:
@@ -202,13 +193,13 @@ def misnamed(
                 problem = f"the name '{name}'{repeated} stands twice"
                 yield copy.layer.where.fault(problem, "name each layer once", "name")
     drawn = {name: sources(neuron) for name, neuron in neurons.items()}
-    told: set[tuple[str, str]] = set()
+    named: set[tuple[str, str]] = set()
     for copy in copies:
         neuron = copy.layer.neuron
         for source in sorted(drawn.get(neuron, set()) - copy.scope.keys()):
-            if (neuron, source) in told:
+            if (neuron, source) in named:
                 continue
-            told.add((neuron, source))
+            named.add((neuron, source))
             problem = f"unknown source '{source}'"
             remedy = did_you_mean(source, copy.scope, f"sources of layer '{copy.name}'")
             if source == PREVIOUS:
@@ -229,10 +220,10 @@ def misnamed(
 
 def sign_from(synapses: Synapses, presynaptic: str) -> str | None:
     """The sign of synapses from a layer (or stream) of some sign; None where the two contradict each other."""
-    if FREE in (synapses.sign, presynaptic):
-        return presynaptic if synapses.sign == FREE else synapses.sign
-    if synapses.sign == SHUNTING and presynaptic == INHIBITORY:
-        return SHUNTING
+    if Sign.FREE in (synapses.sign, presynaptic):
+        return presynaptic if synapses.sign == Sign.FREE else synapses.sign
+    if synapses.sign == Sign.SHUNTING and presynaptic == Sign.INHIBITORY:
+        return Sign.SHUNTING
     return synapses.sign if synapses.sign == presynaptic else None
 
 
@@ -245,7 +236,7 @@ def contradicting(
         for synapses in all_synapses(neurons[copy.layer.neuron]):
             for source in synapses.sources:
                 origin = copy.scope[source]
-                layer_sign = signs.get(origin, FREE)
+                layer_sign = signs.get(origin, Sign.FREE)
                 sign = sign_from(synapses, layer_sign)
                 if sign is None:
                     problem = f"'{synapses.sign}' contradicts the layer '{origin}', whose synapses are {layer_sign}"

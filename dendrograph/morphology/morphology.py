@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-from dendrograph.base.errors import DendrographError, Fault, Faults, clip, did_you_mean, expect
-from dendrograph.base.json_files import RUN, read_sealed, trained_morphology
-from dendrograph.morphology import plugins as plugin
-from dendrograph.morphology.declared import gather, hold, no_arrays, read_bias, told, written_bias
+from dendrograph.base.errors import DendrographError, Fault, Faults, clip, expect
+from dendrograph.base.suggestions import did_you_mean
+from dendrograph.morphology.cable import Cable
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.expressions import LARGEST, names
 from dendrograph.morphology.layers import (
@@ -30,9 +29,22 @@ from dendrograph.morphology.layers import (
     sources,
     unfold,
 )
-from dendrograph.morphology.neuron import Cable, Compartment, Declared, Init, Nonlinearity, Synapses
+from dendrograph.morphology.neuron import Compartment
+from dendrograph.morphology.nonlinearities import Nonlinearity
+from dendrograph.morphology.overrides import with_overrides
+from dendrograph.morphology.plugins import import_plugins, read_plugins, require_plugins
 from dendrograph.morphology.shipped import shipped
-from dendrograph.morphology.validation import PLACEHOLDER, Cursor
+from dendrograph.morphology.synapses import Synapses
+from dendrograph.morphology.validation import (
+    PLACEHOLDER,
+    Cursor,
+    WithDefaults,
+    as_tuple,
+    check_kind,
+    check_no_arrays,
+    not_default,
+)
+from dendrograph.morphology.weights import Init, read_bias, written_bias
 from dendrograph.morphology.yaml_reader import LARGEST_FILE, Path, decoded, show_path, written
 
 # The classes of which a morphology is built, those of its neurons included.
@@ -64,9 +76,9 @@ class Readout:
     KEYS = ("init", "bias", "trainable")
 
     def __post_init__(self) -> None:
-        hold(self, "init", Init)
-        hold(self, "bias_trainable", bool)
-        no_arrays(self)
+        check_kind(self, "init", Init)
+        check_kind(self, "bias_trainable", bool)
+        check_no_arrays(self)
         if self.bias is False:
             object.__setattr__(self, "bias_trainable", True)  # there is none
 
@@ -85,7 +97,7 @@ class Readout:
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
         bias = written_bias(self.bias, self.bias_trainable)
-        return {"init": self.init.to_dict(), "bias": bias, **told(self, ("trainable",))}
+        return {"init": self.init.to_dict(), "bias": bias, **not_default(self, ("trainable",))}
 
 
 def read_shape(cursor: Cursor) -> Shape | None:
@@ -128,10 +140,10 @@ class Morphology:
 
     def __post_init__(self) -> None:
         for key, kind in (("neurons", Mapping), ("inputs", Mapping), ("parameters", Mapping), ("readout", Readout)):
-            hold(self, key, kind)
-        gather(self, "layers", Layer, Stack)
-        gather(self, "plugins", str)
-        no_arrays(self)
+            check_kind(self, key, kind)
+        as_tuple(self, "layers", Layer, Stack)
+        as_tuple(self, "plugins", str)
+        check_no_arrays(self)
         for neuron in self.neurons.values():
             if not isinstance(neuron, Compartment):
                 raise DendrographError(f"Morphology: a neuron is the Compartment of its soma, not {clip(repr(neuron))}")
@@ -181,7 +193,7 @@ class Morphology:
         parameters_at, inputs_at = cursor.child("parameters"), cursor.child("inputs")
         neurons_at, layers_at, readout_at = cursor.child("neurons"), cursor.child("layers"), cursor.child("readout")
         if plugins_at := cursor.child("plugins"):  # before anything is looked up that a plugin may bring
-            plugins = tuple(dict.fromkeys((*plugin.read(plugins_at), *plugins)))
+            plugins = tuple(dict.fromkeys((*read_plugins(plugins_at), *plugins)))
         defaults = _defaults(cursor)
         settings: dict[str, Any] = {}
         if inputs_at:
@@ -236,7 +248,7 @@ class Morphology:
         if self.document is None:
             name: Any = self.name  # of any type, where it was given in Python
             return Morphology.from_dict(self.to_dict(), name if isinstance(name, str) else "morphology")
-        plugin.need(self.plugins)  # another process may have read it
+        require_plugins(self.plugins)  # another process may have read it
         return self
 
     def fault(self, path: Path, problem: str, remedy: str = "", key: bool = False) -> Fault:
@@ -275,12 +287,12 @@ def _defaults(cursor: Cursor) -> Cursor | None:
     defaults = cursor.child("defaults")
     if defaults is None or not defaults.keys(Compartment.DEFAULTS, hints=Compartment.OF_PARTS):
         return None
-    declared = Declared(None, defaults)
+    declared = WithDefaults(None, defaults)
     Compartment.read_settings(declared)
     Cable.read(declared.section("cable"))
     synapses = defaults.child("synapses")
     if synapses and synapses.keys(Synapses.KEYS):
-        Synapses.read_settings(Declared(None, synapses))
+        Synapses.read_settings(WithDefaults(None, synapses))
     return defaults
 
 
@@ -311,10 +323,10 @@ def _unused(morphology: Morphology) -> Iterator[Fault]:
         if stream not in used:
             path, remedy = ("inputs", stream), "remove it, or name it in a 'from'"
             yield morphology.fault(path, "no synapse draws from this stream", remedy, key=True)
-    told: set[int] = set()
+    named: set[int] = set()
     for copy in copies[:-1]:
-        if copy.name not in used and id(copy.layer) not in told:
-            told.add(id(copy.layer))
+        if copy.name not in used and id(copy.layer) not in named:
+            named.add(id(copy.layer))
             remedy = "let a later layer draw from it: from: previous is the layer before, whatever its name"
             yield copy.layer.where.fault(f"layer '{copy.name}' feeds nothing", remedy)
 
@@ -331,10 +343,10 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     plugins: Iterable[str | pathlib.Path] = (),
 ) -> Morphology:
-    """Read a morphology file, or one that ships with the package by its name, or that of a run folder.
+    """Read a morphology file, or one that ships with the package by its name.
 
     Args:
-        path_or_name: a path to a YAML file, a shipped name such as `dann-lrf`, or a run folder.
+        path_or_name: a path to a YAML file, or a shipped name such as `dann-lrf`.
         overrides: values that replace those of the file, such as `{"dendrites": 64, "layers.0.count": 512}`. Text is
             read as YAML, like that of `--set` on the command line.
         plugins: installed plugins, modules or files of Python that add nonlinearities and fields, such as
@@ -355,15 +367,12 @@ def load(
     except OSError as error:
         raise DendrographError(f"{path}: cannot be read: {error.strerror}") from None
     document = Document.from_text(decoded(data, str(path)), str(path))
-    return Morphology.from_document(document.with_values(overrides or {}, Morphology.KEYS), plugin.use(plugins))
+    return Morphology.from_document(with_overrides(document, overrides or {}, Morphology.KEYS), import_plugins(plugins))
 
 
 def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:
     path = pathlib.Path(path_or_name)
     try:
-        if (path / "morphology.yaml").is_file() and (path / "run.json").is_file():
-            trained_morphology(path, read_sealed(path / "run.json", RUN))  # that it was not changed
-            return path / "morphology.yaml"
         if path.is_file():
             return path
         folder = path.is_dir()
@@ -373,8 +382,6 @@ def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:
     if str(path_or_name) in known:
         return known[str(path_or_name)]
     if folder:
-        raise DendrographError(
-            f"{path}: a folder, but no run folder (that holds run.json and morphology.yaml)\n  give a YAML file"
-        )
+        raise DendrographError(f"{path}: a folder, where a YAML file is needed")
     remedy = did_you_mean(path_or_name, known, "morphologies that ship")
     raise DendrographError(f"{clip(str(path_or_name))}: no such file, and no morphology of that name\n  {remedy}")

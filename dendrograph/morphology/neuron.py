@@ -12,25 +12,24 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dendrograph.morphology.cable import Cable
-from dendrograph.morphology.declared import (
-    Declared,
-    Init,
-    Where,
-    gather,
-    hold,
-    no_arrays,
-    read_bias,
-    told,
-    where,
-    written_bias,
-)
+from dendrograph.morphology.nonlinearities import Nonlinearity
 from dendrograph.morphology.synapses import PREVIOUS, Synapses
-from dendrograph.morphology.transfer import Nonlinearity
-from dendrograph.morphology.validation import PLACEHOLDER, Cursor
+from dendrograph.morphology.validation import (
+    PLACEHOLDER,
+    Cursor,
+    Where,
+    WithDefaults,
+    as_tuple,
+    check_kind,
+    check_no_arrays,
+    not_default,
+    where,
+)
+from dendrograph.morphology.weights import Init, read_bias, written_bias
 from dendrograph.morphology.yaml_reader import MOST_IN_A_ROW, Steps, unwound
 
 # The classes of which a neuron is built.
-__all__ = ["PREVIOUS", "Cable", "Compartment", "Declared", "Init", "Nonlinearity", "Synapses", "Where", "where"]
+__all__ = ["PREVIOUS", "Cable", "Compartment", "Init", "Nonlinearity", "Synapses", "Where", "WithDefaults", "where"]
 
 INTEGRATIONS = ("sum", "mean", "max", "min", "product")
 NORMALISATIONS = ("none", "layer")
@@ -81,12 +80,12 @@ class Compartment:
     }
 
     def __post_init__(self) -> None:
-        hold(self, "nonlinearity", Nonlinearity)
-        hold(self, "cable", Cable)
-        gather(self, "synapses", Synapses)
-        gather(self, "dendrites", Compartment)
-        hold(self, "bias_trainable", bool)
-        no_arrays(self)
+        check_kind(self, "nonlinearity", Nonlinearity)
+        check_kind(self, "cable", Cable)
+        as_tuple(self, "synapses", Synapses)
+        as_tuple(self, "dendrites", Compartment)
+        check_kind(self, "bias_trainable", bool)
+        check_no_arrays(self)
         if self.bias is False:
             object.__setattr__(self, "bias_trainable", True)  # there is none
 
@@ -106,7 +105,7 @@ class Compartment:
         synapses_at, dendrites_at = cursor.child("synapses"), cursor.child("dendrites")
         name = (name_at.slug() if name_at else PLACEHOLDER) or fallback_name
         count = count_at.whole(1) if count_at else 1
-        declared = Declared(cursor, defaults)
+        declared = WithDefaults(cursor, defaults)
         settings = cls.read_settings(declared)
         if not soma:
             settings["cable"] = Cable.read_whole(declared.section("cable"))
@@ -143,7 +142,7 @@ class Compartment:
         return tuple(found.values())
 
     @classmethod
-    def read_settings(cls, declared: Declared) -> dict[str, Any]:
+    def read_settings(cls, declared: WithDefaults) -> dict[str, Any]:
         """What is set of the keys that `defaults` may set too."""
         settings: dict[str, Any] = {}
         if integration_at := declared.get("integration"):
@@ -173,7 +172,7 @@ class Compartment:
             **({} if soma and self.count == 1 else {"count": self.count}),
             **({} if soma and self.cable == Cable() else {"cable": self.cable.to_dict()}),
             "nonlinearity": self.nonlinearity.to_dict(),
-            **told(self, (key for key in self.SHARED if key != "nonlinearity")),
+            **not_default(self, (key for key in self.SHARED if key != "nonlinearity")),
             **({} if self.bias_trainable else {"bias": written_bias(self.bias, False)}),
             **({"synapses": [synapses.to_dict() for synapses in self.synapses]} if self.synapses else {}),
             **({"dendrites": dendrites} if dendrites else {}),

@@ -11,12 +11,13 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 from dendrograph.base.errors import DendrographError, clip, several
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.morphology.expressions import GREATEST, SMALLEST
-from dendrograph.morphology.names import is_name
-from dendrograph.morphology.registry import hold_free, hold_function, hold_name
+from dendrograph.morphology.registry import check_function, check_name, check_name_is_free, is_name
+from dendrograph.morphology.validation import Cursor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +29,7 @@ _Own = TypeVar("_Own", bound=Callable[..., "Tensor"])
 
 
 @dataclass(frozen=True)
-class Nonlinearity:
+class TransferFunction:
     """One entry of the registry: `bind(**parameters)` returns the function of u.
 
     A parameter is a number, or, where it is learnt, a tensor that broadcasts with u (units, batch). `own` is the
@@ -121,19 +122,19 @@ def _leaky_ada(leak: Parameter, alpha: Parameter, c: Parameter) -> Function:
 
 _GIDON = "Gidon et al., Science 367 (2020): dendritic calcium action potentials of human layer 2/3 neurons"
 
-NONLINEARITIES: dict[str, Nonlinearity] = {
+NONLINEARITIES: dict[str, TransferFunction] = {
     entry.name: entry
     for entry in (
-        Nonlinearity("identity", "f(u) = u", "a linear compartment", {}, _identity),
-        Nonlinearity("relu", "f(u) = max(0, u)", "Nair & Hinton, ICML 2010", {}, _relu),
-        Nonlinearity(
+        TransferFunction("identity", "f(u) = u", "a linear compartment", {}, _identity),
+        TransferFunction("relu", "f(u) = max(0, u)", "Nair & Hinton, ICML 2010", {}, _relu),
+        TransferFunction(
             "leaky_relu",
             "f(u) = u for u > 0, slope u otherwise",
             "Maas et al., ICML 2013; slope 0.1 as in Chavlis & Poirazi, Nature Communications 2025",
             {"slope": 0.1},
             _leaky_relu,
         ),
-        Nonlinearity(
+        TransferFunction(
             "elu",
             "f(u) = u for u > 0, alpha (exp(u) - 1) otherwise",
             "Clevert et al., ICLR 2016",
@@ -141,11 +142,11 @@ NONLINEARITIES: dict[str, Nonlinearity] = {
             _elu,
             frozenset({"alpha"}),
         ),
-        Nonlinearity("gelu", "f(u) = u Phi(u), Phi the normal distribution", "Hendrycks & Gimpel 2016", {}, _gelu),
-        Nonlinearity("sigmoid", "f(u) = 1 / (1 + exp(-u))", "the logistic function", {}, _sigmoid),
-        Nonlinearity("tanh", "f(u) = tanh(u)", "the hyperbolic tangent", {}, _tanh),
-        Nonlinearity("softplus", "f(u) = log(1 + exp(u))", "Dugas et al., NIPS 2000", {}, _softplus),
-        Nonlinearity(
+        TransferFunction("gelu", "f(u) = u Phi(u), Phi the normal distribution", "Hendrycks & Gimpel 2016", {}, _gelu),
+        TransferFunction("sigmoid", "f(u) = 1 / (1 + exp(-u))", "the logistic function", {}, _sigmoid),
+        TransferFunction("tanh", "f(u) = tanh(u)", "the hyperbolic tangent", {}, _tanh),
+        TransferFunction("softplus", "f(u) = log(1 + exp(u))", "Dugas et al., NIPS 2000", {}, _softplus),
+        TransferFunction(
             "sublinear",
             "f(u) = saturation u / (saturation + |u|)",
             "passive dendrite whose driving force shrinks as it depolarises (Koch, Biophysics of Computation, 1999)",
@@ -153,7 +154,7 @@ NONLINEARITIES: dict[str, Nonlinearity] = {
             _sublinear,
             frozenset({"saturation"}),
         ),
-        Nonlinearity(
+        TransferFunction(
             "nmda",
             "f(u) = plateau / (1 + exp(-gain (u - threshold)))",
             "sigmoidal subunit of a thin dendrite: Poirazi, Brannon & Mel, Neuron 37 (2003)",
@@ -161,7 +162,7 @@ NONLINEARITIES: dict[str, Nonlinearity] = {
             _nmda,
             frozenset({"gain", "plateau"}),
         ),
-        Nonlinearity(
+        TransferFunction(
             "dcaap",
             "f(u) = exp(-max(0, u - threshold) / decay) / (1 + exp(-gain (u - threshold)))",
             f"{_GIDON}: all or none, greatest just above threshold, smaller beyond; a small gain gives a soft onset",
@@ -169,7 +170,7 @@ NONLINEARITIES: dict[str, Nonlinearity] = {
             _dcaap,
             frozenset({"gain", "decay"}),
         ),
-        Nonlinearity(
+        TransferFunction(
             "leaky_ada",
             "f(u) = leak min(0, u) + max(0, u) exp(c - alpha u)",
             "leaky apical dendrite activation: Georgescu et al., arXiv 2003.03229 (2020), after Gidon et al. 2020",
@@ -210,7 +211,7 @@ def register_nonlinearity(
     Raises:
         DendrographError: the name is no name or is another's, a parameter is none, or the function does not take them.
     """
-    hold_name("nonlinearity", name)
+    check_name("nonlinearity", name)
     if parameters is not None and not isinstance(parameters, Mapping):
         raise DendrographError(
             f"nonlinearity '{name}': parameters is a mapping of names to numbers, found {clip(repr(parameters))}\n"
@@ -227,13 +228,13 @@ def register_nonlinearity(
 
     def register(function: _Own) -> _Own:
         called = f"f({', '.join(['u', *defaults])})"
-        hold_function("nonlinearity", name, function, called, None, **defaults)
-        hold_free("nonlinearity", name, function, {key: entry.own for key, entry in NONLINEARITIES.items()})
+        check_function("nonlinearity", name, function, called, None, **defaults)
+        check_name_is_free("nonlinearity", name, function, {key: entry.own for key, entry in NONLINEARITIES.items()})
 
         def bound(**values: Parameter) -> Function:
             return lambda u: function(u, **values)
 
-        NONLINEARITIES[name] = Nonlinearity(name, equation, source, defaults, bound, above_zero, function)
+        NONLINEARITIES[name] = TransferFunction(name, equation, source, defaults, bound, above_zero, function)
         return function
 
     return register
@@ -269,3 +270,97 @@ def bind(name: str, parameters: Mapping[str, Parameter]) -> Function:
     if entry is None:
         raise DendrographError(f"there is no nonlinearity '{name}' in this process\n  import what registers it")
     return entry.bind(**{**entry.defaults, **parameters})
+
+
+Shared = Literal["group", "compartment"]
+SHARED: tuple[Shared, ...] = ("group", "compartment")
+OF_PARAMETER = ("value", "trainable")  # the keys of a parameter that is written as a mapping
+
+
+@dataclass(frozen=True)
+class Nonlinearity:
+    """Name and parameters of a transfer function (see `dendrograph.morphology.nonlinearities`).
+
+    `trainable` holds (parameter, how many there are) for those that are learnt: one for the whole `group`, or one for
+    each `compartment`. `parameters` then holds where they start. Both may be given as mappings, and parameters that are
+    left out are at their defaults: `Nonlinearity("nmda", {"gain": 2.0}, {"gain": "group"})`.
+    """
+
+    name: str = "leaky_relu"
+    parameters: tuple[tuple[str, float], ...] = ()
+    trainable: tuple[tuple[str, Shared], ...] = ()
+
+    def __post_init__(self) -> None:
+        entry = NONLINEARITIES.get(str(self.name))
+        try:
+            given, shared = dict(self.parameters), dict(self.trainable)
+        except (TypeError, ValueError):
+            found = clip(repr((self.parameters, self.trainable)))
+            remedy = "write such as Nonlinearity('nmda', {'gain': 2.0}, {'gain': 'group'})"
+            raise DendrographError(f"Nonlinearity: parameters are mappings, not {found}\n  {remedy}") from None
+        values = {**(entry.defaults if entry else {}), **given}
+        object.__setattr__(self, "parameters", tuple(values.items()))
+        object.__setattr__(self, "trainable", tuple(shared.items()))
+
+    @classmethod
+    def read(cls, cursor: Cursor, learnable: bool = True) -> Nonlinearity:
+        """A name, or a mapping of `name` and the nonlinearity's own parameters."""
+        named = isinstance(cursor.value, dict)
+        if not named and not isinstance(cursor.value, str):
+            cursor.expected("a nonlinearity's name, or a mapping of its name and parameters")
+            return cls()
+        name_at = cursor.child("name") if named else cursor
+        if name_at is None:
+            cursor.fault("missing key 'name'", did_you_mean("", NONLINEARITIES, "nonlinearities"), at="name")
+            return cls()
+        entry = NONLINEARITIES.get(name_at.choice("nonlinearity", NONLINEARITIES))
+        if entry is None:
+            return cls()
+        values = dict(entry.defaults)
+        trainable: list[tuple[str, Shared]] = []
+        if named:
+            kind = f"parameters of {entry.name}"
+            hints = {key: did_you_mean(key, entry.defaults, kind) for key in cursor.value if key not in entry.defaults}
+            cursor.keys(("name", *entry.defaults), hints=hints)
+            for key in entry.defaults:
+                if parameter := cursor.child(key):
+                    value_at, shared = _parameter(parameter, learnable)
+                    if value_at:
+                        values[key] = value_at.number(above=0.0) if key in entry.positive else value_at.number()
+                    if shared:
+                        trainable.append((key, shared))
+        return cls(entry.name, tuple(values.items()), tuple(trainable))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `read` takes."""
+        values = {key: {"value": value} for key, value in self.parameters}
+        learnt = {key: {**values.get(key, {}), "trainable": shared} for key, shared in self.trainable}
+        return {"name": self.name, **dict(self.parameters), **learnt}
+
+    @property
+    def shown(self) -> str:
+        """On one line, as `show` prints it: `nmda threshold=1 gain=4 (trained, one a group) plateau=1`."""
+        notes = {key: f" (trained, one a {shared})" for key, shared in self.trainable}
+        return " ".join([self.name, *(f"{key}={value:g}{notes.get(key, '')}" for key, value in self.parameters)])
+
+
+def _parameter(cursor: Cursor, learnable: bool) -> tuple[Cursor | None, Shared | None]:
+    """Where a parameter's value stands, if it does, and how it is learnt, if it is."""
+    if not isinstance(cursor.value, dict):
+        return cursor, None
+    value_at, trainable_at = cursor.child("value"), cursor.child("trainable")
+    learnt = trainable_at is not None and trainable_at.value is not False
+    required = {} if learnt else {"value": "a number; it starts at the default where only trainable is given"}
+    cursor.keys(OF_PARAMETER, required)
+    if trainable_at is None or not learnt:
+        return value_at, None
+    if not learnable:
+        trainable_at.fault("parameters of a single synapse's nonlinearity are fixed", "give the number alone")
+    elif isinstance(trainable_at.value, str):
+        word = trainable_at.choice("way to train a parameter", SHARED)
+        return value_at, next((shared for shared in SHARED if shared == word), None)
+    else:
+        trainable_at.expected(
+            "group, compartment or false", "group: one number for the whole group; compartment: one for each"
+        )
+    return value_at, None

@@ -21,8 +21,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from dendrograph.base.errors import DendrographError, MorphologyError, clip, did_you_mean, several, worded
-from dendrograph.morphology.registry import told
+from dendrograph.base.errors import DendrographError, MorphologyError, clip, several, worded
+from dendrograph.base.suggestions import did_you_mean
+from dendrograph.morphology.registry import describe_error
 from dendrograph.morphology.validation import Cursor
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Plugin:
 IMPORTED: dict[str, Plugin] = {}
 
 
-def use(named: Iterable[str | Path]) -> tuple[str, ...]:
+def import_plugins(named: Iterable[str | Path]) -> tuple[str, ...]:
     """Import the plugins that the user names himself, and give their names as files write them.
 
     Args:
@@ -61,10 +62,10 @@ def use(named: Iterable[str | Path]) -> tuple[str, ...]:
     """
     if isinstance(named, str | Path):
         raise DendrographError(f"plugins is a list of modules and files\n  write plugins=[{str(named)!r}]")
-    return tuple(dict.fromkeys(_use(str(one)) for one in several("plugins", named, str, PathLike)))
+    return tuple(dict.fromkeys(_import_named(str(one)) for one in several("plugins", named, str, PathLike)))
 
 
-def read(cursor: Cursor) -> tuple[str, ...]:
+def read_plugins(cursor: Cursor) -> tuple[str, ...]:
     """The list of plugins of a file, each of which is imported.
 
     Raises:
@@ -85,7 +86,7 @@ def read(cursor: Cursor) -> tuple[str, ...]:
             continue
         names.append(entry.value)
         try:
-            _need(entry.value)
+            _import_by_name(entry.value)
         except DendrographError as error:
             missing = True
             problem, _, remedy = str(error).partition("\n")
@@ -95,14 +96,14 @@ def read(cursor: Cursor) -> tuple[str, ...]:
     return tuple(names)
 
 
-def need(names: Iterable[str]) -> None:
+def require_plugins(names: Iterable[str]) -> None:
     """Import the plugins that a morphology was read with, where another process read it.
 
     Raises:
         DendrographError: one is not installed here, and the user has not named it in this process.
     """
     for name in names:
-        _need(name)
+        _import_by_name(name)
 
 
 def digests(names: Iterable[str]) -> dict[str, str]:
@@ -142,7 +143,7 @@ def _searched_by_chance() -> set[Path]:
     return ({Path.cwd()} | relative) - named
 
 
-def _need(name: str) -> None:
+def _import_by_name(name: str) -> None:
     """Import the plugin of a name that stands in a file."""
     if name in IMPORTED:
         return
@@ -161,7 +162,7 @@ def _need(name: str) -> None:
     _import_installed(name, there[name])
 
 
-def _use(named: str) -> str:
+def _import_named(named: str) -> str:
     """Import what the user named, and give its name in files."""
     there = installed()
     if named.endswith(".py") or "/" in named or "\\" in named:
@@ -242,7 +243,7 @@ def _import(name: str, origin: str) -> ModuleType:
         if not file:
             spec = sys.modules.get(module) or _found(module)
             file = str(getattr(spec, "__file__", None) or getattr(spec, "origin", None) or "")
-        raise DendrographError(f"plugin '{name}' cannot be imported\n  {told(error, file)}") from error
+        raise DendrographError(f"plugin '{name}' cannot be imported\n  {describe_error(error, file)}") from error
 
 
 def _found(module: str) -> object:

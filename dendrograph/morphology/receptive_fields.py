@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dendrograph.morphology.registry import hold_free, hold_function, hold_name
+from dendrograph.morphology.registry import check_function, check_name, check_name_is_free
 
 if TYPE_CHECKING:  # a file can be checked without NumPy
     import numpy as np
@@ -47,7 +47,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class OwnField:
+class RegisteredField:
     """A field that was registered."""
 
     name: str
@@ -55,7 +55,7 @@ class OwnField:
     positions: bool
 
 
-OWN: dict[str, OwnField] = {}
+OWN: dict[str, RegisteredField] = {}
 
 
 def known() -> tuple[str, ...]:
@@ -84,13 +84,13 @@ def register_field(name: str, positions: bool = False) -> Callable[[_Own], _Own]
     Raises:
         DendrographError: the name is no name or is another's, or the function does not take a request.
     """
-    hold_name("field", name)
+    check_name("field", name)
 
     def register(draw: _Own) -> _Own:
-        hold_function("field", name, draw, "f(request)", None)
+        check_function("field", name, draw, "f(request)", None)
         taken = {**dict.fromkeys(BUILT_IN), **{key: field.draw for key, field in OWN.items()}}
-        hold_free("field", name, draw, taken)
-        OWN[name] = OwnField(name, draw, bool(positions))
+        check_name_is_free("field", name, draw, taken)
+        OWN[name] = RegisteredField(name, draw, bool(positions))
         return draw
 
     return register

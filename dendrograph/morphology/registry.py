@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from dendrograph.base.errors import DendrographError, clip
-from dendrograph.morphology.names import NAME_RULE, is_name
+
+NAME_RULE = "a name is a letter, then letters, digits, '-' and '_', 64 characters at most"
+
+LONGEST_NAME = 64  # letters of a name
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"  # as a JSON Schema has it
+
+_NAME = re.compile(NAME_PATTERN.strip("^$") + r"\Z")
 
 Added = Callable[..., Any]
 
 
-def hold_name(kind: str, name: object) -> None:
+def is_name(text: object) -> bool:
+    """Whether it is a letter, then letters, digits, `-` and `_`."""
+    return isinstance(text, str) and _NAME.match(text) is not None
+
+
+def check_name(kind: str, name: object) -> None:
     """Hold a name to the language's rule.
 
     Raises:
@@ -24,7 +36,7 @@ def hold_name(kind: str, name: object) -> None:
         raise DendrographError(f"'{clip(str(name))}' cannot name a {kind}\n  {NAME_RULE}")
 
 
-def hold_function(kind: str, name: str, function: object, called: str, *given: Any, **values: Any) -> None:
+def check_function(kind: str, name: str, function: object, called: str, *given: Any, **values: Any) -> None:
     """Hold a function to how it will be called.
 
     Raises:
@@ -40,7 +52,7 @@ def hold_function(kind: str, name: str, function: object, called: str, *given: A
         return
 
 
-def hold_free(kind: str, name: str, function: Added, known: Mapping[str, Added | None]) -> None:
+def check_name_is_free(kind: str, name: str, function: Added, known: Mapping[str, Added | None]) -> None:
     """Hold that a name is free, or that the function which has it is the same, defined again.
 
     A notebook's cell, or a module that is loaded anew, may run as often as it likes. `known` maps each name to the
@@ -66,7 +78,7 @@ def place_of(function: Added) -> str:
     return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
 
 
-def told(error: BaseException, file: str) -> str:
+def describe_error(error: BaseException, file: str) -> str:
     """An error of a user's code: the last line of `file` that it came through, its type and its text."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     if isinstance(error, SyntaxError) and error.filename == file:
@@ -79,10 +91,10 @@ def told(error: BaseException, file: str) -> str:
     return f"{Path(file).name}:{lines[-1]}: {text}" if lines and lines[-1] else text
 
 
-def told_of(error: BaseException, function: Added) -> str:
+def describe_error_of(error: BaseException, function: Added) -> str:
     """The same, of an error that a function raised."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    return told(error, code.co_filename if code else "")
+    return describe_error(error, code.co_filename if code else "")
 
 
 def _same_definition(one: Added, other: Added) -> bool:

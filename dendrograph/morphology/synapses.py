@@ -6,22 +6,20 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dendrograph.morphology.declared import (
-    FREE,
-    SHUNTING,
-    SIGNS,
-    Declared,
-    Init,
+from dendrograph.morphology.nonlinearities import Nonlinearity
+from dendrograph.morphology.receptive_fields import known as known_fields
+from dendrograph.morphology.validation import (
+    PLACEHOLDER,
+    Cursor,
     Where,
-    gather,
-    hold,
-    no_arrays,
-    told,
+    WithDefaults,
+    as_tuple,
+    check_kind,
+    check_no_arrays,
+    not_default,
     where,
 )
-from dendrograph.morphology.receptive_fields import known as known_fields
-from dendrograph.morphology.transfer import Nonlinearity
-from dendrograph.morphology.validation import PLACEHOLDER, Cursor
+from dendrograph.morphology.weights import Init, Sign
 
 PREVIOUS = "previous"
 
@@ -45,7 +43,7 @@ class Synapses:
     init: Init = Init()
     replace: bool = False
     group: int = 1
-    sign: str = FREE
+    sign: str = Sign.FREE
     nonlinearity: Nonlinearity | None = None
     shuffle: bool = False
     trainable: bool = True
@@ -56,18 +54,18 @@ class Synapses:
     ONLY_WITH = (("replace", False, ("random", "pooled")), ("group", 1, ("global",)))
 
     def __post_init__(self) -> None:
-        hold(self, "init", Init)
-        gather(self, "sources", str)
+        check_kind(self, "init", Init)
+        as_tuple(self, "sources", str)
         if self.nonlinearity is not None:
-            hold(self, "nonlinearity", Nonlinearity)
-        no_arrays(self)
+            check_kind(self, "nonlinearity", Nonlinearity)
+        check_no_arrays(self)
 
     @classmethod
     def read(cls, cursor: Cursor, defaults: Cursor | None) -> Synapses:
         """One mapping of the synapse keys."""
         if not cursor.keys(cls.KEYS, such_as="{count: 16, from: previous, field: random}"):
             return cls("all")
-        declared = Declared(cursor, defaults)
+        declared = WithDefaults(cursor, defaults)
         place = where(cursor, defaults)
 
         def fault(problem: str, remedy: str, key: str) -> None:
@@ -100,18 +98,18 @@ class Synapses:
             if not any(declared.more_local(key, than="shuffle") for key in ("field", "count")):
                 fault("field 'all' leaves nothing to shuffle", "leave it out, or name a field that samples", "shuffle")
             del settings["shuffle"]
-        if settings.get("sign") == SHUNTING and settings.get("nonlinearity"):
+        if settings.get("sign") == Sign.SHUNTING and settings.get("nonlinearity"):
             if declared.more_local("sign", than="nonlinearity"):
                 del settings["nonlinearity"]
             else:
                 fault("a shunting synapse has no nonlinearity: it is a conductance", "leave it out", "nonlinearity")
         init: Init = settings.get("init", Init())
-        if wrong := init.contradicts(settings.get("sign", FREE)):
+        if wrong := init.contradicts(settings.get("sign", Sign.FREE)):
             fault(*wrong, "init")
         return cls(count="all" if count is None else count, field=field, where=place, **settings)
 
     @classmethod
-    def read_settings(cls, declared: Declared) -> dict[str, Any]:
+    def read_settings(cls, declared: WithDefaults) -> dict[str, Any]:
         """What is set, key by key; what the settings mean together is for `read` to see."""
         settings: dict[str, Any] = {}
         if count_at := declared.get("count"):
@@ -132,7 +130,7 @@ class Synapses:
         if group_at := declared.get("group"):
             settings["group"] = group_at.whole(1)
         if sign_at := declared.get("sign"):
-            settings["sign"] = sign_at.choice("sign", SIGNS) or FREE
+            settings["sign"] = sign_at.choice("sign", Sign) or Sign.FREE
         if (nonlinearity_at := declared.get("nonlinearity")) and nonlinearity_at.value is not None:
             settings["nonlinearity"] = Nonlinearity.read(nonlinearity_at, learnable=False)
         return settings
@@ -144,7 +142,7 @@ class Synapses:
             "from": self.sources[0] if len(self.sources) == 1 else list(self.sources),
             "field": self.field,
             "init": self.init.to_dict(),
-            **told(self, ("replace", "group", "sign", "shuffle", "trainable")),
+            **not_default(self, ("replace", "group", "sign", "shuffle", "trainable")),
             **({"nonlinearity": self.nonlinearity.to_dict()} if self.nonlinearity else {}),
         }
 

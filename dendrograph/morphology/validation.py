@@ -9,12 +9,16 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from dendrograph.base.errors import Faults, clip, did_you_mean
+import numpy as np
+
+from dendrograph.base.errors import DendrographError, Fault, Faults, clip, shown
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.expressions import GREATEST, LARGEST, SMALLEST, hint
-from dendrograph.morphology.names import NAME_RULE, is_name
+from dendrograph.morphology.registry import NAME_RULE, is_name
 from dendrograph.morphology.yaml_reader import EXTENSION, Path, describe, flow
 
 PLACEHOLDER = ""  # what `slug` and `choice` return for a fault; checks that compare names pass over it
@@ -165,3 +169,105 @@ class Cursor:
         else:
             self.expected(f"a word for {what}", did_you_mean("", words))
         return PLACEHOLDER
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a mapping stands in its file, and where the defaults stand on which it falls back.
+
+    What is built in Python stands in no file: then messages tell of it without a place.
+    """
+
+    document: Document | None = None
+    path: Path = ()
+    defaults: Path = ()
+
+    def fault(self, problem: str, remedy: str = "", key: str = "") -> Fault:
+        """A fault of this mapping, or of the value at one of its keys."""
+        path = (*self.path, key) if key else self.path
+        if self.document is None:
+            return Fault("", "", problem, remedy)
+        if key and self.defaults and not self.document.holds(path) and self.document.holds((*self.defaults, key)):
+            path = (*self.defaults, key)
+        return self.document.fault(path, problem, remedy)
+
+
+def where(cursor: Cursor, defaults: Cursor | None = None) -> Where:
+    """Where the mapping of a cursor stands."""
+    return Where(cursor.document, cursor.path, defaults.path if defaults else ())
+
+
+def check_kind(built: object, key: str, kind: type) -> None:
+    """Hold an attribute of what is built in Python to its class; what a file could not hold either is seen later.
+
+    Raises:
+        DendrographError: it is of another.
+    """
+    value = getattr(built, key)
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise DendrographError(f"{type(built).__name__}: {key} is {article} {kind.__name__}, not {clip(repr(value))}")
+
+
+def check_no_arrays(built: object) -> None:
+    """Hold what is built in Python to attributes that compare as one value: of an array, each element would.
+
+    Raises:
+        DendrographError: one is an array or a tensor.
+    """
+    for key, value in vars(built).items():
+        if hasattr(value, "__array__") and not isinstance(value, np.generic):
+            raise DendrographError(f"{type(built).__name__}: {key} is one value, not {shown(value)}")
+
+
+def as_tuple(built: object, key: str, *kinds: type) -> None:
+    """Hold an attribute of what is built in Python to a tuple of these classes; a list, or one alone, is made one.
+
+    Raises:
+        DendrographError: something else is in it.
+    """
+    given = getattr(built, key)
+    values = (given,) if isinstance(given, kinds) else tuple(given) if isinstance(given, list | tuple) else None
+    wrong = given if values is None else next((value for value in values if not isinstance(value, kinds)), None)
+    if values is None or wrong is not None:
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise DendrographError(f"{type(built).__name__}: {key} holds {names}, not {clip(repr(wrong))}")
+    object.__setattr__(built, key, values)
+
+
+def not_default(built: object, keys: Iterable[str]) -> dict[str, Any]:
+    """Of the keys of what is built, with their values, those that are not at the default of its class.
+
+    A value of another type is told too, so that whoever reads the mapping finds what a constructor let pass; a whole
+    number may stand for one with a fraction.
+    """
+    found = {key: (getattr(built, key), getattr(type(built), key)) for key in keys}
+    return {key: value for key, (value, usual) in found.items() if value != usual or not _of_kind(value, usual)}
+
+
+def _of_kind(value: object, usual: object) -> bool:
+    return type(value) is type(usual) or (type(value), type(usual)) == (int, float)
+
+
+class WithDefaults:
+    """A mapping of the file together with the file's defaults for it: the most local setting wins."""
+
+    def __init__(self, own: Cursor | None, defaults: Cursor | None) -> None:
+        self.own = own
+        self.defaults = defaults
+
+    def get(self, key: str) -> Cursor | None:
+        """The value at a key, from the mapping itself or else from the defaults."""
+        return (self.own and self.own.child(key)) or (self.defaults and self.defaults.child(key))
+
+    def section(self, key: str) -> WithDefaults:
+        """The mapping at a key, together with its defaults, which hold key by key."""
+        return WithDefaults(self.own and self.own.child(key), self.defaults and self.defaults.child(key))
+
+    def more_local(self, key: str, than: str) -> bool:
+        """Whether the mapping itself sets a key while another comes from the defaults, which it thereby overrides."""
+        return self.is_own(key) and not self.is_own(than)
+
+    def is_own(self, key: str) -> bool:
+        """Whether the mapping itself sets a key."""
+        return self.own is not None and self.own.child(key) is not None

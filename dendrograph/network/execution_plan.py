@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dendrograph.base.errors import DendrographError, clip, did_you_mean, expect
+from dendrograph.base.errors import DendrographError, clip, expect
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.graph.graph import Graph, Group, Projection
-from dendrograph.morphology.declared import SHUNTING
+from dendrograph.morphology.weights import Sign
 from dendrograph.network.kernels import KERNELS, Kernel, branch, compiled, tree
 
 # Densities above which a matrix product overtakes the sparse kernels; benchmarks/crossover.py measures them, and
@@ -139,7 +140,7 @@ def _in_one_pass(
         return f"it takes the {group.integration} of its synapses"
     if group.normalisation != "none":
         return "it is normalised"
-    if synapses.sign == SHUNTING:
+    if synapses.sign == Sign.SHUNTING:
         return "its synapses shunt"
     if cables.nonlinear:
         return cables.nonlinear

@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dendrograph.base.errors import DendrographError, WiringError, clip, did_you_mean, expect, several
+from dendrograph.base.errors import DendrographError, WiringError, clip, expect, several
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.graph.compiler import compile, whole
 from dendrograph.graph.graph import Graph, Group
 from dendrograph.graph.initial_weights import initial_weights
-from dendrograph.morphology.declared import FREE, INHIBITORY, SHUNTING
 from dendrograph.morphology.morphology import Nonlinearity, Shape, load
 from dendrograph.morphology.nonlinearities import NONLINEARITIES, Function, Parameter, bind
+from dendrograph.morphology.weights import Sign
 from dendrograph.network.execution_plan import Pass, Plan, plan
 from dendrograph.network.kernels import branch, dense
 
@@ -38,9 +39,9 @@ class _Weight:
 
     def of(self, network: DendriticNetwork) -> Tensor:
         weight: Tensor = network.weights[self.name]
-        if self.sign != FREE:
+        if self.sign != Sign.FREE:
             weight = weight.abs()
-        factor = -self.factor if self.sign == INHIBITORY else self.factor
+        factor = -self.factor if self.sign == Sign.INHIBITORY else self.factor
         return weight if factor == 1.0 else weight * factor
 
 
@@ -57,7 +58,7 @@ class _Link:
 
     def run(self, network: DendriticNetwork, values: Mapping[str, Tensor]) -> Tensor:
         x = values[self.source]
-        if self.weight.sign == SHUNTING:
+        if self.weight.sign == Sign.SHUNTING:
             x = x.relu()  # a conductance is not negative
         return self.apply(self.weight.of(network), x, self.targets, *self.index)
 
@@ -267,7 +268,7 @@ class DendriticNetwork(nn.Module):
             index = tuple(part.to(device) for part in choice.kernel.prepare(projection))
             weight = _Weight(projection.name, projection.sign, projection.factor)
             apply, whole = choice.kernel.apply, projection.pairs is None
-            biased = apply is dense.apply and whole and projection.sign != SHUNTING
+            biased = apply is dense.apply and whole and projection.sign != Sign.SHUNTING
             links[projection.name] = _Link(weight, projection.source, projection.targets, apply, index, biased)
         passes = {one.cables: self._pass(one, links) for one in self.plan.passes}
         inside = {one.group for one in passes.values()}
@@ -372,8 +373,8 @@ class DendriticNetwork(nn.Module):
 
     def _step(self, group: Group, found: Mapping[str, _Link | _Pass]) -> _Step:
         onto = self.graph.onto(group)
-        shunting = tuple(projection for projection in onto if projection.sign == SHUNTING)
-        adding = tuple(projection for projection in onto if projection.sign != SHUNTING)
+        shunting = tuple(projection for projection in onto if projection.sign == Sign.SHUNTING)
+        adding = tuple(projection for projection in onto if projection.sign != Sign.SHUNTING)
         share: float | Tensor = 1.0
         empty = None
         if group.integration != "sum":  # a sum needs no count of its edges, which takes time where there are millions

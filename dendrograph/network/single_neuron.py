@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dendrograph.base.errors import DendrographError, did_you_mean, expect, numbered
+from dendrograph.base.errors import DendrographError, expect
+from dendrograph.base.suggestions import did_you_mean, numbered
 from dendrograph.graph.graph import Graph, Group, Projection
 from dendrograph.network.network import DendriticNetwork
 

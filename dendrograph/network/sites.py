@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from dendrograph.base.errors import DendrographError, clip, did_you_mean
+from dendrograph.base.errors import DendrographError, clip
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.graph.graph import Graph
 
 SINGLE, SAME, DIFFERENT = "single", "same branch", "different branches"

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from dendrograph.base.errors import RunError, clip
-from dendrograph.base.json_files import HISTORY, Each, Form, Value, hold, number, seal, whole
+from dendrograph.base.json_files import Each, Form, Value, check_form, number, seal, whole
 from dendrograph.training.config import TrainConfig
+from dendrograph.training.run_format import HISTORY
 
 FORMAT = 3  # 3: with a SHA-256
 UNSEALED = 2  # the same without it, as earlier versions wrote it; 1 kept the optimizer's state for each parameter
@@ -110,7 +111,7 @@ def decode(path: Path, content: bytes, run: str) -> dict[str, Any]:
     known = {*STATE, "run", "checkpoint_format"} | ({"sha256"} if version == FORMAT else set())
     if unknown := [key for key in state if key not in known]:
         raise RunError(f"{path}: damaged: it holds {clip(repr(unknown[0]))}, which no checkpoint has\n  {ANEW}")
-    hold(state, STATE, path, remedy=ANEW)
+    check_form(state, STATE, path, remedy=ANEW)
     tensors = [*state["network"].values(), *state["best"].values()]
     tensors += [tensor for values in state["optimizer"]["state"].values() for tensor in values.values()]
     if sum(tensor.numel() * tensor.element_size() for tensor in tensors) > len(content):

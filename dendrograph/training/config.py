@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from dendrograph.base.errors import DendrographError, RunError, clip, did_you_mean, expect, one_line, shown
+from dendrograph.base.errors import DendrographError, RunError, clip, expect, one_line, shown
+from dendrograph.base.suggestions import did_you_mean
 
 # The paper's numbers of epochs; digits is small and stands in no paper.
 EPOCHS = {"mnist": 15, "fashion_mnist": 25, "kmnist": 25, "emnist": 50, "cifar10": 50, "digits": 50}

@@ -15,8 +15,8 @@ from dendrograph.data import load as datasets
 from dendrograph.data.dataset import Dataset
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
-from dendrograph.morphology import plugins as plugin
-from dendrograph.morphology.morphology import Morphology, load
+from dendrograph.morphology.morphology import Morphology
+from dendrograph.morphology.plugins import import_plugins
 from dendrograph.network.execution_plan import Plan, plan
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.config import TrainConfig
@@ -24,6 +24,7 @@ from dendrograph.training.evaluation import Evaluation, evaluate
 from dendrograph.training.loop import noisy_test, train
 from dendrograph.training.provenance import threads_of
 from dendrograph.training.run import Run, is_run
+from dendrograph.training.run_format import load
 
 DEFAULT_DATA = "digits"
 
@@ -57,7 +58,7 @@ def train_by_name(
     """
     settings = settings or {}
     if is_run(morphology):
-        plugin.use(plugins)
+        import_plugins(plugins)
         run = _run_to_go_on(Path(morphology), overrides, out, resume)
         # What is given and differs from the run, `train` refuses.
         config = replace(TrainConfig.from_record(run.record["config"], run.folder / "run.json"), **settings)
@@ -114,7 +115,7 @@ def evaluate_run(
         RunError: the run has not ended, is damaged, or was trained on data that only Python held.
         DataError: the data set is no longer what the run was trained on.
     """
-    plugin.use(plugins)
+    import_plugins(plugins)
     run = Run.open(folder)
     network, config = run.network(), TrainConfig.from_record(run.record["config"], run.folder / "run.json")
     dataset = run.dataset(data_dir, data)
@@ -145,7 +146,7 @@ def graph_of(
         if overrides or inputs or classes is not None or seed is not None:
             fixed = "a run's morphology, inputs, classes and seed are fixed"
             raise DendrographError(f"{morphology}: {fixed}\n  leave the options out")
-        plugin.use(plugins)
+        import_plugins(plugins)
         return Run.open(morphology).graph()
     return compile_for(load(morphology, overrides, plugins), inputs, classes, seed)
 

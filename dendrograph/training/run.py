@@ -34,29 +34,15 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from dendrograph.base import files as atomic
-from dendrograph.base.errors import (
-    DataError,
-    DataWarning,
-    RunError,
-    argument,
-    clip,
-    did_you_mean,
-    expect,
-    one_line,
-    worded,
-)
+from dendrograph.base.errors import DataError, DataWarning, RunError, argument, clip, expect, one_line, worded
 from dendrograph.base.json_files import (
-    COLUMNS,
-    HISTORY,
-    METRICS,
     MOST_TEXT,
-    RUN,
     read_file,
     read_sealed,
     seal,
     sealed,
-    trained_morphology,
 )
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data.dataset import Dataset, as_samples, doubts_of_floats
 from dendrograph.data.load import load_again, scale_of
 from dendrograph.graph.compiler import compile
@@ -66,6 +52,7 @@ from dendrograph.morphology.plugins import digests
 from dendrograph.network.kernels import KERNELS
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training import checkpoint
+from dendrograph.training.run_format import COLUMNS, HISTORY, METRICS, RUN, trained_morphology
 
 FORMAT = 1
 FILES = (

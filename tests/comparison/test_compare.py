@@ -22,13 +22,14 @@ from small import MORPHOLOGY, digits, morphology_file, read_record, write_record
 
 from dendrograph import DendriticNetwork, Morphology, TrainConfig, build, compile, train
 from dendrograph.base.errors import DendrographError
-from dendrograph.base.json_files import COLUMNS, sealed
+from dendrograph.base.json_files import sealed
 from dendrograph.cli.main import main
 from dendrograph.comparison.compare import Comparison, compare, is_control
 from dendrograph.comparison.conditions import control_name
 from dendrograph.comparison.print_comparison import files, markdown, text
 from dendrograph.training.config import fields
 from dendrograph.training.run import Run
+from dendrograph.training.run_format import COLUMNS
 
 CONFIG: dict[str, Any] = {field.name: field.default for field in fields(TrainConfig)} | {"epochs": 3, "device": "cpu"}
 

@@ -24,7 +24,8 @@ import pytest
 import sklearn.datasets
 import torch
 
-from dendrograph.base.errors import DataError, DataWarning, did_you_mean
+from dendrograph.base.errors import DataError, DataWarning
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data import downloads as datafiles
 from dendrograph.data import load as data
 

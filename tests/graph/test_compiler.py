@@ -28,7 +28,7 @@ from dendrograph.graph import wiring
 from dendrograph.graph.graph import Projection
 from dendrograph.graph.initial_weights import initial_weights
 from dendrograph.graph.tree import arborescence
-from dendrograph.morphology.neuron import Init
+from dendrograph.morphology.weights import Init
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = (*CORNERS[:14], *(random_case(seed) for seed in range(30)))

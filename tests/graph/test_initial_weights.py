@@ -15,7 +15,7 @@ from dendrograph.graph import size_limits as memory
 from dendrograph.graph.graph import Projection
 from dendrograph.graph.initial_weights import initial_weights
 from dendrograph.graph.wiring import stream
-from dendrograph.morphology.neuron import Init
+from dendrograph.morphology.weights import Init
 
 
 def _projection(init: Init, sources: int = 60, targets: int = 80, fan_in: int | None = 25) -> Projection:

@@ -30,9 +30,9 @@ from trees import (
 
 from dendrograph import DendriticNetwork
 from dendrograph.graph.graph import Projection
-from dendrograph.morphology.declared import SIGNS
 from dendrograph.morphology.neuron import INTEGRATIONS
 from dendrograph.morphology.receptive_fields import BUILT_IN as BUILT_IN_FIELDS
+from dendrograph.morphology.weights import Sign
 
 ROOT = Path(__file__).resolve().parents[2]
 RANDOM = tuple(random_case(seed) for seed in range(60))
@@ -47,7 +47,7 @@ every_kernel = pytest.mark.parametrize("kernel", KERNELS)
 def test_the_cases_hold_everything_the_language_has() -> None:
     counted = Counter(feature for case in RANDOM for feature in case.features())
     wanted = {f"field {field}" for field in BUILT_IN_FIELDS}
-    wanted |= {f"sign {sign}" for sign in SIGNS} | {f"integration {rule}" for rule in INTEGRATIONS}
+    wanted |= {f"sign {sign}" for sign in Sign} | {f"integration {rule}" for rule in INTEGRATIONS}
     wanted |= {"layer excitatory", "layer inhibitory", "one parameter a group", "one parameter a compartment"}
     wanted |= {"attenuation factor", "attenuation initial", "fixed cable", "excitatory cable"}
     wanted |= {"nonlinear synapse", "normalisation"}

@@ -15,8 +15,8 @@ from dendrograph import DendriticNetwork, Morphology, compile
 from dendrograph.base.errors import MorphologyError
 from dendrograph.graph.tree import Branching, branchings
 from dendrograph.morphology.cable import Cable
-from dendrograph.morphology.declared import Init
 from dendrograph.morphology.neuron import Compartment
+from dendrograph.morphology.weights import Init
 
 LENGTHS = {"length_um": 100.0, "diameter_um": 1.0}
 sizes = st.floats(0.1, 1e3)

@@ -17,8 +17,7 @@ from dendrograph.base.errors import DendrographError
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.json_schema import schema
 from dendrograph.morphology.layers import Layer
-from dendrograph.morphology.shipped import shipped
-from dendrograph.morphology.starter import new
+from dendrograph.morphology.shipped import shipped, write_starter
 
 BAD = Path(__file__).resolve().parents[1] / "bad"
 VALIDATOR = jsonschema.Draft7Validator(schema())
@@ -126,13 +125,13 @@ def test_a_new_file_is_right_and_trains(tmp_path: Path) -> None:
 
 def test_a_new_file_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    file = new("mine")
+    file = write_starter("mine")
     file.write_text("precious", encoding="utf-8")
     with pytest.raises(DendrographError, match="is there already"):
-        new("mine")
+        write_starter("mine")
     assert file.read_text(encoding="utf-8") == "precious"
-    assert new("mine", force=True).read_text(encoding="utf-8").startswith("# mine: a morphology")
+    assert write_starter("mine", force=True).read_text(encoding="utf-8").startswith("# mine: a morphology")
     with pytest.raises(DendrographError, match="'9x' is no name"):
-        new("9x")
+        write_starter("9x")
     with pytest.raises(DendrographError, match="is a folder"):
-        new("other", out=tmp_path)
+        write_starter("other", out=tmp_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
 import pickle
 import re
 from collections.abc import Mapping
@@ -20,11 +19,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from dendrograph.base.errors import DendrographError, MorphologyError
-from dendrograph.base.json_files import sealed
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.tree import branchings
 from dendrograph.morphology import plugins
-from dendrograph.morphology.declared import SIGNS
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.morphology import (
     Cable,
@@ -39,7 +36,9 @@ from dendrograph.morphology.morphology import (
     load,
 )
 from dendrograph.morphology.nonlinearities import NONLINEARITIES
+from dendrograph.morphology.overrides import with_overrides
 from dendrograph.morphology.shipped import shipped
+from dendrograph.morphology.weights import Sign
 from dendrograph.morphology.yaml_reader import LARGEST_FILE, MOST_IN_A_ROW
 
 ARRAY, TENSOR = (f"an object of type {kind} of shape (3,)" for kind in ("numpy.ndarray", "torch.Tensor"))
@@ -232,7 +231,7 @@ class TestKeys:
             ("{count: 3, field: global, shuffle: true}", Synapses(3, field="global", shuffle=True)),
             ("{count: 3, field: tiled, shuffle: false}", Synapses(3, field="tiled")),
             ("{count: 3, sign: free, nonlinearity: }", Synapses(3)),
-            *((f"{{count: 3, sign: {sign}}}", Synapses(3, sign=sign)) for sign in SIGNS),
+            *((f"{{count: 3, sign: {sign}}}", Synapses(3, sign=sign)) for sign in Sign),
             ("{count: 3, nonlinearity: tanh}", Synapses(3, nonlinearity=Nonlinearity("tanh", ()))),
             (
                 "{count: 3, sign: inhibitory, nonlinearity: {name: sublinear, saturation: 2}}",
@@ -547,7 +546,7 @@ class TestSigns:
     @pytest.mark.parametrize(
         ("layer", "own", "expected"),
         [
-            *(("free", own, own) for own in SIGNS),
+            *(("free", own, own) for own in Sign),
             *(("excitatory", own, "excitatory") for own in ("free", "excitatory")),
             *(
                 ("inhibitory", own, own if own != "free" else "inhibitory")
@@ -711,29 +710,15 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
         assert load(file) == morphology
 
 
-def as_run_folder(folder: Path, text: str) -> None:
-    """Write the two files by which a folder is that of a run."""
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    graph = {"name": "", "inputs": {}, "classes": None, "seed": 0, "morphology": digest, "connectivity_hash": ""}
-    record = {
-        "format": 1,
-        "config": {"seed": 0},
-        "data": {"name": "", "source": "", "digest": "", "origin": None},
-        "graph": graph,
-        "network": {"kernel": "auto", "kernels": {}, "initial_weights": ""},
-    }
-    (folder / "morphology.yaml").write_text(text)
-    (folder / "run.json").write_text(sealed(record))
-
-
 @pytest.mark.parametrize("name", shipped())
 def test_those_that_ship_are_written_and_read_again(name: str, tmp_path: Path) -> None:
     knobs = load(name).parameters
     morphology = load(name, {knob: value for knob, value in {"dendrites": 3, "layers": 2}.items() if knob in knobs})
-    as_run_folder(tmp_path, morphology.to_yaml())
-    assert load(tmp_path) == morphology
+    file = tmp_path / "written.yaml"
+    file.write_text(morphology.to_yaml())
+    assert load(file) == morphology
     shapes = None if all(morphology.inputs.values()) else (8, 8)
-    hashes = {compile(each, shapes).connectivity_hash for each in (morphology, load(tmp_path))}
+    hashes = {compile(each, shapes).connectivity_hash for each in (morphology, load(file))}
     assert len(hashes) == 1
 
 
@@ -806,13 +791,6 @@ class TestLoad:
         Path("pdann").mkdir()  # but an unrelated folder does not hide what ships
         assert load("pdann").name == "pdann"
 
-    def test_a_run_folder(self, tmp_path: Path) -> None:
-        (tmp_path / "morphology.yaml").write_text(f"name: mine\n{POINT}")
-        with pytest.raises(DendrographError, match="a folder, but no run folder"):
-            load(tmp_path)
-        as_run_folder(tmp_path, f"name: mine\n{POINT}")
-        assert load(tmp_path).name == "mine"
-
     def test_byte_order_mark_and_line_ends_do_not_matter(self, tmp_path: Path) -> None:
         plain, odd = tmp_path / "plain.yaml", tmp_path / "odd.yaml"
         text = f"name: mine\nabout: größer\n{POINT}"
@@ -828,7 +806,7 @@ class TestLoad:
                 "no/such.yaml",
                 "no/such.yaml: no such file, and no morphology of that name\n  morphologies that ship: apical-basal, ",
             ),
-            ("", ".: a folder, but no run folder (that holds run.json and morphology.yaml)\n  give a YAML file"),
+            ("", ".: a folder, where a YAML file is needed"),
             ("x" * 10_000, "x" * 57 + "...: cannot be read: File name too long"),
             ("a\0b", "a\\x00b: no such file"),
             ("\ud800", "\\ud800: no such file"),
@@ -1216,7 +1194,7 @@ class TestDeepTrees:
         graph = compile(read, 4)
         assert len(graph.groups) == 1 + 401 + 1
         path = "neurons.n" + ".dendrites.0" * 400 + ".synapses.0.count"
-        (changed,) = list(Morphology.from_document(read.document.with_values({path: 2})).neurons["n"].tree())[
+        (changed,) = list(Morphology.from_document(with_overrides(read.document, {path: 2})).neurons["n"].tree())[
             -1
         ].synapses  # type: ignore[union-attr]
         assert changed.count == 2
@@ -1265,7 +1243,7 @@ class TestExtensionKeys:
 
     def test_to_set_one_would_change_nothing(self) -> None:
         with pytest.raises(MorphologyError, match=r"overrides={'x-common\.count': 3}: there is no 'x-common'"):
-            Morphology.from_document(Document.from_text(SHARED, "f").with_values({"x-common.count": 3}))
+            Morphology.from_document(with_overrides(Document.from_text(SHARED, "f"), {"x-common.count": 3}))
 
 
 class TestParameters:
@@ -1284,7 +1262,7 @@ layers: [{name: h, neuron: p, count: $dendrites * 1.5}]
 """
 
     def read(self, **settings: Any) -> Morphology:
-        return Morphology.from_document(Document.from_text(self.text, "f").with_values(settings, Morphology.KEYS))
+        return Morphology.from_document(with_overrides(Document.from_text(self.text, "f"), settings, Morphology.KEYS))
 
     def test_real_numbers_stand_wherever_numbers_do(self) -> None:
         morphology = self.read()

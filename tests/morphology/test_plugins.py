@@ -473,7 +473,7 @@ class TestLikeBuiltIn:
         assert run("train", "named.yaml", "--plugin", "mine.py", "--out", "run", "--epochs", "1") == 0
         plugins.IMPORTED.clear()
         Path("mine.py").write_text(CUBE.replace("u**3", "u**5"))
-        plugins.use(["mine.py"])
+        plugins.import_plugins(["mine.py"])
         with pytest.raises(RunError, match="the plugin 'mine' is not what it was when the run began: it was changed"):
             Run.open("run").graph()
         with pytest.raises(RunError, match="plugins: their source was changed since"):

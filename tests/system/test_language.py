@@ -10,7 +10,7 @@ import pytest
 
 from dendrograph.base.errors import MorphologyError
 from dendrograph.graph import compiler
-from dendrograph.morphology import declared, expressions, layers, neuron, transfer
+from dendrograph.morphology import expressions, layers, neuron, nonlinearities, weights
 from dendrograph.morphology import receptive_fields as fields
 from dendrograph.morphology import yaml_reader as reading
 from dendrograph.morphology.cable import ATTENUATIONS, Cable
@@ -69,10 +69,10 @@ def test_every_key_stands_in_the_complete_example(tmp_path: Path) -> None:
 def test_words_that_a_key_takes() -> None:
     assert code(row("Compartments", "integration")[0]) == list(neuron.INTEGRATIONS)
     assert code(row("Compartments", "normalisation")[0]) == list(neuron.NORMALISATIONS)
-    assert code(row("Compartments", "nonlinearity")[2])[2:] == ["false", *transfer.SHARED]
+    assert code(row("Compartments", "nonlinearity")[2])[2:] == ["false", *nonlinearities.SHARED]
     assert code(row("Synapses", "field")[0]) == list(fields.BUILT_IN)
-    assert code(row("Synapses", "sign")[0]) == list(declared.SIGNS)
-    assert code(row("Cables", "sign")[0]) == [declared.FREE, declared.EXCITATORY]
+    assert code(row("Synapses", "sign")[0]) == list(weights.Sign)
+    assert code(row("Cables", "sign")[0]) == [weights.Sign.FREE, weights.Sign.EXCITATORY]
     assert code(row("Cables", "attenuation")[0]) == list(ATTENUATIONS)
     assert code(row("Layers, repeats and stacks", "sign")[0]) == list(layers.DALE)
     told = code(PAGE.split("\n## Defaults\n")[1].split(", with values")[0])
@@ -81,14 +81,14 @@ def test_words_that_a_key_takes() -> None:
 
 def test_fields_and_inits() -> None:
     assert words("Receptive fields") == list(fields.BUILT_IN)
-    assert words("Initial weights") == list(declared.INITS)
+    assert words("Initial weights") == list(weights.INITS)
 
 
 def test_what_the_words_mean() -> None:
     assert words("Integration", DENDRITES) == list(neuron.INTEGRATIONS)
-    assert words("Signs", DENDRITES) == list(declared.SIGNS)
+    assert words("Signs", DENDRITES) == list(weights.Sign)
     assert words("Cables", DENDRITES) == list(ATTENUATIONS)
-    for item in (*neuron.NORMALISATIONS[1:], *declared.SIGNS[1:], *neuron.INTEGRATIONS[1:]):
+    for item in (*neuron.NORMALISATIONS[1:], *list(weights.Sign)[1:], *neuron.INTEGRATIONS[1:]):
         assert re.search(rf"(normalisation|sign|integration): {item}\b", DENDRITES), f"no example of {item}"
     assert f"{EPSILON:.0e}".replace("e-0", "e-") in DENDRITES
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dendrograph.base.errors import DendrographError, did_you_mean, printable
+from dendrograph.base.errors import DendrographError, printable
+from dendrograph.base.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

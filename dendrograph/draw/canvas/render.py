@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.draw.canvas.files import import_matplotlib
 from dendrograph.draw.canvas.scene import Colours, Discs, Mark, Picture, Scene, Shapes, Strokes, Words
 from dendrograph.draw.style import MM, Style

@@ -26,7 +26,7 @@ from dendrograph.draw.diagrams import columns
 from dendrograph.draw.diagrams.columns import Block, Columns, Units
 from dendrograph.draw.style import Style, faded
 from dendrograph.graph.graph import Graph, Projection
-from dendrograph.morphology.declared import INHIBITORY, SHUNTING
+from dendrograph.morphology.weights import Sign
 
 MOST_EDGES = 200_000  # drawn one by one; of more, a band from group to group is drawn
 MOST_ROWS = 4  # of captions
@@ -99,7 +99,7 @@ def _synapses(projection: Projection, lay: Columns, style: Style, kinds: dict[st
     source, target = lay.units[projection.source], lay.units[projection.target]
     readout = target.group.role == "readout"
     colour = style.readout if readout else style.synapse
-    less = projection.sign in (INHIBITORY, SHUNTING)
+    less = projection.sign in (Sign.INHIBITORY, Sign.SHUNTING)
     word = "readout" if readout else f"{projection.sign} synapse" if less else "synapse"
     kinds.setdefault(word, Entry("dashes" if less else "line", colour, word))
     name = f"{'readout' if readout else 'synapse'} {projection.name}"

@@ -30,7 +30,7 @@ from dendrograph.draw.diagrams.labels import place_labels
 from dendrograph.draw.diagrams.receptive import edges_onto
 from dendrograph.draw.style import Style
 from dendrograph.graph.graph import Graph, Projection
-from dendrograph.morphology.declared import INHIBITORY, SHUNTING
+from dendrograph.morphology.weights import Sign
 
 AXON = 2.2  # mm, what is drawn of it
 MOST_DOTS = 40  # along one branch: more are told by their number
@@ -180,7 +180,7 @@ def _synapses(
         )
         centres, feet, radius = spots
         for one, mine, edges in _shares(place.synapses, firsts, counts, total, shown, row, rank):
-            less = one.sign in (INHIBITORY, SHUNTING)
+            less = one.sign in (Sign.INHIBITORY, Sign.SHUNTING)
             colour: Colours = sources[one.source.split("/")[0]]
             if paint is not None:
                 colour, less = paint.edges(one, edges), False
@@ -277,7 +277,7 @@ def _entries(
         entries += [Entry("bar", colours[name], name) for name in names]
         for source in sources_of(places):
             own = [one for place in places for one in place.synapses if one.source.split("/")[0] == source]
-            for less in sorted({one.sign in (INHIBITORY, SHUNTING) for one in own}):
+            for less in sorted({one.sign in (Sign.INHIBITORY, Sign.SHUNTING) for one in own}):
                 text = f"synapse from {source}" + (", inhibitory" if less else "")
                 entries.append(Entry("ring" if less else "dot", sources[source], text))
     if crowded:

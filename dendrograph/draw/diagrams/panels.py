@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph.base.errors import DendrographError, argument, clip, did_you_mean, numbered
+from dendrograph.base.errors import DendrographError, argument, clip
+from dendrograph.base.suggestions import did_you_mean, numbered
 from dendrograph.draw.canvas.files import import_matplotlib, own_style
 from dendrograph.draw.canvas.legend import legend, with_legend
 from dendrograph.draw.canvas.places import layers_of, places_of

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dendrograph.base.errors import DendrographError, clip, did_you_mean
+from dendrograph.base.errors import DendrographError, clip
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.draw.canvas.files import FORMS, as_bytes
 from dendrograph.draw.plots.densities import densities_figure
 from dendrograph.draw.plots.embeddings import embeddings_figure

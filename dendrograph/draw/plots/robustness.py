@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dendrograph.base.errors import DendrographError, clip, did_you_mean
+from dendrograph.base.errors import DendrographError, clip
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
 from dendrograph.draw.plots.plots import COLOURS, LINES, MARKERS, POINTS, dress, panels
 

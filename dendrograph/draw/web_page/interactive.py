@@ -25,7 +25,7 @@ from dendrograph.draw.diagrams.panels import Subject
 from dendrograph.draw.diagrams.receptive import Grid, side_by_side
 from dendrograph.draw.style import Style
 from dendrograph.graph.graph import Graph, Group, Projection
-from dendrograph.morphology.declared import FREE
+from dendrograph.morphology.weights import Sign
 
 # The page's own code, which shares one scope: what a file runs as it is read stands in it or in one before it.
 SCRIPTS = (
@@ -257,7 +257,7 @@ def _projection(one: Projection, graph: Graph, weights: NDArray | None) -> dict[
     `form` says what need not be listed: `all` for all-to-all, `tree` for siblings that follow one another.
     """
     number = {group.name: position for position, group in enumerate(graph.groups)}
-    notes = [one.sign] if one.sign != FREE else []
+    notes = [one.sign] if one.sign != Sign.FREE else []
     notes += [f"each through {one.nonlinearity.shown}"] if one.nonlinearity else []
     notes += [f"their {one.reduce}"] if one.reduce != "sum" else []
     notes += ["fixed weights"] if not one.trainable else []

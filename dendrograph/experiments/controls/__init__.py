@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from dendrograph.base.errors import DendrographError, WiringError, clip, did_you_mean
+from dendrograph.base.errors import DendrographError, WiringError, clip
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.comparison.conditions import CONTROLS, control_name
 from dendrograph.experiments.controls.matching import compute_matched, parameter_matched
 from dendrograph.experiments.controls.point_layers import Made, fan_in_matched

@@ -21,9 +21,11 @@ from dendrograph.experiments.controls.point_layers import (
 from dendrograph.experiments.controls.tree_controls import ADDITIVE
 from dendrograph.graph.graph import Graph
 from dendrograph.graph.tree import branchings
-from dendrograph.morphology.declared import SHUNTING
 from dendrograph.morphology.morphology import Morphology
-from dendrograph.morphology.neuron import PREVIOUS, Compartment, Nonlinearity, Synapses
+from dendrograph.morphology.neuron import Compartment
+from dendrograph.morphology.nonlinearities import Nonlinearity
+from dendrograph.morphology.synapses import PREVIOUS, Synapses
+from dendrograph.morphology.weights import Sign
 
 MOST_OVER = 0.1  # a control that is larger than its morphology by more than this share is no fair one
 MOST_TOLD = 6  # layers whose sizes are told
@@ -157,7 +159,7 @@ def answer(soma: Compartment) -> tuple[Nonlinearity, tuple[str, ...]]:
         if nonlinearity.name != "identity":
             return nonlinearity, (f"its units answer by {nonlinearity.name}, as synapses do: compartments are linear",)
     if any(each.integration not in ADDITIVE for each in compartments) or any(
-        each.sign == SHUNTING for each in synapses
+        each.sign == Sign.SHUNTING for each in synapses
     ):
         unit = Nonlinearity("leaky_relu")
         return unit, ("its units answer by leaky_relu: compartments are linear but for how they integrate",)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from dendrograph.graph.compiler import takes_positions
 from dendrograph.graph.graph import Graph
 from dendrograph.graph.tree import Branching, branchings
-from dendrograph.morphology.declared import FREE
 from dendrograph.morphology.morphology import Morphology, Shape
-from dendrograph.morphology.names import LONGEST
-from dendrograph.morphology.neuron import PREVIOUS, SOMA, Compartment, Init, Synapses
+from dendrograph.morphology.neuron import SOMA, Compartment
+from dendrograph.morphology.registry import LONGEST_NAME
+from dendrograph.morphology.synapses import PREVIOUS, Synapses
+from dendrograph.morphology.weights import Init, Sign
 
 Made = tuple[Morphology, tuple[str, ...]]  # a control, and notes on what differs beside what it is for
 
@@ -27,7 +28,7 @@ class PointLayer:
     name: str
     neuron: Compartment
     count: int
-    sign: str = FREE
+    sign: str = Sign.FREE
 
 
 def fan_in_matched(graph: Graph, name: str, about: str) -> Made:
@@ -78,7 +79,7 @@ def point_layers(graph: Graph) -> tuple[PointLayer, ...]:
             ]
             soma = place.parent is None
             neuron = _point(place.compartment, synapses, learnt)
-            made.append(PointLayer(name, neuron, copy.layer.count * place.size, copy.layer.sign if soma else FREE))
+            made.append(PointLayer(name, neuron, copy.layer.count * place.size, copy.layer.sign if soma else Sign.FREE))
             if soma:
                 somata[copy.name] = name
     return tuple(made)
@@ -89,7 +90,7 @@ def all_to_all(layers: Sequence[PointLayer]) -> tuple[PointLayer, ...]:
 
     Synapses that are declared as none (`count: 0`) stay none.
     """
-    return tuple(replace(layer, neuron=_plain(layer.neuron), sign=FREE) for layer in layers)
+    return tuple(replace(layer, neuron=_plain(layer.neuron), sign=Sign.FREE) for layer in layers)
 
 
 def scaled(layers: Iterable[PointLayer], scale: float, least: int = 1) -> tuple[PointLayer, ...]:
@@ -124,7 +125,7 @@ def to_morphology(
                 "name": layer.name,
                 "neuron": kinds[neuron],
                 "count": layer.count,
-                **({"sign": layer.sign} if layer.sign != FREE else {}),
+                **({"sign": layer.sign} if layer.sign != Sign.FREE else {}),
             }
         )
         before = layer.name
@@ -144,7 +145,7 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
 
 def _cut(name: str, ending: str = "") -> str:
     """Its beginning and its end, which tell most."""
-    room = LONGEST - len(ending)
+    room = LONGEST_NAME - len(ending)
     if len(name) > room:
         head = room // 2 - 1
         name = f"{name[:head]}--{name[-(room - head - 2) :]}"
@@ -189,7 +190,7 @@ def _in_place_of_cables(dendrites: Branching, layer: str, learnt: bool) -> Synap
 
 
 def _plain(neuron: Compartment) -> Compartment:
-    silent = tuple(replace(each, sign=FREE, nonlinearity=None) for each in neuron.synapses if each.count == 0)
+    silent = tuple(replace(each, sign=Sign.FREE, nonlinearity=None) for each in neuron.synapses if each.count == 0)
     drawing = [each for each in neuron.synapses if each.count != 0]
     synapses = silent
     if drawing:

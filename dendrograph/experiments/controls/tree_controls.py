@@ -9,9 +9,10 @@ from dendrograph.base.errors import DendrographError
 from dendrograph.experiments.controls.point_layers import Made
 from dendrograph.graph.graph import LINEAR, Graph
 from dendrograph.graph.tree import branchings
-from dendrograph.morphology.declared import INHIBITORY, SHUNTING
 from dendrograph.morphology.morphology import Morphology
-from dendrograph.morphology.neuron import Compartment, Synapses
+from dendrograph.morphology.neuron import Compartment
+from dendrograph.morphology.synapses import Synapses
+from dendrograph.morphology.weights import Sign
 from dendrograph.morphology.yaml_reader import Steps, unwound
 
 ADDITIVE = ("sum", "mean")  # the integrations that are linear
@@ -37,7 +38,7 @@ def linear(graph: Graph, name: str, about: str) -> Made:
         notes.append(f"dendrites sum where they took the {' or the '.join(others)}")
     if any(each.normalisation != "none" for each in dendrites):
         notes.append("dendrites are not normalised")
-    if any(synapses.sign == SHUNTING for each in dendrites for synapses in each.synapses):
+    if any(synapses.sign == Sign.SHUNTING for each in dendrites for synapses in each.synapses):
         notes.append("shunting synapses of dendrites subtract")
     if any(each.nonlinearity.trainable for each in dendrites):
         notes.append("what was learnt of the dendrites' nonlinearities falls away")
@@ -46,7 +47,7 @@ def linear(graph: Graph, name: str, about: str) -> Made:
 
 def _linear(compartment: Compartment, soma: bool) -> Steps[Compartment]:
     synapses = tuple(
-        replace(each, nonlinearity=None, sign=INHIBITORY if each.sign == SHUNTING and not soma else each.sign)
+        replace(each, nonlinearity=None, sign=Sign.INHIBITORY if each.sign == Sign.SHUNTING and not soma else each.sign)
         for each in compartment.synapses
     )
     below = []

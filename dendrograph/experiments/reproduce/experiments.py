@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.experiments.reproduce import SCALES
 from dendrograph.experiments.sweep.runs import Cell
 

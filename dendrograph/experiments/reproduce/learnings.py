@@ -11,8 +11,9 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dendrograph.base.errors import DendrographError, did_you_mean
-from dendrograph.base.progress import told
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.progress import with_progress
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data.dataset import Dataset
 from dendrograph.data.tasks import Tasks
 from dendrograph.draw.plots.continual import write_continual_figures
@@ -80,7 +81,7 @@ def learn_all(plan: Plan, place: Path, progress: bool) -> tuple[list[Path], list
     ended: list[Path] = []
     failures: list[tuple[str, str]] = []
     learnings = plan.learnings
-    for learning in told(learnings, lambda one: one.name, sys.stdout) if progress else learnings:
+    for learning in with_progress(learnings, lambda one: one.name, sys.stdout) if progress else learnings:
         folder = place / learning.name
         try:
             learning.run(folder)
@@ -93,7 +94,7 @@ def learn_all(plan: Plan, place: Path, progress: bool) -> tuple[list[Path], list
 
 
 def _plan(top: Cursor, sweep: Sweep) -> Plan:
-    top.keys(top.value, required=KEYS)  # unknown keys have been told
+    top.keys(top.value, required=KEYS)  # unknown keys have been with_progress
     scenarios_at, tasks_at, reference_at = (top.child(key) for key in KEYS)
     names = dict.fromkeys(str(cell.morphology["name"]) for cell in sweep.cells)
     if reference_at and names and reference_at.value not in names:

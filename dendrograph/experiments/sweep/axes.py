@@ -7,11 +7,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields
 
-from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.comparison.conditions import CONTROLS
 from dendrograph.experiments.sweep.choices import MOST_CELLS, Choice, Choices, many, refuse_too_many
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.morphology import Morphology
+from dendrograph.morphology.overrides import can_override
 from dendrograph.morphology.validation import Cursor
 from dendrograph.training.config import TrainConfig
 
@@ -51,7 +53,7 @@ def _grid(cursor: Cursor, documents: Sequence[Document]) -> dict[str, list[Choic
         at = cursor.child(key)
         assert at is not None
         axes[key] = many(key, at)
-        if documents and not any(document.takes(key, Morphology.KEYS) for document in documents):
+        if documents and not any(can_override(document, key, Morphology.KEYS) for document in documents):
             declared = {name for document in documents for name in document.parameters}
             cursor.fault(f"no morphology has the knob '{key}'", did_you_mean(key, declared), key, key=True)
     return axes

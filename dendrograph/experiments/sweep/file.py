@@ -22,14 +22,16 @@ from dendrograph.experiments.sweep.choices import MOST_CELLS, Choice, Choices, m
 from dendrograph.experiments.sweep.runs import Cell, content
 from dendrograph.experiments.sweep.sources import Sources
 from dendrograph.graph.compiler import compile
-from dendrograph.morphology import plugins as plugin
 from dendrograph.morphology.document import Document
-from dendrograph.morphology.morphology import Morphology, load
+from dendrograph.morphology.morphology import Morphology
+from dendrograph.morphology.overrides import can_override
+from dendrograph.morphology.plugins import digests, import_plugins
 from dendrograph.morphology.validation import Cursor
 from dendrograph.morphology.yaml_reader import LARGEST_FILE, decoded
 from dendrograph.network.kernels import KERNELS
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.model_source import DEFAULT_DATA
+from dendrograph.training.run_format import load
 
 KEYS = ("morphologies", "controls", "set", "data", "seeds", "train")
 TOP = ("name", "about", "batch", "kernel", "runs", *KEYS)
@@ -90,7 +92,7 @@ def read(
     if not text.strip():
         raise DendrographError(f"{path}:1:1: the file is empty\n  a sweep names morphologies, such as {SUCH_AS}")
     named = tuple(str(one) for one in plugins)
-    plugin.use(named)
+    import_plugins(named)
     document = Document.from_text(text, str(path))
     faults = Faults(document.faults)
     sources = Sources(path.parent, str(data_dir) if data_dir else None, named)
@@ -170,7 +172,7 @@ class _Reader:
             refuse_too_many(part.at)
             return
         for (file, document), turned, (data_choice, dataset) in itertools.product(files, knobs, data):
-            taken = tuple(choice for choice in turned if document.takes(choice.key, Morphology.KEYS))
+            taken = tuple(choice for choice in turned if can_override(document, choice.key, Morphology.KEYS))
             for tree in self._trees(file, taken, data_choice, dataset, asked):
                 written = hashlib.sha256(tree.to_yaml().encode()).hexdigest()
                 for config, settings in configs:
@@ -186,7 +188,7 @@ class _Reader:
                             sources.data_dir if dataset.origin["data_dir"] else None,
                             tuple((choice.key, choice.shown) for choice in (*taken, data_choice, *settings)),
                             sources.plugins,
-                            plugin.digests(tree.plugins),
+                            digests(tree.plugins),
                             written,
                         )
 

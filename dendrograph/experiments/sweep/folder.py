@@ -76,7 +76,7 @@ def refuse_something_else(folder: Path) -> None:
         DendrographError: it is something else, or could not be made.
     """
     if not folder.exists():
-        atomic.hold_new(folder)
+        atomic.check_new_folder(folder)
         return
     if not folder.is_dir():
         raise RunError(f"{folder}: is no folder\n  give another by {argument('out')}")

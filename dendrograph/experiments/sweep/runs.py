@@ -20,8 +20,8 @@ from dendrograph.data.dataset import Dataset
 from dendrograph.draw.plots.learning import write_learning_curves
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
-from dendrograph.morphology import plugins as plugin
 from dendrograph.morphology.morphology import Morphology, load
+from dendrograph.morphology.plugins import digests, import_plugins
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.loop import train
@@ -98,9 +98,9 @@ class Cell:
 
     def graph(self, data: Dataset) -> Graph:
         """Compile its morphology for its data."""
-        plugin.use(self.plugins)
+        import_plugins(self.plugins)
         tree = Morphology.from_dict(self.morphology, self.file)
-        if plugin.digests(tree.plugins) != self.sources:  # a cluster's worker may have imported them long ago
+        if digests(tree.plugins) != self.sources:  # a cluster's worker may have imported them long ago
             raise DendrographError(
                 f"plugins: not those that the sweep was read with: {', '.join(tree.plugins)}\n"
                 "  give all machines the same files, and begin their workers anew"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dendrograph.base.errors import DendrographError, did_you_mean
+from dendrograph.base.errors import DendrographError
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data import load as datasets
 from dendrograph.data.dataset import Dataset
 from dendrograph.experiments.sweep.choices import Choice
 from dendrograph.morphology.document import Document
-from dendrograph.morphology.morphology import load
 from dendrograph.morphology.shipped import shipped
+from dendrograph.training.run_format import load
 
 
 class Sources:

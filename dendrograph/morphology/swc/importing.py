@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dendrograph.base import files as atomic
-from dendrograph.base.errors import DendrographError, MorphologyError, argument, clip, did_you_mean, worded
+from dendrograph.base import files
+from dendrograph.base.errors import DendrographError, MorphologyError, argument, clip, worded
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.morphology import Morphology
-from dendrograph.morphology.names import NAME_RULE, is_name
 from dendrograph.morphology.nonlinearities import NONLINEARITIES
 from dendrograph.morphology.receptive_fields import known as known_fields
+from dendrograph.morphology.registry import NAME_RULE, is_name
 from dendrograph.morphology.swc.reduction import (
     BIN_UM,
     BINS,
@@ -171,9 +172,9 @@ def import_swc(
     target = _target(name, out)
     if target.exists() and Path(path).exists() and target.samefile(path):
         raise DendrographError(f"{target}: is the reconstruction itself\n  give another {argument('out')}")
-    atomic.refuse(target, force, f"{name}.yaml")
+    files.check_new_file(target, force, f"{name}.yaml")
     makes_folder = _is_folder(out) and not target.parent.exists()
-    atomic.hold_folder(target.parent if makes_folder else target)
+    files.check_writable(target.parent if makes_folder else target)
     reconstruction = read(
         Path(path), chosen.scale, chosen.join_trees, chosen.min_radius or 0.0, root_soma=chosen.root_soma
     )
@@ -181,9 +182,9 @@ def import_swc(
     text = morphology_text(reconstruction, parts, name, chosen)
     _holds(text, reconstruction, name, parts, chosen)
     if makes_folder:
-        atomic.hold_names(target)
+        files.check_name_lengths(target)
         target.parent.mkdir(exist_ok=True)
-    atomic.write(target, text)
+    files.write(target, text)
     unused = [
         f"there are no {kind} dendrites: {_choice(kind, chosen.nonlinearities[kind])} changes nothing"
         for kind in (BASAL, APICAL)
@@ -230,7 +231,7 @@ def import_several(
             raise DendrographError(f"{both} would both become {target}\n  {remedy}")
         made[target] = path
     if out is not None and not Path(out).exists():
-        atomic.hold_folder(Path(out))
+        files.check_writable(Path(out))
     refused = []
     for path in paths:
         try:

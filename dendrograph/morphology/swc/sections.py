@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from dendrograph.base.errors import DendrographError, argument
 from dendrograph.morphology.swc.lines import APICAL as APICAL_TYPE
-from dendrograph.morphology.swc.lines import AXON, Samples, is_one_ball, samples, text_of
+from dendrograph.morphology.swc.lines import AXON, Samples, text_of
 from dendrograph.morphology.swc.lines import BASAL as BASAL_TYPE
 from dendrograph.morphology.swc.lines import SOMA as SOMA_TYPE
+from dendrograph.morphology.swc.soma_tree import is_one_ball, samples
 
 if TYPE_CHECKING:
     import numpy as np

@@ -20,8 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from dendrograph.morphology.nonlinearities import NONLINEARITIES, bind
-from dendrograph.morphology.transfer import Nonlinearity
+from dendrograph.morphology.nonlinearities import NONLINEARITIES, Nonlinearity, bind
 from dendrograph.network.kernels import compiled, tree
 from dendrograph.network.kernels.compiled import native
 from dendrograph.network.kernels.edges import Edges

@@ -19,22 +19,13 @@ import numpy as np
 import torch
 
 from dendrograph.base import files as atomic
-from dendrograph.base.errors import (
-    DataError,
-    DendrographError,
-    RunError,
-    TrainingError,
-    argument,
-    clip,
-    did_you_mean,
-    worded,
-)
-from dendrograph.base.json_files import LEARNING, REMEDY, read_sealed, sealed
+from dendrograph.base.errors import DataError, DendrographError, RunError, TrainingError, argument, clip, worded
+from dendrograph.base.json_files import REMEDY, read_sealed, sealed
 from dendrograph.base.progress import reporter
+from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data.dataset import Split
 from dendrograph.data.tasks import SCENARIOS, Tasks
 from dendrograph.graph.compiler import compile
-from dendrograph.morphology.morphology import load
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training import provenance as records
 from dendrograph.training.config import TrainConfig
@@ -45,6 +36,7 @@ from dendrograph.training.evaluation import evaluate
 from dendrograph.training.loop import Interrupted, noisy_test, refuse_misfit, train
 from dendrograph.training.model_source import DEFAULT_DATA, load_dataset
 from dendrograph.training.run import Run, free_folder, is_run
+from dendrograph.training.run_format import LEARNING, load
 
 FORMAT = 1
 FILE = "continual.json"
@@ -288,7 +280,7 @@ def _refuse_misfit(network: DendriticNetwork, tasks: Tasks) -> None:
 
 def _refuse_occupied(folder: Path, resume: bool) -> None:
     another = f"give another folder by {argument('out')}"
-    atomic.hold_names(folder)
+    atomic.check_name_lengths(folder)
     if is_run(folder):
         raise RunError(f"{folder}: is a run folder\n  {another}")
     if folder.exists() and not folder.is_dir():

@@ -21,9 +21,8 @@ from trees import Case, assert_same, gradients, inputs_of
 
 from dendrograph import DendriticNetwork
 from dendrograph.graph.graph import Projection
-from dendrograph.morphology.neuron import Init
-from dendrograph.morphology.nonlinearities import NONLINEARITIES, bind
-from dendrograph.morphology.transfer import Nonlinearity
+from dendrograph.morphology.nonlinearities import NONLINEARITIES, Nonlinearity, bind
+from dendrograph.morphology.weights import Init
 from dendrograph.network.kernels import branch, compiled, fused, reference
 from dendrograph.network.kernels.branch import Branch
 from dendrograph.network.kernels.edges import Edges

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dendrograph.graph.graph import Projection
-from dendrograph.morphology.neuron import Init
+from dendrograph.morphology.weights import Init
 from dendrograph.network.kernels import KERNELS, Kernel, compiled, dense, fused, reference, scatter, tree
 from dendrograph.network.kernels.edges import Edges
 from dendrograph.network.kernels.messages import Reduction

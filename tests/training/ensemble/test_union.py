@@ -13,7 +13,7 @@ from torch import Tensor
 from dendrograph import DendriticNetwork, Graph, Morphology, build, compile, load
 from dendrograph.base.errors import DendrographError
 from dendrograph.graph.graph import Projection
-from dendrograph.morphology.declared import Init
+from dendrograph.morphology.weights import Init
 from dendrograph.network.kernels import compiled, dense, reference
 from dendrograph.training.ensemble.union import reasons_against, shares, union
 

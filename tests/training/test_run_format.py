@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from dendrograph.base.errors import RunError
-from dendrograph.base.json_files import CELLS, LEARNING, METRICS, RUN, hold, read_file, read_json, read_sealed, sealed
+from dendrograph.base.errors import DendrographError, RunError
+from dendrograph.base.json_files import check_form, read_file, read_json, read_sealed, sealed
+from dendrograph.training.run_format import CELLS, LEARNING, METRICS, RUN, load
 
 EVALUATION = {"loss": 0.5, "accuracy": 0.75, "samples": 4, "confusion": [[2, 0], [1, 1]]}
 ENDED: dict[str, Any] = {
@@ -55,10 +57,10 @@ def changed(record: Any, path: str, value: Any) -> Any:
 
 
 def test_what_is_right_is_held() -> None:
-    hold(ENDED, METRICS, Path("metrics.json"))
-    hold(changed(ENDED, "history", ...), METRICS, Path("metrics.json"))
-    hold(changed(ENDED, "test.loss", float("nan")), METRICS, Path("metrics.json"))
-    hold(BEGUN, RUN, Path("run.json"))
+    check_form(ENDED, METRICS, Path("metrics.json"))
+    check_form(changed(ENDED, "history", ...), METRICS, Path("metrics.json"))
+    check_form(changed(ENDED, "test.loss", float("nan")), METRICS, Path("metrics.json"))
+    check_form(BEGUN, RUN, Path("run.json"))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_what_is_right_is_held() -> None:
 )
 def test_a_field_of_the_metrics_that_is_not_right(path: str, value: Any, told: str) -> None:
     with pytest.raises(RunError) as error:
-        hold(changed(ENDED, path, value), METRICS, Path("metrics.json"))
+        check_form(changed(ENDED, path, value), METRICS, Path("metrics.json"))
     assert told in str(error.value) and str(error.value).startswith("metrics.json: damaged: ")
 
 
@@ -112,22 +114,22 @@ def test_a_field_of_the_metrics_that_is_not_right(path: str, value: Any, told: s
 )
 def test_a_field_of_the_record_that_is_not_right(path: str, value: Any, told: str) -> None:
     with pytest.raises(RunError) as error:
-        hold(changed(BEGUN, path, value), RUN, Path("run.json"))
+        check_form(changed(BEGUN, path, value), RUN, Path("run.json"))
     assert told in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["", "..", "../elsewhere", "/etc", 5])
 def test_a_cell_is_a_folder_beside_the_others(name: Any) -> None:
     with pytest.raises(RunError, match=r"'cells\.0\.name' is .*, expected the name of a folder"):
-        hold({"name": "s", "cells": [{"name": name}]}, CELLS, Path("cells.json"))
+        check_form({"name": "s", "cells": [{"name": name}]}, CELLS, Path("cells.json"))
 
 
 def test_accuracies_of_a_learning_are_shares() -> None:
     about = {**BEGUN, "protocol": "split", "scenario": "class", "tasks": ["a", "b"], "runs": ["0" * 64] * 2}
-    hold({**about, "accuracy": [[0.5, 0.5]] * 3}, LEARNING, Path("continual.json"))
+    check_form({**about, "accuracy": [[0.5, 0.5]] * 3}, LEARNING, Path("continual.json"))
     for wrong in ([[0.5, 1.5]] * 3, [[0.5, None]] * 3, [0.5] * 3, "0.5", [[0.5, 0.5]]):
         with pytest.raises(RunError, match=r"continual\.json: damaged: 'accuracy"):
-            hold({**about, "accuracy": wrong}, LEARNING, Path("continual.json"))
+            check_form({**about, "accuracy": wrong}, LEARNING, Path("continual.json"))
 
 
 @pytest.mark.parametrize(
@@ -173,3 +175,34 @@ def test_a_seal_is_over_all_that_a_file_holds(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
     with pytest.raises(RunError, match="damaged or changed"):
         read_sealed(path)
+
+
+def as_run_folder(folder: Path, text: str) -> None:
+    """Write the two files by which a folder is that of a run."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    graph = {"name": "", "inputs": {}, "classes": None, "seed": 0, "morphology": digest, "connectivity_hash": ""}
+    record = {
+        "format": 1,
+        "config": {"seed": 0},
+        "data": {"name": "", "source": "", "digest": "", "origin": None},
+        "graph": graph,
+        "network": {"kernel": "auto", "kernels": {}, "initial_weights": ""},
+    }
+    (folder / "morphology.yaml").write_text(text)
+    (folder / "run.json").write_text(sealed(record))
+
+
+TEXT = "name: mine\nneurons: {n: {synapses: {count: 2}}}\nlayers: [{neuron: n, count: 2}]\n"
+
+
+def test_load_reads_the_morphology_of_a_run_folder(tmp_path: Path) -> None:
+    (tmp_path / "morphology.yaml").write_text(TEXT)
+    with pytest.raises(DendrographError) as error:
+        load(tmp_path)
+    expected = f"{tmp_path}: a folder, but no run folder (that holds run.json and morphology.yaml)\n  give a YAML file"
+    assert str(error.value) == expected
+    as_run_folder(tmp_path, TEXT)
+    assert load(tmp_path).name == "mine"
+    (tmp_path / "morphology.yaml").write_text(TEXT.replace("mine", "other"))
+    with pytest.raises(RunError, match="not the morphology that was trained: the file was changed"):
+        load(tmp_path)

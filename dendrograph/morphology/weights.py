@@ -1,0 +1,91 @@
+"""Weights as a user declares them: how they start, which sign they keep, and whether biases are learnt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from dendrograph.base.suggestions import did_you_mean
+from dendrograph.morphology.validation import PLACEHOLDER, Cursor, check_no_arrays
+
+INITS = ("glorot", "glorot_dense", "he", "constant")
+
+
+class Sign(str, Enum):
+    """The sign of a weight through all training. A member is a `str`: `Sign.FREE == "free"`."""
+
+    FREE = "free"
+    EXCITATORY = "excitatory"
+    INHIBITORY = "inhibitory"
+    SHUNTING = "shunting"  # an inhibitory conductance, which divides
+
+    __str__ = str.__str__
+    __repr__ = str.__repr__
+
+    def __format__(self, format_spec: str) -> str:
+        return str.__format__(self, format_spec)
+
+
+def read_bias(cursor: Cursor) -> dict[str, bool]:
+    """What `bias` sets: `true`, `false`, or `{trainable: false}` for biases that are not learnt."""
+    if not isinstance(cursor.value, dict):
+        if not isinstance(cursor.value, bool):
+            cursor.expected("true, false or {trainable: false}")
+        return {"bias": cursor.value is not False, "bias_trainable": True}
+    cursor.keys(("trainable",), {"trainable": "write bias: {trainable: false}, or bias: true"})
+    trainable_at = cursor.child("trainable")
+    return {"bias": True, "bias_trainable": trainable_at.flag() if trainable_at else True}
+
+
+def written_bias(bias: bool, trainable: bool) -> Any:
+    """What `read_bias` takes."""
+    return {"trainable": False} if bias and not trainable else bias
+
+
+@dataclass(frozen=True)
+class Init:
+    """How weights start: `glorot`, `glorot_dense`, `he`, or `constant` with its value."""
+
+    name: str = "glorot"
+    value: float | None = None
+
+    KEYS = ("name", "value")
+
+    def __post_init__(self) -> None:
+        check_no_arrays(self)
+
+    @classmethod
+    def read(cls, cursor: Cursor) -> Init:
+        """A name, or a mapping of `name` and, for `constant`, `value`."""
+        if isinstance(cursor.value, str):
+            name = cursor.choice("init", INITS)
+            if name == "constant":
+                cursor.fault("init 'constant' needs a value", "write init: {name: constant, value: 0.1}")
+            return cls(name or "glorot")
+        if not isinstance(cursor.value, dict):
+            cursor.expected("the name of an init, or a mapping of its name and value", did_you_mean("", INITS))
+            return cls()
+        name_at, value_at = cursor.child("name"), cursor.child("value")
+        name = name_at.choice("init", INITS) if name_at else PLACEHOLDER
+        required = {"name": did_you_mean("", INITS)}
+        if name == "constant":
+            required["value"] = "write {name: constant, value: 0.1}"
+        cursor.keys(cls.KEYS, required)
+        value = value_at.number() if value_at else None
+        if value_at and name not in ("constant", PLACEHOLDER):
+            cursor.fault(f"init '{name}' takes no value", "leave it out, or write name: constant", "value", key=True)
+        return cls(name or "glorot", value if name == "constant" else None)
+
+    def contradicts(self, sign: str, whose: str = "weights") -> tuple[str, str] | None:
+        """Problem and remedy where weights of a sign cannot start so; `whose` names them.
+
+        What is trained of a signed weight is its size, |theta|: a weight that is 0 would never move.
+        """
+        if sign == Sign.FREE or self.value is None or self.value > 0:
+            return None
+        return f"{whose} are {sign}, but start at {self.value:g}", "give their size, greater than 0: the sign is kept"
+
+    def to_dict(self) -> Any:
+        """What `read` takes."""
+        return self.name if self.value is None else {"name": self.name, "value": self.value}

@@ -10,7 +10,7 @@ import numpy as np
 
 from dendrograph.base.errors import DendrographError, clip, did_you_mean
 from dendrograph.base.tables import Row
-from dendrograph.draw.plots.plots import COLOURS, LINES, MARKERS, POINTS, dress, panels
+from dendrograph.draw.plots.panels import COLOURS, LINES, MARKERS, POINTS, dress, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,7 +21,7 @@ from timing import interleaved
 
 from dendrograph.graph.graph import Projection
 from dendrograph.graph.wiring import sample
-from dendrograph.morphology.morphology import Init
+from dendrograph.morphology.weights import Init
 from dendrograph.network.kernels import Kernel, compiled, dense, fused
 
 ROUNDS, TURN = 5, 0.01

@@ -14,22 +14,18 @@ if TYPE_CHECKING:
     from dendrograph.data import load as datasets
     from dendrograph.graph.compiler import compile
     from dendrograph.graph.graph import Graph
-    from dendrograph.morphology.morphology import (
-        Cable,
-        Compartment,
-        Init,
-        Layer,
-        Morphology,
-        Nonlinearity,
-        Readout,
-        Stack,
-        Synapses,
-    )
-    from dendrograph.morphology.nonlinearities import register_nonlinearity
+    from dendrograph.morphology.cable import Cable
+    from dendrograph.morphology.layers import Layer, Stack
+    from dendrograph.morphology.morphology import Morphology, Readout
+    from dendrograph.morphology.neuron import Compartment
+    from dendrograph.morphology.nonlinearities import Nonlinearity, register_nonlinearity
     from dendrograph.morphology.receptive_fields import register_field
+    from dendrograph.morphology.synapses import Synapses
+    from dendrograph.morphology.weights import Init
     from dendrograph.network.dendritic_layer import DendriticLayer, parameter_groups
     from dendrograph.network.network import DendriticNetwork, build
-    from dendrograph.training.loop import TrainConfig, train
+    from dendrograph.training.config import TrainConfig
+    from dendrograph.training.loop import train
     from dendrograph.training.run import Run
     from dendrograph.training.run_format import load
 

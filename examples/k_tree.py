@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from dendrograph import DendriticNetwork, Morphology, TrainConfig, compile, datasets, load, train
-from dendrograph.draw.canvas.files import as_bytes, form_of, own_style
+from dendrograph.draw.canvas.figure import as_bytes, form_of, own_style
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--quick", action="store_true", help="digits instead of MNIST, fewer repeats, seeds and epochs")

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from dendrograph import TrainConfig, build, datasets, train
-from dendrograph.draw.canvas.files import as_bytes
-from dendrograph.draw.plots.learning import learning_curves
+from dendrograph.draw.canvas.figure import as_bytes
+from dendrograph.draw.plots.learning_curves import learning_curves
 
 here = Path(__file__).parent
 data = datasets.load("digits")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dendrograph import compile, load
 from dendrograph.analysis.stimulate import stimulate
-from dendrograph.draw.canvas.files import as_bytes, form_of
+from dendrograph.draw.canvas.figure import as_bytes, form_of
 from dendrograph.draw.plots.stimulation import stimulation_figure
 
 pairs = ["nmda[0]+nmda[0]", "nmda[0]+nmda[1]", "sublinear[0]+sublinear[0]", "sublinear[0]+sublinear[1]"]

@@ -51,7 +51,7 @@ def compare_command(
     from dendrograph.base import files as atomic
     from dendrograph.comparison import print_comparison as reporting
     from dendrograph.comparison.compare import compare
-    from dendrograph.draw.canvas.files import FORMS
+    from dendrograph.draw.canvas.figure import FORMS
 
     if figures is not None and out is None:
         raise DendrographError("--figures says nothing without --out\n  add --out FOLDER, or leave --figures out")

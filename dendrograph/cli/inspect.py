@@ -132,7 +132,7 @@ def stimulate_command(
     from dendrograph.analysis.stimulate import stimulate_by_name
     from dendrograph.base import files as atomic
     from dendrograph.cli.text import listed, stimulation
-    from dendrograph.draw.canvas.files import as_bytes, form_of
+    from dendrograph.draw.canvas.figure import as_bytes, form_of
     from dendrograph.draw.plots.stimulation import stimulation_figure
 
     form = form_of(out) if out else ""

@@ -69,7 +69,7 @@ def train_command(
     Weights, history, metrics and learning curves are kept, and a checkpoint after every epoch: an interrupted run
     goes on by --resume, to the same result.
     """
-    from dendrograph.draw.plots.learning import write_learning_curves
+    from dendrograph.draw.plots.learning_curves import write_learning_curves
     from dendrograph.training.model_source import train_by_name
 
     chosen = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dendrograph.base.errors import printable
 from dendrograph.base.tables import short_labels, table, to_csv
 from dendrograph.comparison.statistics import INTERVALS
-from dendrograph.draw.plots.differences import FEWEST_SIGNED
+from dendrograph.draw.plots.comparison import FEWEST_SIGNED
 
 if TYPE_CHECKING:  # the command line needs no NumPy to say what it can do
     from dendrograph.comparison.compare import Comparison
@@ -68,9 +68,8 @@ def markdown(comparison: Comparison) -> str:
 
 def files(comparison: Comparison, form: str) -> dict[str, str | bytes]:
     """The files of a folder: tables as CSV and Markdown, figures in a form of `draw.files.FORMS`."""
-    from dendrograph.draw.canvas.files import as_bytes
-    from dendrograph.draw.plots.comparison import accuracy_figure
-    from dendrograph.draw.plots.differences import differences_figure
+    from dendrograph.draw.canvas.figure import as_bytes
+    from dendrograph.draw.plots.comparison import accuracy_figure, differences_figure
 
     names = [row["morphology"] for row in comparison.conditions]
     made: dict[str, str | bytes] = {

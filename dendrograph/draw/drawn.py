@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from dendrograph.base.errors import DendrographError, argument
 from dendrograph.data import load as datasets
 from dendrograph.data.dataset import Dataset
-from dendrograph.draw.diagrams.panels import Subject
+from dendrograph.draw.diagrams.view import Snapshot
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
-from dendrograph.morphology.morphology import Compartment, Layer, Morphology
+from dendrograph.morphology.layers import Layer
+from dendrograph.morphology.morphology import Morphology
+from dendrograph.morphology.neuron import Compartment
 from dendrograph.morphology.plugins import import_plugins
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.model_source import DEFAULT_DATA, compile_for
@@ -50,7 +52,7 @@ class Source:
     sample: int | None = None
 
 
-def subject_of(what: Drawn, views: Sequence[str], source: Source) -> Subject:
+def subject_of(what: Drawn, views: Sequence[str], source: Source) -> Snapshot:
     """The graph, and the numbers that the views need: no more is worked out."""
     wants_sample = "activity" in views or source.sample is not None
     numbers = "weights" in views or wants_sample
@@ -75,7 +77,7 @@ def subject_of(what: Drawn, views: Sequence[str], source: Source) -> Subject:
         graph, dataset = _graph(what, source, _data(source) if source.data else None, wants_sample)
         about = "initial" if network is None else ""
     if not numbers:
-        return Subject(graph)
+        return Snapshot(graph)
     return _with_numbers(graph, network or DendriticNetwork(graph), about, dataset, source, wants_sample)
 
 
@@ -86,7 +88,7 @@ def _with_numbers(
     dataset: Dataset | None,
     source: Source,
     wants_sample: bool,
-) -> Subject:
+) -> Snapshot:
     """The graph with the network's weights and, if it is wanted, the activity for one sample."""
     training = network.training
     network.eval()
@@ -94,7 +96,7 @@ def _with_numbers(
         with torch.no_grad():
             weights = {one.name: _array(network.weight(one.name), one.name) for one in graph.projections}
             if not wants_sample:
-                return Subject(graph, weights, about)
+                return Snapshot(graph, weights, about)
             x, told, label = _sample(graph, dataset, source.sample or 0)
             first = next(network.parameters())
             activity = network.activations({name: value.to(first) for name, value in x.items()})
@@ -104,7 +106,7 @@ def _with_numbers(
     if label is not None and graph.output.role == "readout":
         told += f": class {label}, answer {int(np.argmax(found[graph.output.name]))}"
     told = f"{told}; {about} weights" if about == "initial" else told
-    return Subject(graph, weights, about, found, told, source.sample is not None)
+    return Snapshot(graph, weights, about, found, told, source.sample is not None)
 
 
 def _array(tensor: torch.Tensor, name: str) -> NDArray[np.float32]:

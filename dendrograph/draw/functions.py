@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from dendrograph.base import files as atomic
 from dendrograph.base.errors import DendrographError, argument, clip, expect
 from dendrograph.base.suggestions import did_you_mean
-from dendrograph.draw.canvas.files import FORMS, as_bytes, form_of
-from dendrograph.draw.diagrams.panels import Options, compose, draw_on, views_of
+from dendrograph.draw.canvas.figure import FORMS, as_bytes, form_of
+from dendrograph.draw.diagrams.panels import compose, draw_on
+from dendrograph.draw.diagrams.view import views_of
 from dendrograph.draw.drawn import Drawn, Source, subject_of
-from dendrograph.draw.style import FONT, style_of
+from dendrograph.draw.style import FONT, Style, theme_of
 from dendrograph.draw.web_page.interactive import page as page_of
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.run import Run, is_run
@@ -72,9 +73,9 @@ def page(what: Drawn, **options: Any) -> str:
         DendrographError: there is no such thing or option, or the network has too many edges for a page.
     """
     how, source = _split(options)
-    plain = Options(style=how.style, palette=how.palette, legend=how.legend, fold=how.fold)
+    plain = Style(style=how.style, palette=how.palette, legend=how.legend, fold=how.fold)
     idle = next(
-        (one.name for one in dataclasses.fields(Options) if getattr(how, one.name) != getattr(plain, one.name)), ""
+        (one.name for one in dataclasses.fields(Style) if getattr(how, one.name) != getattr(plain, one.name)), ""
     )
     idle = idle or ("sample" if source.sample is not None else "")
     if idle:
@@ -83,7 +84,7 @@ def page(what: Drawn, **options: Any) -> str:
         )
     trained = isinstance(what, DendriticNetwork | Run) or (isinstance(what, str | Path) and is_run(what))
     subject = subject_of(what, ("weights",) if trained else ("network",), source)
-    style = style_of(how.style, how.palette, FONT, lambda text, size: 0.0)  # the browser measures its text
+    style = theme_of(how.style, how.palette, FONT, lambda text, size: 0.0)  # the browser measures its text
     return page_of(subject, style, fold=how.fold, legend=how.legend)
 
 
@@ -157,12 +158,12 @@ def _figure(
     return compose([subject_of(one, views, source) for one in several], views, how)
 
 
-def _split(options: Mapping[str, Any]) -> tuple[Options, Source]:
-    fields = [{entry.name for entry in dataclasses.fields(kind)} for kind in (Options, Source)]
+def _split(options: Mapping[str, Any]) -> tuple[Style, Source]:
+    fields = [{entry.name for entry in dataclasses.fields(kind)} for kind in (Style, Source)]
     for name in options:
         if name not in fields[0] | fields[1]:
             raise DendrographError(
                 f"no option '{clip(name)}'\n  {did_you_mean(name, sorted(fields[0] | fields[1]), 'options')}"
             )
     of = [{name: value for name, value in options.items() if name in own} for own in fields]
-    return Options(**of[0]), Source(**of[1])
+    return Style(**of[0]), Source(**of[1])

@@ -23,7 +23,9 @@ from dendrograph.graph.wiring import Indices
 from dendrograph.morphology import receptive_fields as fields
 from dendrograph.morphology.cable import LEAST
 from dendrograph.morphology.layers import sign_from
-from dendrograph.morphology.morphology import Compartment, Morphology, Shape, Synapses
+from dendrograph.morphology.morphology import Morphology, Shape
+from dendrograph.morphology.neuron import Compartment
+from dendrograph.morphology.synapses import Synapses
 from dendrograph.morphology.weights import Sign
 from dendrograph.morphology.yaml_reader import flow
 

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from dendrograph.graph import size_limits as memory
 from dendrograph.graph.wiring import Indices, index_type
-from dendrograph.morphology.morphology import Init, Morphology, Nonlinearity
-from dendrograph.morphology.weights import Sign
+from dendrograph.morphology.morphology import Morphology
+from dendrograph.morphology.nonlinearities import Nonlinearity
+from dendrograph.morphology.weights import Init, Sign
 
 if TYPE_CHECKING:
     from dendrograph.graph.effective import Reach

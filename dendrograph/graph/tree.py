@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import networkx as nx
 
 from dendrograph.morphology.cable import SEALED
-from dendrograph.morphology.morphology import Compartment
+from dendrograph.morphology.neuron import Compartment
 from dendrograph.morphology.weights import Init
 
 

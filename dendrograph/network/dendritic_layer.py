@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from dendrograph.base.errors import DendrographError, KindError, expect, shown
 from dendrograph.graph.compiler import compile, whole
 from dendrograph.morphology.layers import sources
-from dendrograph.morphology.morphology import Compartment, Morphology, Nonlinearity, Shape
-from dendrograph.morphology.nonlinearities import NONLINEARITIES
+from dendrograph.morphology.morphology import Morphology, Shape
+from dendrograph.morphology.neuron import Compartment
+from dendrograph.morphology.nonlinearities import NONLINEARITIES, Nonlinearity
 from dendrograph.morphology.synapses import PREVIOUS
 from dendrograph.morphology.yaml_reader import Steps, unwound
 from dendrograph.network.network import DendriticNetwork

@@ -20,8 +20,8 @@ from dendrograph.base.suggestions import did_you_mean
 from dendrograph.graph.compiler import compile, whole
 from dendrograph.graph.graph import Graph, Group
 from dendrograph.graph.initial_weights import initial_weights
-from dendrograph.morphology.morphology import Nonlinearity, Shape, load
-from dendrograph.morphology.nonlinearities import NONLINEARITIES, Function, Parameter, bind
+from dendrograph.morphology.morphology import Shape, load
+from dendrograph.morphology.nonlinearities import NONLINEARITIES, Function, Nonlinearity, Parameter, bind
 from dendrograph.morphology.weights import Sign
 from dendrograph.network.execution_plan import Pass, Plan, plan
 from dendrograph.network.kernels import branch, dense

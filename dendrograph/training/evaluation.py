@@ -12,7 +12,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from dendrograph.base.errors import expect
-from dendrograph.data.load import Split, batches
+from dendrograph.data.dataset import Split
+from dendrograph.data.load import batches
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.distributed import ALONE, Ranks
 

@@ -21,7 +21,8 @@ from torch.nn.functional import cross_entropy
 
 from dendrograph.base.errors import DataError, DendrographError, RunError, TrainingError, argument, expect, worded
 from dendrograph.base.progress import Reporter, reporter
-from dendrograph.data.load import Dataset, Split, add_noise, batches_at, class_by_class, validation_rows
+from dendrograph.data.dataset import Dataset, Split
+from dendrograph.data.load import add_noise, batches_at, class_by_class, validation_rows
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training import checkpoint as checkpoints
 from dendrograph.training import provenance as record

@@ -332,7 +332,7 @@ def test_weights_need_no_data(tmp_path: Path) -> None:
 
 
 def test_figures_that_cannot_be_drawn_are_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dendrograph.draw.plots.hits.MOST", 1)
+    monkeypatch.setattr("dendrograph.draw.plots.distributions.MOST_GROUPS", 1)
     figures, notes = analysis_figures(analyse_run(run).tables)
     assert set(figures) == {"selectivity", "densities", "generalisation"}
     assert len(notes) == 1 and notes[0].startswith("no figure 'hits': 2 groups, and a figure shows 1")

@@ -13,7 +13,9 @@ from scipy.integrate import quad
 from small import digits
 
 from dendrograph import DendrographError, build, datasets
-from dendrograph.analysis.robustness import area, half_level, lesions, noise, occluded, occlusion, summary
+from dendrograph.analysis.curves import area, half_level, summary
+from dendrograph.analysis.lesions import lesions
+from dendrograph.analysis.robustness import noise, occluded, occlusion
 from dendrograph.data.dataset import Split
 from dendrograph.data.load import add_noise
 from dendrograph.training.evaluation import evaluate

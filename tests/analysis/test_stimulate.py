@@ -22,7 +22,7 @@ from dendrograph import DendriticNetwork, Graph, Morphology, Run, compile, load
 from dendrograph.analysis.stimulate import AMPLITUDES, COLUMNS, Stimulation, stimulate, stimulate_by_name
 from dendrograph.base.errors import DendrographError
 from dendrograph.cli.main import main
-from dendrograph.draw.canvas.files import as_bytes
+from dendrograph.draw.canvas.figure import as_bytes
 from dendrograph.draw.plots.stimulation import KINDS, MARKERS, MOST_RECORDED, stimulation_figure
 from dendrograph.morphology.nonlinearities import NONLINEARITIES, bind
 from dendrograph.network.single_neuron import alone, cut_out

@@ -27,7 +27,7 @@ from dendrograph import (
     load,
 )
 from dendrograph.draw.canvas.places import layers_of, places_of
-from dendrograph.draw.diagrams.panels import VIEWS
+from dendrograph.draw.diagrams.view import VIEWS
 from dendrograph.morphology.shipped import shipped
 
 RANDOM = [random_case(seed) for seed in range(25)]
@@ -471,7 +471,7 @@ class TestPanels:
         assert texts(panel(talk), "label")[0].get_fontsize() > 2 * texts(panel(paper), "label")[0].get_fontsize()
 
     def test_palettes_differ_and_none_repeats_a_colour(self) -> None:
-        from dendrograph.draw.style import PALETTES
+        from dendrograph.draw.palettes import PALETTES
 
         for palette in PALETTES:
             axes = panel(draw.figure("asymmetric-pyramidal", palette=palette))
@@ -567,8 +567,8 @@ class TestPanels:
         ({"view": []}, "no view is named"),
         ({"style": "papre"}, "unknown style 'papre'\n  did you mean 'paper'?"),
         ({"palette": "jet"}, "unknown palette 'jet'\n  "),
-        ({"width": "tripple"}, "width 'tripple' is none\n  "),
-        ({"width": "nan"}, "width 'nan' is none"),
+        ({"width": "tripple"}, "unknown width 'tripple'\n  "),
+        ({"width": "nan"}, "unknown width 'nan'"),
         ({"width": 0}, "a width of 0 cm\n  a figure is 4 to 200 cm wide"),
         ({"width": "900"}, "a width of 900 cm"),
         ({"font": "Arail"}, "there is no font 'Arail' on this machine"),

@@ -15,8 +15,8 @@ import pytest
 from dendrograph.base.errors import DataError, DendrographError, MorphologyError
 from dendrograph.base.json_files import sealed
 from dendrograph.cli.main import main
-from dendrograph.experiments.reproduce import page, products, records, reproducing
-from dendrograph.experiments.reproduce.experiments import EXPERIMENTS, NAMES, SCALES, chosen, file_of
+from dendrograph.experiments.reproduce import SCALES, page, products, records, reproducing
+from dendrograph.experiments.reproduce.experiments import EXPERIMENTS, NAMES, chosen, file_of
 from dendrograph.experiments.reproduce.learnings import Plan, learn_all, plan
 from dendrograph.experiments.reproduce.records import KEPT, drop_orphans
 from dendrograph.experiments.reproduce.reproducing import publish, refuse_failures, reproduce

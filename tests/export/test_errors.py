@@ -18,7 +18,8 @@ from dendrograph import DendriticNetwork, compile, load
 from dendrograph import export as exporting
 from dendrograph.base.errors import DendrographError, RunError
 from dendrograph.cli.main import main
-from dendrograph.export import FORMATS, content, export, graphml, read_data, tables
+from dendrograph.export import FORMATS, content, export, graphml, tables
+from dendrograph.export.geometric import read_data
 from dendrograph.training.run import Run
 
 

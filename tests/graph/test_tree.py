@@ -10,7 +10,7 @@ from trees import CORNERS, Case, random_case
 
 from dendrograph import Morphology
 from dendrograph.graph.tree import arborescence, branchings
-from dendrograph.morphology.morphology import Compartment
+from dendrograph.morphology.neuron import Compartment
 
 CASES = (*CORNERS[:14], *(random_case(seed) for seed in range(25)))
 

@@ -161,7 +161,10 @@ def test_the_schema_takes_what_the_language_takes() -> None:
 
 
 def test_python_and_file_say_the_same() -> None:
-    from dendrograph.morphology.morphology import Compartment, Layer, Readout, Synapses
+    from dendrograph.morphology.layers import Layer
+    from dendrograph.morphology.morphology import Readout
+    from dendrograph.morphology.neuron import Compartment
+    from dendrograph.morphology.synapses import Synapses
 
     cell = Compartment(trainable=False, bias_trainable=False, synapses=(Synapses(4, trainable=False),))
     layers = (Layer("hidden", "cell", 3, trainable=False),)

@@ -22,23 +22,16 @@ from dendrograph.base.errors import DendrographError, MorphologyError
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.tree import branchings
 from dendrograph.morphology import plugins
+from dendrograph.morphology.cable import Cable
 from dendrograph.morphology.document import Document
-from dendrograph.morphology.morphology import (
-    Cable,
-    Compartment,
-    Init,
-    Layer,
-    Morphology,
-    Nonlinearity,
-    Readout,
-    Stack,
-    Synapses,
-    load,
-)
-from dendrograph.morphology.nonlinearities import NONLINEARITIES
+from dendrograph.morphology.layers import Layer, Stack
+from dendrograph.morphology.morphology import Morphology, Readout, load
+from dendrograph.morphology.neuron import Compartment
+from dendrograph.morphology.nonlinearities import NONLINEARITIES, Nonlinearity
 from dendrograph.morphology.overrides import with_overrides
 from dendrograph.morphology.shipped import shipped
-from dendrograph.morphology.weights import Sign
+from dendrograph.morphology.synapses import Synapses
+from dendrograph.morphology.weights import Init, Sign
 from dendrograph.morphology.yaml_reader import LARGEST_FILE, MOST_IN_A_ROW
 
 ARRAY, TENSOR = (f"an object of type {kind} of shape (3,)" for kind in ("numpy.ndarray", "torch.Tensor"))

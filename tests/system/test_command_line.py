@@ -25,7 +25,8 @@ import dendrograph
 from dendrograph import Run, compile, load
 from dendrograph.__main__ import main as entry
 from dendrograph.base.progress import Printable
-from dendrograph.cli.main import app, main
+from dendrograph.cli.main import main
+from dendrograph.cli.options import app
 from dendrograph.morphology.shipped import shipped
 from dendrograph.network.execution_plan import plan
 from dendrograph.network.kernels import KERNELS

@@ -14,8 +14,11 @@ from dendrograph.morphology import expressions, layers, neuron, nonlinearities, 
 from dendrograph.morphology import receptive_fields as fields
 from dendrograph.morphology import yaml_reader as reading
 from dendrograph.morphology.cable import ATTENUATIONS, Cable
-from dendrograph.morphology.morphology import Compartment, Layer, Morphology, Synapses, load
+from dendrograph.morphology.layers import Layer
+from dendrograph.morphology.morphology import Morphology, load
+from dendrograph.morphology.neuron import Compartment
 from dendrograph.morphology.nonlinearities import NONLINEARITIES
+from dendrograph.morphology.synapses import Synapses
 from dendrograph.network.network import EPSILON
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

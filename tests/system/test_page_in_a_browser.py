@@ -23,7 +23,7 @@ from tools import tool
 from dendrograph import DendriticNetwork, Graph, Morphology, build, compile, load
 from dendrograph.base.errors import DendrographError
 from dendrograph.cli.main import main
-from dendrograph.draw.diagrams.columns import columns_of
+from dendrograph.draw.diagrams.network_layout import columns_of
 from dendrograph.draw.functions import draw_to, page
 from dendrograph.draw.web_page import interactive
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrograph.draw.canvas.scene import ABOVE, Floats, Mark, Picture, Strokes, Words
-from dendrograph.draw.style import Style
+from dendrograph.draw.style import Theme
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in mm
 
@@ -49,7 +49,7 @@ class Frame:
         share_y = (np.asarray(y) - self.up[0]) / (self.up[1] - self.up[0])
         return np.stack([left + (right - left) * share_x, bottom + (top - bottom) * share_y], axis=1)
 
-    def _fitting(self, style: Style) -> list[float]:
+    def _fitting(self, style: Theme) -> list[float]:
         """Ticks of the lower axis, so few that their numbers keep apart."""
         found: list[float] = []
         for most in (4, 3, 2):
@@ -59,7 +59,7 @@ class Frame:
                 return found
         return [found[len(found) // 2]]
 
-    def marks(self, style: Style, x_label: str, y_label: str, name: str, y_ticks: bool = True) -> list[Mark]:
+    def marks(self, style: Theme, x_label: str, y_label: str, name: str, y_ticks: bool = True) -> list[Mark]:
         """The two axes with their ticks and labels."""
         left, bottom, right, top = self.box
         thin, tick = 0.2 * style.scale, 0.8 * style.scale
@@ -105,7 +105,7 @@ class Frame:
 
 
 def colour_bar(
-    map: str, low: float, high: float, box: Box, label: str, style: Style, name: str, room: float = 1e9
+    map: str, low: float, high: float, box: Box, label: str, style: Theme, name: str, room: float = 1e9
 ) -> list[Mark]:
     """An upright bar of colours with ticks at its right; its label, cut short where it takes more than `room` mm."""
     label = style.fitting((label,), style.small, room)
@@ -141,13 +141,13 @@ def colour_bar(
     return marks
 
 
-def bar_room(low: float, high: float, style: Style) -> float:
+def bar_room(low: float, high: float, style: Theme) -> float:
     """Width in mm that a colour bar's ticks and label take at its right."""
     wide = max(style.measure(shown(value), style.small) for value in (*ticks(low, high, 3), low, high))
     return wide + 1.6 * style.scale + style.line(style.small)
 
 
-def frame_of(box: Box, style: Style, name: str, colour: str | None = None) -> Strokes:
+def frame_of(box: Box, style: Theme, name: str, colour: str | None = None) -> Strokes:
     """The outline of a box."""
     left, bottom, right, top = box
     path = np.array([[[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]])

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from dendrograph.draw.canvas.scene import Discs, Entry, Mark, Scene, Strokes, Words
-from dendrograph.draw.style import Style
+from dendrograph.draw.style import Theme
 
 
 def scale_bar(mm_per_um: float, width: float) -> Entry:
@@ -20,7 +20,7 @@ def scale_bar(mm_per_um: float, width: float) -> Entry:
     return Entry("scale", "", f"{length:g} µm", length * mm_per_um)
 
 
-def legend(entries: Sequence[Entry], width: float, style: Style) -> Scene:
+def legend(entries: Sequence[Entry], width: float, style: Theme) -> Scene:
     """Entries one after the other, on as many lines as they need, each line centred."""
     size, line = style.small, 1.15 * style.line(style.small)
     sign, gap, apart = 2.4 * style.scale, 1.0 * style.scale, 2.4 * style.scale
@@ -49,7 +49,7 @@ def legend(entries: Sequence[Entry], width: float, style: Style) -> Scene:
     return Scene(width, height, tuple(marks))
 
 
-def _sign(entry: Entry, x: float, y: float, long: float, style: Style) -> list[Mark]:
+def _sign(entry: Entry, x: float, y: float, long: float, style: Theme) -> list[Mark]:
     line = np.array([[[x, y], [x + long, y]]])
     name = f"legend {entry.text}"
     if entry.sign == "none":
@@ -76,7 +76,7 @@ def _sign(entry: Entry, x: float, y: float, long: float, style: Style) -> list[M
     ]
 
 
-def with_legend(scene: Scene, style: Style) -> Scene:
+def with_legend(scene: Scene, style: Theme) -> Scene:
     """The diagram, with what its colours mean below it."""
     if not scene.entries:
         return scene

@@ -9,9 +9,9 @@ import numpy as np
 
 from dendrograph.base.errors import DendrographError
 from dendrograph.base.suggestions import did_you_mean
-from dendrograph.draw.canvas.files import import_matplotlib
+from dendrograph.draw.canvas.figure import import_matplotlib
 from dendrograph.draw.canvas.scene import Colours, Discs, Mark, Picture, Scene, Shapes, Strokes, Words
-from dendrograph.draw.style import MM, Style
+from dendrograph.draw.style import MM, Theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ SIGNS = "_×→−…µ[]/"  # that diagrams are written with, besides letters a
 MAPS = {"grey": "Greys", "heat": "cividis", "signed": "RdBu_r", "signed-grey": "Greys"}
 
 
-def render(scene: Scene, axes: Axes, style: Style) -> None:
+def render(scene: Scene, axes: Axes, style: Theme) -> None:
     """Draw a scene on axes, as large as fits, letters and lines in proportion.
 
     Each mark becomes one artist whose gid is the mark's name.
@@ -72,7 +72,7 @@ def _parts(mark: Mark) -> int:
     return len(mark.corners) if isinstance(mark, Shapes) else 1
 
 
-def _artist(mark: Mark, axes: Axes, style: Style, scale: float) -> Any:
+def _artist(mark: Mark, axes: Axes, style: Theme, scale: float) -> Any:
     import_matplotlib()
     from matplotlib import collections
 
@@ -176,7 +176,7 @@ def colours_in(values: np.ndarray, map: str, low: float, high: float) -> np.ndar
     return np.asarray(matplotlib.colormaps[MAPS[map]](np.clip((values - low) / span, 0, 1)))
 
 
-def colour_map(name: str, style: Style) -> Any:
+def colour_map(name: str, style: Theme) -> Any:
     """A map of numbers to colours."""
     import_matplotlib()
     import matplotlib

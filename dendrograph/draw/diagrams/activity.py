@@ -11,7 +11,7 @@ from dendrograph.draw.canvas.chart import bar_room, colour_bar
 from dendrograph.draw.canvas.render import colours_in
 from dendrograph.draw.canvas.scene import Mark, Picture, Scene, Words
 from dendrograph.draw.diagrams.network import Tints, network_scene
-from dendrograph.draw.style import Style
+from dendrograph.draw.style import Theme
 from dendrograph.graph.graph import Graph
 
 Activity = Mapping[str, NDArray[np.float32]]
@@ -21,7 +21,7 @@ def activity_scene(
     graph: Graph,
     activity: Activity,
     width: float,
-    style: Style,
+    style: Theme,
     *,
     title: str = "",
     label: bool = True,

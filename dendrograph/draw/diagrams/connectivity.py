@@ -6,7 +6,7 @@ import numpy as np
 
 from dendrograph.draw.canvas.chart import Box, frame_of, rows_of
 from dendrograph.draw.canvas.scene import ABOVE, Floats, Mark, Picture, Scene, Strokes, Words
-from dendrograph.draw.style import Style
+from dendrograph.draw.style import Theme
 from dendrograph.graph.graph import Graph, Projection
 
 FINEST = 160  # cells a side; of larger matrices a cell is a share of the pairs in it
@@ -14,7 +14,7 @@ MOST_LINES = 32  # between neurons
 NARROWEST = 25.0  # mm of a panel
 
 
-def matrix_scene(graph: Graph, width: float, style: Style, *, label: bool = True) -> Scene:
+def matrix_scene(graph: Graph, width: float, style: Theme, *, label: bool = True) -> Scene:
     """One panel a projection, with its kind, its ends, and its density."""
     projections = graph.projections
     gap, margin = gap_of(style), 1.0 * style.scale
@@ -41,7 +41,7 @@ def matrix_scene(graph: Graph, width: float, style: Style, *, label: bool = True
     return Scene(width, height, tuple(marks))
 
 
-def gap_of(style: Style) -> float:
+def gap_of(style: Theme) -> float:
     """Between panels, in mm."""
     return 3.0 * style.scale
 
@@ -63,7 +63,7 @@ def shares(projection: Projection, finest: int = FINEST) -> Floats:
     return counts / (high[:, None] * wide[None])
 
 
-def _panel(graph: Graph, projection: Projection, box: Box, style: Style, label: bool) -> list[Mark]:
+def _panel(graph: Graph, projection: Projection, box: Box, style: Theme, label: bool) -> list[Mark]:
     name = projection.name
     cells = shares(projection)
     left, bottom, right, top = box
@@ -127,7 +127,7 @@ def _panel(graph: Graph, projection: Projection, box: Box, style: Style, label: 
     return marks
 
 
-def _short(name: str, style: Style, room: float) -> str:
+def _short(name: str, style: Theme, room: float) -> str:
     """The end of a long name, which says more than its beginning."""
     text = name
     while style.measure(f"synapse: {text}", style.small) > 0.95 * room and len(text) > 2:

@@ -22,9 +22,10 @@ from dendrograph.draw.canvas.scene import (
     Strokes,
     Words,
 )
-from dendrograph.draw.diagrams import columns
-from dendrograph.draw.diagrams.columns import Block, Columns, Units
-from dendrograph.draw.style import Style, faded
+from dendrograph.draw.diagrams import network_layout as columns
+from dendrograph.draw.diagrams.network_layout import Block, Columns, Units
+from dendrograph.draw.palettes import faded, nonlinearity_colours
+from dendrograph.draw.style import Theme
 from dendrograph.graph.graph import Graph, Projection
 from dendrograph.morphology.weights import Sign
 
@@ -46,7 +47,7 @@ class Tints:
 def network_scene(
     graph: Graph,
     width: float,
-    style: Style,
+    style: Theme,
     *,
     label: bool = True,
     folded: bool = True,
@@ -66,7 +67,7 @@ def network_scene(
     """
     tints = tints or Tints()
     names = dict.fromkeys(group.nonlinearity.name for group in graph.groups if group.role in ("soma", "dendrite"))
-    colours = colours or style.colours_of(names)
+    colours = colours or nonlinearity_colours(style.palette, names)
     lay = columns.lay_out(graph, width, style, folded)
     marks: list[Mark] = []
     kinds: dict[str, Entry] = {}
@@ -94,7 +95,7 @@ def network_scene(
     return Scene(width, high - low + 2 * margin, moved, notes, (*entries, *kinds.values()))
 
 
-def _synapses(projection: Projection, lay: Columns, style: Style, kinds: dict[str, Entry], tints: Tints) -> list[Mark]:
+def _synapses(projection: Projection, lay: Columns, style: Theme, kinds: dict[str, Entry], tints: Tints) -> list[Mark]:
     """Each synapse between units drawn; what comes from units not drawn begins at their ellipsis."""
     source, target = lay.units[projection.source], lay.units[projection.target]
     readout = target.group.role == "readout"
@@ -161,7 +162,7 @@ def _bands(name: str, source: Units, target: Units, colour: str) -> list[Mark]:
     return [Shapes(name, corners, faded(colour, 0.25), level=BELOW)]
 
 
-def _cables(lay: Columns, style: Style, kinds: dict[str, Entry]) -> list[Mark]:
+def _cables(lay: Columns, style: Theme, kinds: dict[str, Entry]) -> list[Mark]:
     marks: list[Mark] = []
     for block in lay.blocks:
         for name, paths in block.cables:
@@ -171,7 +172,7 @@ def _cables(lay: Columns, style: Style, kinds: dict[str, Entry]) -> list[Mark]:
     return marks
 
 
-def _hulls(block: Block, style: Style) -> list[Mark]:
+def _hulls(block: Block, style: Theme) -> list[Mark]:
     if not 0 < len(block.hulls) <= 200:
         return []
     left, bottom, right, top = block.hulls.T
@@ -201,7 +202,7 @@ def _rounded(left: Floats, bottom: Floats, right: Floats, top: Floats, radius: F
     return np.concatenate(parts, axis=1)
 
 
-def _units(units: Units, colours: Mapping[str, str], tints: Tints, style: Style) -> list[Mark]:
+def _units(units: Units, colours: Mapping[str, str], tints: Tints, style: Theme) -> list[Mark]:
     marks: list[Mark] = []
     group = units.group
     if units.image is None:
@@ -232,7 +233,7 @@ def _units(units: Units, colours: Mapping[str, str], tints: Tints, style: Style)
     return marks
 
 
-def _image(name: str, units: Units, tints: Tints, style: Style) -> list[Mark]:
+def _image(name: str, units: Units, tints: Tints, style: Theme) -> list[Mark]:
     """The frame of an input's image, its grid where it is coarse, its sample where there is one."""
     assert units.image is not None
     left, bottom, right, top = units.image
@@ -251,7 +252,7 @@ def _image(name: str, units: Units, tints: Tints, style: Style) -> list[Mark]:
     return [*marks, Strokes(f"frame {name}", frame, 0.22 * style.scale, style.ink, ABOVE)]
 
 
-def _gaps(lay: Columns, style: Style) -> list[Mark]:
+def _gaps(lay: Columns, style: Theme) -> list[Mark]:
     """What stands for layers that are left out; how many they are is said below."""
     radius = min(0.4 * style.scale, 0.02 * lay.width)
     steps = np.array([[-3.0 * radius, 0.0], [0.0, 0.0], [3.0 * radius, 0.0]])
@@ -261,7 +262,7 @@ def _gaps(lay: Columns, style: Style) -> list[Mark]:
     ]
 
 
-def _captions(lay: Columns, style: Style) -> tuple[list[Mark], float, int]:
+def _captions(lay: Columns, style: Theme) -> tuple[list[Mark], float, int]:
     """Names and numbers below the columns, in rows that keep them apart; the lowest point; how many had no room."""
     line = style.line(style.small)
     words: list[Mark] = []

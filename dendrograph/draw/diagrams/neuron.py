@@ -25,10 +25,10 @@ from dendrograph.draw.canvas.scene import (
     Shapes,
     Strokes,
 )
-from dendrograph.draw.diagrams.branches import POINTS, Branches, lay_out, thickness
-from dendrograph.draw.diagrams.labels import place_labels
-from dendrograph.draw.diagrams.receptive import edges_onto
-from dendrograph.draw.style import Style
+from dendrograph.draw.diagrams.neuron_layout import POINTS, Branches, lay_out, place_labels, thickness
+from dendrograph.draw.diagrams.receptive_fields import edges_onto
+from dendrograph.draw.palettes import nonlinearity_colours, source_colours
+from dendrograph.draw.style import Theme
 from dendrograph.graph.graph import Graph, Projection
 from dendrograph.morphology.weights import Sign
 
@@ -52,7 +52,7 @@ def neuron_scene(
     layer: str,
     index: int,
     width: float,
-    style: Style,
+    style: Theme,
     *,
     label: bool = True,
     folded: bool = True,
@@ -75,8 +75,8 @@ def neuron_scene(
         paint: colours of single branches and synapses, in the place of those.
     """
     places = places_of(graph, layer)
-    colours = colours or style.colours_of(place.group.nonlinearity.name for place in places)
-    sources = sources or style.sources_of(sources_of(places), colours.values())
+    colours = colours or nonlinearity_colours(style.palette, [place.group.nonlinearity.name for place in places])
+    sources = sources or source_colours(style.palette, style.ink, sources_of(places), colours.values())
     lay = lay_out(places, width, style, folded)
     thick = thickness(lay, style)
     body = style.faint if paint else colours[places[0].group.nonlinearity.name]
@@ -101,7 +101,7 @@ def sources_of(places: tuple[Place, ...]) -> list[str]:
 
 
 def _branches(
-    lay: Branches, thick: Floats, colours: Mapping[str, str], style: Style, paint: Paint | None
+    lay: Branches, thick: Floats, colours: Mapping[str, str], style: Theme, paint: Paint | None
 ) -> list[Mark]:
     """The branches, place by place, and the dots that stand for those between."""
     marks: list[Mark] = []
@@ -133,7 +133,7 @@ def _branches(
     return marks
 
 
-def _soma(lay: Branches, colour: str, style: Style) -> list[Mark]:
+def _soma(lay: Branches, colour: str, style: Theme) -> list[Mark]:
     """The body; where nothing grows down, the axon does."""
     x, radius = float(lay.x[0]), lay.radius
     marks: list[Mark] = []
@@ -152,7 +152,7 @@ def _soma(lay: Branches, colour: str, style: Style) -> list[Mark]:
 
 
 def _synapses(
-    lay: Branches, thick: Floats, index: int, sources: Mapping[str, str], style: Style, paint: Paint | None
+    lay: Branches, thick: Floats, index: int, sources: Mapping[str, str], style: Theme, paint: Paint | None
 ) -> tuple[list[Mark], int]:
     """A dot for each synapse on alternate sides of its branch, by source; and how many the fullest one has, if some
     are left out.
@@ -208,7 +208,7 @@ def _synapses(
 Spots = tuple[Floats, Floats, Floats]  # centres, feet, radii
 
 
-def _around(lay: Branches, rank: Whole, number: Whole, style: Style) -> Spots:
+def _around(lay: Branches, rank: Whole, number: Whole, style: Theme) -> Spots:
     """Around the soma: around its lower half where branches grow from it."""
     distance = lay.radius + 1.1 * style.scale
     low, high = (-0.92 * np.pi, -0.08 * np.pi) if len(lay.twigs) > 1 else (-0.4 * np.pi, 1.4 * np.pi)
@@ -224,7 +224,7 @@ def _along(
     twig: Whole,
     rank: Whole,
     number: Whole,
-    style: Style,
+    style: Theme,
 ) -> Spots:
     """Along the straight part of a branch, on alternate sides."""
     straight = np.abs(lay.end - lay.bend)[twig]

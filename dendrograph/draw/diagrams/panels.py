@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dendrograph.base.errors import DendrographError, argument, clip
 from dendrograph.base.suggestions import did_you_mean, numbered
-from dendrograph.draw.canvas.files import import_matplotlib, own_style
+from dendrograph.draw.canvas.figure import import_matplotlib, own_style
 from dendrograph.draw.canvas.legend import legend, with_legend
 from dendrograph.draw.canvas.places import layers_of, places_of
 from dendrograph.draw.canvas.render import font_of, hold_empty, render, size_of, text_width
@@ -22,16 +21,16 @@ from dendrograph.draw.diagrams.connectivity import matrix_scene
 from dendrograph.draw.diagrams.network import network_scene
 from dendrograph.draw.diagrams.neuron import neuron_scene
 from dendrograph.draw.diagrams.receptive_fields import fields_scene
+from dendrograph.draw.diagrams.view import ONE_NEURON, Snapshot, views_of
 from dendrograph.draw.diagrams.weights import weights_scene
-from dendrograph.draw.style import FONT, Style, style_of, width_of
+from dendrograph.draw.palettes import nonlinearity_colours, source_colours
+from dendrograph.draw.style import Style, Theme, theme_of, width_of
 from dendrograph.graph.graph import Graph
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-VIEWS = ("neuron", "network", "fields", "matrix", "weights", "activity")
-ONE_NEURON = ("neuron", "fields", "weights")  # views that `layer` and `neuron` choose something of
 MOST_DRAWN = 1_000_000  # compartments, one by one
 HIGHEST = 2000.0  # mm of a figure
 # mm of a panel beside others, by its view
@@ -41,75 +40,7 @@ LETTER = 1.25  # of a panel, times the size of text
 OF_ONE = ("scale", "none")  # signs of the legend that are true of one panel only
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """What is drawn: a graph, and arrays of numbers for the views that show numbers.
-
-    weights: of each projection as they act, in the order of its edges
-    about: what weights they are, `trained` or `initial`
-    activity: of every group, shape (size,), for one sample; sample: what that is, in words
-    asked: whether somebody chose the sample, to see it below receptive fields too
-    """
-
-    graph: Graph
-    weights: Mapping[str, NDArray] = field(default_factory=dict)
-    about: str = ""
-    activity: Mapping[str, NDArray] = field(default_factory=dict)
-    sample: str = ""
-    asked: bool = False
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to draw; see `dendrograph.draw.functions.figure`.
-
-    Raises:
-        DendrographError: a value is of another type than it can be.
-    """
-
-    style: str = "paper"
-    width: str | float | None = None
-    palette: str = "okabe-ito"
-    font: str = FONT
-    label: bool = True
-    legend: bool = True
-    fold: bool = True
-    layer: str | None = None
-    neuron: int | None = None
-    columns: int | None = None
-
-    def __post_init__(self) -> None:
-        kinds: dict[str, tuple[type, ...]] = {
-            **dict.fromkeys(("style", "palette", "font"), (str,)),
-            **dict.fromkeys(("label", "legend", "fold"), (bool,)),
-            "layer": (str, type(None)),
-            **dict.fromkeys(("neuron", "columns"), (int, type(None))),
-        }
-        for name, allowed in kinds.items():
-            value = getattr(self, name)
-            if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-                words = {str: "text", bool: "True or False", int: "a whole number"}
-                raise DendrographError(f"{name} must be {words[allowed[0]]}, found {clip(repr(value))}")
-
-
-def views_of(text: str | Sequence[str]) -> tuple[str, ...]:
-    """The names of views.
-
-    Raises:
-        DendrographError: there is no such view, or none is named.
-    """
-    names = [name.strip() for name in text.split(",")] if isinstance(text, str) else text
-    if not isinstance(names, list | tuple):
-        raise DendrographError(f"view must name views, found {clip(repr(text))}\n  views: {', '.join(VIEWS)}")
-    for name in names:
-        if name not in VIEWS:
-            raise DendrographError(f"unknown view '{clip(str(name))}'\n  {did_you_mean(str(name), VIEWS, 'views')}")
-    if not names:
-        raise DendrographError(f"no view is named\n  views: {', '.join(VIEWS)}")
-    return tuple(names)
-
-
-def compose(subjects: Sequence[Subject], views: Sequence[str], options: Options) -> tuple[Figure, tuple[str, ...]]:
+def compose(subjects: Sequence[Snapshot], views: Sequence[str], options: Style) -> tuple[Figure, tuple[str, ...]]:
     """One panel for each subject and view, and what the diagrams leave out.
 
     Raises:
@@ -180,7 +111,7 @@ def compose(subjects: Sequence[Subject], views: Sequence[str], options: Options)
     return figure, tuple(dict.fromkeys(notes))
 
 
-def draw_on(axes: Axes, subject: Subject, view: str, options: Options) -> tuple[str, ...]:
+def draw_on(axes: Axes, subject: Snapshot, view: str, options: Style) -> tuple[str, ...]:
     """One diagram on axes, as wide as they are; and what it leaves out.
 
     Raises:
@@ -204,7 +135,7 @@ def draw_on(axes: Axes, subject: Subject, view: str, options: Options) -> tuple[
     return scene.notes
 
 
-def _refuse_idle(views: Sequence[str], options: Options) -> None:
+def _refuse_idle(views: Sequence[str], options: Style) -> None:
     """Refuse options that none of the views has a use for."""
     for name in ("layer", "neuron"):
         if getattr(options, name) is not None and not set(views) & set(ONE_NEURON):
@@ -219,9 +150,9 @@ def _letter(number: int) -> str:
     return (_letter(rest - 1) if rest else "") + chr(ord("a") + last)
 
 
-def _style_and_width(options: Options) -> tuple[Style, float]:
+def _style_and_width(options: Style) -> tuple[Theme, float]:
     font = font_of(options.font)
-    style = style_of(options.style, options.palette, font, partial(_measure, font))
+    style = theme_of(options.style, options.palette, font, partial(_measure, font))
     return style, width_of(options.width, options.style)
 
 
@@ -229,7 +160,7 @@ def _measure(font: str, text: str, size: float) -> float:
     return text_width(text, size, font)
 
 
-def _columns(subjects: Sequence[Subject], views: Sequence[str], width: float, options: Options, style: Style) -> int:
+def _columns(subjects: Sequence[Snapshot], views: Sequence[str], width: float, options: Style, style: Theme) -> int:
     """Panels in a row: networks beside each other in one view; or the views of one network, which share their rows."""
     panels = len(subjects) * len(views)
     if options.columns is not None:
@@ -245,23 +176,23 @@ def _columns(subjects: Sequence[Subject], views: Sequence[str], width: float, op
     return max(number for number in range(1, min(most, len(views)) + 1) if len(views) % number == 0)
 
 
-def _shared(subjects: Sequence[Subject], style: Style) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def _shared(subjects: Sequence[Snapshot], style: Theme) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Colours that mean the same in all panels."""
     graphs = [subject.graph for subject in subjects]
     named = [
         group.nonlinearity.name for graph in graphs for group in graph.groups if group.role in ("soma", "dendrite")
     ]
-    colours = style.colours_of(named)
+    colours = nonlinearity_colours(style.palette, named)
     found = [one.source.split("/")[0] for graph in graphs for one in graph.projections if one.kind == "synapse"]
-    return colours, style.sources_of(list(dict.fromkeys(found)), colours.values())
+    return colours, source_colours(style.palette, style.ink, list(dict.fromkeys(found)), colours.values())
 
 
 def _scene(
-    subject: Subject,
+    subject: Snapshot,
     view: str,
     width: float,
-    style: Style,
-    options: Options,
+    style: Theme,
+    options: Style,
     colours: Mapping[str, str],
     sources: Mapping[str, str],
 ) -> Scene:
@@ -312,7 +243,7 @@ def _scene(
     return makers[view]()
 
 
-def _images(subject: Subject) -> dict[str, Picture]:
+def _images(subject: Snapshot) -> dict[str, Picture]:
     """The sample that somebody chose, as a picture to lay receptive fields over."""
     graph = subject.graph
     if not subject.asked:
@@ -339,7 +270,7 @@ def _neuron(graph: Graph, layer: str, index: int | None) -> int:
     return index
 
 
-def _headed(scene: Scene, letter: str, title: str, style: Style) -> Scene:
+def _headed(scene: Scene, letter: str, title: str, style: Theme) -> Scene:
     """The diagram with its panel's letter and its title above it."""
     if not letter and not title:
         return scene

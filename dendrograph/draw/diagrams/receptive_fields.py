@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dendrograph.base.errors import DendrographError
 from dendrograph.draw.canvas.chart import Box, bar_room, colour_bar, frame_of
+from dendrograph.draw.canvas.places import Place, places_of
 from dendrograph.draw.canvas.scene import (
     ABOVE,
     BELOW,
@@ -22,9 +25,10 @@ from dendrograph.draw.canvas.scene import (
     Words,
     stacked,
 )
-from dendrograph.draw.diagrams.receptive import Grid, Receptive, coverage, receptive_fields
-from dendrograph.draw.style import Style, faded
-from dendrograph.graph.graph import Graph
+from dendrograph.draw.palettes import faded
+from dendrograph.draw.style import Theme
+from dendrograph.graph.graph import Graph, Projection
+from dendrograph.graph.wiring import nearly_square
 
 MOST_THUMBNAILS = 16
 FINEST_GRID = 64  # cells a side, beyond which lines between them would be all that one sees
@@ -35,7 +39,7 @@ def fields_scene(
     layer: str,
     index: int,
     width: float,
-    style: Style,
+    style: Theme,
     *,
     label: bool = True,
     with_legend: bool = True,
@@ -65,7 +69,7 @@ def _source(
     source: str,
     own: Sequence[Receptive],
     width: float,
-    style: Style,
+    style: Theme,
     label: bool,
     with_legend: bool,
     images: Mapping[str, Picture],
@@ -121,7 +125,7 @@ def _source(
     return Scene(width, height, tuple(marks), notes)
 
 
-def field_colours(own: Sequence[Receptive], style: Style) -> list[str]:
+def field_colours(own: Sequence[Receptive], style: Theme) -> list[str]:
     """A colour for each field of a neuron, over and over."""
     return [style.palette[number % len(style.palette)] for number in range(len(own))]
 
@@ -134,7 +138,7 @@ def _fit(box: Box, grid: Grid) -> Box:
     return x, y, x + cell * grid.width, y + cell * grid.height
 
 
-def _grid(grid: Grid, box: Box, style: Style) -> list[Mark]:
+def _grid(grid: Grid, box: Box, style: Theme) -> list[Mark]:
     left, bottom, right, top = box
     if max(grid.height, grid.width) > FINEST_GRID or max(grid.height, grid.width) == 1:
         return []
@@ -145,7 +149,7 @@ def _grid(grid: Grid, box: Box, style: Style) -> list[Mark]:
 
 
 def _cells(
-    grid: Grid, own: Sequence[Receptive], colours: Sequence[str], box: Box, style: Style, name: str
+    grid: Grid, own: Sequence[Receptive], colours: Sequence[str], box: Box, style: Theme, name: str
 ) -> list[Mark]:
     """A square a cell; one that several dendrites sample is shared out between them, in upright strips."""
     cells = [np.unique(grid.cells(one.units)) for one in own]
@@ -173,7 +177,7 @@ def _cells(
     return [Shapes(name, corners, [faded(colours[number], 0.85) for number in which.tolist()], level=BODIES)]
 
 
-def _centres(grid: Grid, own: Sequence[Receptive], box: Box, style: Style) -> list[Mark]:
+def _centres(grid: Grid, own: Sequence[Receptive], box: Box, style: Theme) -> list[Mark]:
     """A cross at the centre of each local field."""
     centres = np.array([one.centre for one in own if one.centre >= 0])
     if not len(centres):
@@ -188,7 +192,7 @@ def _centres(grid: Grid, own: Sequence[Receptive], box: Box, style: Style) -> li
 
 
 def _thumbnails(
-    grid: Grid, own: Sequence[Receptive], colours: Sequence[str], width: float, style: Style, label: bool
+    grid: Grid, own: Sequence[Receptive], colours: Sequence[str], width: float, style: Theme, label: bool
 ) -> tuple[list[Mark], float]:
     """The fields one by one, below each other where a row is full."""
     shown = list(own[:MOST_THUMBNAILS])
@@ -227,7 +231,7 @@ def _thumbnails(
     return marks, height
 
 
-def names_below(shown: Sequence[Receptive], style: Style, room: float) -> list[str]:
+def names_below(shown: Sequence[Receptive], style: Theme, room: float) -> list[str]:
     """A name for each field, if all fit into so many mm: in full, or, where all are of one place, their numbers."""
     numbers = [str(one.copy) for one in shown] if len({one.place.name for one in shown}) == 1 else []
     for names in ([one.label for one in shown], numbers):
@@ -245,3 +249,86 @@ def as_cells(grid: Grid, units: NDArray[np.int64], values: Floats) -> Floats:
     total = np.bincount(grid.cells(units), weights=values, minlength=grid.height * grid.width)
     number = np.bincount(grid.cells(units), minlength=grid.height * grid.width)
     return np.where(number > 0, total, np.nan).reshape(grid.height, grid.width)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A source of synapses, laid out: an image, or units that are arranged nearly square."""
+
+    name: str
+    height: int
+    width: int
+    channels: int
+    units: int
+
+    @classmethod
+    def of(cls, graph: Graph, group: str) -> Grid:
+        """The grid of an input stream or of a layer's somata."""
+        units = graph.by_name[group].size
+        shape = graph.inputs.get(group, (units,))
+        height, width = shape[:2] if len(shape) > 1 else nearly_square(units)
+        return cls(group, height, width, shape[2] if len(shape) == 3 else 1, units)
+
+    def cells(self, units: NDArray) -> NDArray[np.int64]:
+        """The cell of each unit, numbered row by row."""
+        return np.asarray(units, dtype=np.int64) // self.channels
+
+
+@dataclass(frozen=True, eq=False)
+class Receptive:
+    """What one compartment samples of one source: units, the numbers of the edges, and its centre (a cell, or -1)."""
+
+    place: Place
+    copy: int
+    projection: Projection
+    units: NDArray[np.int64]
+    edges: NDArray[np.int64]
+    centre: int
+
+    @property
+    def label(self) -> str:
+        """`basal[3]`."""
+        return self.place.label if self.place.size == 1 else f"{self.place.label}[{self.copy}]"
+
+
+def receptive_fields(graph: Graph, layer: str, index: int) -> Iterator[Receptive]:
+    """Those of one neuron, compartment by compartment, the soma last."""
+    for place in reversed(places_of(graph, layer)):
+        for projection in place.synapses:
+            for copy in range(place.size):
+                yield _receptive(projection, place, index * place.size + copy, copy)
+
+
+def _receptive(projection: Projection, place: Place, target: int, copy: int) -> Receptive:
+    (first,), (count,) = edges_onto(projection, np.array([target]))
+    edges = first + np.arange(count)
+    units = np.arange(projection.sources) if projection.pairs is None else projection.pairs[0][edges]
+    centres = projection.field.centres if projection.field is not None else None
+    centre = -1 if centres is None else int(centres[target])
+    return Receptive(place, copy, projection, np.asarray(units, dtype=np.int64), edges, centre)
+
+
+def edges_onto(projection: Projection, targets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first edge onto each target, and how many there are. Shape (targets,) each."""
+    if projection.pairs is None:
+        return targets * projection.sources, np.full(len(targets), projection.sources)
+    column = projection.pairs[1]
+    sought = targets.astype(column.dtype)  # else all of the column would be cast for each search
+    first, last = (np.searchsorted(column, sought, side=side) for side in ("left", "right"))
+    return first, last - first
+
+
+def coverage(graph: Graph, layer: str, group: str, grid: Grid) -> NDArray[np.float64]:
+    """How many synapses of a layer sample each cell. Shape (height, width)."""
+    counts = np.zeros(grid.height * grid.width)
+    for place in places_of(graph, layer):
+        for projection in place.synapses:
+            if projection.source == group:
+                cells = grid.cells(np.arange(projection.sources))
+                counts += np.bincount(cells, weights=projection.fan_out(), minlength=len(counts))
+    return counts.reshape(grid.height, grid.width)
+
+
+def side_by_side(number: int) -> int:
+    """Columns of a nearly square arrangement."""
+    return max(1, math.ceil(math.sqrt(number)))

@@ -12,9 +12,9 @@ from dendrograph.draw.canvas.places import Place, places_of
 from dendrograph.draw.canvas.render import colours_in
 from dendrograph.draw.canvas.scene import BELOW, Entry, Floats, Mark, Picture, Scene, Shapes, Strokes, Words, stacked
 from dendrograph.draw.diagrams.neuron import Paint, neuron_scene
-from dendrograph.draw.diagrams.receptive import Grid, Receptive, receptive_fields
-from dendrograph.draw.diagrams.receptive_fields import as_cells, names_below
-from dendrograph.draw.style import Style, faded
+from dendrograph.draw.diagrams.receptive_fields import Grid, Receptive, as_cells, names_below, receptive_fields
+from dendrograph.draw.palettes import faded
+from dendrograph.draw.style import Theme
 from dendrograph.graph.graph import Graph, Projection
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -31,7 +31,7 @@ def weights_scene(
     layer: str,
     index: int,
     width: float,
-    style: Style,
+    style: Theme,
     *,
     about: str = "",
     label: bool = True,
@@ -66,7 +66,7 @@ def _images(
     layer: str,
     index: int,
     width: float,
-    style: Style,
+    style: Theme,
     about: str,
     label: bool,
     with_legend: bool,
@@ -146,7 +146,7 @@ def _tree(
     layer: str,
     index: int,
     width: float,
-    style: Style,
+    style: Theme,
     label: bool,
     with_legend: bool,
     folded: bool,
@@ -200,7 +200,7 @@ def _of_neuron(values: NDArray, place: Place, index: int) -> NDArray:
     return values[index * place.size : (index + 1) * place.size]
 
 
-def distributions(graph: Graph, weights: Weights, width: float, style: Style, label: bool) -> Scene:
+def distributions(graph: Graph, weights: Weights, width: float, style: Theme, label: bool) -> Scene:
     """Densities of the weights, estimated with a Gaussian kernel: of synapses, of cables, and of the readout."""
     kinds: dict[str, list[Projection]] = {}
     for projection in graph.projections:

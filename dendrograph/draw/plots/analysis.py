@@ -10,14 +10,12 @@ import numpy as np
 
 from dendrograph.base.errors import DendrographError, clip
 from dendrograph.base.suggestions import did_you_mean
-from dendrograph.draw.canvas.files import FORMS, as_bytes
-from dendrograph.draw.plots.densities import densities_figure
+from dendrograph.draw.canvas.figure import FORMS, as_bytes
+from dendrograph.draw.plots.distributions import densities_figure, hits_figure, selectivity_figure
 from dendrograph.draw.plots.embeddings import embeddings_figure
-from dendrograph.draw.plots.generalisation import generalisation_figure
-from dendrograph.draw.plots.hits import hits_figure
-from dendrograph.draw.plots.plots import Table
+from dendrograph.draw.plots.learning_curves import generalisation_figure
+from dendrograph.draw.plots.panels import Table
 from dendrograph.draw.plots.robustness import LEVELS, curves, robustness_figure, single_lesion_figure
-from dendrograph.draw.plots.selectivity import selectivity_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

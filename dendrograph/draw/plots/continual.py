@@ -9,8 +9,8 @@ import numpy as np
 
 from dendrograph.base import files
 from dendrograph.base.errors import DendrographError
-from dendrograph.draw.canvas.files import as_bytes, import_matplotlib, own_style
-from dendrograph.draw.plots.learning import write_learning_curves
+from dendrograph.draw.canvas.figure import as_bytes, import_matplotlib, own_style
+from dendrograph.draw.plots.learning_curves import write_learning_curves
 from dendrograph.training.run import Run
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from dendrograph.draw.canvas.files import import_matplotlib
-from dendrograph.draw.plots.plots import COLOURS, MARKERS, POINTS, Table, hold, hold_few, panels, shortened
+from dendrograph.draw.canvas.figure import import_matplotlib
+from dendrograph.draw.plots.panels import COLOURS, MARKERS, POINTS, Table, hold, hold_few, panels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ import numpy as np
 from dendrograph.base.errors import DendrographError, clip
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
-from dendrograph.draw.plots.plots import COLOURS, LINES, MARKERS, POINTS, dress, panels
+from dendrograph.draw.plots.panels import COLOURS, LINES, MARKERS, POINTS, dress, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

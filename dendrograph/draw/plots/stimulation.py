@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dendrograph.base.errors import DendrographError
-from dendrograph.draw.canvas.files import import_matplotlib, own_style
+from dendrograph.draw.canvas.figure import import_matplotlib, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

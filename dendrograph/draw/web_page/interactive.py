@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from dendrograph.base.errors import DendrographError, argument
 from dendrograph.draw.canvas import layout
 from dendrograph.draw.canvas.places import Place, layers_of, places_of
-from dendrograph.draw.diagrams.columns import columns_of, depths_of
-from dendrograph.draw.diagrams.panels import Subject
-from dendrograph.draw.diagrams.receptive import Grid, side_by_side
-from dendrograph.draw.style import Style
+from dendrograph.draw.diagrams.network_layout import columns_of, depths_of
+from dendrograph.draw.diagrams.receptive_fields import Grid, side_by_side
+from dendrograph.draw.diagrams.view import Snapshot
+from dendrograph.draw.palettes import nonlinearity_colours
+from dendrograph.draw.style import Theme
 from dendrograph.graph.graph import Graph, Group, Projection
 from dendrograph.morphology.weights import Sign
 
@@ -46,7 +47,7 @@ STEP = 2.0  # from the soma to the first dendrites, and on to the next, at least
 SOMA_ALONE, AROUND = 1.8, 2.2  # side of a neuron without dendrites; room around one that has some
 
 
-def page(subject: Subject, style: Style, *, fold: bool = True, legend: bool = True) -> str:
+def page(subject: Snapshot, style: Theme, *, fold: bool = True, legend: bool = True) -> str:
     """The text of one HTML file that fetches nothing; the same network gives the same text.
 
     Args:
@@ -60,7 +61,9 @@ def page(subject: Subject, style: Style, *, fold: bool = True, legend: bool = Tr
     """
     graph = subject.graph
     _hold(subject)
-    colours = style.colours_of(group.nonlinearity.name for group in graph.groups if group.role in ("soma", "dendrite"))
+    colours = nonlinearity_colours(
+        style.palette, [group.nonlinearity.name for group in graph.groups if group.role in ("soma", "dendrite")]
+    )
     blocks = _blocks(graph, fold)
     content = {
         "name": graph.name,
@@ -96,7 +99,7 @@ def _part(name: str) -> str:
     return files("dendrograph.draw.web_page").joinpath("page", name).read_text(encoding="utf-8")
 
 
-def _hold(subject: Subject) -> None:
+def _hold(subject: Snapshot) -> None:
     """Refuse what no browser would hold."""
     graph = subject.graph
     held = sum(one.edges for one in graph.projections if subject.weights or not one.all_to_all)
@@ -107,7 +110,7 @@ def _hold(subject: Subject) -> None:
         )
 
 
-def _facts(subject: Subject) -> list[str]:
+def _facts(subject: Snapshot) -> list[str]:
     """What the network is, in a few words each."""
     graph = subject.graph
     shapes = [f"{name} {' × '.join(map(str, shape))}" for name, shape in graph.inputs.items()]
@@ -118,7 +121,7 @@ def _facts(subject: Subject) -> list[str]:
     return [*shapes, *told, f"{graph.parameters:,} parameters", *weights]
 
 
-def _variables(style: Style) -> str:
+def _variables(style: Theme) -> str:
     """The colours and sizes that the style sheet names."""
     named = {name: getattr(style, name) for name in ("ink", "paper", "synapse")}
     named["text"] = "17px" if style.scale > 1 else "14px"
@@ -126,7 +129,7 @@ def _variables(style: Style) -> str:
     return " ".join(f"--{name}: {value};" for name, value in named.items())
 
 
-def _signs(style: Style) -> dict[str, str]:
+def _signs(style: Theme) -> dict[str, str]:
     """Colours of weights above and below zero: near the ends of the map that other diagrams draw them in."""
     dark = style.name == "dark"
     positive, negative = ("#F4A582", "#92C5DE") if dark else ("#B2182B", "#2166AC")
@@ -173,14 +176,14 @@ def _blocks(graph: Graph, fold: bool) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _groups(graph: Graph, colours: Mapping[str, str], style: Style) -> list[dict[str, Any]]:
+def _groups(graph: Graph, colours: Mapping[str, str], style: Theme) -> list[dict[str, Any]]:
     placed = {
         name: place for layer in layers_of(graph) for name, place in _placed(graph, places_of(graph, layer)).items()
     }
     return [_group(graph, group, colours, style) | placed.get(group.name, {}) for group in graph.groups]
 
 
-def _group(graph: Graph, group: Group, colours: Mapping[str, str], style: Style) -> dict[str, Any]:
+def _group(graph: Graph, group: Group, colours: Mapping[str, str], style: Theme) -> dict[str, Any]:
     inner = group.role in ("soma", "dendrite")
     told = [f"integration: {group.integration}"] if inner and group.integration != "sum" else []
     told += [f"{group.normalisation} normalisation"] if group.normalisation != "none" else []

@@ -38,7 +38,7 @@ def comparison(name: str, folders: Sequence[Path], reference: str | None, place:
 
     Where no run of the reference is among them there are no differences, and the text says so.
     """
-    from dendrograph.draw.canvas.files import as_bytes
+    from dendrograph.draw.canvas.figure import as_bytes
     from dendrograph.draw.plots.comparison import accuracy_figure
 
     there = reference in {Run.open(folder).record["graph"]["name"] for folder in folders}

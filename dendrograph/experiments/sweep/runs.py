@@ -17,7 +17,7 @@ from filelock import FileLock
 from dendrograph.base.errors import DataWarning, DendrographError, RunError, argument
 from dendrograph.data import load as datasets
 from dendrograph.data.dataset import Dataset
-from dendrograph.draw.plots.learning import write_learning_curves
+from dendrograph.draw.plots.learning_curves import write_learning_curves
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
 from dendrograph.morphology.morphology import Morphology, load

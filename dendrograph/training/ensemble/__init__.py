@@ -11,7 +11,7 @@ import torch
 
 from dendrograph.base.errors import DendrographError, RunError
 from dendrograph.base.progress import Reporter, Silent, reporter
-from dendrograph.data.load import Dataset
+from dendrograph.data.dataset import Dataset
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training import provenance as record
 from dendrograph.training.config import TrainConfig

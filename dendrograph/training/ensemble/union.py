@@ -17,7 +17,7 @@ from dendrograph.base.errors import DendrographError
 from dendrograph.graph import size_limits as memory
 from dendrograph.graph.graph import Graph, Group, Projection
 from dendrograph.graph.wiring import Indices, index_type
-from dendrograph.morphology.morphology import Nonlinearity
+from dendrograph.morphology.nonlinearities import Nonlinearity
 from dendrograph.morphology.weights import Init
 
 # What groups, and projections, must have in common: one call computes them all.

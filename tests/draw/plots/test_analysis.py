@@ -11,15 +11,13 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from dendrograph import DendrographError
-from dendrograph.draw.canvas.files import as_bytes
-from dendrograph.draw.plots import densities as densities_module
+from dendrograph.draw.canvas.figure import as_bytes
+from dendrograph.draw.plots import distributions as densities_module
 from dendrograph.draw.plots.analysis import analysis_figures, figure_files
-from dendrograph.draw.plots.densities import densities_figure
+from dendrograph.draw.plots.distributions import densities_figure, hits_figure, selectivity_figure, sorted_units
 from dendrograph.draw.plots.embeddings import embeddings_figure
-from dendrograph.draw.plots.generalisation import generalisation_figure
-from dendrograph.draw.plots.hits import hits_figure, sorted_units
-from dendrograph.draw.plots.plots import LONGEST, shortened
-from dendrograph.draw.plots.selectivity import selectivity_figure
+from dendrograph.draw.plots.learning_curves import generalisation_figure
+from dendrograph.draw.plots.panels import LONGEST, shortened
 
 GROUPS = ("hidden/dendrite", "hidden/soma")
 RNG = np.random.default_rng(0)
@@ -198,7 +196,7 @@ def test_a_long_name_keeps_its_end() -> None:
         (hits_figure, [{}], "column 'group' is missing\n  it has none"),
         (
             densities_figure,
-            [{**DENSITIES[0], "projection": str(number)} for number in range(densities_module.MOST + 1)],
+            [{**DENSITIES[0], "projection": str(number)} for number in range(densities_module.MOST_PROJECTIONS + 1)],
             "16 projections, and a figure shows 15",
         ),
         (selectivity_figure, [{**UNITS[0], "group": str(number)} for number in range(9)], "9 groups"),

@@ -14,9 +14,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dendrograph.draw.canvas.files import as_bytes
-from dendrograph.draw.plots.comparison import COLOURS, CONTROLS, accuracy_figure, looks, short
-from dendrograph.draw.plots.differences import differences_figure
+from dendrograph.draw.canvas.figure import as_bytes
+from dendrograph.draw.plots.comparison import COLOURS, CONTROLS, accuracy_figure, differences_figure, looks, short
 
 
 def condition(name: str, parameters: int = 1000, accuracy: float = 0.8, **more: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dendrograph.base.errors import DendrographError
-from dendrograph.draw.canvas.files import as_bytes
+from dendrograph.draw.canvas.figure import as_bytes
 from dendrograph.draw.plots.continual import MOST_NUMBERS, MOST_ROWS, continual_figure
 
 MATRIX = np.array([[0.1, 0.2, 0.3], [0.8, 0.25, 0.2], [0.6, 0.9, 0.5], [0.5, 1.0, 0.7]])

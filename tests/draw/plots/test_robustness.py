@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from dendrograph import DendrographError
-from dendrograph.draw.canvas.files import as_bytes
+from dendrograph.draw.canvas.figure import as_bytes
 from dendrograph.draw.plots.robustness import COLOURS, robustness_figure, single_lesion_figure
 
 

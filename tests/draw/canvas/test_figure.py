@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from dendrograph import TrainConfig, build, datasets, draw, train
 from dendrograph.base.errors import printable
 from dendrograph.cli.main import main
-from dendrograph.draw.canvas.files import FORMS, as_bytes, own_style, plain
+from dendrograph.draw.canvas.figure import FORMS, as_bytes, own_style, plain
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -149,7 +149,7 @@ MILLIONS = ["--set", "somata=9000", "--set", "dendrites=500", "--set", "synapses
         ),
         (["dann-lrf", "--view", "", "-o", "net.pdf"], "error: unknown view ''"),
         (["dann-lrf", "--data-dir", ".", "-o", "net.pdf"], "error: --data-dir says nothing without --data"),
-        (["dann-lrf", "--width", "wide", "-o", "net.pdf"], "error: width 'wide' is none"),
+        (["dann-lrf", "--width", "wide", "-o", "net.pdf"], "error: unknown width 'wide'"),
         (
             ["dann-lrf", "--view", "network", "--no-fold", "-o", "net.pdf", *MILLIONS],
             "compartments are too many to be drawn one by one, 1,000,000 are the most\n  let few stand for many",
@@ -233,7 +233,7 @@ assert os.environ["MPLBACKEND"] == "module://no_such_backend"
 
 def test_a_backend_that_is_installed_stays_the_callers() -> None:
     program = """
-from dendrograph.draw.canvas.files import import_matplotlib, own_style
+from dendrograph.draw.canvas.figure import import_matplotlib, own_style
 import_matplotlib()
 import matplotlib
 assert matplotlib.get_backend().lower() == "svg", matplotlib.get_backend()

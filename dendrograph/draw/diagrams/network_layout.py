@@ -10,8 +10,8 @@ import numpy as np
 from dendrograph.draw.canvas import layout
 from dendrograph.draw.canvas.layout import Floats, Whole
 from dendrograph.draw.canvas.places import Place, layers_of, places_of
-from dendrograph.draw.diagrams.receptive import edges_onto
-from dendrograph.draw.style import Style
+from dendrograph.draw.diagrams.receptive_fields import edges_onto
+from dendrograph.draw.style import Theme
 from dendrograph.graph.graph import Graph, Group, Projection
 
 SLOTS = 26  # units above each other, where few stand for many
@@ -83,7 +83,7 @@ class _Plan:
     channels: int = 1
 
 
-def lay_out(graph: Graph, width: float, style: Style, folded: bool) -> Columns:
+def lay_out(graph: Graph, width: float, style: Theme, folded: bool) -> Columns:
     """Every unit to be drawn at its place.
 
     Args:
@@ -196,7 +196,7 @@ def _planned(graph: Graph, name: str, capacity: float, folded: bool) -> _Plan:
     return _Plan(name, group, twigs.slots, 1, twigs=twigs)
 
 
-def _captions_room(plans: Sequence[Sequence[_Plan]], step: float, style: Style) -> float:
+def _captions_room(plans: Sequence[Sequence[_Plan]], step: float, style: Theme) -> float:
     """Room between blocks above each other for the captions of the upper one, in two rows where they are wide."""
     names = [word for level in plans if len(level) > 1 for plan in level for _, (word, _) in _words(plan)]
     widest = max((style.measure(word, style.small) for word in names), default=0.0)

@@ -11,8 +11,9 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from dendrograph.draw.canvas.files import as_bytes
-from dendrograph.draw.plots.learning import TRAIN, VALIDATION, learning_curves
+from dendrograph.draw.canvas.figure import as_bytes
+from dendrograph.draw.palettes import TRAIN, VALIDATION
+from dendrograph.draw.plots.learning_curves import learning_curves
 
 HISTORY = [
     {

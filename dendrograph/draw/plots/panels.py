@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dendrograph.base.errors import DendrographError
-from dendrograph.draw.canvas.files import import_matplotlib, own_style
-from dendrograph.draw.style import DOUBLE, PALETTES, SINGLE
+from dendrograph.draw.canvas.figure import import_matplotlib, own_style
+from dendrograph.draw.palettes import PALETTES
+from dendrograph.draw.style import DOUBLE, SINGLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

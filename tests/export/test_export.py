@@ -284,8 +284,8 @@ def test_weights_of_other_types_keep_their_digits(kind: torch.dtype, tmp_path: P
 @pytest.mark.parametrize("name", shipped())
 def test_every_group_and_projection_is_in_the_figures(name: str, tmp_path: Path) -> None:
     graph = small(name).graph
-    held = f"{len(graph.groups)} groups, {len(graph.projections)} projections"
-    assert export(graph, tmp_path / "net.mmd").held == held
+    summary = f"{len(graph.groups)} groups, {len(graph.projections)} projections"
+    assert export(graph, tmp_path / "net.mmd").summary == summary
     lines = (tmp_path / "net.mmd").read_text().splitlines()
     boxes = [re.fullmatch(r'  (g\d+)[\[(]+"([^"]+)"[\])]+:::(\w+)', line) for line in lines]
     arrows = [re.fullmatch(r'  (g\d+) (==>|-->)\|"([^"]+)"\| (g\d+)', line) for line in lines]
@@ -306,7 +306,7 @@ def test_every_group_and_projection_is_in_the_figures(name: str, tmp_path: Path)
 # What does not change
 
 
-@pytest.mark.parametrize("suffix", [suffix for form in FORMATS for suffix in form.SUFFIXES if suffix != ".onnx"])
+@pytest.mark.parametrize("suffix", [suffix for form in FORMATS for suffix in form.suffixes if suffix != ".onnx"])
 def test_the_same_input_gives_the_same_bytes(suffix: str, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

@@ -1,95 +1,71 @@
-"""Exports: a network, or the structure of one, as a file that another program reads.
-
-Each format is a module with these names:
-
-    NAME, SUFFIXES           what it is called, and the endings of its files
-    MOST                     edges that a file holds at most, as far as its readers can take it; None for any number
-    paths(path)              the files that will be written for the path given
-    require(weights)         raises where its packages are not there, or such weights cannot be told
-    contents(subject, path)  the `Content` of these files
-"""
+"""Export of a network or its structure to files for other programs: one class per format."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 import networkx as nx
 
-from dendrograph.base import files as atomic
+from dendrograph.base import files
 from dendrograph.base.errors import DendrographError, argument, clip, expect
 from dendrograph.base.suggestions import did_you_mean
-from dendrograph.export import (
-    arrays,
-    dot,
-    geometric,
-    graphml,
-    mermaid,
-    multigraph,
-    node_link,
-    onnx_model,
-    swc_tree,
-    tables,
-    tikz,
-)
-from dendrograph.export.content import Content, place
-from dendrograph.export.geometric import read_data
-from dendrograph.export.subject import INITIAL, NONE, TRAINED, Anything, Subject, subject_of
+from dendrograph.export import pytorch_geometric
+from dendrograph.export.csv_npz import Csv, Npz
+from dendrograph.export.format import Format, write_files
+from dendrograph.export.graphml_dot_networkx import Dot, GraphML, NodeLinkJson, to_multigraph
+from dendrograph.export.mermaid_tikz import Mermaid, Tikz
+from dendrograph.export.onnx_writer import Onnx
+from dendrograph.export.pytorch_geometric import PyTorchGeometric, read_data
+from dendrograph.export.subject import INITIAL, NONE, TRAINED, Anything, subject_of
+from dendrograph.export.swc import Swc
 from dendrograph.graph.compiler import whole
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.run import Run, is_run
 
 __all__ = ["FORMATS", "Exported", "export", "read_data", "to_data", "to_networkx"]
 
-
-class Format(Protocol):
-    """The contract; every module in `FORMATS` fulfils it."""
-
-    NAME: str
-    SUFFIXES: tuple[str, ...]
-    MOST: int | None
-
-    def paths(self, path: Path) -> tuple[Path, ...]:
-        """The files that will be written for the path given."""
-
-    def require(self, weights: str) -> None:
-        """Raise where its packages are not there, or such weights cannot be told."""
-
-    def contents(self, subject: Subject, path: Path) -> Content:
-        """What is to be written."""
-
-
-FORMATS: tuple[Format, ...] = cast(
-    "tuple[Format, ...]",
-    (graphml, dot, node_link, tables, arrays, geometric, swc_tree, onnx_model, mermaid, tikz),
+FORMATS: tuple[Format, ...] = (
+    GraphML(),
+    Dot(),
+    NodeLinkJson(),
+    Csv(),
+    Npz(),
+    PyTorchGeometric(),
+    Swc(),
+    Onnx(),
+    Mermaid(),
+    Tikz(),
 )
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """The result of an export.
 
-    files: in the order of writing
-    format: its name
-    held: what they hold
-    nodes, edges: of the network
-    weights: `none`, `initial`, `trained` or `own`
-    notes: what a user should know of the files
+    Attributes:
+        files: The written files, in the order of writing.
+        format: The name of the format.
+        summary: The content of the files in a few words.
+        nodes: Number of nodes of the network.
+        edges: Number of edges of the network.
+        weights: `none`, `initial`, `trained` or `own`.
+        notes: Remarks on the files.
     """
 
     files: tuple[Path, ...]
     format: str
-    held: str
+    summary: str
     nodes: int
     edges: int
     weights: str
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.files), f"{self.format}: {self.held}"])
+        return "\n".join([*map(str, self.files), f"{self.format}: {self.summary}"])
 
 
 def export(
@@ -106,107 +82,115 @@ def export(
     seed: int | None = None,
     plugins: Iterable[str | Path] = (),
 ) -> Exported:
-    """Write a network in the format that the suffix of the path says.
+    """Write a network to a file in the format of the file's suffix.
 
     Args:
-        subject: a `DendriticNetwork`, with the weights that it has; a `Graph` or a `Morphology`, for the structure; a
-            `Run`, with its trained weights; or the name of a morphology or a run, as the command line takes it.
-        path: the file to make. Where a format has two files, their names are made from it: see `Exported.files`.
-        weights: of a morphology or a graph: `initial` for those that a training starts from.
-        layer: for SWC: the neuron's layer; by default the first.
-        neuron: for SWC: its number in the layer.
-        force: whether files that are there already are replaced.
-        overrides: knobs of a morphology.
-        inputs: shapes of its streams; those of which nothing is said are taken as 28 × 28 where a name is given.
-        classes: units of its readout.
-        seed: of its wiring and initial weights.
-        plugins: what it needs, as `load` takes them.
+        subject: A `DendriticNetwork` with its weights, a `Graph` or `Morphology` for the structure, a `Run` with its
+            trained weights, or the name of a morphology or run, as on the command line.
+        path: The file to write. Where a format has two files, their names are derived from it: see `Exported.files`.
+        weights: For a morphology or graph, `initial` for the weights before training.
+        layer: For SWC, the layer of the neuron; by default the first layer.
+        neuron: For SWC, the number of the neuron in its layer.
+        force: Whether existing files are replaced.
+        overrides: Parameters of a morphology.
+        inputs: The shapes of the input streams; by default 28 × 28 where a name is given.
+        classes: The number of units of the readout.
+        seed: Seed for wiring and initial weights.
+        plugins: Plugins of the morphology, as for `load`.
 
     Raises:
-        DendrographError: whatever is wrong with the arguments or cannot be written. No half-written file is left.
+        DendrographError: An argument is not allowed, or the network cannot be written. No partial file is left.
+
+    Example:
+        >>> export("dann-lrf", "network.graphml", weights="initial")  # doctest: +SKIP
     """
     expect("path", path, str, PathLike)
     path = Path(path)
     form = format_of(path)
-    _hold_weights(weights)
+    _check_weights(weights)
     expect("layer", layer, str, None)
     neuron = None if neuron is None else whole(argument("neuron"), neuron, 0)
     expect("force", force, bool)
     for name, value in (("layer", layer), ("neuron", neuron)):
-        if value is not None and form.NAME != swc_tree.NAME:
-            problem = f"{argument(name, value)}: {form.NAME} holds the whole network"
+        if value is not None and not isinstance(form, Swc):
+            problem = f"{argument(name, value)}: {form.name} holds the whole network"
             raise DendrographError(f"{problem}\n  leave it out, or export the tree of one neuron as FILE.swc")
-    form.require(_weights(subject, weights))
+    form.check(_expected_weights(subject, weights))
     for file in form.paths(path):
-        atomic.check_new_file(file, force, f"network{path.suffix}")
-    atomic.check_writable(path)
-    found = subject_of(subject, weights, overrides, inputs, classes, seed, plugins)
-    found = Subject(found.graph, found.network, found.weights, layer, neuron)
+        files.check_new_file(file, force, f"network{path.suffix}")
+    files.check_writable(path)
+    found = replace(subject_of(subject, weights, overrides, inputs, classes, seed, plugins), layer=layer, neuron=neuron)
     graph = found.graph
-    if form.MOST is not None and graph.edges > form.MOST:
+    if form.max_edges is not None and graph.edges > form.max_edges:
         raise DendrographError(
-            f"{graph.name} has {graph.edges:,} edges, and {form.NAME} is written for at most {form.MOST:,}, "
-            f"since its readers take no more\n  export it as {path.with_suffix('.npz').name}, which holds any number"
+            f"{graph.name} has {graph.edges:,} edges, and programs that read {form.name} take at most "
+            f"{form.max_edges:,}\n  export it as {path.with_suffix('.npz').name}, which has no limit"
         )
-    content = form.contents(found, path)
-    place(content.files)
-    has = "no" if found.weights == NONE else found.weights
-    held = content.held or f"{graph.nodes:,} nodes, {graph.edges:,} edges, {has} weights"
-    written = tuple(content.files)
-    return Exported(written, form.NAME, held, graph.nodes, graph.edges, found.weights, content.notes)
+    content = form.content(found, path)
+    write_files(content.files)
+    of_weights = "no" if found.weights == NONE else found.weights
+    return Exported(
+        files=tuple(content.files),
+        format=form.name,
+        summary=content.summary or f"{graph.nodes:,} nodes, {graph.edges:,} edges, {of_weights} weights",
+        nodes=graph.nodes,
+        edges=graph.edges,
+        weights=found.weights,
+        notes=content.notes,
+    )
 
 
 def to_networkx(subject: Anything, *, weights: str | None = None) -> nx.MultiDiGraph:
-    """A network as a networkx multigraph with all attributes that the files have.
+    """Return a network as a networkx multigraph with all attributes that the files have.
 
     Args:
-        subject: as `export` takes it.
-        weights: as `export` takes them.
+        subject: As for `export`.
+        weights: As for `export`.
 
     Raises:
-        DendrographError: the subject cannot be read.
+        DendrographError: The subject cannot be read.
     """
-    _hold_weights(weights)
-    return multigraph.to_networkx(subject_of(subject, weights))
+    _check_weights(weights)
+    return to_multigraph(subject_of(subject, weights))
 
 
 def to_data(subject: Anything, *, weights: str | None = None) -> Any:
-    """A network as a `torch_geometric.data.Data`; see `geometric.to_data` for what it has.
+    """Return a network as a `torch_geometric.data.Data`; `pytorch_geometric.to_data` lists its attributes.
 
     Args:
-        subject: as `export` takes it.
-        weights: as `export` takes them.
+        subject: As for `export`.
+        weights: As for `export`.
 
     Raises:
-        DendrographError: the subject cannot be read, or PyTorch Geometric is not installed.
+        DendrographError: The subject cannot be read, or PyTorch Geometric is not installed.
     """
-    _hold_weights(weights)
-    return geometric.to_data(subject_of(subject, weights))
+    _check_weights(weights)
+    return pytorch_geometric.to_data(subject_of(subject, weights))
 
 
 def format_of(path: Path) -> Format:
-    """The format of a file, by its suffix.
+    """Return the format of a file from its suffix.
 
     Raises:
-        DendrographError: there is none of that suffix.
+        DendrographError: No format has this suffix.
     """
     suffix = path.suffix.lower()
     for form in FORMATS:
-        if suffix in form.SUFFIXES:
+        if suffix in form.suffixes:
             return form
-    known = [suffix for form in FORMATS for suffix in form.SUFFIXES]
+    known = [suffix for form in FORMATS for suffix in form.suffixes]
     found = f"no format has the suffix '{clip(path.suffix)}'" if path.suffix else "the name has no suffix"
     raise DendrographError(f"{clip(str(path))}: {found}\n  {did_you_mean(suffix, known, 'formats')}")
 
 
-def _hold_weights(weights: str | None) -> None:
+def _check_weights(weights: str | None) -> None:
     expect("weights", weights, str, None)
     if weights not in (None, INITIAL):
         raise DendrographError(f"unknown weights '{clip(str(weights))}'\n  {did_you_mean(weights, [INITIAL])}")
 
 
-def _weights(subject: Anything, weights: str | None) -> str:
-    """Whether there will be weights, as far as that can be told before anything is loaded."""
+def _expected_weights(subject: Anything, weights: str | None) -> str:
+    """Return which weights will be exported, before anything is loaded."""
     if isinstance(subject, DendriticNetwork | Run) or (isinstance(subject, str | Path) and is_run(subject)):
         return TRAINED
     return weights or NONE

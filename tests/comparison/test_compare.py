@@ -11,7 +11,7 @@ import math
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ from dendrograph.cli.main import main
 from dendrograph.comparison.compare import Comparison, compare, is_control
 from dendrograph.comparison.conditions import control_name
 from dendrograph.comparison.print_comparison import files, markdown, text
-from dendrograph.training.config import fields
 from dendrograph.training.run import Run
 from dendrograph.training.run_format import COLUMNS
 

@@ -16,8 +16,8 @@ from trees import CORNERS, Case, inputs_of, random_case, ready
 from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, compile, load
 from dendrograph.base.errors import MorphologyError
 from dendrograph.cli.main import main
+from dendrograph.comparison.conditions import CONTROLS, as_file, controls, survey
 from dendrograph.draw.plots.comparison import CONTROLS as MARKERS
-from dendrograph.experiments.controls import CONTROLS, as_file, controls, survey
 from dendrograph.graph.graph import Projection
 from dendrograph.morphology.shipped import shipped
 

@@ -1,4 +1,4 @@
-"""What cannot be exported is refused in words, before the work, and leaves no file and no half of one."""
+"""Errors of exports: they are reported before the work begins, and leave no file behind."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from dendrograph import DendriticNetwork, compile, load
 from dendrograph import export as exporting
 from dendrograph.base.errors import DendrographError, RunError
 from dendrograph.cli.main import main
-from dendrograph.export import FORMATS, content, export, graphml, tables
-from dendrograph.export.geometric import read_data
+from dendrograph.export import FORMATS, export, format
+from dendrograph.export.csv_npz import Csv
+from dendrograph.export.graphml_dot_networkx import GraphML
+from dendrograph.export.pytorch_geometric import read_data
 from dendrograph.training.run import Run
 
 
-def told(*arguments: str | Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """What the command says where it refuses."""
+def error_of(*arguments: str | Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the error message of the command."""
     with pytest.raises(SystemExit) as stopped:
         main(["export", *map(str, arguments)])
     assert stopped.value.code == 2
@@ -50,7 +52,7 @@ REFUSED = {
     ),
     "weights of a figure": (
         ("xor-dcaap", "-o", "net.mmd", "--weights", "initial"),
-        "--weights initial says nothing here: Mermaid shows no weights\n  leave it out",
+        "--weights initial has no effect: Mermaid shows no weights\n  leave it out",
     ),
     "layer without SWC": (
         ("xor-dcaap", "-o", "net.npz", "--layer", "hidden"),
@@ -82,11 +84,11 @@ def test_bad_arguments(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     arguments, message = REFUSED[name]
-    assert message in told(*arguments, capsys=capsys)
+    assert message in error_of(*arguments, capsys=capsys)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", [form.SUFFIXES[0] for form in FORMATS if form.NAME != "ONNX"])
+@pytest.mark.parametrize("suffix", [form.suffixes[0] for form in FORMATS if form.name != "ONNX"])
 def test_a_file_is_replaced_only_if_it_is_meant_so(suffix: str, tmp_path: Path) -> None:
     network, path = small("xor-dcaap"), tmp_path / f"net{suffix}"
     files = export(network, path).files
@@ -130,7 +132,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(content.os, "fsync", full)
+    monkeypatch.setattr(format.os, "fsync", full)
     with pytest.raises(RunError, match="cannot be written: No space left on device\n  is the folder writable"):
         export(network, path, force=True)
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
@@ -142,11 +144,11 @@ def test_an_error_on_the_way_leaves_nothing(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        content.place({tmp_path / "one": content.of_bytes(b"whole"), tmp_path / "two": half})
+        format.write_files({tmp_path / "one": lambda stream: stream.write(b"whole"), tmp_path / "two": half})
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", [form.SUFFIXES[0] for form in FORMATS if form.NAME not in ("Mermaid", "TikZ")])
+@pytest.mark.parametrize("suffix", [form.suffixes[0] for form in FORMATS if form.name not in ("Mermaid", "TikZ")])
 @pytest.mark.parametrize("where", ["weight", "bias"])
 def test_numbers_that_are_not_finite(suffix: str, where: str, tmp_path: Path) -> None:
     network = DendriticNetwork(small("dann-lrf").graph)
@@ -162,16 +164,14 @@ def test_numbers_that_are_not_finite(suffix: str, where: str, tmp_path: Path) ->
 
 
 def test_too_many_edges_for_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (graphml, tables):
-        monkeypatch.setattr(module, "MOST", 100)
+    for form in (GraphML, Csv):
+        monkeypatch.setattr(form, "max_edges", 100)
     graph = small("dann-lrf").graph
     graph = replace(graph, projections=graph.projections * 10)
-    message = (
-        f"dann-lrf has {graph.edges} edges, and GraphML is written for at most 100, since its readers take no more"
-    )
-    with pytest.raises(DendrographError, match=f"{message}\n  export it as net.npz, which holds any number"):
+    message = f"dann-lrf has {graph.edges} edges, and programs that read GraphML take at most 100"
+    with pytest.raises(DendrographError, match=f"{message}\n  export it as net.npz, which has no limit"):
         export(graph, tmp_path / "net.graphml")
-    with pytest.raises(DendrographError, match=r"and CSV tables is written for at most 100"):
+    with pytest.raises(DendrographError, match="programs that read CSV tables take at most 100"):
         export(graph, tmp_path / "net.csv")
     assert not list(tmp_path.iterdir())
 
@@ -215,11 +215,11 @@ def test_a_run_that_has_not_ended(tmp_path: Path, capsys: pytest.CaptureFixture[
     }
     run = Run.begin(tmp_path / "run", morphology, record)
     for suffix in ("npz", "onnx"):
-        said = told(run.folder, "-o", tmp_path / f"net.{suffix}", capsys=capsys)
+        said = error_of(run.folder, "-o", tmp_path / f"net.{suffix}", capsys=capsys)
         assert "no results yet: the run has not ended\n  go on with it: " in said
     fixed = "a run's morphology, inputs, classes and seed are fixed, and its weights are the trained ones"
     for options in (("--weights", "initial"), ("--seed", "0"), ("--set", "a=1"), ("--inputs", "8"), ("--classes", "2")):
-        assert fixed in told(run.folder, "-o", tmp_path / "net.npz", *options, capsys=capsys)
+        assert fixed in error_of(run.folder, "-o", tmp_path / "net.npz", *options, capsys=capsys)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
@@ -229,7 +229,7 @@ def test_options_that_do_not_go_with_the_subject(tmp_path: Path) -> None:
         (network, {"seed": 1}),
         (network, {"weights": "initial"}),
         (network.graph, {"classes": 3}),
-        (load("xor-dcaap"), {"set": {"a": 1}}),
+        (load("xor-dcaap"), {"overrides": {"a": 1}}),
     ):
         with pytest.raises(DendrographError, match="leave the options out"):
             export(subject, tmp_path / "net.npz", **options)
@@ -251,8 +251,8 @@ def test_a_pair_that_does_not_belong_together(tmp_path: Path) -> None:
     text = beside.read_text()
     for damaged_text, message in (
         ("{", "damaged: no JSON"),
-        ("[]", "not what an export writes"),
-        ("{}", "not what an"),
+        ("[]", "not the JSON that an export writes"),
+        ("{}", "not the JSON that"),
     ):
         beside.write_text(damaged_text)
         with pytest.raises(DendrographError, match=message):
@@ -273,7 +273,7 @@ def test_without_pytorch_geometric_files_are_written_and_a_data_is_refused(
     monkeypatch.setitem(sys.modules, "torch_geometric", None)
     path, _ = export(small("xor-dcaap"), tmp_path / "net.safetensors").files
     for act in (lambda: read_data(path), lambda: exporting.to_data("xor-dcaap")):
-        with pytest.raises(DendrographError, match="a Data needs PyTorch Geometric, which is not installed\n  pip"):
+        with pytest.raises(DendrographError, match="PyTorch Geometric, which defines `Data`, is not installed\n  pip"):
             act()
 
 

@@ -24,7 +24,7 @@ from trees import CORNERS, Case, random_case
 from dendrograph import DendriticNetwork, Run, compile, load
 from dendrograph.cli.main import main
 from dendrograph.export import FORMATS, export, to_data, to_networkx
-from dendrograph.export.geometric import read_data
+from dendrograph.export.pytorch_geometric import read_data
 from dendrograph.morphology.shipped import shipped
 
 CASES = (*CORNERS, *(random_case(seed) for seed in range(25)))
@@ -285,8 +285,8 @@ def test_weights_of_other_types_keep_their_digits(kind: torch.dtype, tmp_path: P
 @pytest.mark.parametrize("name", shipped())
 def test_every_group_and_projection_is_in_the_figures(name: str, tmp_path: Path) -> None:
     graph = small(name).graph
-    held = f"{len(graph.groups)} groups, {len(graph.projections)} projections"
-    assert export(graph, tmp_path / "net.mmd").held == held
+    summary = f"{len(graph.groups)} groups, {len(graph.projections)} projections"
+    assert export(graph, tmp_path / "net.mmd").summary == summary
     lines = (tmp_path / "net.mmd").read_text().splitlines()
     boxes = [re.fullmatch(r'  (g\d+)[\[(]+"([^"]+)"[\])]+:::(\w+)', line) for line in lines]
     arrows = [re.fullmatch(r'  (g\d+) (==>|-->)\|"([^"]+)"\| (g\d+)', line) for line in lines]
@@ -307,7 +307,7 @@ def test_every_group_and_projection_is_in_the_figures(name: str, tmp_path: Path)
 # What does not change
 
 
-@pytest.mark.parametrize("suffix", [suffix for form in FORMATS for suffix in form.SUFFIXES if suffix != ".onnx"])
+@pytest.mark.parametrize("suffix", [suffix for form in FORMATS for suffix in form.suffixes if suffix != ".onnx"])
 def test_the_same_input_gives_the_same_bytes(suffix: str, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

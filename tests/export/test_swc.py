@@ -18,8 +18,7 @@ from dendrograph import Graph, compile, load
 from dendrograph.base.errors import DendrographError
 from dendrograph.export import export
 from dendrograph.export.subject import cables
-from dendrograph.export.swc_tree import APICAL, BASAL, DIAMETER_UM, LENGTH_UM
-from dendrograph.export.tree_layout import directions
+from dendrograph.export.swc import APICAL, BASAL, DIAMETER_UM, LENGTH_UM, directions
 from dendrograph.graph.tree import branchings
 from dendrograph.morphology.neuron import Compartment
 from dendrograph.morphology.shipped import shipped
@@ -130,8 +129,8 @@ def test_the_import_gives_the_morphology_back(tmp_path: Path) -> None:
 def test_types_and_comments_are_of_the_neuron_asked_for(tmp_path: Path) -> None:
     network = small("asymmetric-pyramidal")
     result = export(network, tmp_path / "cell.swc", neuron=2)
-    assert result.held == "neuron 2 of layer hidden, 10 compartments"
-    assert result.notes == ("the size of the soma is not in a morphology: 20 µm across",)
+    assert result.summary == "neuron 2 of layer hidden, 10 compartments"
+    assert result.notes == ("a morphology has no size of the soma: a diameter of 20 µm is written",)
     lines = (tmp_path / "cell.swc").read_text().splitlines()
     told = {
         line.partition(":")[0][2:]: lines[number + 1].split()[1] for number, line in enumerate(lines) if "[" in line
@@ -171,10 +170,10 @@ def test_what_is_too_large_for_a_reader_is_refused(tmp_path: Path) -> None:
 
 def test_a_chain_and_a_lone_soma_are_told(tmp_path: Path) -> None:
     lone = export("vann", tmp_path / "lone.swc").notes
-    assert "neurons of layer 'dendritic' have no dendrites: the soma alone is written" in lone
+    assert "neurons of layer 'dendritic' have no dendrites: only the soma is written" in lone
     (case,) = (one for one in CORNERS if one.name == "a tree five branches deep")
     notes = export(case.compile(), tmp_path / "deep.swc").notes
-    assert any("go on in a single one of their type: a reader takes both as one section" in note for note in notes)
+    assert any("have a single child of their own type: readers take both as one section" in note for note in notes)
 
 
 # The layout

@@ -12,7 +12,8 @@ from PIL import Image
 
 from dendrograph import DendrographError
 from dendrograph.draw.canvas.figure import as_bytes
-from dendrograph.draw.plots.robustness import COLOURS, robustness_figure, single_lesion_figure
+from dendrograph.draw.plots.panels import COLOURS
+from dendrograph.draw.plots.robustness import robustness_figure, single_lesion_figure
 
 
 def noise_rows(drop: float, trained: float = 0.0) -> list[dict[str, Any]]:

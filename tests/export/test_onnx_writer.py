@@ -16,8 +16,8 @@ from trees import CORNERS, Case, inputs_of, random_case
 
 from dendrograph import DendriticNetwork, Morphology, compile, load, register_nonlinearity
 from dendrograph.base.errors import DendrographError
-from dendrograph.export import export, onnx_model
-from dendrograph.export.unrolled import Unrolled
+from dendrograph.export import export, onnx_writer
+from dendrograph.export.onnx_network import OnnxNetwork
 from dendrograph.morphology.shipped import shipped
 
 onnx = pytest.importorskip("onnx")
@@ -28,21 +28,21 @@ CASES = (*CORNERS, *(random_case(seed) for seed in range(100)))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_unrolled_network_is_the_network(case: Case) -> None:
+def test_the_onnx_network_network_is_the_network(case: Case) -> None:
     """In float64, so that rounding hides nothing."""
     network = case.build()
-    unrolled = Unrolled(network)
+    onnx_network = OnnxNetwork(network)
     for batch in (1, 3):
         x = inputs_of(network.graph, batch)
         with torch.no_grad():
-            torch.testing.assert_close(unrolled(*x.values()), network(x), rtol=1e-10, atol=1e-10)
+            torch.testing.assert_close(onnx_network(*x.values()), network(x), rtol=1e-10, atol=1e-10)
 
 
 def answers(path: Path, network: DendriticNetwork, batch: int) -> tuple[np.ndarray, np.ndarray]:
     """onnxruntime's and PyTorch's."""
     x = inputs_of(network.graph, batch, torch.float32, seed=batch)
     with torch.no_grad():
-        return onnx_model.run(path, list(x.values())), network(x).numpy()
+        return onnx_writer.run(path, list(x.values())), network(x).numpy()
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -86,7 +86,7 @@ def test_what_the_file_says(tmp_path: Path) -> None:
     assert b".py" not in content and str(Path.cwd()).encode() not in content
     model = onnx.load_from_string(content)
     onnx.checker.check_model(model, full_check=True)
-    assert [entry.version for entry in model.opset_import if entry.domain == ""] == [onnx_model.OPSET]
+    assert [entry.version for entry in model.opset_import if entry.domain == ""] == [onnx_writer.OPSET]
     assert {entry.domain for entry in model.opset_import} <= {"", "pkg.torch.onnx"} and not model.functions
     inputs = {
         entry.name: [side.dim_param or side.dim_value for side in entry.type.tensor_type.shape.dim]
@@ -124,16 +124,16 @@ def test_it_is_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_morphology_has_no_weights(tmp_path: Path) -> None:
-    with pytest.raises(DendrographError, match="a morphology has none\n  export a finished run, or add weights='init"):
+    with pytest.raises(DendrographError, match="has no weights\n  export a finished run, or add weights='init"):
         export("xor-dcaap", tmp_path / "net.onnx")
-    with pytest.raises(DendrographError, match="a morphology has none"):
+    with pytest.raises(DendrographError, match="a morphology has no weights"):
         export(compile(load("xor-dcaap")), tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript"])
 def test_without_the_extra(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_model, "find_spec", lambda name: None if name == package else object())
+    monkeypatch.setattr(onnx_writer, "find_spec", lambda name: None if name == package else object())
     message = f"writing ONNX needs {package}, which is not installed\n  pip install 'dendrograph\\[onnx\\]'"
     with pytest.raises(DendrographError, match=message):
         export("xor-dcaap", tmp_path / "net.onnx", weights="initial")
@@ -141,7 +141,7 @@ def test_without_the_extra(package: str, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_without_onnxruntime_it_is_written_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_model, "find_spec", lambda name: None if name == "onnxruntime" else object())
+    monkeypatch.setattr(onnx_writer, "find_spec", lambda name: None if name == "onnxruntime" else object())
     notes = export("xor-dcaap", tmp_path / "net.onnx", weights="initial").notes
     assert notes == ("not checked: onnxruntime is not installed (pip install 'dendrograph[onnx]')",)
     assert (tmp_path / "net.onnx").is_file()
@@ -151,19 +151,19 @@ def test_a_wrong_graph_is_not_written(tmp_path: Path, monkeypatch: pytest.Monkey
     class Wrong(nn.Module):
         def __init__(self, network: DendriticNetwork) -> None:
             super().__init__()
-            self.right = Unrolled(network)
+            self.right = OnnxNetwork(network)
 
         def forward(self, *inputs: Tensor) -> Tensor:
             return self.right(*inputs) + 0.01
 
-    monkeypatch.setattr(onnx_model, "Unrolled", Wrong)
-    with pytest.raises(DendrographError, match=r"answers otherwise than PyTorch: the greatest difference is 0\.01"):
+    monkeypatch.setattr(onnx_writer, "OnnxNetwork", Wrong)
+    with pytest.raises(DendrographError, match=r"and PyTorch disagree: the greatest difference is 0\.01"):
         export("xor-dcaap", tmp_path / "net.onnx", weights="initial")
     assert not list(tmp_path.iterdir())
 
 
 def test_what_does_not_fit_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_model, "LARGEST", 100)
+    monkeypatch.setattr(onnx_writer, "MAX_BYTES", 100)
     with pytest.raises(DendrographError, match=r"as ONNX the network takes .*, and a file holds 100 bytes"):
         export("xor-dcaap", tmp_path / "net.onnx", weights="initial")
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from bad_morphologies import bad_morphologies
 
 from dendrograph.base.errors import DendrographError
 from dendrograph.graph.compiler import compile
@@ -165,8 +166,8 @@ WORDS = re.compile(r"[\w$.]+")
 
 def sources() -> list[str]:
     """Good files: those that ship, and the good twins of the broken ones."""
-    twins = sorted((Path(__file__).resolve().parents[1] / "bad").glob("*.good.yaml"))
-    texts = [path.read_text(encoding="utf-8-sig") for path in [*shipped().values(), *twins]]
+    texts = [path.read_text(encoding="utf-8") for path in shipped().values()]
+    texts += [case.good_text() for case in bad_morphologies()]
     return list(dict.fromkeys(re.sub(r"^#.*\n", "", text, flags=re.M) for text in texts))
 
 

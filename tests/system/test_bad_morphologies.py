@@ -1,7 +1,6 @@
-"""Each broken file in tests/bad/ gives its exact message, and its good twin, which hardly differs, compiles.
+"""Every case of tests/bad_morphologies reports its faults, and its good twin, which hardly differs, compiles.
 
-`NAME.yaml` is the broken file, `NAME.txt` its message, `NAME.good.yaml` the twin. What else goes into a compilation
-stands in comments of the file: `# compile: {inputs: [8, 8], classes: 10}` and `# set: {dendrites: 4}`.
+tests/support/bad_morphologies.py describes the files.
 """
 
 from __future__ import annotations
@@ -11,80 +10,77 @@ import re
 from pathlib import Path
 
 import pytest
+from bad_morphologies import KINDS, Case, bad_morphologies
 from ruamel.yaml import YAML
 
-from dendrograph.base.errors import DendrographError, MorphologyError
+from dendrograph.base.errors import DendrographError, Fault, MorphologyError
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
 from dendrograph.morphology.morphology import load
 
-BAD = Path(__file__).resolve().parents[1] / "bad"
+CASES = bad_morphologies()
+WITHOUT_REMEDY = ("wrong value", "not true or false")  # these say in the same line what was expected
 pytestmark = pytest.mark.usefixtures("at_the_command_line")
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
-NAMES = sorted(path.stem for path in BAD.glob("*.txt"))
 
-
-def compiled(file: str) -> Graph:
-    """The graph of a file in the current folder, loaded and compiled as its comments say."""
-    text = Path(file).read_bytes().decode("utf-8", errors="replace")
+def compiled(content: bytes, file: str) -> Graph:
+    """The graph of a file of this content in the current folder, loaded and compiled as its comments say."""
+    Path(file).write_bytes(content)
+    text = content.decode("utf-8", errors="replace")
     said = {key: YAML(typ="safe").load(value) for key, value in re.findall(r"^# (compile|set): (.*)$", text, re.M)}
     declared = re.search(r"^inputs:\n  left", text, re.M) is not None  # two streams, with their shapes
     arguments = {"inputs": None if declared else [8, 8], "classes": 10, **said.get("compile", {})}
     return compile(load(file, said.get("set")), **arguments)
 
 
+def kinds(problem: str) -> list[str]:
+    return [kind for kind, wording in KINDS.items() if re.search(wording, problem)]
+
+
 @pytest.fixture(autouse=True)
-def _inside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(BAD)  # messages name files as they were given: here without a folder
+def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # messages name files as they were given: here without a folder
 
 
-def test_every_broken_file_has_its_message_and_its_twin() -> None:
-    expected = {f"{name}{ending}" for name in NAMES for ending in (".yaml", ".txt", ".good.yaml")}
-    assert {path.name for path in BAD.iterdir()} == expected
-    assert len(NAMES) >= 250
+def test_there_are_cases_of_every_kind() -> None:
+    assert len({case.name for case in CASES}) == len(CASES) >= 272
+    assert sum(case.message is not None for case in CASES) >= 15
+    assert {fault.kind for case in CASES for fault in case.faults} == KINDS.keys()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_message_is_exactly_this(name: str) -> None:
+@each_case
+def test_every_fault_says_where_and_what(case: Case) -> None:
+    """File, line and column (or the setting) in the order of the file, path, kind, the words at fault, what to do."""
     with pytest.raises(DendrographError) as error:
-        compiled(f"{name}.yaml")
-    assert f"{error.value}\n" == Path(f"{name}.txt").read_text(encoding="utf-8")
+        compiled(case.broken, f"{case.name}.yaml")
+    message = str(error.value)
+    assert message.replace("\n", "").isprintable()
+    assert case.message in (None, f"{message}\n")
+    if isinstance(error.value, MorphologyError):
+        faults = error.value.faults
+    else:
+        problem, _, remedy = message.partition("\n")
+        faults = (Fault("", "", problem, remedy),)
+    assert [(fault.place.removeprefix(f"{case.name}.yaml:"), fault.path) for fault in faults] == [
+        (expected.at, expected.path) for expected in case.faults
+    ]
+    for fault, expected in zip(faults, case.faults, strict=True):
+        assert kinds(fault.problem) == [expected.kind], f"{fault}: mend the wording of this kind in KINDS"
+        text = f"{fault.problem}\n{fault.remedy}"
+        assert [word for word in expected.mentions if word not in text] == [], fault
+        assert fault.remedy or expected.kind in WITHOUT_REMEDY, fault
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_good_twin_compiles(name: str) -> None:
-    compiled(f"{name}.good.yaml")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_twin_hardly_differs(name: str) -> None:
+@each_case
+def test_the_good_twin_compiles_and_hardly_differs(case: Case) -> None:
     """So that it is the fault, and nothing else, that is refused."""
-    bad, good = (Path(f"{name}{ending}").read_bytes() for ending in (".yaml", ".good.yaml"))
-    if not re.match(rb"(# .*\n)*(name|%YAML)", bad):
+    compiled(case.good, f"{case.name}.good.yaml")
+    if not re.match(rb"(# .*\n)*(name|%YAML)", case.broken):
         return  # no morphology at all: empty, binary, in another encoding, a lone word
-    lines = [text.decode("utf-8", errors="replace").splitlines() for text in (bad, good)]
-    told = Path(f"{name}.txt").read_text(encoding="utf-8")
+    lines = [text.decode("utf-8", errors="replace").splitlines() for text in (case.broken, case.good)]
     changed = sum(line[0] in "+-" for line in difflib.ndiff(*lines))
-    assert changed <= 12 + 2 * told.count(f"{name}.yaml:"), "mend the twin, or break the file less"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_fault_says_where_and_what(name: str) -> None:
-    """File, line and column (or the setting), in the order of the file; on lines that can be printed."""
-    with pytest.raises(DendrographError) as error:
-        compiled(f"{name}.yaml")
-    assert str(error.value).replace("\n", "").isprintable()
-    if not isinstance(error.value, MorphologyError):
-        assert name.startswith(("compile-memory", "compile-classes"))  # of the network as a whole
-        return
-    faults = error.value.faults
-    assert faults and all(fault.problem for fault in faults)
-    positions = []
-    for fault in faults:
-        place = re.fullmatch(rf"{re.escape(name)}\.yaml:(\d+):(\d+)", fault.place)
-        assert place or fault.place.startswith("--set "), fault.place
-        positions.append((int(place[1]), int(place[2])) if place else (0, 0))
-    assert positions == sorted(positions)
+    assert changed <= 12 + 2 * len(case.faults), "mend the twin, or break the file less"
 
 
 def test_the_message_that_the_design_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -758,7 +758,7 @@ def test_mistakes_on_the_command_line(call: Call, words: list[str], message: str
 
 def test_the_page_shows_the_neuron_of_the_example() -> None:
     """Its figure is drawn by examples/stimulation.py."""
-    page = (ROOT / "docs" / "stimulation.md").read_text()
+    page = (ROOT / "docs" / "guides" / "stimulation.md").read_text()
     assert f"```yaml\n{(ROOT / 'examples' / 'thin_and_passive.yaml').read_text()}```\n" in page
 
 

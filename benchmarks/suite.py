@@ -1,6 +1,6 @@
 """The benchmark suite: all measures, all sides, one command.
 
-    python benchmarks/suite.py                    # everything, about half an hour; writes docs/reference/benchmarks.{md,json}
+    python benchmarks/suite.py                    # all, half an hour; writes docs/reference/benchmarks.{md,json}
     python benchmarks/suite.py --quick            # a smoke run, under a minute; writes build/benchmarks
     python benchmarks/suite.py --only steps scale # these sections; the others' numbers stay, each with its date
     python benchmarks/suite.py --render           # the page and the figures again, from the JSON

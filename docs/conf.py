@@ -42,6 +42,7 @@ class CommandHelp(Directive):
     """The `--help` of every command, each in a section of its own."""
 
     def run(self) -> list[nodes.Node]:
+        """Called by docutils."""
         from dendrograph.cli.main import app
 
         group: Any = typer.main.get_command(app)

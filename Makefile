@@ -21,7 +21,7 @@ WITHOUT      := --without-torch-scatter --without-compiled
 
 say = @printf '==> [%s] %s\n' "$$(date +%H:%M:%S)" "$(1)"
 
-.PHONY: help setup train test fuzz lint bench gallery clean FORCE
+.PHONY: help setup train test fuzz lint docs bench gallery clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo 'make test    lint, types and tests: all that CI checks'
 	@echo 'make lint    the first part of it: ruff, mypy and the layers of the package'
 	@echo 'make fuzz    damaged and hostile inputs, thousands of each kind: up to 40 minutes'
+	@echo 'make docs    build the pages of docs/ into docs/_build; a warning is an error'
 	@echo 'make bench   speed and memory against the other ways; half an hour on a quiet machine'
 	@echo 'make gallery draw the figures of docs/gallery again (the trained ones need Fashion-MNIST)'
 	@echo 'make setup   only set up .venv'
@@ -38,7 +39,7 @@ train: setup
 	$(call say,training dann-lrf on digits)
 	$(BIN)/dendrograph train dann-lrf --data digits $(ARGS)
 
-test: lint
+test: lint docs
 	$(call say,programs that tests open files with)
 	bash .ci/install-programs
 	@$(BIN)/python -c 'import matplotlib.font_manager' # its list of fonts is made once, and not in the midst of a test
@@ -62,6 +63,11 @@ lint: setup
 	$(call say,layers of the package)
 	$(BIN)/lint-imports
 
+docs: setup
+	$(call say,pages of docs/)
+	$(BIN)/python -m sphinx -W --keep-going -q -E -b html docs docs/_build/html
+	$(call say,docs/_build/html/index.html)
+
 bench: setup
 	$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,bench]'
 	$(BIN)/python benchmarks/suite.py
@@ -71,7 +77,7 @@ gallery: setup
 
 clean:
 	rm -f dendrograph/network/kernels/_native*.so
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Setting up. The stamps hold what was installed against the files that say what to install.

@@ -1,6 +1,6 @@
 """The benchmark suite: all measures, all sides, one command.
 
-    python benchmarks/suite.py                    # everything, about half an hour; writes docs/benchmarks.{md,json}
+    python benchmarks/suite.py                    # all, half an hour; writes docs/reference/benchmarks.{md,json}
     python benchmarks/suite.py --quick            # a smoke run, under a minute; writes build/benchmarks
     python benchmarks/suite.py --only steps scale # these sections; the others' numbers stay, each with its date
     python benchmarks/suite.py --render           # the page and the figures again, from the JSON
@@ -42,7 +42,10 @@ MEASURES: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
     "trees": trees.measure,
     "together": together.measure,
 }
-FULL_FOLDER, QUICK_FOLDER = Path("docs"), Path("build/benchmarks")  # a smoke run must not replace real numbers
+FULL_FOLDER, QUICK_FOLDER = (
+    Path("docs/reference"),
+    Path("build/benchmarks"),
+)  # a smoke run must not replace real numbers
 FORMAT = 1
 
 

@@ -28,7 +28,7 @@ from dendrograph.training.run import Run
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """Tables by name, each a tuple of rows; docs/analysis.md says what stands in each.
+    """Tables by name, each a tuple of rows; docs/reference/measures.md says what stands in each.
 
     activity: units, groups, hits; weights: weights, densities; learning: learning, results; embedding: embedding,
     points; noise, occlusion, lesions: the same and a summary, noise_summary and so on; lesions: also single_lesions.

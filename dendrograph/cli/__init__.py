@@ -1,1 +1,1 @@
-"""The commands of the command line, a file for each kind: parse, call, print; no logic."""
+"""The command line: one module for each family of commands. A command reads its options, calls the package, prints."""

@@ -1,4 +1,4 @@
-"""Measuring finished runs: tables, and figures of them."""
+"""The command `analyse`."""
 
 from __future__ import annotations
 
@@ -14,48 +14,59 @@ from dendrograph.cli.options import DataDir, MovedData, Plugins, command
 
 @command("analyse", "dendrograph analyse runs/first --parts activity,weights --out tables")
 def analyse_command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or sweeps.", show_default=False)],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders or sweep folders.", show_default=False)
+    ],
     parts: Annotated[
         str,
-        typer.Option(help="Of activity, weights, learning, embedding, noise, occlusion, lesions; or all."),
+        typer.Option(help="Parts: activity, weights, learning, embedding, noise, occlusion, lesions; or all."),
     ] = "activity,weights,learning",
-    active: Annotated[float | None, typer.Option(help="A unit is active above this.", show_default="0")] = None,
+    active: Annotated[
+        float | None, typer.Option(help="Activity above which a unit counts as active.", show_default="0")
+    ] = None,
     answers: Annotated[
         float | None,
-        typer.Option(help="Share of a class's samples from which on a unit answers to it.", show_default="0.5"),
+        typer.Option(
+            help="A unit responds to a class if it is active in at least this share of its samples.", show_default="0.5"
+        ),
     ] = None,
     embeddings: Annotated[
-        str | None, typer.Option(help="Ways to embed: pca, tsne, umap.", show_default="pca,tsne")
+        str | None, typer.Option(help="Embedding methods: pca, tsne, umap.", show_default="pca,tsne")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(help="At most so many are embedded at a time.", show_default="1000")
+        int | None, typer.Option(help="Largest number of samples in one embedding.", show_default="1000")
     ] = None,
-    neighbours: Annotated[int | None, typer.Option(help="Of the scores of embeddings.", show_default="6")] = None,
+    neighbours: Annotated[
+        int | None, typer.Option(help="Number of neighbours in the scores of embeddings.", show_default="6")
+    ] = None,
     repeats: Annotated[
         int | None,
-        typer.Option(help="Embeddings, or draws of noise, patches, lesions.", show_default="5 embeddings, 3 draws"),
+        typer.Option(
+            help="Number of embeddings, or of draws of noise, patches and lesions.",
+            show_default="5 embeddings, 3 draws",
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of all that is drawn.", show_default="0")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed for all random draws.", show_default="0")] = None,
     at_most: Annotated[
-        int | None, typer.Option(help="Dendrites that are removed one at a time.", show_default="200")
+        int | None, typer.Option(help="Largest number of dendrites removed one at a time.", show_default="200")
     ] = None,
     data: MovedData = None,
     data_dir: DataDir = None,
     plugins: Plugins = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A folder to make, with tables and figures.", show_default=False)
+        Path | None, typer.Option("--out", "-o", help="New folder for tables and figures.", show_default=False)
     ] = None,
     table_format: Annotated[
-        str | None, typer.Option("--format", help="Of the tables: csv or parquet.", show_default="csv")
+        str | None, typer.Option("--format", help="Format of the tables: csv or parquet.", show_default="csv")
     ] = None,
     figures: Annotated[
-        str | None, typer.Option(help="Their form: pdf, png or svg; or none.", show_default="pdf")
+        str | None, typer.Option(help="Format of the figures: pdf, png, svg or none.", show_default="pdf")
     ] = None,
 ) -> None:
-    """Measure finished runs on their test data: activity, weights, learning, and more by --parts.
+    """Measure finished runs on their test data.
 
-    Short tables are printed; --out keeps all of them, and figures. Tables of several runs begin with a column that
-    names the run; of several seeds of a condition there are means with intervals besides, and these are printed.
+    --parts selects what to measure. Short tables are printed; --out keeps all tables, and figures. With several runs,
+    the first column names the run. With several seeds of a condition, means with intervals are printed as well.
     """
     from dendrograph.analysis.analyse import analyse_runs
     from dendrograph.analysis.print_analysis import text
@@ -65,7 +76,7 @@ def analyse_command(
 
     for option, value in (("--format", table_format), ("--figures", figures)):
         if out is None and value is not None:
-            raise DendrographError(f"{option}: no file is made without --out\n  give a folder to make by --out")
+            raise DendrographError(f"{option} has no effect without --out\n  add --out FOLDER, or leave {option} out")
     form = table_format or "csv"
     tables.require(form)
     hold_figures(figures or "pdf")
@@ -96,12 +107,12 @@ def analyse_command(
 
 
 def _run_folders(paths: list[Path]) -> list[Path]:
-    """The run folders that are given, and the finished ones under other folders, such as that of a sweep, each once."""
+    """Return each given run folder, and each finished run under other folders such as that of a sweep, once."""
     from dendrograph.comparison.conditions import find
     from dendrograph.training.run import is_run
 
     found: list[Path] = []
-    given = {path.resolve() for path in paths}  # also where a folder that is given holds it
+    given = {path.resolve() for path in paths}  # also if another given folder contains it
     for path in paths:
         if is_run(path) or not path.is_dir():
             found.append(path)
@@ -111,7 +122,7 @@ def _run_folders(paths: list[Path]) -> list[Path]:
         given |= {run.resolve() for run in under}
         ended = [run for run in under if (run / "metrics.json").is_file()]
         found += ended or under
-        notes += [f"left out: {run}: it has not ended" for run in under if ended and run not in ended]
+        notes += [f"left out: {run}: it is not finished" for run in under if ended and run not in ended]
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
     return found

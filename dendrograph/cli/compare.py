@@ -1,4 +1,4 @@
-"""Comparing runs."""
+"""The command `compare`."""
 
 from __future__ import annotations
 
@@ -17,36 +17,37 @@ from dendrograph.cli.options import command
 def compare_command(
     paths: Annotated[
         list[str],
-        typer.Argument(
-            metavar="RUNS|SWEEP...", help="Run folders, or folders under which they lie.", show_default=False
-        ),
+        typer.Argument(metavar="RUNS|SWEEP...", help="Run folders, or folders that contain them.", show_default=False),
     ],
     reference: Annotated[
         str | None,
         typer.Option(
-            metavar="LABEL|MORPHOLOGY", help="The condition to which others are held.", show_default="the first"
+            metavar="LABEL|MORPHOLOGY", help="Condition with which the others are compared.", show_default="the first"
         ),
     ] = None,
     select: Annotated[
         list[str] | None,
         typer.Option(
             metavar="SETTING[,SETTING]",
-            help="Settings or knobs among which the validation split chooses, such as lr,batch_size.",
+            help="Settings or parameters to choose on the validation split, e.g. lr,batch_size.",
             show_default=False,
         ),
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option(help="What is chosen by and differs: accuracy or loss.", show_default="accuracy"),
+        typer.Option(help="Measure for the choice and the differences: accuracy or loss.", show_default="accuracy"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A folder to make, with tables and figures.", show_default=False)
+        Path | None, typer.Option("--out", "-o", help="New folder for tables and figures.", show_default=False)
     ] = None,
-    figures: Annotated[str | None, typer.Option(help="pdf, png or svg; with --out.", show_default="pdf")] = None,
+    figures: Annotated[
+        str | None, typer.Option(help="Format of the figures: pdf, png or svg. Needs --out.", show_default="pdf")
+    ] = None,
 ) -> None:
-    """Compare finished runs over their seeds: means with intervals, paired differences, efficiency.
+    """Compare finished runs over their seeds.
 
-    Runs that differ in the seed alone are one condition. Settings are chosen on the validation split.
+    Prints means with intervals, paired differences and efficiency scores. Runs that differ only in the seed are one
+    condition. Settings are chosen on the validation split.
     """
     from dendrograph.base import files as atomic
     from dendrograph.comparison import print_comparison as reporting
@@ -54,7 +55,7 @@ def compare_command(
     from dendrograph.draw.canvas.figure import FORMS
 
     if figures is not None and out is None:
-        raise DendrographError("--figures says nothing without --out\n  add --out FOLDER, or leave --figures out")
+        raise DendrographError("--figures has no effect without --out\n  add --out FOLDER, or leave --figures out")
     if figures is not None and figures not in FORMS:
         raise DendrographError(f"--figures {figures}: {did_you_mean(figures, FORMS, 'forms')}")
     if out is not None:
@@ -62,7 +63,7 @@ def compare_command(
     names = [name.strip() for text in select or () for name in text.split(",")]
     if not all(names) or len(set(names)) < len(names):
         raise DendrographError(
-            f"--select {' '.join(select or ())}: no list of settings\n  write --select lr,batch_size"
+            f"--select {' '.join(select or ())}: not a list of settings\n  write, for example, --select lr,batch_size"
         )
     result = compare(paths, reference, names, by or "accuracy")
     print(reporting.text(result))

@@ -1,4 +1,4 @@
-"""Learning tasks one after the other."""
+"""The command `continual`."""
 
 from __future__ import annotations
 
@@ -22,31 +22,37 @@ from dendrograph.cli.options import (
     TrainingSeed,
     assignments,
     command,
+    note_unused_parameters,
     rank,
-    tell_idle,
 )
 
 
 @command("continual", "dendrograph continual dann-lrf --tasks 5 --epochs 2 --out runs/tasks")
 def continual_command(
     morphology: Annotated[
-        str, typer.Argument(metavar="MORPHOLOGY", help="A YAML file, or a shipped name.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="MORPHOLOGY", help="A YAML file or the name of a shipped morphology.", show_default=False
+        ),
     ],
     data: Data = None,
     data_dir: DataDir = None,
     protocol: Annotated[
-        str, typer.Option(help="split: some of the classes a task; permuted: the pixels in another order a task.")
+        str,
+        typer.Option(
+            help="split: each task has some of the classes. permuted: each task has the pixels in another order."
+        ),
     ] = "split",
-    tasks: Annotated[int, typer.Option(help="How many.")] = 5,
+    tasks: Annotated[int, typer.Option(help="Number of tasks.")] = 5,
     scenario: Annotated[
         str | None,
         typer.Option(
-            help="class-incremental, task-incremental or domain-incremental.",
+            help="Scenario: class-incremental, task-incremental or domain-incremental.",
             show_default="class-incremental; domain-incremental for permuted",
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training data.", show_default="the paper's for the data set")
+        int | None, typer.Option(help="Passes over the training set.", show_default="the paper's for the data set")
     ] = None,
     batch_size: BatchSize = None,
     lr: LearningRate = None,
@@ -61,17 +67,20 @@ def continual_command(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="The folder to make.", show_default="runs/NAME-DATA-PROTOCOL-TASKS-SCENARIO-seedN"
+            "--out",
+            "-o",
+            help="New folder for the result.",
+            show_default="runs/NAME-DATA-PROTOCOL-TASKS-SCENARIO-seedN",
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what is in --out; begin it if it has not begun.")
+        bool, typer.Option("--resume", help="Continue the training in --out. Start it if it has not started.")
     ] = False,
 ) -> None:
-    """Learn tasks one after the other, and test on all of them after each.
+    """Train on tasks one after the other, and measure forgetting.
 
-    A run folder a task, the matrix of accuracies, forgetting and transfer are kept; what was interrupted goes on by
-    --resume, to the same result.
+    After each task the network is tested on all tasks. The result is a run folder for each task, the matrix of
+    accuracies, forgetting and transfer. --resume continues an interrupted training and gives the same result.
     """
     from dendrograph.cli.text import continual
     from dendrograph.draw.plots.continual import write_continual_figures
@@ -89,7 +98,7 @@ def continual_command(
     }
     given = {key: value for key, value in chosen.items() if value is not None}
     turned = assignments(settings)
-    tell_idle(morphology, turned, plugins)
+    note_unused_parameters(morphology, turned, plugins)
     learned = learn_by_name(
         morphology,
         data,

@@ -1,4 +1,4 @@
-"""Fair controls of a morphology."""
+"""The command `controls`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dendrograph.cli.options import (
     Settings,
     assignments,
     command,
+    note_unused_parameters,
     shapes,
-    tell_idle,
 )
 
 
@@ -30,14 +30,14 @@ def controls_command(
         str | None,
         typer.Option(
             metavar="CONTROL[,CONTROL]",
-            help="parameter-matched, linear, shuffled, fan-in-matched, compute-matched.",
-            show_default="all that there are",
+            help="Controls: parameter-matched, linear, shuffled, fan-in-matched, compute-matched.",
+            show_default="all that exist",
         ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="A data set, or the path of a .npz file, whose shape and classes are meant.", show_default=False
+            help="Name of a data set, or path of a .npz file, that gives the shape and the classes.", show_default=False
         ),
     ] = None,
     data_dir: DataDir = None,
@@ -48,12 +48,13 @@ def controls_command(
     seed: Seed = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="A folder to make, with a morphology file a control.", show_default=False),
+        typer.Option("--out", "-o", help="New folder with one morphology file for each control.", show_default=False),
     ] = None,
 ) -> None:
-    """Make fair controls of a morphology, each a morphology itself.
+    """Generate fair controls of a morphology.
 
-    A network with as many parameters, one with linear dendrites, and so on; the table says what each keeps.
+    One control has as many parameters but no trees, another has linear dendrites, and so on. Each control is a
+    morphology. The table lists the properties that each control keeps.
     """
     from dendrograph.base import files as atomic
     from dendrograph.cli.text import fair_controls
@@ -61,24 +62,26 @@ def controls_command(
     from dendrograph.training.model_source import graph_for_data, graph_of
 
     if out is not None and (out.exists() or out.is_symlink()):
-        raise DendrographError(f"{out}: there is something already\n  name a folder that is to be made")
+        raise DendrographError(f"{out}: already exists\n  name a new folder")
     if data is not None and (inputs or classes is not None):
-        raise DendrographError("--data says the shape and the classes\n  leave --inputs and --classes out")
+        raise DendrographError("--data already gives the shape and the classes\n  leave --inputs and --classes out")
     if data is None and data_dir is not None:
-        raise DendrographError(f"--data-dir {data_dir}: there is nothing to read\n  name a data set by --data")
+        raise DendrographError(
+            f"--data-dir {data_dir} has no effect without --data\n  add --data NAME, or leave --data-dir out"
+        )
     turned = assignments(settings)
     if data is not None:
         graph = graph_for_data(morphology, data, data_dir, turned, seed, plugins or ())
     else:
         graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
-    tell_idle(morphology, turned, plugins)
+    note_unused_parameters(morphology, turned, plugins)
     found = survey(graph, only.split(",") if only is not None else None)
     if only is not None:
         refuse_missing(graph.name, found)
     files = {f"{each.morphology.name}.yaml": as_file(each, graph) for each in found if each.graph is not None}
     if out is not None:
         if not files:
-            raise DendrographError(f"{graph.name} has no control: there is nothing to write\n  leave --out out")
+            raise DendrographError(f"{graph.name} has no control: nothing to write\n  leave --out out")
         atomic.make_folder(out, files)
     print(fair_controls(graph, found))
     if out is not None:

@@ -1,4 +1,4 @@
-"""Drawing networks."""
+"""The command `draw`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from dendrograph.cli.options import (
     Settings,
     assignments,
     command,
+    note_unused_parameters,
     shapes,
-    tell_idle,
 )
 
 
@@ -33,7 +33,8 @@ def draw_command(
     morphologies: Annotated[
         list[str],
         typer.Argument(
-            metavar="MORPHOLOGY|RUN...", help="YAML files, shipped names, run folders: one or several side by side."
+            metavar="MORPHOLOGY|RUN...",
+            help="YAML files, shipped names or run folders. Several are drawn side by side.",
         ),
     ],
     out: Annotated[
@@ -41,7 +42,7 @@ def draw_command(
         typer.Option(
             "--out",
             "-o",
-            help="FILE.pdf, .svg or .png; FILE.html for an interactive page of the network.",
+            help="FILE.pdf, .svg or .png for a figure, FILE.html for an interactive page.",
             show_default=False,
         ),
     ],
@@ -49,36 +50,41 @@ def draw_command(
         str | None,
         typer.Option(
             metavar="VIEW[,VIEW]",
-            help="neuron, network, fields, matrix, weights, activity. Several become panels with letters.",
+            help="View: neuron, network, fields, matrix, weights, activity. Several become panels with letters.",
             show_default="neuron",
         ),
     ] = None,
-    style: Annotated[str | None, typer.Option(help="paper, talk or dark.", show_default="paper")] = None,
+    style: Annotated[str | None, typer.Option(help="Style: paper, talk or dark.", show_default="paper")] = None,
     width: Annotated[
         str | None,
         typer.Option(
-            metavar="WIDTH", help="single, double, or a number of cm.", show_default="single; for a talk a slide"
+            metavar="WIDTH", help="Width: single, double or a number of cm.", show_default="single; talk: a slide"
         ),
     ] = None,
     palette: Annotated[
-        str | None, typer.Option(help="okabe-ito, bright, muted or grey.", show_default="okabe-ito")
+        str | None, typer.Option(help="Palette: okabe-ito, bright, muted or grey.", show_default="okabe-ito")
     ] = None,
-    font: Annotated[str | None, typer.Option(help="A font of this machine.", show_default="DejaVu Sans")] = None,
-    columns: Annotated[int | None, typer.Option(help="Panels in a row.", show_default="as many as fit")] = None,
-    label: Annotated[bool, typer.Option("--label/--no-label", help="Names and numbers.")] = True,
-    legend: Annotated[bool, typer.Option("--legend/--no-legend", help="What the colours mean.")] = True,
-    fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Few units stand for many like ones.")] = True,
+    font: Annotated[str | None, typer.Option(help="Any font of this machine.", show_default="DejaVu Sans")] = None,
+    columns: Annotated[
+        int | None, typer.Option(help="Number of panels in a row.", show_default="as many as fit")
+    ] = None,
+    label: Annotated[bool, typer.Option("--label/--no-label", help="Show names and numbers.")] = True,
+    legend: Annotated[bool, typer.Option("--legend/--no-legend", help="Show the legend.")] = True,
+    fold: Annotated[
+        bool, typer.Option("--fold/--no-fold", help="Draw few units in place of many similar ones.")
+    ] = True,
     layer: LayerOfNeuron = None,
     neuron: NeuronNumber = None,
     sample: Annotated[
         list[int] | None,
         typer.Option(
-            help="Number of a test sample, for activity and under fields; several make a file each.", show_default="0"
+            help="Number of a test sample, for the views activity and fields. Several make one file each.",
+            show_default="0",
         ),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Data set of the sample; a run has its own.", show_default="digits, where its shape fits"),
+        typer.Option(help="Data set of the sample. A run has its own.", show_default="digits, if its shape fits"),
     ] = None,
     data_dir: DataDir = None,
     inputs: Inputs = None,
@@ -87,9 +93,9 @@ def draw_command(
     plugins: Plugins = None,
     seed: SeedOfWeights = None,
 ) -> None:
-    """Draw networks: neurons as trees, layers, receptive fields, connectivity, weights, activity.
+    """Draw neurons, networks, receptive fields, weights, activity.
 
-    Nothing need be trained. A file that is there already is replaced.
+    The network need not be trained. An existing file is replaced.
     """
     from dendrograph.draw.functions import draw_to
 
@@ -108,7 +114,7 @@ def draw_command(
     }
     turned = assignments(settings)
     for morphology in morphologies:
-        tell_idle(morphology, turned, plugins)
+        note_unused_parameters(morphology, turned, plugins)
     paths, notes = draw_to(
         out,
         morphologies,

@@ -1,4 +1,4 @@
-"""Morphologies and networks as files, from elsewhere and for elsewhere."""
+"""The commands `import`, `export`, `new`, `schema` and `list`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from dendrograph.cli.options import (
     Settings,
     assignments,
     command,
+    note_unused_parameters,
     shapes,
-    tell_idle,
 )
 
 
@@ -30,38 +30,50 @@ def import_command(
     out: Annotated[
         str | None,
         typer.Option(
-            "--out", "-o", metavar="PATH", help="The file to make, or the folder for several.", show_default="NAME.yaml"
+            "--out", "-o", metavar="PATH", help="New file, or a folder for several files.", show_default="NAME.yaml"
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the morphology.", show_default="the file's name")] = None,
-    about: Annotated[str | None, typer.Option(help="A line about it.", show_default="one that names FILE")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the morphology.", show_default="name of the file")] = None,
+    about: Annotated[
+        str | None, typer.Option(help="One line about the morphology.", show_default="a line that names FILE")
+    ] = None,
     reduce: Annotated[
-        str | None, typer.Option(help="A dendrite a section, a branch order, or bins.", show_default="section")
+        str | None,
+        typer.Option(
+            help="Each dendrite stands for a section, a branch order (order) or equal pieces (bins).",
+            show_default="section",
+        ),
     ] = None,
     bin_um: Annotated[
-        float | None, typer.Option("--bin-um", help="Length of a bin at most, in µm.", show_default="50")
+        float | None, typer.Option("--bin-um", help="Largest length of a bin, in µm.", show_default="50")
     ] = None,
-    orders: Annotated[
-        int | None, typer.Option(help="Leave out branches of a higher order.", show_default="all")
+    orders: Annotated[int | None, typer.Option(help="Highest branch order to keep.", show_default="all")] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="Length of one unit of the file, in µm.", show_default="1")
     ] = None,
-    scale: Annotated[float | None, typer.Option(help="µm to one unit of the file.", show_default="1")] = None,
-    join_trees: Annotated[
-        bool, typer.Option("--join-trees", help="Hang trees that nothing joins to the soma on it.")
-    ] = False,
+    join_trees: Annotated[bool, typer.Option("--join-trees", help="Attach separate trees to the soma.")] = False,
     min_radius: Annotated[
         float | None,
-        typer.Option("--min-radius", help="In µm: for unknown and smaller radii.", show_default="none is changed"),
+        typer.Option(
+            "--min-radius",
+            help="Smallest radius, in µm; it replaces unknown and smaller ones.",
+            show_default="no change",
+        ),
     ] = None,
     root_soma: Annotated[
-        bool, typer.Option("--root-soma", help="Take the root for the soma where no sample has type 1.")
+        bool, typer.Option("--root-soma", help="Take the root as the soma if no sample has type 1.")
     ] = False,
-    synapses: Annotated[int | None, typer.Option(help="Synapses of each dendrite.", show_default="16")] = None,
+    synapses: Annotated[
+        int | None, typer.Option(help="Number of synapses on each dendrite.", show_default="16")
+    ] = None,
     synapses_per_um: Annotated[
         float | None,
-        typer.Option("--synapses-per-um", help="Instead: synapses to each µm of dendrite.", show_default=False),
+        typer.Option(
+            "--synapses-per-um", help="Synapses per µm of dendrite, in place of --synapses.", show_default=False
+        ),
     ] = None,
-    field: Annotated[str | None, typer.Option(help="Receptive field.", show_default="local")] = None,
-    neurons: Annotated[int | None, typer.Option(help="Neurons of the layer.", show_default="64")] = None,
+    field: Annotated[str | None, typer.Option(help="Receptive field of the synapses.", show_default="local")] = None,
+    neurons: Annotated[int | None, typer.Option(help="Number of neurons in the layer.", show_default="64")] = None,
     soma: Annotated[str | None, typer.Option(help="Nonlinearity of the soma.", show_default="leaky_relu")] = None,
     basal: Annotated[
         str | None, typer.Option(help="Nonlinearity of basal dendrites.", show_default="leaky_relu")
@@ -69,11 +81,11 @@ def import_command(
     apical: Annotated[
         str | None, typer.Option(help="Nonlinearity of apical dendrites.", show_default="leaky_relu")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
-    """Make a morphology of each neuron's reconstruction (SWC).
+    """Make a morphology from a reconstructed neuron (SWC).
 
-    Lengths, diameters and the types basal and apical are taken over; the axon is left out.
+    It keeps lengths, diameters and the types basal and apical. The axon is left out.
     """
     from dendrograph.morphology.swc.importing import Choices, import_several, import_swc
 
@@ -113,14 +125,14 @@ def export_command(
         typer.Option(
             "--out",
             "-o",
-            help="The file to make; its suffix says the format: .graphml, .dot, .json, .csv, .npz, .safetensors "
+            help="New file. Its suffix selects the format: .graphml, .dot, .json, .csv, .npz, .safetensors "
             "(PyTorch Geometric), .swc, .onnx, .mmd (Mermaid), .tex (TikZ).",
             show_default=False,
         ),
     ],
     weights: Annotated[
         str | None,
-        typer.Option(help="Of a morphology: initial, as a training starts from.", show_default="none"),
+        typer.Option(help="Weights of a morphology: initial, with which a training starts.", show_default="none"),
     ] = None,
     layer: LayerOfNeuron = None,
     neuron: NeuronNumber = None,
@@ -129,11 +141,11 @@ def export_command(
     settings: Settings = None,
     plugins: Plugins = None,
     seed: SeedOfWeights = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
-    """Write a network as a file that another program reads.
+    """Write a network as a file for another program.
 
-    A run has its trained weights, a morphology its structure alone.
+    A run is written with its trained weights, a morphology without weights.
     """
     from dendrograph.export import export
 
@@ -151,7 +163,7 @@ def export_command(
         seed=seed,
         plugins=plugins or (),
     )
-    tell_idle(morphology, turned, plugins)
+    note_unused_parameters(morphology, turned, plugins)
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     print(result)
@@ -159,25 +171,28 @@ def export_command(
 
 @command("new", "dendrograph new mine")
 def new_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the morphology.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to make.", show_default="NAME.yaml")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the morphology.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="New file.", show_default="NAME.yaml")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
     """Write a commented morphology to start from."""
     from dendrograph.morphology.shipped import write_starter
 
     file = write_starter(name, out, force)
-    print(f"{file}: a neuron with two kinds of dendrites; what may stand in it is told beside it")
+    print(f"{file}: a neuron with two kinds of dendrites; its comments explain every key")
     print(f"next: dendrograph check {file}")
 
 
 @command("schema", "dendrograph schema --out dendrograph.schema.json")
 def schema_command(
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to make.", show_default="printed")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="New file.", show_default="printed")] = None,
     plugins: Plugins = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
-    """The JSON Schema of morphology files, by which editors complete and check them."""
+    """Print the JSON Schema of morphology files.
+
+    Editors use it to complete and check them.
+    """
     import json
 
     from dendrograph.base import files as atomic
@@ -189,12 +204,12 @@ def schema_command(
         return
     atomic.check_new_file(out, force, "dendrograph.schema.json")
     atomic.write(out, text)
-    print(f"{out}: name it in the first line of a file: # yaml-language-server: $schema={out}")
+    print(f"{out}: to use it, begin a morphology with the line # yaml-language-server: $schema={out}")
 
 
 @command("list", "dendrograph list")
 def list_command() -> None:
-    """The morphologies that ship with dendrograph."""
+    """List the morphologies that ship with dendrograph."""
     from dendrograph.cli.text import morphologies
 
     print(morphologies())

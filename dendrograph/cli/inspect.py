@@ -1,4 +1,4 @@
-"""Looking at a network without training it."""
+"""The commands `show`, `check` and `stimulate`."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from dendrograph.cli.options import (
     Settings,
     assignments,
     command,
+    note_unused_parameters,
     shapes,
-    tell_idle,
 )
 
 
@@ -33,7 +33,7 @@ from dendrograph.cli.options import (
 def show_command(
     morphology: MorphologyOrRun,
     plan: Annotated[
-        bool, typer.Option("--plan", help="The kernel of each projection, and why not the others.")
+        bool, typer.Option("--plan", help="Print the kernel of each projection and why the others were not chosen.")
     ] = False,
     inputs: Inputs = None,
     classes: Classes = None,
@@ -42,18 +42,18 @@ def show_command(
     seed: Seed = None,
     kernel: Kernel = None,
 ) -> None:
-    """Show what a network is made of; nothing is trained.
+    """Print the structure and the size of a network.
 
-    Groups, compartments, synapses, parameters and memory.
+    The output lists groups, projections, parameters and memory. Nothing is trained.
     """
     from dendrograph.cli.text import describe
     from dendrograph.training.model_source import graph_of, plan_of
 
     if kernel and not plan:
-        raise DendrographError("--kernel says nothing without --plan\n  add --plan, or leave --kernel out")
+        raise DendrographError("--kernel has no effect without --plan\n  add --plan, or leave --kernel out")
     turned = assignments(settings)
     graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
-    tell_idle(morphology, turned, plugins)
+    note_unused_parameters(morphology, turned, plugins)
     text = describe(graph)
     if plan:
         text += f"\n\nplan\n{plan_of(morphology, graph, kernel)}"
@@ -69,14 +69,14 @@ def check_command(
     plugins: Plugins = None,
     seed: Seed = None,
 ) -> None:
-    """Validate a morphology, compile it, verify its wiring."""
+    """Check a morphology: validate, compile, verify the wiring."""
     from dendrograph.cli.text import idle_units
     from dendrograph.graph.check_wiring import verify
     from dendrograph.training.model_source import graph_of
 
     turned = assignments(settings)
     graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
-    tell_idle(morphology, turned, plugins)
+    note_unused_parameters(morphology, turned, plugins)
     for line in verify(graph):
         print(line)
     for line in idle_units(graph):
@@ -84,7 +84,7 @@ def check_command(
     print(
         f"{graph.effective_parameters:,} of {graph.parameters:,} parameters are effective: the output depends on them"
     )
-    print(f"{morphology}: the language is right and the wiring is as declared")
+    print(f"{morphology}: no errors; the wiring matches the morphology")
 
 
 @command("stimulate", "dendrograph stimulate xor-dcaap --out answers.svg")
@@ -95,39 +95,39 @@ def stimulate_command(
         typer.Option(
             "--at",
             metavar="SITE[+SITE]",
-            help="Where input goes: basal[0], basal[0]+basal[1], basal[0]+basal[0]. May stand several times.",
-            show_default="the first of each terminal dendrite",
+            help="Stimulated compartments: basal[0], basal[0]+basal[1], basal[0]+basal[0]. Repeatable.",
+            show_default="the first of each kind of terminal dendrite",
         ),
     ] = None,
     record: Annotated[
         list[str] | None,
-        typer.Option(metavar="SITE", help="Whose activity is measured. May stand several times.", show_default="soma"),
+        typer.Option(metavar="SITE", help="Recorded compartment. Repeatable.", show_default="soma"),
     ] = None,
     amplitudes: Annotated[
         str | None,
-        typer.Option(metavar="FROM:TO:NUMBER", help="Input on each compartment.", show_default="0:4:41"),
+        typer.Option(metavar="FROM:TO:NUMBER", help="Input on each stimulated compartment.", show_default="0:4:41"),
     ] = None,
     layer: LayerOfNeuron = None,
     kind: Annotated[
-        str | None, typer.Option(help="The kind of neuron; its first layer is taken.", show_default=False)
+        str | None, typer.Option(help="Kind of neuron; its first layer is used.", show_default=False)
     ] = None,
     neuron: NeuronNumber = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="Of a morphology's cables: unit, or initial as in a training.", show_default="unit"),
+        typer.Option(help="Weights of a morphology's cables: unit, or initial as in a training.", show_default="unit"),
     ] = None,
     settings: Settings = None,
     plugins: Plugins = None,
     inputs: Inputs = None,
     seed: SeedOfWeights = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The figure: FILE.pdf, .svg or .png.", show_default=False)
+        Path | None, typer.Option("--out", "-o", help="Figure to write: FILE.pdf, .svg or .png.", show_default=False)
     ] = None,
-    table: Annotated[Path | None, typer.Option(help="The table: FILE.csv.", show_default=False)] = None,
+    table: Annotated[Path | None, typer.Option(help="Table to write: FILE.csv.", show_default=False)] = None,
 ) -> None:
-    """Put input on a neuron's compartments and record its answer.
+    """Put input on compartments of a neuron and record responses.
 
-    Alone, and in pairs against the arithmetic sum. Files that are there already are replaced.
+    Compartments are stimulated alone, and in pairs compared with the arithmetic sum. Existing files are replaced.
     """
     from dendrograph.analysis.stimulate import stimulate_by_name
     from dendrograph.base import files as atomic
@@ -137,9 +137,9 @@ def stimulate_command(
 
     form = form_of(out) if out else ""
     if table and table.suffix.lower() != ".csv":
-        raise DendrographError(f"{table}: a table is written as FILE.csv\n  a figure is written by --out")
+        raise DendrographError(f"{table}: a table must be a file FILE.csv\n  --out writes a figure")
     turned = assignments(settings)
-    tell_idle(morphology, turned, plugins)
+    note_unused_parameters(morphology, turned, plugins)
     given: dict[str, Any] = {"layer": layer, "neuron": kind, "index": neuron or 0, "weights": weights, "seed": seed}
     if amplitudes is not None:
         given["amplitudes"] = _amplitudes(amplitudes)
@@ -149,7 +149,7 @@ def stimulate_command(
     figure = as_bytes(stimulation_figure(result.table), form) if out else b""
     print(stimulation(result))
     if result.left_out:
-        print(f"note: not stimulated: {listed(result.left_out)}; name them by --at", file=sys.stderr)
+        print(f"note: not stimulated: {listed(result.left_out)}; select them with --at", file=sys.stderr)
     if table:
         atomic.write(table, result.to_csv())
         print(f"table: {table}")
@@ -159,7 +159,7 @@ def stimulate_command(
 
 
 def _amplitudes(text: str) -> list[float]:
-    """`0:4:41`: so many amplitudes, evenly spaced, both ends included."""
+    """Read `0:4:41`: 41 amplitudes from 0 to 4, evenly spaced, both ends included."""
     from dendrograph.analysis.stimulate import refuse_number
 
     parts = text.split(":")
@@ -170,7 +170,7 @@ def _amplitudes(text: str) -> list[float]:
         whole = None
     if not whole or not low < high or int(parts[2]) < 2:
         raise DendrographError(
-            f"--amplitudes {text}: no FROM:TO:NUMBER, FROM below TO and NUMBER at least 2\n"
+            f"--amplitudes {text}: not FROM:TO:NUMBER with FROM below TO and NUMBER at least 2\n"
             "  write 0:4:41 for 0, 0.1, 0.2 and so on to 4"
         )
     refuse_number(int(parts[2]))

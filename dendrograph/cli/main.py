@@ -1,6 +1,6 @@
-"""The command line: its entry point, and what becomes of an error.
+"""The entry point of the command line. It turns errors into messages and exit codes.
 
-Nothing heavy is imported before a command needs it.
+Heavy libraries are imported only by the commands that need them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dendrograph.base.errors import DataWarning, DendrographError, for_command_l
 from dendrograph.base.progress import Printable
 from dendrograph.cli.options import app, rank
 
-# Each adds its commands, in the order in which --help lists them.
+# Each module adds its commands. --help lists them in this order.
 # isort: off
 from dendrograph.cli import train as training  # noqa: F401
 from dendrograph.cli import analyse as analysis  # noqa: F401
@@ -36,7 +36,7 @@ from dendrograph.cli import files  # noqa: F401
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Entry point: whatever the user can mend is a message and exit code 2; a traceback is a bug of ours."""
+    """Run a command. An error that the user can correct is a message with exit code 2; a traceback is a bug."""
     with _mended_streams():
         _run(sys.argv[1:] if arguments is None else list(arguments))
 
@@ -53,7 +53,7 @@ def _run(given: list[str]) -> NoReturn:
         _fail(f"error: {error}", 2)
     except KeyboardInterrupt as interrupt:
         _fail(str(interrupt) or "interrupted", 130)
-    except BrokenPipeError:  # whoever read our output has read enough; the interpreter must not flush into the pipe
+    except BrokenPipeError:  # the reader closed the pipe; the interpreter must not flush into it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
@@ -61,7 +61,7 @@ def _run(given: list[str]) -> NoReturn:
     except MemoryError as error:
         _fail(f"error: not enough memory: {error}", 2)
     except Exception as error:
-        if not hasattr(error, "format_message"):  # the command line's own errors have it
+        if not hasattr(error, "format_message"):  # errors of click have it
             raise
         named = given[:1] if given[:1] and given[0] in getattr(command, "commands", ()) else []
         _fail(f"error: {_usage(error, ' '.join(['dendrograph', *named]))}", 2)
@@ -70,14 +70,13 @@ def _run(given: list[str]) -> NoReturn:
 
 @contextmanager
 def _mended_streams() -> Iterator[None]:
-    """Standard output and error as long as a command runs.
+    """Prepare standard output and error while a command runs.
 
-    Whoever closed a stream does not want to read it; one that cannot show a character shows another in its place. All
-    that is printed goes through `Printable`: names that come from files cannot command the terminal. Warnings about
-    the user's data are notes.
+    A closed stream is ignored. A character that a stream cannot show is replaced. All output goes through `Printable`,
+    so names from files cannot send control sequences to the terminal. Warnings about the user's data become notes.
     """
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (it stays open as long as the process)
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (it stays open until the process ends)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -88,11 +87,11 @@ def _mended_streams() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default", DataWarning)
-            as_ever = warnings.showwarning
+            original = warnings.showwarning
 
             def show(message: Any, category: type[Warning], *more: Any) -> None:
                 if not issubclass(category, DataWarning):
-                    as_ever(message, category, *more)
+                    original(message, category, *more)
                 elif not rank():
                     print(f"note: {message}", file=sys.stderr)
 
@@ -107,8 +106,8 @@ def _fail(text: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-# How the library that reads options says what a value is not, and how we do.
-_NO_VALUE = {
+# Messages of click about invalid values, and ours.
+_INVALID_VALUES = {
     "Input should be a valid integer, unable to parse string as an integer": "give a whole number",
     "Input should be a valid number, unable to parse string as a number": "give a number",
     "Input should be greater than or equal to": "give a number of at least",
@@ -119,12 +118,12 @@ _NO_VALUE = {
 
 
 def _usage(error: Any, called: str) -> str:
-    """What is wrong with the command line itself; not every such error knows its command."""
+    """Word an error of the command line itself. Not every such error knows its command."""
     command = error.ctx.command_path if getattr(error, "ctx", None) else called
     text = error.format_message()
-    for found, wanted in _NO_VALUE.items():
+    for found, wanted in _INVALID_VALUES.items():
         text = text.replace(found, wanted)
-    return f"{text}\n  `{command} --help` says what is allowed"
+    return f"{text}\n  `{command} --help` lists what is allowed"
 
 
 @app.callback(invoke_without_command=True)

@@ -1,4 +1,4 @@
-"""What the commands share: the application, options of the same meaning, and how their values are read."""
+"""The application, the options that several commands share, and the readers of their values."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from dendrograph.base.errors import DendrographError
 
 app = typer.Typer(
     name="dendrograph",
-    help="Simulate and train networks of dendritic neurons, declared as trees in YAML.",
+    help="Simulate and train networks of dendritic neurons, given as trees in YAML.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-_KINDS = {"Path": "PATH", "int": "NUMBER", "float": "NUMBER", "str": "TEXT"}  # what help shows for a value of a type
+_KINDS = {"Path": "PATH", "int": "NUMBER", "float": "NUMBER", "str": "TEXT"}  # metavar by type
 
 
 class _Command(TyperCommand):
-    """A command whose help names an argument by its metavar alone: `RUN...`, not `RUN... <list[Path]>`."""
+    """A command whose help shows only the metavar of an argument: `RUN...`, not `RUN... <list[Path]>`."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -40,8 +40,8 @@ class _Command(TyperCommand):
 
 
 def command(name: str, *examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Declare a command, with examples that stand at the end of its help."""
-    told = "\n".join(["\b", "Example:" if len(examples) == 1 else "Examples:", *(f"  {each}" for each in examples)])
+    """Declare a command. The examples come at the end of its help."""
+    epilog = "\n".join(["\b", "Example:" if len(examples) == 1 else "Examples:", *(f"  {each}" for each in examples)])
 
     def declare(function: Callable[..., None]) -> Callable[..., None]:
         function.__annotations__ = inspect.get_annotations(function, eval_str=True)
@@ -50,7 +50,7 @@ def command(name: str, *examples: str) -> Callable[[Callable[..., None]], Callab
             if info is not None and info.metavar is None:
                 kind = str(get_args(hint)[0])
                 info.metavar = next((word for name, word in _KINDS.items() if name in kind), None)
-        return app.command(name, cls=_Command, epilog=told)(function)
+        return app.command(name, cls=_Command, epilog=epilog)(function)
 
     return declare
 
@@ -64,7 +64,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Set a parameter, or any value: dendrites=64, layers.0.count=512. May stand several times.",
+        help="Set a parameter, e.g. dendrites=64, or any other value, e.g. layers.0.count=512. Repeatable.",
     ),
 ]
 Plugins = Annotated[
@@ -72,8 +72,8 @@ Plugins = Annotated[
     typer.Option(
         "--plugin",
         metavar="MODULE|FILE",
-        help="Python that adds nonlinearities and fields: an installed plugin, my_package.mine, ./mine.py. "
-        "May stand several times.",
+        help="Python code that adds nonlinearities or receptive fields: an installed plugin, my_package.mine or "
+        "./mine.py. Repeatable.",
         show_default=False,
     ),
 ]
@@ -82,97 +82,111 @@ Inputs = Annotated[
     typer.Option(
         "--inputs",
         metavar="SHAPE",
-        help="Shape of a sample: 28x28, 32x32x3, 784; or STREAM=SHAPE, once a stream.",
+        help="Shape of a sample: 28x28, 32x32x3, 784. With several streams: STREAM=SHAPE, once for each stream.",
         show_default="28x28",
     ),
 ]
-Classes = Annotated[int | None, typer.Option("--classes", min=1, help="Units of the readout.", show_default="10")]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the wiring.", show_default="0")]
+Classes = Annotated[
+    int | None, typer.Option("--classes", min=1, help="Number of classes, one readout unit each.", show_default="10")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed for the wiring.", show_default="0")]
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Folder of data sets; DENDROGRAPH_DATA says the same.", show_default=False),
+    typer.Option(
+        "--data-dir",
+        help="Folder with data sets. The environment variable DENDROGRAPH_DATA does the same.",
+        show_default=False,
+    ),
 ]
 MovedData = Annotated[
     str | None,
     typer.Option(
-        "--data", metavar="FILE", help="The .npz of the run, where it was moved or renamed.", show_default=False
+        "--data",
+        metavar="FILE",
+        help="New path of the run's .npz file, if it was moved or renamed.",
+        show_default=False,
     ),
 ]
 Kernel = Annotated[
     str | None,
-    typer.Option("--kernel", help="auto, or a kernel to use wherever it can serve.", show_default="auto"),
+    typer.Option("--kernel", help="auto, or the kernel to use wherever it applies.", show_default="auto"),
 ]
 
-LayerOfNeuron = Annotated[
-    str | None, typer.Option("--layer", help="Of one neuron: its layer.", show_default="the first")
-]
+LayerOfNeuron = Annotated[str | None, typer.Option("--layer", help="Layer of the neuron.", show_default="the first")]
 NeuronNumber = Annotated[
-    int | None, typer.Option("--neuron", help="Of one neuron: its number in the layer.", show_default="0")
+    int | None, typer.Option("--neuron", help="Number of the neuron in its layer.", show_default="0")
 ]
 SeedOfWeights = Annotated[
-    int | None, typer.Option("--seed", help="Seed of the wiring and the initial weights.", show_default="0")
+    int | None, typer.Option("--seed", help="Seed for the wiring and the initial weights.", show_default="0")
 ]
 
-# Of a training.
-Data = Annotated[str | None, typer.Option(help="A data set's name, or the path of a .npz file.", show_default="digits")]
-BatchSize = Annotated[int | None, typer.Option(help="Samples a step.", show_default="128")]
+# Settings of a training.
+Data = Annotated[str | None, typer.Option(help="Name of a data set, or path of a .npz file.", show_default="digits")]
+BatchSize = Annotated[int | None, typer.Option(help="Samples in each step.", show_default="128")]
 LearningRate = Annotated[float | None, typer.Option(help="Learning rate.", show_default="0.001")]
-Optimizer = Annotated[str | None, typer.Option(help="adam, adamw, rmsprop or sgd.", show_default="adam")]
-TrainingSeed = Annotated[int | None, typer.Option(help="Of wiring, weights, split, order and noise.", show_default="0")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, or auto.", show_default="auto")]
-Noise = Annotated[float | None, typer.Option(help="Sigma of Gaussian noise on all inputs.", show_default="0")]
+Optimizer = Annotated[str | None, typer.Option(help="Optimizer: adam, adamw, rmsprop or sgd.", show_default="adam")]
+TrainingSeed = Annotated[
+    int | None, typer.Option(help="Seed for wiring, weights, split, sample order and noise.", show_default="0")
+]
+Device = Annotated[str | None, typer.Option(help="Device: cpu, cuda or auto.", show_default="auto")]
+Noise = Annotated[
+    float | None, typer.Option(help="Standard deviation of Gaussian noise on all inputs.", show_default="0")
+]
 EarlyStop = Annotated[
     bool | None,
-    typer.Option("--early-stop", help="Stop after 10 epochs without a lower validation loss; keep the best."),
+    typer.Option("--early-stop", help="Stop after 10 epochs without a lower validation loss; keep the best weights."),
 ]
 
 
 def rank() -> int:
-    """The number of this process among those that `torchrun` started: the first speaks for all; 0 without it."""
+    """Return the number of this process under `torchrun`, else 0. Only process 0 prints."""
     rank, size = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
     several = "MASTER_ADDR" in os.environ and size.isdecimal() and int(size) > 1
     return int(rank) if several and rank.isdecimal() else 0
 
 
 def shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
-    """What `--inputs` says: the shape of each stream."""
+    """Read `--inputs`: the shape of each stream."""
     shapes: dict[str, tuple[int, ...]] = {}
     for text in texts or []:
         stream, equals, sides = text.rpartition("=")
         stream = stream.strip() if equals else "image"
         parts = sides.lower().replace("×", "x").split("x")
         if not stream or len(parts) > 3 or not all(re.fullmatch("[1-9][0-9]{0,8}", part) for part in parts):
-            raise DendrographError(f"--inputs {text}: no shape\n  write 784, 28x28, 32x32x3, or STREAM=28x28")
+            raise DendrographError(f"--inputs {text}: not a shape\n  write 784, 28x28, 32x32x3, or STREAM=28x28")
         if stream in shapes:
-            raise DendrographError(f"--inputs {text}: stream '{stream}' has a shape already\n  give each stream once")
+            raise DendrographError(f"--inputs {text}: stream '{stream}' has two shapes\n  give each stream once")
         shapes[stream] = tuple(int(part) for part in parts)
     return shapes
 
 
 def assignments(settings: list[str] | None) -> dict[str, str]:
-    """What `--set` says: each path with the text of its value."""
+    """Read `--set`: the text of the value for each path."""
     assignments: dict[str, str] = {}
     for setting in settings or []:
         path, equals, value = setting.partition("=")
         path = path.strip()
         if not equals or not path:
             raise DendrographError(
-                f"--set {setting}: no PATH=VALUE\n  write --set PATH=VALUE, such as --set dendrites=64"
+                f"--set {setting}: not of the form PATH=VALUE\n  write, for example, --set dendrites=64"
             )
         if path in assignments:
-            raise DendrographError(f"--set {setting}: '{path}' is set already\n  set each path once")
+            raise DendrographError(f"--set {setting}: '{path}' is set twice\n  set each path once")
         assignments[path] = value
     return assignments
 
 
-def tell_idle(morphology: str, turned: dict[str, str], plugins: list[str] | None = None) -> None:
-    """Turning a knob that changes nothing is allowed, since a sweep turns the same for all models, but is told."""
+def note_unused_parameters(morphology: str, turned: dict[str, str], plugins: list[str] | None = None) -> None:
+    """Print a note for each parameter that is set but has no effect.
+
+    It is no error, because a sweep sets the same parameters for all models.
+    """
     from dendrograph.morphology.morphology import load
     from dendrograph.training.run import is_run
 
-    if turned and not rank() and not is_run(morphology):  # a run has no knobs: it is refused, in its own words
+    if turned and not rank() and not is_run(morphology):  # a run has no parameters to set; another message says so
         for name in sorted(set(load(morphology, turned, plugins or ()).idle_parameters) & set(turned)):
             print(
-                f"note: nothing in {morphology} uses the parameter '{name}', so --set {name} changes nothing",
+                f"note: --set {name} has no effect: {morphology} does not use the parameter '{name}'",
                 file=sys.stderr,
             )

@@ -1,4 +1,4 @@
-"""The paper's experiments, again."""
+"""The command `reproduce`."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from dendrograph.experiments.reproduce import SCALES
 def reproduce_command(
     experiments: Annotated[
         list[str],
-        typer.Argument(metavar="EXPERIMENT...", help="fig2 to fig7, controls, continual, or all.", show_default=False),
+        typer.Argument(metavar="EXPERIMENT...", help="fig2 to fig7, controls, continual or all.", show_default=False),
     ],
     scale: Annotated[
         str, typer.Option(help=f"{'; '.join(f'{name}: {about}' for name, about in SCALES.items())}.")
     ] = "small",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The folder.", show_default="reproduced/SCALE")
+        Path | None, typer.Option("--out", "-o", help="Folder for the result.", show_default="reproduced/SCALE")
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes on this machine.", show_default="one a core"),
+        typer.Option(help="Number of processes on this machine.", show_default="one a core"),
     ] = None,
     page: Annotated[
         Path | None,
         typer.Option(
-            help="A Markdown file to fill in; records and figures come to lie beside it.",
+            help="Markdown file to fill in. Records and figures are written beside it.",
             show_default=False,
         ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run the paper's experiments with fair controls, and tabulate them.
+    """Run the experiments of the paper, with fair controls.
 
-    The same command goes on after an interruption. Tables and figures come to lie in OUT/results.
+    After an interruption, the same command continues. Tables and figures are written to OUT/results.
     """
     from dendrograph.experiments.reproduce.page import read
     from dendrograph.experiments.reproduce.reproducing import publish, refuse_failures, reproduce
     from dendrograph.experiments.sweep.interrupts import termination_as_ctrl_c
 
     if page is not None:
-        read(page)  # hours before it is filled in
+        read(page)  # fails now rather than hours later
     with termination_as_ctrl_c():
         found = reproduce(experiments, scale, out, data_dir, workers)
     for name, table in found.tables.items():

@@ -1,4 +1,4 @@
-"""Many trainings from one file."""
+"""The command `sweep`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from dendrograph.cli.options import DataDir, Plugins, command
 
 @command("sweep", "dendrograph sweep slopes.yaml --dry-run")
 def sweep_command(
-    file: Annotated[Path, typer.Argument(metavar="SWEEP.yaml", help="The file of the sweep.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Its folder.", show_default="sweeps/NAME")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes on this machine.", show_default="one a core")] = None,
+    file: Annotated[Path, typer.Argument(metavar="SWEEP.yaml", help="The sweep file.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the sweep.", show_default="sweeps/NAME")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Number of processes on this machine.", show_default="one a core")
+    ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(help="A running dask cluster: tcp://HOST:8786, or its scheduler file.", show_default=False),
+        typer.Option(help="A running dask cluster: tcp://HOST:8786 or its scheduler file.", show_default=False),
     ] = None,
-    dry: Annotated[bool, typer.Option("--dry-run", help="Only validate, and say what it will cost.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only validate the file and estimate the cost.")] = False,
     data_dir: DataDir = None,
     plugins: Plugins = None,
 ) -> None:
-    """Train all that a file asks for: morphologies, knobs, data sets, seeds, settings.
+    """Train many networks as described in one file.
 
-    Everything is validated before anything runs. The same command goes on with a sweep that was stopped.
+    The file names morphologies, parameters, data sets, seeds and settings. Everything is validated before the first
+    run starts. The same command continues a stopped sweep.
     """
     from dendrograph.experiments.sweep.interrupts import termination_as_ctrl_c
     from dendrograph.experiments.sweep.sweeping import sweep_by_name
@@ -37,7 +42,7 @@ def sweep_command(
         return
     for cell, error in swept.failures:
         print(f"failed: {cell}: {error}", file=sys.stderr)
-    print(f"{len(swept.finished):,} runs have ended: {swept.folder / 'runs'}")
+    print(f"{len(swept.finished):,} runs are finished: {swept.folder / 'runs'}")
     if swept.finished:
         print(f"next: dendrograph compare {swept.folder}")
     if swept.failures:

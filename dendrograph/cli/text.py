@@ -1,4 +1,4 @@
-"""What `show`, `list`, `evaluate` and `stimulate` print: plain text from a graph or a table."""
+"""The text that `show`, `list`, `evaluate`, `controls`, `continual` and `stimulate` print."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dendrograph.morphology.morphology import load
 from dendrograph.morphology.shipped import shipped
 from dendrograph.morphology.weights import Sign
 
-if TYPE_CHECKING:  # `list` answers at once: it needs neither of them
+if TYPE_CHECKING:  # keeps `list` fast
     import numpy as np
     from numpy.typing import NDArray
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:  # `list` answers at once: it needs neither of them
     from dendrograph.graph.graph import Graph, Group, Projection
     from dendrograph.training.continual import Learned
 
-MOST_SHOWN = 9  # amplitudes of one curve
+MOST_SHOWN = 9  # amplitudes of one curve that are printed
 
 
 def describe(graph: Graph) -> str:
-    """Groups, projections, and totals with the memory that training takes."""
+    """Describe groups, projections, and totals with the memory for training."""
     groups = [
         (
             group.name,
@@ -72,20 +72,22 @@ def describe(graph: Graph) -> str:
 
 
 def idle_units(graph: Graph) -> list[str]:
-    """Units that do nothing, a line a group: whose activity cannot reach the output, or that no input reaches."""
+    """Describe units without effect, one line a group: those without a path to the output or without input."""
     lines = []
     for group in graph.groups:
         if group.role == "input":
             continue
         silent, unheard = (int((~of[group.name]).sum()) for of in (graph.reach.with_input, graph.reach.with_output))
         of = f"of {group.size:,} units"
-        lines += [f"{group.name}: {unheard:,} {of} have no output: nothing they do reaches the readout"] * bool(unheard)
+        lines += [f"{group.name}: {unheard:,} {of} have no output: their activity does not reach the readout"] * bool(
+            unheard
+        )
         lines += [f"{group.name}: {silent:,} {of} have no input: their activity is constant"] * bool(silent)
     return lines
 
 
 def fair_controls(graph: Graph, found: Sequence[Control]) -> str:
-    """The controls of a network: their size against its own, what each keeps and takes away, or why there is none."""
+    """Describe the controls of a network: sizes, properties kept and removed, or why a control does not exist."""
     from dendrograph.experiments.controls import KINDS
 
     networks = [made for made in (graph, *(each.graph for each in found)) if made is not None]
@@ -111,9 +113,9 @@ def fair_controls(graph: Graph, found: Sequence[Control]) -> str:
     for each in found:
         kind = KINDS[each.kind]
         if each.graph is None:
-            texts.append(f"{each.kind}: there is none: {each.missing}")
+            texts.append(f"{each.kind}: does not exist: {each.missing}")
         else:
-            lines = (f"{each.kind}: {kind.about}", f"keeps: {kind.keeps}", f"takes away: {kind.takes}")
+            lines = (f"{each.kind}: {kind.about}", f"keeps: {kind.keeps}", f"removes: {kind.takes}")
             notes = [*each.notes, *idle_units(each.graph)]
             texts.append("\n  ".join((*lines, *(f"note: {note}" for note in notes))))
     return "\n\n".join(texts)
@@ -129,7 +131,7 @@ def _nonlinearity(group: Group) -> str:
 
 
 def _weights(projection: Projection) -> str:
-    """How they start, and what else is said of them."""
+    """Describe the initial weights, sign, attenuation and nonlinearity of a projection."""
     init = projection.init
     said = [init.name if init.value is None else f"{init.name} {init.value:.3g}"]
     said += [projection.sign] if projection.sign != Sign.FREE else []
@@ -152,22 +154,22 @@ def _training(graph: Graph) -> int:
 
 
 def morphologies() -> str:
-    """The morphologies that ship, with what each says about itself."""
+    """List the shipped morphologies with their descriptions and parameters."""
     loaded = [load(path) for path in shipped().values()]
-    knobs = [" ".join(f"{key}={value}" for key, value in morphology.parameters.items()) for morphology in loaded]
-    rows = [(morphology.name, morphology.about, knob) for morphology, knob in zip(loaded, knobs, strict=True)]
-    return table(("name", "about", "knobs"), rows)
+    parameters = [" ".join(f"{key}={value}" for key, value in morphology.parameters.items()) for morphology in loaded]
+    rows = [(morphology.name, morphology.about, text) for morphology, text in zip(loaded, parameters, strict=True)]
+    return table(("name", "about", "parameters"), rows)
 
 
 def confusion(counts: NDArray[np.int64]) -> str:
-    """A confusion matrix: rows are true classes, columns answers."""
+    """Format a confusion matrix: rows are true classes, columns are predicted classes."""
     classes = range(len(counts))
     rows = [[f"{true}", *(f"{counts[true, answer]}" for answer in classes)] for true in classes]
     return table(["", *map(str, classes)], rows)
 
 
 def stimulation(result: Stimulation) -> str:
-    """What a neuron answered: for each recorded compartment and stimulus a few of the amplitudes."""
+    """Format the responses of a neuron: a few amplitudes for each recorded compartment and stimulus."""
     curves: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in result.table:
         curves.setdefault((row["recorded"], row["sites"]), []).append(row)
@@ -185,7 +187,7 @@ def stimulation(result: Stimulation) -> str:
 
 
 def continual(learned: Learned) -> str:
-    """Test accuracy on each task before any training and after each task, in per cent, and the measures of it."""
+    """Format the test accuracy on each task, before training and after each task, and its measures, in per cent."""
     rows = [[str(learnt), *(f"{100 * share:.2f}" for share in row)] for learnt, row in enumerate(learned.matrix)]
     tasks = [str(task) for task in range(1, len(rows))]
     measures = [(name.replace("_", " "), f"{100 * value:.2f}") for name, value in learned.measures.items()]
@@ -195,7 +197,7 @@ def continual(learned: Learned) -> str:
 
 
 def listed(words: Sequence[str], most: int = 5) -> str:
-    """Words one after the other; of many the first."""
+    """Join words; of many words only the first."""
     more = f" and {len(words) - most:,} more" if len(words) > most else ""
     return ", ".join(words[:most]) + more
 

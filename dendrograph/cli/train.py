@@ -1,4 +1,4 @@
-"""Training a network, testing it again."""
+"""The commands `train` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from dendrograph.cli.options import (
     TrainingSeed,
     assignments,
     command,
+    note_unused_parameters,
     rank,
-    tell_idle,
 )
 
 
@@ -39,7 +39,7 @@ def train_command(
     data: Data = None,
     data_dir: DataDir = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training data.", show_default="the paper's for the data set")
+        int | None, typer.Option(help="Passes over the training set.", show_default="the paper's for the data set")
     ] = None,
     batch_size: BatchSize = None,
     lr: LearningRate = None,
@@ -50,7 +50,7 @@ def train_command(
     early_stop: EarlyStop = None,
     noise: Noise = None,
     sequential: Annotated[
-        bool | None, typer.Option("--sequential", help="Present the classes one after the other.")
+        bool | None, typer.Option("--sequential", help="Present the classes one after the other; twice the epochs.")
     ] = None,
     settings: Settings = None,
     plugins: Plugins = None,
@@ -59,15 +59,13 @@ def train_command(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", help="Go on with the run in --out (or with the RUN given); begin it if it has not begun."
-        ),
+        typer.Option("--resume", help="Continue the run in --out, or the given RUN. Start it if it has not started."),
     ] = False,
 ) -> None:
-    """Train a network and leave a run folder.
+    """Train a network and write a run folder.
 
-    Weights, history, metrics and learning curves are kept, and a checkpoint after every epoch: an interrupted run
-    goes on by --resume, to the same result.
+    The folder holds weights, history, metrics and learning curves, and a checkpoint after every epoch. --resume
+    continues an interrupted run and gives the same result.
     """
     from dendrograph.draw.plots.learning_curves import write_learning_curves
     from dendrograph.training.model_source import train_by_name
@@ -85,7 +83,7 @@ def train_command(
     }
     given = {key: value for key, value in chosen.items() if value is not None}
     turned = assignments(settings)
-    tell_idle(morphology, turned, plugins)
+    note_unused_parameters(morphology, turned, plugins)
     run = train_by_name(morphology, data, data_dir, kernel, given, turned, out, resume, plugins=plugins or ())
     if rank():
         return
@@ -104,12 +102,12 @@ def evaluate_command(
 ) -> None:
     """Test a finished run again, from its folder alone.
 
-    Loss, accuracy and confusion matrix on its test data.
+    Prints loss, accuracy and confusion matrix on the test set.
     """
     from dendrograph.cli.text import confusion
     from dendrograph.training.model_source import evaluate_run
 
     result = evaluate_run(run, data_dir, plugins or (), data)
     print(f"test accuracy {result.accuracy:.2%}, loss {result.loss:.4f}, {result.samples:,} samples")
-    print("\nconfusion: rows are true classes, columns answers")
+    print("\nconfusion matrix: rows are true classes, columns are predicted classes")
     print(confusion(result.confusion))

@@ -1,6 +1,6 @@
 """A morphology: what a user declares, validated and frozen, knowing the source line of every value.
 
-The grammar stands in docs/language.md. Each class is one mapping of the grammar, and its `read` is the rule for it.
+docs/reference/language.md lists the keys. Each class is one mapping of the grammar, and its `read` is the rule for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One kind of neuron as a user declares it: its tree of compartments, and the synapses onto each.
 
-Each class is one mapping of the grammar (docs/language.md), and its `read` is the rule for it.
+Each class is one mapping of the grammar (docs/reference/language.md), and its `read` is the rule for it.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def register_nonlinearity(
     Args:
         name: what `nonlinearity:` calls it. The same function may be registered again, as when a notebook's cell runs
             twice: the later definition holds for networks that are built from then on.
-        equation: as `docs/dendrites.md` writes equations.
+        equation: as `docs/reference/nonlinearities.md` writes equations.
         source: where it comes from.
         parameters: their names, with what they are where a morphology does not say.
         positive: those that must be greater than 0; they stay so in training.

@@ -27,7 +27,7 @@ STARTER = """\
 #   dendrograph check {file}
 #   dendrograph train {file} --data digits
 #
-# Every key is told of in docs/language.md. For an editor that completes and checks this file, write the schema
+# docs/reference/language.md lists every key. For an editor that completes and checks this file, write the schema
 # by `dendrograph schema --out dendrograph.schema.json`, and begin this file with the line
 #   `# yaml-language-server: $schema=dendrograph.schema.json`
 name: "{name}"
@@ -38,7 +38,7 @@ parameters: {{somata: 64, basals: 4, tufts: 4, synapses: 16}}
 
 # What holds for every compartment, cable and synapse that says nothing else.
 defaults:
-  # relu, elu, gelu, sigmoid, tanh, softplus, sublinear, nmda, dcaap, ...: docs/dendrites.md tells of each
+  # relu, elu, gelu, sigmoid, tanh, softplus, sublinear, nmda, dcaap, ...: see docs/reference/nonlinearities.md
   nonlinearity: {{name: leaky_relu, slope: 0.1}}
   # how weights start: glorot, glorot_dense, he, or {{name: constant, value: 0.1}}
   synapses: {{init: glorot}}

@@ -260,7 +260,7 @@ def _plain(argument: str, nonlinearity: Any) -> Any:
         name = name if name.isidentifier() else "mine"
         way = f"register it, and pass its name: register_nonlinearity({name!r}, equation=..., source=...)(function)"
         if name in NONLINEARITIES:
-            way = f"pass the name {name!r}; docs/dendrites.md lists the nonlinearities with their parameters"
+            way = f"pass the name {name!r}; docs/reference/nonlinearities.md lists them with their parameters"
         raise KindError(
             f"`{argument}`: expected a name, a mapping or a Nonlinearity, found {shown(nonlinearity)}\n  {way}"
         )

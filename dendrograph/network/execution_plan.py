@@ -13,7 +13,7 @@ from dendrograph.morphology.weights import Sign
 from dendrograph.network.kernels import KERNELS, Kernel, branch, compiled, tree
 
 # Densities above which a matrix product overtakes the sparse kernels; benchmarks/crossover.py measures them, and
-# docs/choosing-a-kernel.md holds the table.
+# docs/concepts/kernels.md holds the table.
 CROSSOVER = {"compiled": 0.4, "fused": 0.2}
 
 

@@ -124,8 +124,8 @@ def test_what_is_refused(run: Path, capsys: pytest.CaptureFixture[str], tmp_path
             [run, "--parts", "embedding", "--samples", "10"],
             f"error: {run}: embedding: 10 samples are too few to score 6",
         ),
-        ([run, "--format", "csv"], "error: --format: no file is made without --out"),
-        ([run, "--figures", "png"], "error: --figures: no file is made without --out"),
+        ([run, "--format", "csv"], "error: --format has no effect without --out"),
+        ([run, "--figures", "png"], "error: --figures has no effect without --out"),
         ([run, "--out", tmp_path / "new", "--format", "xlsx"], "error: unknown format 'xlsx' of tables"),
         (
             [run, "--out", tmp_path / "new", "--figures", "pfd"],
@@ -251,7 +251,7 @@ def test_the_finished_runs_under_a_folder(run: Path, tmp_path: Path, capsys: pyt
         shutil.copytree(run, tmp_path / "runs" / name)
     (tmp_path / "runs" / "begun" / "metrics.json").unlink()
     code, _, error = command(capsys, tmp_path, "--parts", "weights", "--out", tmp_path / "tables")
-    assert code == 0 and "left out: " in error and "begun: it has not ended" in error
+    assert code == 0 and "left out: " in error and "begun: it is not finished" in error
     assert "[1/2]  one\n[2/2]  two  0:0" in error, "which run is measured, and how long it takes"
     rows = csv.DictReader((tmp_path / "tables" / "weights.csv").read_text().splitlines())
     assert {row["run"] for row in rows} == {"one", "two"}

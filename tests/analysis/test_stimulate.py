@@ -685,7 +685,7 @@ def test_the_command_tells_what_it_leaves_out(call: Call) -> None:
     dendrites = [{"name": f"d{number}", "synapses": FOUR} for number in range(6)]
     Path("wide.yaml").write_text(Morphology.from_dict(of_neuron({"dendrites": dendrites})).to_yaml())
     code, _, err = call("wide.yaml")
-    assert (code, err) == (0, "note: not stimulated: d4, d5; name them by --at\n")
+    assert (code, err) == (0, "note: not stimulated: d4, d5; select them with --at\n")
 
 
 def test_the_command_on_a_run(call: Call, run: Path) -> None:
@@ -723,10 +723,13 @@ def test_the_command_on_a_run(call: Call, run: Path) -> None:
             "a.jpg: no figure has the suffix '.jpg'\n  did you mean 'png'? forms: pdf, png, svg",
         ),
         (["cell.yaml", "-o", "figure"], "figure: a figure's file needs a suffix\n  forms: pdf, png, svg"),
-        (["cell.yaml", "--table", "a.pdf"], "a.pdf: a table is written as FILE.csv\n  a figure is written by --out"),
+        (["cell.yaml", "--table", "a.pdf"], "a.pdf: a table must be a file FILE.csv\n  --out writes a figure"),
         (["cell.yaml", "-o", "none/a.pdf"], "none/a.pdf: cannot be written: No such file or directory"),
         *(
-            (["cell.yaml", "--amplitudes", text], f"--amplitudes {text}: no FROM:TO:NUMBER, FROM below TO and NUMBER")
+            (
+                ["cell.yaml", "--amplitudes", text],
+                f"--amplitudes {text}: not FROM:TO:NUMBER with FROM below TO and NUMBER",
+            )
             for text in (
                 "1",
                 "0:1",
@@ -741,7 +744,7 @@ def test_the_command_on_a_run(call: Call, run: Path) -> None:
                 "0:nan:5",
             )
         ),
-        (["cell.yaml", "--amplitudes", "0:1:5:6"], "no FROM:TO:NUMBER"),
+        (["cell.yaml", "--amplitudes", "0:1:5:6"], "not FROM:TO:NUMBER"),
         (
             ["cell.yaml", "--amplitudes", "0:1:99999999"],
             "99,999,999 amplitudes\n  give at least one, and at most 10,000",
@@ -758,7 +761,7 @@ def test_mistakes_on_the_command_line(call: Call, words: list[str], message: str
 
 def test_the_page_shows_the_neuron_of_the_example() -> None:
     """Its figure is drawn by examples/stimulation.py."""
-    page = (ROOT / "docs" / "stimulation.md").read_text()
+    page = (ROOT / "docs" / "guides" / "stimulation.md").read_text()
     assert f"```yaml\n{(ROOT / 'examples' / 'thin_and_passive.yaml').read_text()}```\n" in page
 
 

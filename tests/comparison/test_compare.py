@@ -737,11 +737,11 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--figures", "pdf"], "--figures says nothing without --out"),
+        (["--figures", "pdf"], "--figures has no effect without --out"),
         (["--out", "new", "--figures", "gif"], "--figures gif: forms: pdf, png, svg"),
         (["--out", "runs"], "runs: there is something already"),
-        (["--select", "lr,"], "no list of settings"),
-        (["--select", "lr,lr"], "no list of settings"),
+        (["--select", "lr,"], "not a list of settings"),
+        (["--select", "lr,lr"], "not a list of settings"),
         (["--by", "speed"], "--by speed: there is no such measure"),
         (["--reference", "nobody"], "--reference nobody: no such condition"),
     ],

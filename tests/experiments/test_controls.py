@@ -16,8 +16,9 @@ from trees import CORNERS, Case, inputs_of, random_case, ready
 from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, compile, load
 from dendrograph.base.errors import MorphologyError
 from dendrograph.cli.main import main
-from dendrograph.comparison.conditions import CONTROLS, as_file, controls, survey
+from dendrograph.comparison.conditions import CONTROLS
 from dendrograph.draw.plots.comparison import CONTROLS as MARKERS
+from dendrograph.experiments.controls import as_file, controls, survey
 from dendrograph.graph.graph import Projection
 from dendrograph.morphology.shipped import shipped
 
@@ -474,7 +475,7 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     out = tmp_path / "new" / "controls"
     assert call("sann-random", "--out", str(out), "--inputs", "8x8", "--classes", "4", "--set", "somata=16") == 0
     told = capsys.readouterr().out
-    assert "linear: there is none: it has no dendrites" in told
+    assert "linear: does not exist: it has no dendrites" in told
     assert {path.name for path in out.iterdir()} == {
         f"sann-random-{kind}.yaml" for kind in ("parameter-matched", "compute-matched")
     }
@@ -497,13 +498,13 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
         ),
         (["vann", "--only", "liner"], "unknown control 'liner'\n  did you mean 'linear'?"),
         (["vann", "--only", ""], "unknown control ''\n  controls: "),
-        (["vann", "--out", "there"], "there: there is something already\n"),
-        (["vann", "--data", "digits", "--classes", "3"], "--data says the shape and the classes\n"),
-        (["vann", "--data-dir", "."], "--data-dir .: there is nothing to read\n"),
+        (["vann", "--out", "there"], "there: already exists\n"),
+        (["vann", "--data", "digits", "--classes", "3"], "--data already gives the shape and the classes\n"),
+        (["vann", "--data-dir", "."], "--data-dir . has no effect without --data\n"),
         (["vann", "--data", "mnits"], "mnits"),
         (["apical-basal", "--data", "digits"], "the data has a stream 'image', which the morphology does not declare"),
         (["nothing"], "nothing: no such file"),
-        (["vann", "--inputs", "0x3"], "--inputs 0x3: no shape\n"),
+        (["vann", "--inputs", "0x3"], "--inputs 0x3: not a shape\n"),
     ],
 )
 def test_mistakes(

@@ -525,7 +525,7 @@ def test_failures_are_kept_and_the_others_go_on(tmp_path: Path, capsys: pytest.C
     (error,) = json.loads((tmp_path / "f" / "failures.json").read_text()).values()
     assert "the loss is" in error
     told = capsys.readouterr()
-    assert "1 runs have ended" in told.out and "failed: dann-lrf-lr=1e+30" in told.err
+    assert "1 runs are finished" in told.out and "failed: dann-lrf-lr=1e+30" in told.err
 
 
 def test_a_dry_run_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -589,7 +589,7 @@ def test_a_sweep_works_in_any_folder_that_the_system_takes(
         with pytest.raises(SystemExit) as ended:
             main(["sweep", str(file), "--out", str(place / "out")])
         told = capsys.readouterr()
-        assert not ended.value.code and "2 runs have ended" in told.out, told.err
+        assert not ended.value.code and "2 runs are finished" in told.out, told.err
     with pytest.raises(SystemExit) as ended:
         main(["compare", str(place / "out")])
     assert not ended.value.code
@@ -865,7 +865,7 @@ def test_a_sweep_outlives_a_killed_worker_and_its_own_death(
     second = start()
     told, errors = second.communicate(timeout=300)
     assert second.returncode == 0, errors
-    assert "24 runs have ended" in told
+    assert "24 runs are finished" in told
     assert ended() == 24 and len({Run.open(path).identity for path in (out / "runs").iterdir()}) == 24
     assert all(path.stat().st_mtime_ns == then for path, then in stopped.items()), "nothing is trained twice"
 

@@ -72,7 +72,7 @@ REFUSED = {
         "--neuron must be a whole number of at least 0, found -1",
     ),
     "no weights": (("dann-lrf", "-o", "net.onnx"), "an ONNX file holds a network with its weights"),
-    "no shape": (("dann-lrf", "-o", "net.npz", "--inputs", "big"), "--inputs big: no shape"),
+    "no shape": (("dann-lrf", "-o", "net.npz", "--inputs", "big"), "--inputs big: not a shape"),
     "a knob": (("dann-lrf", "-o", "net.npz", "--set", "dendrite=2"), "--set dendrite"),
     "out": (("dann-lrf",), "Missing option '--out'"),
 }

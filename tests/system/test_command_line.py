@@ -268,7 +268,7 @@ def test_evaluate(call: Call, finished: Path) -> None:
     first, empty, heading, header, *rows = result.out.splitlines()
     assert (result.code, result.err, empty) == (0, "", "")
     assert first == f"test accuracy {test['accuracy']:.2%}, loss {test['loss']:.4f}, 360 samples"
-    assert heading == "confusion: rows are true classes, columns answers"
+    assert heading == "confusion matrix: rows are true classes, columns are predicted classes"
     assert header.split() == [str(number) for number in range(10)]
     assert [[int(cell) for cell in row.split()] for row in rows] == [
         [number, *row] for number, row in enumerate(test["confusion"])
@@ -294,13 +294,15 @@ def test_every_shipped_morphology_is_shown_and_checked(name: str, call: Call) ->
     assert f"connectivity  {graph.connectivity_hash}" in lines
     checked = call("check", name)
     assert (checked.code, checked.err) == (0, "")
-    assert checked.out.endswith(f"\n{name}: the language is right and the wiring is as declared\n")
+    assert checked.out.endswith(f"\n{name}: no errors; the wiring matches the morphology\n")
 
 
 @pytest.mark.parametrize("command", ["show", "check", "controls"])
 def test_units_without_an_output_are_told(call: Call, command: str) -> None:
     graph = compile(load("sann-random"), (28, 28))
-    told = f"dendritic/soma: {graph.without_output} of 512 units have no output: nothing they do reaches the readout"
+    told = (
+        f"dendritic/soma: {graph.without_output} of 512 units have no output: their activity does not reach the readout"
+    )
     name = "dann-random" if command == "controls" else "sann-random"
     found = call(command, name)
     assert found.code == 0
@@ -367,7 +369,7 @@ def test_list(call: Call) -> None:
     result = call("list")
     assert (result.code, result.err) == (0, "")
     header, *rows = result.out.splitlines()
-    assert header.split() == ["name", "about", "knobs"]
+    assert header.split() == ["name", "about", "parameters"]
     assert [row.split()[0] for row in rows] == list(shipped())
     of_the_paper = [row for row in rows if load(row.split()[0]).citation == "10.1038/s41467-025-56297-9"]
     assert len(of_the_paper) == 12
@@ -392,9 +394,9 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["train", "vann", "--data", "mnist", "--data-dir", "no"], "error: data folder no (from --data-dir) does not"),
     (["train", "vann", "--data", "mnist", "--data-dir", "file"], "error: data folder file (from --data-dir) is a file"),
     (["train", "vann", "--data-dir", "."], "error: --data-dir .: digits lies in no data folder\n"),
-    (["train", "vann", "--set", "dendrites"], "error: --set dendrites: no PATH=VALUE\n"),
-    (["train", "vann", "--set", "=3"], "error: --set =3: no PATH=VALUE\n"),
-    (["train", "vann", "--set", "somata=3", "--set", " somata=4"], "error: --set  somata=4: 'somata' is set already\n"),
+    (["train", "vann", "--set", "dendrites"], "error: --set dendrites: not of the form PATH=VALUE\n"),
+    (["train", "vann", "--set", "=3"], "error: --set =3: not of the form PATH=VALUE\n"),
+    (["train", "vann", "--set", "somata=3", "--set", " somata=4"], "error: --set  somata=4: 'somata' is set twice\n"),
     (["train", "vann", "--set", "dendrite=4"], "error: --set dendrite=4: "),
     (["train", "vann", "--set", "somata=0"], "error: "),
     (["train", "vann", "--set", "somata=many"], "error: "),
@@ -429,8 +431,8 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["train", "vann", "--device", "meta"], "error: device 'meta' cannot be used: "),
     (["train", "vann", "--kernel", "fusd"], "error: unknown kernel 'fusd'\n  did you mean 'fused'? "),
     (["show", "vann", "--plan", "--kernel", "fusd"], "error: unknown kernel 'fusd'\n"),
-    (["show", "vann", "--kernel", "fused"], "error: --kernel says nothing without --plan\n"),
-    *((["show", "vann", f"--inputs={shape}"], f"error: --inputs {shape}: no shape\n  write 784, 28x28, ")
+    (["show", "vann", "--kernel", "fused"], "error: --kernel has no effect without --plan\n"),
+    *((["show", "vann", f"--inputs={shape}"], f"error: --inputs {shape}: not a shape\n  write 784, 28x28, ")
       for shape in ("0x3", "28x", "x", "", "-3", "2.5", "1e3", "3x3x3x3", "8 8", "=28x28", "image=", "٣x٣", 20 * "9")),
     (["show", "vann", "--inputs", "8x8", "--inputs", "image=9x9"], "error: --inputs image=9x9: stream 'image' has"),
     (["show", "vann", "--inputs", "cue=3"], "error: --inputs: there is no stream 'cue'\n  streams: image\n"),
@@ -442,7 +444,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["train", "vann", "--out", "."], "error: .: something is there already, and it is no run\n"),
     (["train", "declared.yaml"], "error: "),
     (["show", "vann", "--set", "somata=9000000000"], "error: "),
-        (["train", "vann", "-o"], "error: Option '-o' requires an argument.\n  `dendrograph train --help` says"),
+        (["train", "vann", "-o"], "error: Option '-o' requires an argument.\n  `dendrograph train --help` lists"),
     (["train", "vann", "--epochs", "x"], "error: Invalid value for '--epochs': give a whole number\n"),
     (["train", "vann", "--lr", "x"], "error: Invalid value for '--lr': give a number\n"),
     (["export", "vann", "x", "--classes", "0"], "error: Invalid value for '--classes': give a number of at least 1"),
@@ -564,7 +566,7 @@ def test_a_knob_without_effect_is_told(capsys: pytest.CaptureFixture[str]) -> No
         with pytest.raises(SystemExit) as stopped:
             main(["show", model, "--set", "synapses=3", "--set", "dendrites=2"])
         assert not stopped.value.code
-        note = f"note: nothing in {model} uses the parameter 'synapses', so --set synapses changes nothing\n"
+        note = f"note: --set synapses has no effect: {model} does not use the parameter 'synapses'\n"
         assert capsys.readouterr().err == (note if told else "")
 
 

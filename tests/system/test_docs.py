@@ -16,12 +16,18 @@ from dendrograph.base.errors import MorphologyError, for_command_line
 from dendrograph.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+ROOMS = ("tutorials", "guides", "concepts", "reference")
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(page for room in ROOMS for page in (ROOT / "docs" / room).rglob("*.md")),
+]
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
     """Language and content of each fenced block."""
-    for match in re.finditer(r"^```(\w*)[^\n]*\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+    for match in re.finditer(r"^```(\w*|\{[\w-]+\})[^\n]*\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
         yield match[1], match[2]
 
 
@@ -35,7 +41,7 @@ def run_command(line: str, monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 @pytest.mark.usefixtures("registries")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__page__"}
@@ -57,7 +63,7 @@ def test_every_block_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
             for line in content.splitlines():
                 assert run_command(line, monkeypatch) == 0, line
         else:
-            assert language in ("text", ""), f"no test knows the language {language!r}"
+            assert language in ("text", "") or language.startswith("{"), f"no test knows the language {language!r}"
 
 
 def compile_page(content: str, page: Path) -> object:
@@ -79,7 +85,7 @@ def test_readme_shows_the_true_message(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_page_on_plugins_shows_the_true_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = list(blocks(ROOT / "docs" / "extending.md"))
+    found = list(blocks(ROOT / "docs" / "guides" / "nonlinearities-and-fields.md"))
     monkeypatch.chdir(tmp_path)
     Path("columns-and-bumps.yaml").write_text(next(content for language, content in found if language == "yaml"))
     with pytest.raises(MorphologyError) as raised, for_command_line():
@@ -122,7 +128,9 @@ def test_results_of_the_k_tree_come_from_recorded_runs() -> None:
     import statistics
 
     rows = re.findall(
-        r"^\| (point neuron|\d+ trees?) \| ([\d,]+) \| (\S+ ± \S+) ", (ROOT / "docs/k-tree.md").read_text(), re.M
+        r"^\| (point neuron|\d+ trees?) \| ([\d,]+) \| (\S+ ± \S+) ",
+        (ROOT / "docs/tutorials/k-tree.md").read_text(),
+        re.M,
     )
     assert len(rows) == 7
     for name, parameters, accuracy in rows:
@@ -137,7 +145,7 @@ def test_results_of_the_k_tree_come_from_recorded_runs() -> None:
 
 def _speed() -> str:
     """README's three figures, from what the benchmark suite measured."""
-    sections = json.loads((ROOT / "docs" / "benchmarks.json").read_text())["sections"]
+    sections = json.loads((ROOT / "docs" / "reference" / "benchmarks.json").read_text())["sections"]
     steps = sections["steps"]["result"]["cases"]["64x512"]["measures"]["step"]
     memory = sections["memory"]["result"]["sides"]
     ours, theirs = "dendrograph", "masked dense, Adam"

@@ -22,8 +22,11 @@ from dendrograph.morphology.synapses import Synapses
 from dendrograph.network.network import EPSILON
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGE = (DOCS / "language.md").read_text(encoding="utf-8")  # the keys
-DENDRITES = (DOCS / "dendrites.md").read_text(encoding="utf-8")  # what they mean
+PAGE = (DOCS / "reference" / "language.md").read_text(encoding="utf-8")
+COMPARTMENTS = (DOCS / "concepts" / "compartments.md").read_text(encoding="utf-8")
+CABLES = (DOCS / "concepts" / "cables.md").read_text(encoding="utf-8")
+DEPTH = (DOCS / "concepts" / "depth.md").read_text(encoding="utf-8")
+NONLINEARITY_PAGE = (DOCS / "reference" / "nonlinearities.md").read_text(encoding="utf-8")
 EXAMPLE = next(block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "every-key" in block)
 
 
@@ -88,12 +91,12 @@ def test_fields_and_inits() -> None:
 
 
 def test_what_the_words_mean() -> None:
-    assert words("Integration", DENDRITES) == list(neuron.INTEGRATIONS)
-    assert words("Signs", DENDRITES) == list(weights.Sign)
-    assert words("Cables", DENDRITES) == list(ATTENUATIONS)
+    assert words("Integration", COMPARTMENTS) == list(neuron.INTEGRATIONS)
+    assert words("Signs", COMPARTMENTS) == list(weights.Sign)
+    assert words("Attenuation", CABLES) == list(ATTENUATIONS)
     for item in (*neuron.NORMALISATIONS[1:], *list(weights.Sign)[1:], *neuron.INTEGRATIONS[1:]):
-        assert re.search(rf"(normalisation|sign|integration): {item}\b", DENDRITES), f"no example of {item}"
-    assert f"{EPSILON:.0e}".replace("e-0", "e-") in DENDRITES
+        assert re.search(rf"(normalisation|sign|integration): {item}\b", COMPARTMENTS + DEPTH), f"no example of {item}"
+    assert f"{EPSILON:.0e}".replace("e-0", "e-") in DEPTH
 
 
 def test_defaults_of_cables() -> None:
@@ -102,7 +105,7 @@ def test_defaults_of_cables() -> None:
         value = plain.init.name if key == "init" else getattr(plain, key)
         shown = f"`{str(value).lower()}`" if isinstance(value, bool | str) else f"{value:g}" if value else "none"
         assert row("Cables", key)[1] == shown, key
-    said = re.search(r"With Rm = ([\d,]+) Ω cm² and Ra = (\d+) Ω cm, .* of 1 µm has λ = (\d+) µm", DENDRITES)
+    said = re.search(r"With Rm = ([\d,]+) Ω cm² and Ra = (\d+) Ω cm, .* of 1 µm has λ = (\d+) µm", CABLES)
     assert said
     one = Cable(length_um=1.0, diameter_um=1.0)
     assert [number.replace(",", "") for number in said.groups()] == [
@@ -111,7 +114,7 @@ def test_defaults_of_cables() -> None:
 
 
 def test_nonlinearities() -> None:
-    rows = [[cell.strip() for cell in cells] for cells in table("Nonlinearities", DENDRITES)]
+    rows = [[cell.strip() for cell in cells] for cells in table("Table", NONLINEARITY_PAGE)]
     expected = [
         [
             f"`{entry.name}`",

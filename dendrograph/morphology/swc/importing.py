@@ -58,7 +58,7 @@ HOW = {
 CABLES = (
     "length_um is the length along the path (for a stem, the gap from the surface of the soma included), diameter_um "
     "the mean diameter along it. Each cable passes what a branching cable with sealed ends passes (ends: sealed), see "
-    "docs/dendrites.md."
+    "docs/concepts/cables.md."
 )
 BLOCKS = 8  # dendrites on one path that are written below each other; what grows from there is written on one line
 

@@ -685,7 +685,7 @@ def test_mistakes(
 def test_the_page_shows_what_comes_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = (ROOT / "docs" / "reconstructions.md").read_text()
+    page = (ROOT / "docs" / "guides" / "reconstructions.md").read_text()
     monkeypatch.chdir(tmp_path)
     Path("neuron.swc").write_text(page.split('write_text("""\\\n')[1].split('"""')[0])
     assert call("neuron.swc", "--apical", "nmda") == 0

@@ -38,7 +38,7 @@ from dendrograph.export import (
 from dendrograph.export.content import Content, place
 from dendrograph.export.geometric import read_data
 from dendrograph.export.subject import INITIAL, NONE, TRAINED, Anything, Subject, subject_of
-from dendrograph.graph.compiler import whole
+from dendrograph.graph.compiler import check_whole_number
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.run import Run, is_run
 
@@ -130,7 +130,7 @@ def export(
     form = format_of(path)
     _hold_weights(weights)
     expect("layer", layer, str, None)
-    neuron = None if neuron is None else whole(argument("neuron"), neuron, 0)
+    neuron = None if neuron is None else check_whole_number(argument("neuron"), neuron, 0)
     expect("force", force, bool)
     for name, value in (("layer", layer), ("neuron", neuron)):
         if value is not None and form.NAME != swc_tree.NAME:

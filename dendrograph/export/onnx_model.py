@@ -23,7 +23,7 @@ from dendrograph.export.content import Content, of_bytes
 from dendrograph.export.rows import attributes, edge_blocks, node_blocks
 from dendrograph.export.subject import INITIAL, NONE, Subject
 from dendrograph.export.unrolled import Unrolled, example
-from dendrograph.graph.size_limits import available, shown
+from dendrograph.graph.size_limits import available_memory, format_bytes
 from dendrograph.network.network import DendriticNetwork
 
 NAME = "ONNX"
@@ -87,7 +87,7 @@ def _model(subject: Subject, network: DendriticNetwork) -> bytes:
     size = sum(tensor.numel() * tensor.element_size() for tensor in unrolled.buffers())
     if size > LARGEST:
         raise DendrographError(
-            f"as ONNX the network takes {shown(size)}, and a file holds {shown(LARGEST)}\n"
+            f"as ONNX the network takes {format_bytes(size)}, and a file holds {format_bytes(LARGEST)}\n"
             "  export it as FILE.npz or FILE.safetensors"
         )
     streams = network.graph.inputs
@@ -162,7 +162,7 @@ def _checked(content: bytes, network: DendriticNetwork) -> str:
         return f"not checked: onnxruntime is not installed ({INSTALL})"
     greatest, edges = 0.0, network.graph.edges
     # A runtime stores what every edge carries for every sample, in and out.
-    batches = [batch for batch in BATCHES if batch == 1 or 8 * batch * edges < available() // 2]
+    batches = [batch for batch in BATCHES if batch == 1 or 8 * batch * edges < available_memory() // 2]
     for number, batch in enumerate(batches):
         given = example(network, batch, seed=number)
         with torch.no_grad():

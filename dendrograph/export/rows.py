@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrograph.export.subject import Subject, cables
-from dendrograph.graph import size_limits as memory
+from dendrograph.graph.wiring import blocks
 
 Value = str | int | float
 
@@ -32,7 +32,7 @@ class Block:
     def filled(self, template: str) -> Iterator[bytes]:
         """The template once a row, its `%s` the columns in their order; some thousands of rows at a time."""
         size = len(next(iter(self.columns.values())))
-        for part in memory.blocks(size):
+        for part in blocks(size):
             columns = [texts(column[part]) for column in self.columns.values()]
             yield "".join(map(template.__mod__, zip(*columns, strict=True))).encode()
 

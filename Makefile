@@ -89,7 +89,7 @@ $(BIN)/python:
 	$(call say,creating $(VENV))
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt dendrograph/network/kernels/native.cpp dendrograph/network/kernels/native.h dendrograph/network/kernels/transfer.h | $(BIN)/python
+$(VENV)/.installed: pyproject.toml constraints.txt $(wildcard dendrograph/network/kernels/cpp/*) | $(BIN)/python
 	$(call say,installing the libraries; PyTorch is a large download the first time)
 	$(PIP) install --quiet -c constraints.txt pip setuptools wheel
 	$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'

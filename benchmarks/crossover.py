@@ -22,13 +22,16 @@ from timing import interleaved
 from dendrograph.graph.graph import Projection
 from dendrograph.graph.wiring import sample
 from dendrograph.morphology.weights import Init
-from dendrograph.network.kernels import Kernel, compiled, dense, fused
+from dendrograph.network.kernels.compiled import COMPILED, native
+from dendrograph.network.kernels.dense import DENSE
+from dendrograph.network.kernels.fused import FUSED
+from dendrograph.network.kernels.kernel import Kernel
 
 ROUNDS, TURN = 5, 0.01
 SHAPES = ((784, 512), (784, 4096), (512, 512))  # sources, targets
 BATCHES = (16, 128, 1024)
 DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
-SPARSE = tuple(kernel for kernel in (compiled, fused) if not (kernel is compiled and compiled.native is None))
+SPARSE = (FUSED,) if native is None else (COMPILED, FUSED)
 
 
 def projection(sources: int, targets: int, count: int) -> Projection:
@@ -61,7 +64,7 @@ def main() -> None:
     torch.manual_seed(0)
     for label, text in machine.describe().items():
         print(f"{label}: {text}")
-    names = [kernel.NAME for kernel in (dense, *SPARSE)]
+    names = [kernel.name for kernel in (DENSE, *SPARSE)]
     print(f"\nforward and backward, float32, medians of {ROUNDS} interleaved rounds, ms\n")
     print(f"| sources | targets | batch | density | {' | '.join(names)} |")
     print("| --- " * (4 + len(names)) + "|")
@@ -72,7 +75,7 @@ def main() -> None:
             done: list[float] = []
             for density in DENSITIES:
                 one = projection(sources, targets, max(1, round(density * sources)))
-                actions = {kernel.NAME: action(kernel, one, batch) for kernel in (dense, *SPARSE)}
+                actions = {kernel.name: action(kernel, one, batch) for kernel in (DENSE, *SPARSE)}
                 times = interleaved(actions, ROUNDS, TURN)
                 done.append(one.density)
                 for name in names:

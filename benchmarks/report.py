@@ -11,7 +11,7 @@ from sides import OURS
 from targets import outcomes
 from timing import TURN, WARM_UP
 
-from dendrograph.graph.size_limits import shown
+from dendrograph.graph.size_limits import format_bytes
 
 COMMAND = "python benchmarks/suite.py"
 STEPS_FIGURE, SCALE_FIGURE = "benchmark-steps.svg", "benchmark-scale.svg"
@@ -132,7 +132,7 @@ def _memory(result: Result) -> list[str]:
         [
             name,
             _sizes(side["bytes"]),
-            shown(side["runs"][0]["baseline"]),
+            format_bytes(side["runs"][0]["baseline"]),
             _ratio(name, side["ratio"]),
         ]
         for name, side in result["sides"].items()
@@ -164,7 +164,7 @@ def _scale(result: Result) -> list[str]:
         compiled = (
             [
                 _spread(row["compile_seconds"], 1, "{:.2f}"),
-                shown(row["bytes"]["median"]),
+                format_bytes(row["bytes"]["median"]),
                 f"{row['bytes']['median'] / row['synapses']:.0f}",
             ]
             if "bytes" in row
@@ -310,7 +310,7 @@ def _milliseconds(spread: Mapping[str, float], digits: int = 2) -> str:
 
 
 def _sizes(spread: Mapping[str, float]) -> str:
-    low, middle, high = (shown(spread[key]) for key in ("low", "median", "high"))
+    low, middle, high = (format_bytes(spread[key]) for key in ("low", "median", "high"))
     return middle if low == high else f"{middle} ({low} to {high})"
 
 

@@ -33,7 +33,7 @@ from timing import QUICK_TURN, TURN, interleaved, ratios, spread
 
 from dendrograph import DendriticNetwork
 from dendrograph.graph.graph import Graph, Projection
-from dendrograph.network.execution_plan import Choice, Pass
+from dendrograph.network.execution_plan import KernelChoice, PassChoice
 
 FLOAT = 4  # bytes
 PASSES = ("forward", "forward and backward")
@@ -61,7 +61,7 @@ def needs(projection: Projection, indexed: bool, of_x: bool, size: int = BATCH) 
     return {"forward": forward, "forward and backward": Need(both, edges * size * (3 if of_x else 2))}
 
 
-def projection_actions(projection: Projection, choice: Choice, of_x: bool) -> dict[str, Callable[[], object]]:
+def projection_actions(projection: Projection, choice: KernelChoice, of_x: bool) -> dict[str, Callable[[], object]]:
     """The passes of one projection by the kernel that the plan has chosen, to be timed.
 
     All that this file knows of how kernels are called stands here.
@@ -83,7 +83,7 @@ def projection_actions(projection: Projection, choice: Choice, of_x: bool) -> di
     return dict(zip(PASSES, (forward, both), strict=True))
 
 
-def pass_needs(graph: Graph, one: Pass, size: int = BATCH) -> dict[str, Need]:
+def pass_needs(graph: Graph, one: PassChoice, size: int = BATCH) -> dict[str, Need]:
     """The same for a pass over dendrites whose sources are an input stream."""
     synapses = next(projection for projection in graph.projections if projection.name == one.synapses)
     edges, dendrites, parents = synapses.edges, synapses.targets, graph.by_name[one.parent].size
@@ -95,10 +95,10 @@ def pass_needs(graph: Graph, one: Pass, size: int = BATCH) -> dict[str, Need]:
     return {"forward": forward, "forward and backward": Need(both, 2 * forward.multiply_adds)}
 
 
-def pass_actions(network: DendriticNetwork, one: Pass) -> dict[str, Callable[[], object]]:
+def pass_actions(network: DendriticNetwork, one: PassChoice) -> dict[str, Callable[[], object]]:
     """A pass as the network runs it."""
     graph = network.graph
-    (run,) = (link for step in network._steps for link in step.links if getattr(link, "group", None) == one.group)
+    (run,) = (link for step in network._operations for link in step.inputs if getattr(link, "group", None) == one.group)
     synapses = next(projection for projection in graph.projections if projection.name == one.synapses)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn((synapses.sources, BATCH), generator=generator)
@@ -131,7 +131,7 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
         of_x = graph.by_name[projection.source].role != "input"
         indexed = projection.kind == "synapse" and not projection.all_to_all
         actions = projection_actions(projection, choice, of_x)
-        timed.append((f"{projection.name}, by itself", choice.kernel.NAME, needs(projection, indexed, of_x), actions))
+        timed.append((f"{projection.name}, by itself", choice.kernel.name, needs(projection, indexed, of_x), actions))
     projections = {}
     for name, kernel, least, actions in timed:
         times = interleaved(actions, rounds, turn)

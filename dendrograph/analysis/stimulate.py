@@ -31,8 +31,7 @@ from dendrograph.base.tables import to_csv
 from dendrograph.graph.graph import Graph
 from dendrograph.morphology.plugins import import_plugins
 from dendrograph.network.network import DendriticNetwork
-from dendrograph.network.single_neuron import alone, cut_out, layer_of
-from dendrograph.network.sites import Site, Sites
+from dendrograph.network.single_neuron import Location, Locations, alone, cut_out, layer_of
 from dendrograph.training.model_source import graph_of
 from dendrograph.training.run import Run, is_run
 
@@ -107,29 +106,31 @@ def stimulate(
         weights, single = "unit", _unit(cut_out(neurons, layer, index))
     else:
         weights, single = "own", alone(neurons, layer, index)
-    sites = Sites.of(single.graph, layer)
+    locations = Locations.of(single.graph, layer)
     at, record = (None if given is None else several(name, given) for name, given in (("at", at), ("record", record)))
-    stimuli = sites.by_default() if at is None else [sites.read_stimulus(text) for text in at]
-    recorded = [sites.soma] if record is None else [sites.read(text) for text in record]
+    stimuli = locations.by_default() if at is None else [locations.read_stimulus(text) for text in at]
+    recorded = [locations.soma] if record is None else [locations.read(text) for text in record]
     _refuse_twice([tuple(sorted(map(str, stimulus))) for stimulus in stimuli], "stimulated")
-    _refuse_twice([(str(site),) for site in recorded], "recorded")
+    _refuse_twice([(str(location),) for location in recorded], "recorded")
     current = _current(amplitudes)
 
-    def activity(stimulus: tuple[Site, ...], current: Tensor) -> Tensor:
+    def activity(stimulus: tuple[Location, ...], current: Tensor) -> Tensor:
         """Shape (recorded, amplitudes)."""
         drive: dict[str, Tensor] = {}
-        for site in stimulus:
-            onto = drive.setdefault(f"{layer}/{site.place}", current.new_zeros((len(current), sites.sizes[site.place])))
-            onto[:, site.index] += current
+        for location in stimulus:
+            onto = drive.setdefault(
+                f"{layer}/{location.group}", current.new_zeros((len(current), locations.sizes[location.group]))
+            )
+            onto[:, location.index] += current
         found = single.respond(drive)
-        return torch.stack([found[f"{layer}/{site.place}"][:, site.index] for site in recorded])
+        return torch.stack([found[f"{layer}/{location.group}"][:, location.index] for location in recorded])
 
     with torch.no_grad():
-        rest = activity((sites.soma,), current.new_zeros(1))
+        rest = activity((locations.soma,), current.new_zeros(1))
         responses = {
             sent: activity(sent, current) - rest
             for stimulus in stimuli
-            for sent in {stimulus, *((site,) for site in stimulus)}
+            for sent in {stimulus, *((location,) for location in stimulus)}
         }
     for sent, response in responses.items():
         if not bool(torch.isfinite(response).all()):
@@ -137,21 +138,21 @@ def stimulate(
             raise DendrographError(f"{told}: the response is no finite number\n  give smaller amplitudes")
     table = [
         row
-        for position, site in enumerate(recorded)
+        for position, location in enumerate(recorded)
         for stimulus in stimuli
-        for row in _rows(site, stimulus, sites.kind(stimulus), amplitudes, responses, position)
+        for row in _rows(location, stimulus, locations.kind(stimulus), amplitudes, responses, position)
     ]
-    at_rest = {str(site): float(value) for site, value in zip(recorded, rest, strict=True)}
-    left_out = tuple(place for place in sites.terminal if place not in sites.chosen) if at is None else ()
+    at_rest = {str(location): float(value) for location, value in zip(recorded, rest, strict=True)}
+    left_out = tuple(place for place in locations.terminal if place not in locations.chosen) if at is None else ()
     return Stimulation(layer, index, weights, at_rest, tuple(table), left_out)
 
 
 def _rows(
-    recorded: Site,
-    stimulus: tuple[Site, ...],
+    recorded: Location,
+    stimulus: tuple[Location, ...],
     kind: str,
     amplitudes: Sequence[float],
-    responses: Mapping[tuple[Site, ...], Tensor],
+    responses: Mapping[tuple[Location, ...], Tensor],
     position: int,
 ) -> list[Row]:
     measured, first, second = (responses[sent][position].tolist() for sent in (stimulus, stimulus[:1], stimulus[-1:]))

@@ -71,13 +71,13 @@ def check_command(
 ) -> None:
     """Check a morphology: validate, compile, verify the wiring."""
     from dendrograph.cli.text import idle_units
-    from dendrograph.graph.check_wiring import verify
+    from dendrograph.graph.check_wiring import check_wiring
     from dendrograph.training.model_source import graph_of
 
     turned = assignments(settings)
     graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
     note_unused_parameters(morphology, turned, plugins)
-    for line in verify(graph):
+    for line in check_wiring(graph):
         print(line)
     for line in idle_units(graph):
         print(f"warning: {line}")

@@ -25,7 +25,7 @@ import numpy as np
 
 from dendrograph.base.errors import DataError, argument, clip, one_line
 from dendrograph.base.suggestions import listed
-from dendrograph.graph import size_limits as memory
+from dendrograph.graph.size_limits import available_memory, format_bytes
 
 Arrays = dict[str, np.ndarray]
 
@@ -236,9 +236,9 @@ def _hold_memory(path: Path, size: int, what: str = "") -> None:
     Raises:
         DataError: naming both sizes.
     """
-    if size > (free := memory.available()):
+    if size > (free := available_memory()):
         raise DataError(
-            f"{one_line(path)}: {what}takes {memory.shown(size)}, but only {memory.shown(free)} of memory are free\n"
+            f"{one_line(path)}: {what}takes {format_bytes(size)}, but only {format_bytes(free)} of memory are free\n"
             "  if the file is not damaged, save fewer samples, or read it on a larger machine"
         )
 

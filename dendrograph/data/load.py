@@ -22,7 +22,7 @@ from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data.dataset import Dataset, Split, assemble, find_arrays, look_over
 from dendrograph.data.downloads import KNOWN, cache_folder, data_folder, load_known, read_npz
 from dendrograph.data.tasks import derive, parse
-from dendrograph.network.kernels import compiled
+from dendrograph.network.kernels.compiled import gather_samples, native
 
 __all__ = [
     "NAMES",
@@ -360,8 +360,8 @@ def class_by_class(labels: torch.Tensor, generator: torch.Generator) -> torch.Te
 def _floats(samples: torch.Tensor, rows: torch.Tensor, scale: float, device: torch.device | str | None) -> torch.Tensor:
     """The samples at `rows`, scaled, on a device; what crosses to it is the bytes."""
     there = samples.device if device is None else torch.device(device)
-    if compiled.native is not None and samples.dtype == torch.uint8 and samples.device.type == there.type == "cpu":
-        return compiled.rows(samples, rows, scale)
+    if native is not None and samples.dtype == torch.uint8 and samples.device.type == there.type == "cpu":
+        return gather_samples(samples, rows, scale)
     return _scaled(samples.index_select(0, rows).to(there), scale)
 
 

@@ -22,7 +22,7 @@ from dendrograph.export.onnx_writer import Onnx
 from dendrograph.export.pytorch_geometric import PyTorchGeometric, read_data
 from dendrograph.export.subject import INITIAL, NONE, TRAINED, Anything, subject_of
 from dendrograph.export.swc import Swc
-from dendrograph.graph.compiler import whole
+from dendrograph.graph.compiler import check_whole_number
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.run import Run, is_run
 
@@ -109,7 +109,7 @@ def export(
     form = format_of(path)
     _check_weights(weights)
     expect("layer", layer, str, None)
-    neuron = None if neuron is None else whole(argument("neuron"), neuron, 0)
+    neuron = None if neuron is None else check_whole_number(argument("neuron"), neuron, 0)
     expect("force", force, bool)
     for name, value in (("layer", layer), ("neuron", neuron)):
         if value is not None and not isinstance(form, Swc):

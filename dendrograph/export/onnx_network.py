@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from dendrograph.graph.graph import Group, Projection
 from dendrograph.morphology.nonlinearities import NONLINEARITIES, bind
 from dendrograph.morphology.weights import Sign
-from dendrograph.network.kernels.messages import NEUTRAL
-from dendrograph.network.network import EPSILON, DendriticNetwork
+from dendrograph.network.kernels.reference import NEUTRAL
+from dendrograph.network.network import DendriticNetwork
+from dendrograph.network.operations import EPSILON
 
 DENSE = 0.25  # the density from which on a projection is a matrix
 

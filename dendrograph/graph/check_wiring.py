@@ -1,4 +1,7 @@
-"""Wiring that is verified: a graph is held to its declaration, by rules that share no code with the drawing of it."""
+"""Check a compiled graph against its declaration.
+
+The rules share no code with the functions that draw the synapses.
+"""
 
 from __future__ import annotations
 
@@ -8,33 +11,38 @@ from dataclasses import replace
 import numpy as np
 
 from dendrograph.base.errors import WiringError
-from dendrograph.graph import size_limits as memory
-from dendrograph.graph.graph import Counts, Field, Graph, Projection
-from dendrograph.graph.wiring import Indices
+from dendrograph.graph.graph import Counts, Graph, Projection, ReceptiveField
+from dendrograph.graph.wiring import Grid, Indices, blocks
 
 
-def verify(graph: Graph) -> tuple[str, ...]:
-    """Hold a graph to its declaration and return what was found true, a line each.
+def check_wiring(graph: Graph) -> tuple[str, ...]:
+    """Check a graph against its declaration.
 
-    Checked: edges lie inside their groups and are sorted; fan-in is exactly what was declared; no compartment draws a
-    unit twice, or is without synapses or children, unless declared so; a parent's dendrites are its own, contiguous and
-    equally many; a local field is the centre and whole rings around it; a global field's centres lie around their own
-    neuron's centre. Of what is shuffled: every compartment has what was drawn for one compartment of its group, no two
-    the same one's, all that was drawn for it together; and put back there, it is as its field says.
+    - Edges lie inside their groups and are sorted.
+    - The fan-in is exactly as declared. No compartment draws a unit twice, or is without synapses and children, unless
+      this is declared.
+    - The dendrites of a parent belong to its neuron, are contiguous and equally many.
+    - A local field is its centre and whole rings around it. The centres of a global field lie around the centre of
+      their own neuron.
+    - After a shuffle, every compartment has all synapses that were drawn for one compartment of its group, and no two
+      compartments have those of the same one. With the shuffle undone, the wiring passes the checks above.
+
+    Returns:
+        One line for each field, with the properties that were found.
 
     Raises:
         WiringError: with every violation.
     """
-    _refuse([fault for projection in graph.projections for fault in _check_edges(graph, projection)])
+    _raise_if_any([fault for projection in graph.projections for fault in _check_edges(graph, projection)])
     wrong: list[str] = []
-    told: list[str] = []
+    summary: list[str] = []
     onto: dict[str, list[Projection]] = {group.name: [] for group in graph.groups}
     for projection in graph.projections:
         onto[projection.target].append(projection)
         if projection.kind == "cable":
             wrong += _check_cable(graph, projection)
     for group in graph.groups:
-        fields: dict[int, tuple[Field, list[Projection]]] = {}
+        fields: dict[int, tuple[ReceptiveField, list[Projection]]] = {}
         for projection in onto[group.name]:
             if projection.field is not None:
                 fields.setdefault(id(projection.field), (projection.field, []))[1].append(projection)
@@ -43,31 +51,29 @@ def verify(graph: Graph) -> tuple[str, ...]:
         for field, parts in fields.values():
             fan_in = sum((part.fan_in() for part in parts), np.zeros(group.size, dtype=np.int64))
             reached += fan_in
-            silent |= field.fan_in is None or field.fan_in == 0
+            silent |= not field.fan_in
             wrong += _check_field(parts, field, fan_in)
-            told.append(_tell(group.name, parts, field, fan_in))
+            summary.append(_summary(group.name, parts, field, fan_in))
         wrong += _check_exchange(group.name, [field for field, _ in fields.values()], group.size)
         if group.role in ("input", "readout"):
             continue
-        for projection in onto[group.name]:
-            if projection.kind == "cable":
-                reached += projection.fan_in()
+        reached += sum(projection.fan_in() for projection in onto[group.name] if projection.kind == "cable")
         lonely = int((reached == 0).sum())
         if lonely and not silent:
             wrong.append(f"{group.name}: {lonely} of {group.size} compartments have neither synapses nor children")
         elif lonely:
-            told.append(f"{group.name}: {lonely} of {group.size} compartments are silent, as declared")
-    _refuse(wrong)
-    return tuple(told)
+            summary.append(f"{group.name}: {lonely} of {group.size} compartments are silent, as declared")
+    _raise_if_any(wrong)
+    return tuple(summary)
 
 
-def _refuse(wrong: list[str]) -> None:
+def _raise_if_any(wrong: list[str]) -> None:
     if wrong:
-        raise WiringError("the wiring is not what the morphology declares\n  " + "\n  ".join(wrong))
+        raise WiringError("Internal error: the wiring does not match the morphology.\n  " + "\n  ".join(wrong))
 
 
 def _check_edges(graph: Graph, projection: Projection) -> list[str]:
-    """What all other checks take for granted."""
+    """Check the assumptions of all other checks."""
     name = projection.name
     source, target = graph.by_name[projection.source], graph.by_name[projection.target]
     if (projection.sources, projection.targets) != (source.size, target.size):
@@ -84,32 +90,32 @@ def _check_edges(graph: Graph, projection: Projection) -> list[str]:
 
 
 def _steps(sources: Indices, targets: Indices) -> Iterator[tuple[Indices, ...]]:
-    """From each edge to the next, block by block: source, next source, target, next target."""
-    for part in memory.blocks(len(targets) - 1):
+    """For each pair of successive edges, block by block: source, next source, target, next target."""
+    for part in blocks(len(targets) - 1):
         following = slice(part.start + 1, part.stop + 1)
         yield sources[part], sources[following], targets[part], targets[following]
 
 
 def _check_cable(graph: Graph, projection: Projection) -> list[str]:
-    """Every dendrite has one parent, its own: siblings are contiguous and all parents have equally many."""
+    """Every dendrite has one parent in its own neuron; siblings are contiguous and all parents have equally many."""
     name = projection.name
     ends = projection.endpoints()
     source, target = graph.by_name[projection.source], graph.by_name[projection.target]
     if (projection.fan_out() != 1).any():
         return [f"{name}: a dendrite has no parent, or more than one"]
-    strangers = misplaced = False
-    for part in memory.blocks(projection.edges):
-        children, parents = (end[part].astype(np.int64) for end in ends)  # products need the room
+    strangers = wrong_parent = False
+    for part in blocks(projection.edges):
+        children, parents = (end[part].astype(np.int64) for end in ends)  # products may overflow int32
         strangers |= bool((children * source.neurons // source.size != parents * target.neurons // target.size).any())
-        misplaced |= bool((parents != children * target.size // source.size).any())
+        wrong_parent |= bool((parents != children * target.size // source.size).any())
     if strangers:
         return [f"{name}: a cable joins two neurons"]
-    if misplaced:
-        return [f"{name}: a dendrite hangs on another parent than its own"]
+    if wrong_parent:
+        return [f"{name}: a dendrite is joined to the wrong parent"]
     return []
 
 
-def _check_field(parts: list[Projection], field: Field, fan_in: Counts) -> list[str]:
+def _check_field(parts: list[Projection], field: ReceptiveField, fan_in: Counts) -> list[str]:
     name = parts[0].name
     if field.fan_in is not None and (fan_in != field.fan_in).any():
         odd = int((fan_in != field.fan_in).sum())
@@ -126,24 +132,24 @@ def _check_field(parts: list[Projection], field: Field, fan_in: Counts) -> list[
     return wrong
 
 
-def _check_exchange(name: str, fields: list[Field], size: int) -> list[str]:
-    """Compartments that exchange their synapses do so one for one, and all that one has moves together."""
+def _check_exchange(name: str, fields: list[ReceptiveField], size: int) -> list[str]:
+    """A shuffle is a permutation of the compartments, the same one for all fields of a group."""
     if not all(_is_permutation(field, size) for field in fields):
-        return [f"{name}: what was drawn for a compartment is lost in the shuffle, or stands twice"]
+        return [f"{name}: the shuffle loses or repeats the synapses that were drawn for a compartment"]
     shuffled = [field.drawn_for for field in fields if field.drawn_for is not None]
     if any(not np.array_equal(drawn_for, shuffled[0]) for drawn_for in shuffled):
-        return [f"{name}: what was drawn for one compartment is torn apart by the shuffle"]
+        return [f"{name}: the shuffle separates synapses that were drawn for one compartment"]
     return []
 
 
-def _is_permutation(field: Field, size: int) -> bool:
+def _is_permutation(field: ReceptiveField, size: int) -> bool:
     if field.drawn_for is None:
         return True
     return field.drawn_for.shape == (size,) and bool((np.sort(field.drawn_for) == np.arange(size)).all())
 
 
-def _put_back(part: Projection, field: Field) -> Projection:
-    """The projection with each synapse at the compartment for which it was drawn."""
+def _put_back(part: Projection, field: ReceptiveField) -> Projection:
+    """The projection before the shuffle: each synapse at the compartment for which it was drawn."""
     if field.drawn_for is None:
         return part
     sources, targets = part.endpoints()
@@ -152,12 +158,12 @@ def _put_back(part: Projection, field: Field) -> Projection:
     return replace(part, pairs=(sources[order], targets[order]))
 
 
-def _check_tiled(parts: list[Projection], field: Field) -> list[str]:
-    """The compartments of a neuron use every source equally often, up to one, and all neurons the same ones."""
+def _check_tiled(parts: list[Projection], field: ReceptiveField) -> list[str]:
+    """The compartments of a neuron use all sources equally often, up to one, and all neurons use the same sources."""
     sizes = [part.sources for part in parts]
     total, members = sum(sizes), field.members
     like: Counts | None = None
-    for neurons in memory.blocks(parts[0].targets // members, total):
+    for neurons in blocks(parts[0].targets // members, total):
         used = np.zeros((neurons.stop - neurons.start) * total, dtype=np.int64)
         for part, offset in zip(parts, np.cumsum([0, *sizes]), strict=False):
             source, target = part.endpoints()
@@ -167,31 +173,31 @@ def _check_tiled(parts: list[Projection], field: Field) -> list[str]:
         rows = used.reshape(-1, total)
         like = rows[0] if like is None else like
         if rows.max() - rows.min() > 1 or (rows != like).any():
-            return [f"{parts[0].name}: the compartments of a neuron do not share the sources out evenly"]
+            return [f"{parts[0].name}: the compartments of a neuron do not use the sources equally often"]
     return []
 
 
 def _repeats(sources: Indices, targets: Indices) -> bool:
-    """Whether an edge stands twice; edges are sorted."""
+    """Whether an edge occurs twice; edges are sorted."""
     return any(((next_t == t) & (next_s == s)).any() for s, next_s, t, next_t in _steps(sources, targets))
 
 
-def _check_local(projection: Projection, field: Field, centres: Indices) -> list[str]:
+def _check_local(projection: Projection, field: ReceptiveField, centres: Indices) -> list[str]:
     name = projection.name
     height, width = field.grid
     if centres.shape != (projection.targets,) or centres.min() < 0 or centres.max() >= height * width:
-        return [f"{name}: a compartment's centre does not lie on the grid"]
+        return [f"{name}: the centre of a compartment lies outside the grid"]
     wrong = []
     sources, _ = projection.endpoints()
     units = sources.reshape(projection.targets, field.positions, field.channels)
-    torn = hollow = False
-    for rows in memory.blocks(projection.targets, field.positions * field.channels):
+    incomplete = holes = False
+    for rows in blocks(projection.targets, field.positions * field.channels):
         first = units[rows, :, :1]
-        torn |= bool((units[rows] - first != np.arange(field.channels)).any() or (first % field.channels).any())
-        hollow |= not _fill_rings(field.grid, first[:, :, 0] // field.channels, centres[rows])
-    if torn:
+        incomplete |= bool((units[rows] - first != np.arange(field.channels)).any() or (first % field.channels).any())
+        holes |= not _fill_rings(field.grid, first[:, :, 0] // field.channels, centres[rows])
+    if incomplete:
         wrong.append(f"{name}: a position does not take all of its channels")
-    if hollow:
+    if holes:
         wrong.append(f"{name}: a receptive field has a hole")
     if field.neuron_centres is not None and _is_permutation(field, projection.targets):
         back = slice(None) if field.drawn_for is None else np.argsort(field.drawn_for)
@@ -199,7 +205,7 @@ def _check_local(projection: Projection, field: Field, centres: Indices) -> list
     return wrong
 
 
-def _check_centres(name: str, field: Field, centres: Indices, neuron_centres: Indices) -> list[str]:
+def _check_centres(name: str, field: ReceptiveField, centres: Indices, neuron_centres: Indices) -> list[str]:
     """Centres of one neuron fill the rings around its own centre from the inside out, each position equally often."""
     places = field.grid[0] * field.grid[1]
     rest = len(centres) % field.members  # the last set of neurons that share a centre may be smaller
@@ -211,18 +217,18 @@ def _check_centres(name: str, field: Field, centres: Indices, neuron_centres: In
         if (own != own[:, :1]).any():
             return [f"{name}: the dendrites of one neuron do not share its centre"]
         rounds = members // places
-        if rounds:  # more centres than positions: all are used so often, and what is left over fills the rings
-            cells = np.arange(len(around))[:, None] * places + around
-            over = np.bincount(cells.ravel(), minlength=len(around) * places).reshape(-1, places) - rounds
+        if rounds:  # more centres than positions: all are used so often, and the remaining centres fill the rings
+            used = np.arange(len(around))[:, None] * places + around
+            over = np.bincount(used.ravel(), minlength=len(around) * places).reshape(-1, places) - rounds
             if ((over < 0) | (over > 1)).any():
-                return [f"{name}: the centres of one neuron's dendrites pass a position over"]
+                return [f"{name}: the centres of one neuron's dendrites skip a position"]
             around = np.nonzero(over)[1].reshape(len(around), -1)
-        if not all(_fill_rings(field.grid, around[rows], own[rows, 0]) for rows in memory.blocks(*around.shape)):
+        if not all(_fill_rings(field.grid, around[rows], own[rows, 0]) for rows in blocks(*around.shape)):
             return [f"{name}: a dendrite's centre does not lie around its own neuron's centre"]
     return []
 
 
-def _fill_rings(grid: tuple[int, int], positions: Indices, centres: Indices) -> bool:
+def _fill_rings(grid: Grid, positions: Indices, centres: Indices) -> bool:
     """Whether the positions in each row are distinct and fill the rings around its centre from the inside out."""
     if not positions.shape[1]:
         return True
@@ -233,23 +239,23 @@ def _fill_rings(grid: tuple[int, int], positions: Indices, centres: Indices) -> 
     return bool(distinct and (inner == _positions_within(grid, centres, outermost - 1)).all())
 
 
-def _distances(grid: tuple[int, int], positions: Indices, centres: Indices) -> Indices:
+def _distances(grid: Grid, positions: Indices, centres: Indices) -> Indices:
     """Chebyshev distance between positions of a grid, with broadcasting."""
     width = grid[1]
     rows, columns = np.abs(positions // width - centres // width), np.abs(positions % width - centres % width)
     return np.maximum(rows, columns)
 
 
-def _positions_within(grid: tuple[int, int], centres: Indices, radius: Indices) -> Indices:
-    """Positions of the grid at most `radius` away from each centre; none for a negative radius."""
-    centres, radius = centres.astype(np.int64), radius.astype(np.int64)  # their sum may pass the end of the grid
+def _positions_within(grid: Grid, centres: Indices, radius: Indices) -> Indices:
+    """Number of positions of the grid at most `radius` away from each centre; 0 for a negative radius."""
+    centres, radius = centres.astype(np.int64), radius.astype(np.int64)  # their sum may overflow
     sides = []
     for length, at in ((grid[0], centres // grid[1]), (grid[1], centres % grid[1])):
         sides.append(np.minimum(at + radius, length - 1) - np.maximum(at - radius, 0) + 1)
     return np.where(radius < 0, 0, sides[0] * sides[1])
 
 
-def _tell(group: str, parts: list[Projection], field: Field, fan_in: Counts) -> str:
+def _summary(group: str, parts: list[Projection], field: ReceptiveField, fan_in: Counts) -> str:
     sources = ", ".join(part.source for part in parts)
     if field.fan_in is None:
         spread = f"{fan_in.min()} to {fan_in.max()}, {fan_in.mean():.1f} on average" if len(fan_in) else "0"

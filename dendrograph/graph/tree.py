@@ -1,12 +1,12 @@
-"""One neuron as a tree: its groups of compartments, and its compartments one by one as a networkx arborescence.
+"""One neuron as a tree: its groups of compartments, and its single compartments as a networkx arborescence.
 
-How much the cables of a finite tree pass follows from the whole tree (Rall, Experimental Neurology 1 (1959)). A signal
-runs from a dendrite to its parent, so its cable is loaded at the parent's end, by all that is joined there: the cable
-further inwards and the other branches, each with all that lies behind it. Input conductances are summed twice over the
-tree: inwards from the tips, which are sealed (no current leaves them), for what a branch takes from its parent; then
-outwards from the soma, for what the rest of the neuron takes from a branch. The soma takes nothing by itself: it has no
-size in a morphology. The product of what the cables pass on the way is then the steady voltage at the soma over that at
-the dendrite, when current enters at the dendrite alone.
+The attenuation of a cable in a finite tree depends on the whole tree (Rall, Experimental Neurology 1 (1959)). A signal
+runs from a dendrite to its parent. The load at the parent's end of the cable is the input conductance of all that is
+joined there: the cable further inwards, and the other branches with all that grows from them. These conductances are
+summed twice over the tree: inwards from the tips, which are sealed (no current leaves them), for the load of a branch
+on its parent; then outwards from the soma, for the load of the rest of the neuron on a branch. The soma itself is no
+load, because it has no size in a morphology. The product of the attenuations on the way is the steady voltage at the
+soma divided by that at the dendrite, when current enters at the dendrite alone.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ from dendrograph.morphology.weights import Init
 class Branching:
     """All compartments at one place of a neuron's tree.
 
-    `name` is `soma`, `basal`, `basal/tuft`, …; `parent` is the position of the parent's entry in the tuple that
-    `branchings` gives (None for the soma); `size` counts the compartments of one neuron. Compartment i is a child of
-    the parent's compartment i // `compartment.count`, so siblings are contiguous. `passed` is the share of its voltage
-    that the cable to the parent passes on.
+    Compartment i is a child of the parent's compartment i // `compartment.count`, so siblings are contiguous.
+
+    Attributes:
+        name: `soma`, `basal`, `basal/tuft`, …
+        parent: the position of the parent in the result of `branchings`; None for the soma.
+        size: number of compartments of one neuron.
+        passed: the share of the voltage that the cable passes on to the parent.
     """
 
     name: str
@@ -38,14 +41,20 @@ class Branching:
 
     @property
     def factor(self) -> float:
-        """What the cable's weight is multiplied with."""
+        """The factor between the cable's parameter and its weight."""
         return self.passed if self.compartment.cable.attenuation == "factor" else 1.0
 
     @property
     def start(self) -> Init:
-        """How the cable's weight starts, the attenuation seen to."""
+        """The initialisation of the cable's weight; attenuation included if it is only the initial value."""
         cable = self.compartment.cable
         return Init("constant", self.passed) if cable.attenuation == "initial" else cable.init
+
+    @property
+    def reduction(self) -> str:
+        """How the messages onto a compartment are combined; a mean is a sum that is divided later."""
+        integration = self.compartment.integration
+        return "sum" if integration == "mean" else integration
 
 
 def branchings(neuron: Compartment) -> tuple[Branching, ...]:
@@ -60,20 +69,20 @@ def branchings(neuron: Compartment) -> tuple[Branching, ...]:
 
 
 def _loads(places: list[Branching]) -> list[float]:
-    """The conductance at the parent's end of each place's cable, of all that is joined there but the cable itself."""
+    """The load at the parent's end of each place's cable: the conductance of everything else that is joined there."""
     loads = [0.0] * len(places)
     if not any(place.compartment.cable.ends == SEALED for place in places):
         return loads
-    taken = [0.0] * len(places)  # by one branch from its parent: its input conductance there
-    behind = [0.0] * len(places)  # of all branches on one compartment
+    branch = [0.0] * len(places)  # the input conductance of one branch at its parent
+    branches = [0.0] * len(places)  # the same of all branches on one compartment together
     for position, place in reversed(list(enumerate(places))):
         if place.parent is not None:
-            taken[position] = place.compartment.cable.conductance(behind[position])
-            behind[place.parent] += place.compartment.count * taken[position]
+            branch[position] = place.compartment.cable.conductance(branches[position])
+            branches[place.parent] += place.compartment.count * branch[position]
     inwards = [0.0] * len(places)  # of the rest of the neuron, through the cable to the parent
     for position, place in enumerate(places):
         if place.parent is not None:
-            loads[position] = inwards[place.parent] + max(0.0, behind[place.parent] - taken[position])
+            loads[position] = inwards[place.parent] + max(0.0, branches[place.parent] - branch[position])
             inwards[position] = place.compartment.cable.conductance(loads[position])
     return loads
 

@@ -2,30 +2,37 @@
 
 Each rule is vectorised over compartments. Its cost for a compartment depends on the synapses drawn (for `local` and
 `global`, on the window of positions that holds them), not on all sources. The same generator state gives the same
-wiring. Indices of a group are int32 where it has fewer than 2^31 units, which is half the memory; scratch arrays are
+wiring. The indices of a group are int32 if it has fewer than 2^31 units, which halves the memory. Scratch arrays are
 made block by block.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph.graph import size_limits as memory
-
 Indices = NDArray[np.signedinteger]
 Grid = tuple[int, int]
 
-_NARROW = 1 << 31  # units that int32 numbers
-_CHUNK = 1 << 24  # of `sample`: belongs to the definition of the random stream
+BLOCK = 1 << 16  # elements of a scratch array: half a megabyte of numbers, which fits a processor's cache
+_NARROW = 1 << 31  # units that int32 can number
+_CHUNK = 1 << 24  # of `sample`; a part of the definition of the random stream
+
+
+def blocks(rows: int, width: int = 1) -> Iterator[slice]:
+    """Rows in blocks of about `BLOCK` elements, so that scratch arrays stay small for networks of any size."""
+    step = max(1, BLOCK // max(1, width))
+    for start in range(0, rows, step):
+        yield slice(start, min(rows, start + step))
 
 
 def stream(seed: int, *purpose: int) -> np.random.Generator:
-    """A stream of random numbers for each purpose, so that a change in one place leaves every other as it is.
+    """A stream of random numbers for each purpose, so that a change in one place keeps all other streams.
 
-    The purpose is a spawn key: as further words of entropy, (1, 2) and (1, 2, 0) would give one and the same stream.
+    The purpose is a spawn key. As words of entropy, (1, 2) and (1, 2, 0) would give the same stream.
     """
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=purpose))
 
@@ -37,22 +44,29 @@ def nearly_square(size: int) -> Grid:
 
 
 def index_type(units: int) -> type[np.signedinteger]:
-    """The type that a group's indices are kept in."""
+    """The smallest integer type for the indices of a group."""
     return np.int32 if units < _NARROW else np.int64
 
 
 def sample(sources: int, targets: int, count: int, rng: np.random.Generator, replace: bool = False) -> Indices:
     """`random`: each target draws exactly `count` of the sources, uniformly.
 
-    Without replacement by Floyd's algorithm, all targets at once (Bentley & Floyd, CACM 30, 1987). Whether a source is
-    taken is told by a table of all sources, or, where these are many, by what the target has drawn so far.
+    Without replacement by Floyd's algorithm, all targets at once (Bentley & Floyd, CACM 30, 1987). A table of all
+    sources marks those that are taken; if there are many sources, the draws of the target so far are searched instead.
+
+    Args:
+        sources: number of sources.
+        targets: number of targets.
+        count: number of synapses of each target.
+        rng: the random numbers.
+        replace: whether a target may draw a source several times.
 
     Returns:
         Shape (targets, count), each row sorted.
     """
     drawn = np.empty((targets, count), dtype=index_type(sources))
     if replace:
-        for rows in memory.blocks(targets, count):
+        for rows in blocks(targets, count):
             drawn[rows] = rng.integers(0, sources, size=drawn[rows].shape)
     else:
         tabled = sources <= count * count
@@ -64,12 +78,12 @@ def sample(sources: int, targets: int, count: int, rng: np.random.Generator, rep
 
 
 def _floyd(drawn: Indices, sources: int, rng: np.random.Generator, tabled: bool) -> None:
-    """Fill each row with distinct sources: the candidates of all rows first, since they do not depend on each other."""
+    """Fill each row with distinct sources. The candidates of all rows come first, because they are independent."""
     targets, count = drawn.shape
     lasts = range(sources - count, sources)
     for column, last in enumerate(lasts):
         drawn[:, column] = rng.integers(0, last + 1, size=targets)
-    for rows in memory.blocks(targets, sources // 64 if tabled else count):  # a table of bytes may have up to 4 MB
+    for rows in blocks(targets, sources // 64 if tabled else count):  # a table of bytes may have up to 4 MB
         columns = drawn[rows].T.copy()
         each = np.arange(columns.shape[1])
         table = np.zeros((len(each), sources if tabled else 0), dtype=bool)
@@ -85,21 +99,21 @@ def _floyd(drawn: Indices, sources: int, rng: np.random.Generator, tabled: bool)
 def pool(
     sources: int, targets: int, count: int, rng: np.random.Generator, replace: bool = False
 ) -> tuple[Indices, Indices]:
-    """`pooled`: `count` × targets synapses thrown over the whole block at once, so that fan-in varies.
+    """`pooled`: `count` × targets synapses drawn from all pairs of the group together, so that fan-in varies.
 
     Returns:
         Source and target of each synapse, sorted by target, then by source.
     """
-    cells = rng.choice(sources * targets, size=count * targets, replace=replace, shuffle=False)
-    cells.sort()
-    source, target = (np.empty(len(cells), dtype=index_type(units)) for units in (sources, targets))
-    for part in memory.blocks(len(cells)):
-        target[part], source[part] = np.divmod(cells[part], sources)
+    drawn = rng.choice(sources * targets, size=count * targets, replace=replace, shuffle=False)
+    drawn.sort()
+    source, target = (np.empty(len(drawn), dtype=index_type(units)) for units in (sources, targets))
+    for part in blocks(len(drawn)):
+        target[part], source[part] = np.divmod(drawn[part], sources)
     return source, target
 
 
 def tile(sources: int, neurons: int, per_neuron: int, count: int) -> Indices:
-    """`tiled`: the compartments of a neuron take `count` sources each, one after the other, beginning anew at the end.
+    """`tiled`: the compartments of a neuron take `count` sources each, one after the other, and start again at the end.
 
     Nothing is drawn at random. Shape (neurons × per_neuron, count), each row sorted.
     """
@@ -109,14 +123,14 @@ def tile(sources: int, neurons: int, per_neuron: int, count: int) -> Indices:
 
 
 def shuffle(targets: int, rng: np.random.Generator) -> Indices:
-    """For each target, the one whose synapses it gets: a permutation, each equally likely. Shape (targets,)."""
+    """For each target, the target whose synapses it gets: a uniform random permutation. Shape (targets,)."""
     return rng.permutation(targets).astype(index_type(targets), copy=False)
 
 
 def deal(source: Indices, target: Indices, drawn_for: Indices) -> tuple[Indices, Indices]:
-    """The same synapses, dealt out anew: target i gets all of those that were drawn for target `drawn_for[i]`.
+    """Give all synapses that were drawn for target `drawn_for[i]` to target i.
 
-    Synapses are sorted by target, `drawn_for` is a permutation of the targets.
+    Synapses are sorted by target; `drawn_for` is a permutation of the targets.
 
     Returns:
         Source and target of each synapse, sorted by target; synapses of one target keep their order.
@@ -126,8 +140,8 @@ def deal(source: Indices, target: Indices, drawn_for: Indices) -> tuple[Indices,
     counts = drawn[drawn_for]
     targets = np.repeat(np.arange(len(drawn_for), dtype=target.dtype), counts)
     sources = np.empty_like(source)
-    moved = first[drawn_for] - (np.cumsum(counts) - counts)  # from where a synapse stands now to where it stood
-    for part in memory.blocks(len(source)):
+    moved = first[drawn_for] - (np.cumsum(counts) - counts)  # from the new position of a synapse to the old one
+    for part in blocks(len(source)):
         sources[part] = source[np.arange(part.start, part.stop) + moved[targets[part]]]
     return sources, targets
 
@@ -135,20 +149,19 @@ def deal(source: Indices, target: Indices, drawn_for: Indices) -> tuple[Indices,
 def neighbourhood(grid: Grid, centres: Indices, count: int, rng: np.random.Generator) -> Indices:
     """The `count` positions nearest to each centre: itself, the 3×3 neighbourhood, then rings outward.
 
-    A ring holds the positions at one Chebyshev distance, as far as they lie on the grid; the last ring that is needed
-    is sampled at random.
+    A ring is the set of positions of the grid at one Chebyshev distance. The last ring is sampled at random.
 
     Returns:
         Shape (centres, count), each row sorted; positions are row × width + column.
     """
     height, width = grid
-    radius = reach(grid, count)
+    radius = rings_needed(grid, count)
     kind = index_type(height * width)
     steps = [np.arange(-min(radius, side - 1), min(radius, side - 1) + 1, dtype=kind) for side in grid]
     down, right = (offsets.ravel() for offsets in np.meshgrid(*steps, indexing="ij"))
     ring = np.maximum(np.abs(down), np.abs(right))
     near = np.empty((len(centres), count), dtype=kind)
-    for rows in memory.blocks(len(centres), len(ring)):
+    for rows in blocks(len(centres), len(ring)):
         centre = centres[rows, None]
         row, column = centre // width + down, centre % width + right
         on_grid = (row >= 0) & (row < height) & (column >= 0) & (column < width)
@@ -161,8 +174,8 @@ def neighbourhood(grid: Grid, centres: Indices, count: int, rng: np.random.Gener
     return near
 
 
-def reach(grid: Grid, count: int) -> int:
-    """Rings that suffice for `count` positions around any centre, even around a corner."""
+def rings_needed(grid: Grid, count: int) -> int:
+    """The number of rings with at least `count` positions around any centre, even in a corner."""
     height, width = grid
     return next(r for r in range(max(grid)) if min(height, r + 1) * min(width, r + 1) >= count) if count > 1 else 0
 
@@ -176,7 +189,7 @@ def scatter_centres(grid: Grid, targets: int, rng: np.random.Generator) -> Indic
 def gather_centres(grid: Grid, around: Indices, targets: int, rng: np.random.Generator) -> Indices:
     """`targets` centres around each neuron's own: distinct while the grid has room, rings outward until all have one.
 
-    Where there are more targets than positions, every position is used before one is used again.
+    If there are more targets than positions, every position is used before one is used again.
 
     Returns:
         Shape (neurons × targets,), neuron by neuron.
@@ -189,7 +202,7 @@ def gather_centres(grid: Grid, around: Indices, targets: int, rng: np.random.Gen
 
 
 def spread_channels(positions: Indices, channels: int) -> Indices:
-    """Units of positions, all channels of each in order: (targets, count) to (targets, count × channels)."""
+    """The units of positions, all channels of each in order: (targets, count) -> (targets, count × channels)."""
     if channels == 1:
         return positions
     targets, count = positions.shape

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dendrograph.base.errors import DendrographError, KindError, expect, shown
-from dendrograph.graph.compiler import compile, whole
+from dendrograph.graph.compiler import check_whole_number, compile
 from dendrograph.morphology.layers import sources
 from dendrograph.morphology.morphology import Morphology, Shape
 from dendrograph.morphology.neuron import Compartment
@@ -99,8 +99,8 @@ class DendriticLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = (
-            whole("in_features", in_features, 1),
-            whole("out_features", out_features, 1),
+            check_whole_number("in_features", in_features, 1),
+            check_whole_number("out_features", out_features, 1),
         )
         expect("dropout", dropout, int, float)
         plain: dict[str, Any] = {
@@ -169,7 +169,7 @@ class DendriticLayer(nn.Module):
         expect("_extra_state", state, Tensor)
         if state.tolist() != self.get_extra_state().tolist():
             raise DendrographError(
-                f"this state is of a DendriticLayer that is wired otherwise than {self.extra_repr()}\n"
+                f"this state belongs to a DendriticLayer with other wiring than {self.extra_repr()}\n"
                 "  build the layer with the same arguments and seed"
             )
 
@@ -225,7 +225,7 @@ def _tree(
         raise DendrographError("field 'all' takes no number of synapses\n  write synapses='all', and no field")
     drawn: dict[str, Any] = {"count": synapses}
     if not (isinstance(synapses, str) and synapses == "all"):
-        drawn = {"count": whole("synapses", synapses, 1), "field": field}
+        drawn = {"count": check_whole_number("synapses", synapses, 1), "field": field}
         if drawn["count"] > features:
             problem = f"{synapses} synapses a dendrite, but there are {features} features"
             raise DendrographError(f"{problem}\n  at most {features}, or 'all'")
@@ -237,7 +237,7 @@ def _tree(
         "dendrites": [
             {
                 "name": "dendrite",
-                "count": whole("dendrites", dendrites, 1),
+                "count": check_whole_number("dendrites", dendrites, 1),
                 "nonlinearity": _plain("nonlinearity", nonlinearity),
                 "bias": bias,
                 **({} if dropout is None else {"dropout": dropout}),

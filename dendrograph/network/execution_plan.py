@@ -1,4 +1,4 @@
-"""Which kernel runs each projection, with the reason, and why each other one does not."""
+"""The plan of a network: which kernel runs each projection, why, and why the others do not."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from dendrograph.base.errors import DendrographError, clip, expect
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.graph.graph import Graph, Group, Projection
 from dendrograph.morphology.weights import Sign
-from dendrograph.network.kernels import KERNELS, Kernel, branch, compiled, tree
+from dendrograph.network.kernels import KERNELS, branch
+from dendrograph.network.kernels.compiled import COMPILED
+from dendrograph.network.kernels.dense import DENSE
+from dendrograph.network.kernels.fused import FUSED
+from dendrograph.network.kernels.kernel import Kernel
+from dendrograph.network.kernels.tree import TREE
 
-# Densities above which a matrix product overtakes the sparse kernels; benchmarks/crossover.py measures them, and
-# docs/concepts/kernels.md holds the table.
+# Densities above which a matrix product is faster than the sparse kernels. benchmarks/crossover.py measures them, and
+# docs/concepts/kernels.md has the table.
 CROSSOVER = {"compiled": 0.4, "fused": 0.2}
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The kernel of one projection, why it was taken, and why the others were not: (name, reason) each."""
+@dataclass(frozen=True, kw_only=True)
+class KernelChoice:
+    """The kernel of one projection, the reason for it, and (name, reason) for each kernel that was refused."""
 
     projection: str
     kernel: Kernel
@@ -27,8 +32,8 @@ class Choice:
     refusals: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class Pass:
+@dataclass(frozen=True, kw_only=True)
+class PassChoice:
     """A group of dendrites that runs in one pass with its synapses and its cables: see kernels/branch.py."""
 
     group: str
@@ -37,28 +42,33 @@ class Pass:
     cables: str
 
 
-@dataclass(frozen=True)
-class Plan:
-    """One choice for each projection of a graph, in its order; what runs in one pass; and why the rest does not.
+@dataclass(frozen=True, kw_only=True)
+class ExecutionPlan:
+    """How a network runs.
 
-    `not_in_one_pass` holds (group, reason) for each group of dendrites that the pass does not serve.
+    Attributes:
+        choices: one for each projection, in the order of the graph.
+        passes: the groups of dendrites that run in one pass.
+        not_in_one_pass: (group, reason) for the other groups of dendrites.
     """
 
-    choices: tuple[Choice, ...]
-    passes: tuple[Pass, ...] = ()
+    choices: tuple[KernelChoice, ...]
+    passes: tuple[PassChoice, ...] = ()
     not_in_one_pass: tuple[tuple[str, str], ...] = ()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Plan:
-        """Itself, since nothing in it changes: a kernel is a module, and modules cannot be copied."""
+    def __deepcopy__(self, memo: dict[int, Any]) -> ExecutionPlan:
+        """Return the plan itself, because nothing in it changes: copies of a network share it."""
         return self
 
     def __str__(self) -> str:
-        passes = {one.synapses: one for one in self.passes}
+        passes = {found.synapses: found for found in self.passes}
         lines = []
         for choice in self.choices:
-            lines.append(f"{choice.projection}: {choice.kernel.NAME} ({choice.reason})")
-            if one := passes.get(choice.projection):
-                lines.append(f"    in one pass with bias and nonlinearity of {one.group} and its cables, {one.cables}")
+            lines.append(f"{choice.projection}: {choice.kernel.name} ({choice.reason})")
+            if found := passes.get(choice.projection):
+                lines.append(
+                    f"    in one pass with bias and nonlinearity of {found.group} and its cables, {found.cables}"
+                )
             together: dict[str, list[str]] = {}
             for name, reason in choice.refusals:
                 together.setdefault(reason, []).append(name)
@@ -67,71 +77,76 @@ class Plan:
         return "\n".join(lines)
 
 
-def plan(graph: Graph, kernel: str = "auto", device: str = "cpu") -> Plan:
+def plan(graph: Graph, kernel: str = "auto", device: str = "cpu") -> ExecutionPlan:
     """Choose a kernel for each projection.
 
     Args:
-        graph: what `compile` gives.
-        kernel: `auto`, or a kernel's name to have it everywhere that it can serve.
+        graph: a graph that `compile` made.
+        kernel: `auto`, or the name of a kernel that runs everything that it can serve.
         device: the kind of device, such as `cpu` or `cuda`.
 
     Raises:
-        DendrographError: there is no kernel of that name.
+        DendrographError: no kernel has that name.
     """
     expect("kernel", kernel, str)
-    names = [entry.NAME for entry in KERNELS]
+    names = [known.name for known in KERNELS]
     if kernel != "auto" and kernel not in names:
         known = did_you_mean(kernel, ["auto", *names], "kernels")
         raise DendrographError(f"unknown kernel '{clip(kernel)}'\n  {known}")
     choices = {projection.name: _choose(projection, kernel, device) for projection in graph.projections}
-    passes: list[Pass] = []
+    passes: list[PassChoice] = []
     refused: list[tuple[str, str]] = []
     for group in graph.groups:
         if group.role != "dendrite":
             continue
-        found = _in_one_pass(graph, group, choices, kernel, {one.cables for one in passes})
-        if isinstance(found, Pass):
-            passes.append(found)
-            others = tuple((name, "the pass sums them on its way") for name in names if name != compiled.NAME)
-            choices[found.cables] = Choice(found.cables, compiled, f"within the pass over {group.name}", others)
-        else:
+        found = _in_one_pass(graph, group, choices, kernel, {earlier.cables for earlier in passes})
+        if isinstance(found, str):
             refused.append((group.name, found))
-    return Plan(tuple(choices.values()), tuple(passes), tuple(refused))
+            continue
+        passes.append(found)
+        choices[found.cables] = KernelChoice(
+            projection=found.cables,
+            kernel=COMPILED,
+            reason=f"within the pass over {group.name}",
+            refusals=tuple((name, "the pass sums them on its way") for name in names if name != COMPILED.name),
+        )
+    return ExecutionPlan(choices=tuple(choices.values()), passes=tuple(passes), not_in_one_pass=tuple(refused))
 
 
-def _choose(projection: Projection, wanted: str, device: str) -> Choice:
+def _choose(projection: Projection, wanted: str, device: str) -> KernelChoice:
     refusals: list[tuple[str, str]] = []
     chosen: tuple[Kernel, str] | None = None
-    sparse = "fused" if compiled.reasons_against(projection, device) else "compiled"
-    for kernel in sorted(KERNELS, key=lambda entry: entry.NAME != wanted):  # stable: the one asked for comes first
+    sparse = FUSED if COMPILED.reasons_against(projection, device) else COMPILED
+    crossover = CROSSOVER[sparse.name]
+    for kernel in sorted(KERNELS, key=lambda known: known.name != wanted):  # stable: the wanted one comes first
         reasons = kernel.reasons_against(projection, device)
-        if not reasons and kernel.NAME != wanted and kernel.NAME == "dense" and projection.density < CROSSOVER[sparse]:
-            limit = f"{CROSSOVER[sparse]}, where a matrix product begins to pay"
+        if not reasons and kernel is DENSE and kernel.name != wanted and projection.density < crossover:
+            limit = f"{crossover}, where a matrix product begins to pay"
             reasons = (f"density {projection.density:.3g} is below {limit}",)
         if reasons:
-            refusals.append((kernel.NAME, "; ".join(reasons)))
+            refusals.append((kernel.name, "; ".join(reasons)))
         elif chosen:
-            refusals.append((kernel.NAME, f"{chosen[0].NAME} stands before it"))
+            refusals.append((kernel.name, f"{chosen[0].name} stands before it"))
         else:
-            chosen = (kernel, "asked for" if kernel.NAME == wanted else kernel.HOW)
+            chosen = (kernel, "asked for" if kernel.name == wanted else kernel.description)
     assert chosen, "the reference kernel serves everything"
-    return Choice(projection.name, chosen[0], chosen[1], tuple(refusals))
+    return KernelChoice(projection=projection.name, kernel=chosen[0], reason=chosen[1], refusals=tuple(refusals))
 
 
 def _in_one_pass(
-    graph: Graph, group: Group, choices: Mapping[str, Choice], wanted: str, taken: Collection[str]
-) -> Pass | str:
-    """The pass over a group of dendrites, or why there is none; `taken` are the cables that other passes sum."""
-    onto, (cables,) = graph.onto(group), (one for one in graph.projections if one.source == group.name)
-    if wanted not in ("auto", "compiled"):
+    graph: Graph, group: Group, choices: Mapping[str, KernelChoice], wanted: str, taken: Collection[str]
+) -> PassChoice | str:
+    """The pass over a group of dendrites, or why there is none. Earlier passes sum the cables `taken`."""
+    onto, (cables,) = graph.onto(group), (found for found in graph.projections if found.source == group.name)
+    if wanted not in ("auto", COMPILED.name):
         return f"{wanted} was asked for"
     if len(onto) != 1:
         return f"{len(onto)} projections reach it, and the pass serves one"
     (synapses,) = onto
     if synapses.name in taken:
-        return "what reaches it is summed in another pass"
-    if choices[synapses.name].kernel is not compiled:
-        return f"its synapses run by {choices[synapses.name].kernel.NAME}"
+        return "another pass sums its input"
+    if (kernel := choices[synapses.name].kernel) is not COMPILED:
+        return f"its synapses run by {kernel.name}"
     if reasons := branch.reasons_against(group.nonlinearity):
         return "; ".join(reasons)
     if group.dropout:
@@ -142,8 +157,6 @@ def _in_one_pass(
         return "it is normalised"
     if synapses.sign == Sign.SHUNTING:
         return "its synapses shunt"
-    if cables.nonlinear:
-        return cables.nonlinear
-    if reasons := tree.reasons_against(cables):
+    if reasons := TREE.reasons_against(cables):
         return "; ".join(reasons)
-    return Pass(group.name, cables.target, synapses.name, cables.name)
+    return PassChoice(group=group.name, parent=cables.target, synapses=synapses.name, cables=cables.name)

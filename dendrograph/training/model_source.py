@@ -17,7 +17,7 @@ from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
 from dendrograph.morphology.morphology import Morphology
 from dendrograph.morphology.plugins import import_plugins
-from dendrograph.network.execution_plan import Plan, plan
+from dendrograph.network.execution_plan import ExecutionPlan, plan
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.evaluation import Evaluation, evaluate
@@ -188,7 +188,7 @@ def graph_for_data(
     return compile(tree, dataset.shapes, dataset.classes, seed or 0)
 
 
-def plan_of(morphology: str, graph: Graph, kernel: str | None = None) -> Plan:
+def plan_of(morphology: str, graph: Graph, kernel: str | None = None) -> ExecutionPlan:
     """The plan for a graph: by the kernel given, else by the run's own, else by the best for each projection."""
     own = Run.open(morphology).record["network"]["kernel"] if is_run(morphology) else "auto"
     return plan(graph, kernel or own)

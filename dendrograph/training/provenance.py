@@ -17,7 +17,7 @@ import torch
 from dendrograph.base.errors import DendrographError, RunError, argument, setting
 from dendrograph.data.dataset import Dataset
 from dendrograph.morphology.plugins import digests
-from dendrograph.network.kernels import compiled
+from dendrograph.network.kernels.compiled import native
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.run import Run
@@ -62,7 +62,7 @@ def make(
         **({"learning": dict(learning)} if learning else {}),
         "network": {
             "kernel": network.kernel,
-            "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
+            "kernels": {choice.projection: choice.kernel.name for choice in network.plan.choices},
             "initial_weights": _digest(network),
             **network.frozen_otherwise,
             **_threads(network),
@@ -75,7 +75,7 @@ def make(
             "threads": torch.get_num_threads(),
             "processes": processes,
             **({"networks together": together} if together > 1 else {}),
-            "instruction set": compiled.native.instruction_set() if compiled.native else "PyTorch's",
+            "instruction set": native.instruction_set() if native else "PyTorch's",
             "machine": f"{platform.system()} {platform.machine()}",
         },
     }
@@ -88,7 +88,7 @@ def _threads(network: DendriticNetwork) -> dict[str, int]:
     """The number of threads, where a result depends on it; one thread is what is meant where nothing is said."""
     used = torch.get_num_threads()
     on_cpu = next(network.parameters()).device.type == "cpu"
-    matters = used > 1 and on_cpu and any(choice.kernel.NAME in BY_THREADS for choice in network.plan.choices)
+    matters = used > 1 and on_cpu and any(choice.kernel.name in BY_THREADS for choice in network.plan.choices)
     return {"threads": used} if matters else {}
 
 

@@ -202,7 +202,7 @@ class Run:
             raise RunError(f"{damaged}: what was frozen: {error}") from None
 
     def _kernel(self, damaged: str) -> str:
-        found, known = str(self.record["network"]["kernel"]), ["auto", *(kernel.NAME for kernel in KERNELS)]
+        found, known = str(self.record["network"]["kernel"]), ["auto", *(kernel.name for kernel in KERNELS)]
         if found not in known:
             raise RunError(f"{damaged}: unknown kernel '{clip(found)}'\n  {did_you_mean(found, known, 'kernels')}")
         return found

@@ -25,8 +25,7 @@ from dendrograph.cli.main import main
 from dendrograph.draw.canvas.figure import as_bytes
 from dendrograph.draw.plots.stimulation import KINDS, MARKERS, MOST_RECORDED, stimulation_figure
 from dendrograph.morphology.nonlinearities import NONLINEARITIES, bind
-from dendrograph.network.single_neuron import alone, cut_out
-from dendrograph.network.sites import Sites
+from dendrograph.network.single_neuron import Locations, alone, cut_out
 from dendrograph.training.model_source import train_by_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -315,7 +314,7 @@ def test_a_normalised_neuron_is_refused() -> None:
     )
 
 
-# Sites
+# Locations
 
 
 @pytest.fixture(scope="module")
@@ -323,12 +322,12 @@ def tree() -> Graph:
     return with_dendrites(basal(NMDA), {**trunk(), "name": "apical"}, {"name": "axonal", "synapses": FOUR})
 
 
-def sites_of(graph: Graph) -> Sites:
-    return Sites.of(cut_out(graph, "hidden"), "hidden")
+def locations_of(graph: Graph) -> Locations:
+    return Locations.of(cut_out(graph, "hidden"), "hidden")
 
 
 def test_names_of_sites(tree: Graph) -> None:
-    sites = sites_of(tree)
+    sites = locations_of(tree)
     assert dict(sites.sizes) == {"soma": 1, "basal": 4, "apical": 2, "axonal": 1, "apical/tuft": 6}
     for text in ("soma", "axonal", "basal[3]", "apical/tuft[5]"):
         assert str(sites.read(text)) == text
@@ -383,7 +382,7 @@ def test_nothing_is_named_twice(tree: Graph) -> None:
 
 
 def by_default(graph: Graph) -> list[str]:
-    return ["+".join(map(str, stimulus)) for stimulus in sites_of(graph).by_default()]
+    return ["+".join(map(str, stimulus)) for stimulus in locations_of(graph).by_default()]
 
 
 def test_what_is_stimulated_by_default(tree: Graph) -> None:

@@ -1071,7 +1071,7 @@ def test_classes_without_a_sample_are_told(number: Any, wanted: Any) -> None:
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine with 10 MB left."""
-    monkeypatch.setattr("dendrograph.graph.size_limits.available", lambda: 10_000_000)
+    monkeypatch.setattr("dendrograph.graph.size_limits.available_memory", lambda: 10_000_000)
 
 
 def test_an_array_that_nobody_reads_is_not_unpacked(tmp_path: Path, little_memory: None) -> None:

@@ -1,4 +1,4 @@
-"""verify() finds whatever is done to a good graph, and says what; the good twin passes."""
+"""check_wiring() finds whatever is done to a good graph, and says what; the good twin passes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from trees import CORNERS, random_case
 from dendrograph import Graph, Morphology, compile
 from dendrograph.base.errors import WiringError
 from dendrograph.graph import compiler as compiler_module
-from dendrograph.graph import size_limits as memory
 from dendrograph.graph import wiring
-from dendrograph.graph.check_wiring import verify
-from dendrograph.graph.graph import Field, Projection
+from dendrograph.graph.check_wiring import check_wiring
+from dendrograph.graph.graph import Projection, ReceptiveField
 from dendrograph.graph.wiring import neighbourhood, spread_channels
 
 Pairs = tuple[NDArray, NDArray]
@@ -84,7 +83,7 @@ def _rewired(graph: Graph, name: str, change: Callable[[NDArray, NDArray], Any],
     return _changed(graph, name, rewire)
 
 
-def _refielded(graph: Graph, name: str, change: Callable[[Field], Field]) -> Graph:
+def _refielded(graph: Graph, name: str, change: Callable[[ReceptiveField], ReceptiveField]) -> Graph:
     def refield(projection: Projection) -> Projection:
         assert projection.field is not None
         return replace(projection, field=change(projection.field))
@@ -239,11 +238,23 @@ BREAKS: dict[str, tuple[Graph, Callable[[Graph], Graph], str]] = {
         lambda g: _rewired(g, SYNAPSES, lambda s, t: (np.roll(s, 6), np.roll(t, 6)), sort=False),
         "edges are not sorted by target, then by source",
     ),
-    "a source beyond its group": (RANDOM, lambda g: _rewired(g, SYNAPSES, _set(0, 5, 81)), "an edge leaves its groups"),
+    "a source beyond its group": (
+        RANDOM,
+        lambda g: _rewired(g, SYNAPSES, _set(0, 5, 81)),
+        "an edge leaves its groups",
+    ),
     "a source below 0": (RANDOM, lambda g: _rewired(g, SYNAPSES, _set(0, 5, -1)), "an edge leaves its groups"),
-    "a target beyond its group": (RANDOM, lambda g: _rewired(g, SYNAPSES, _set(1, 5, 20)), "an edge leaves its groups"),
+    "a target beyond its group": (
+        RANDOM,
+        lambda g: _rewired(g, SYNAPSES, _set(1, 5, 20)),
+        "an edge leaves its groups",
+    ),
     "a target below 0": (RANDOM, lambda g: _rewired(g, SYNAPSES, _set(1, 5, -1)), "an edge leaves its groups"),
-    "a cable beyond its group": (RANDOM, lambda g: _rewired(g, CABLE, _set(1, 5, 5)), "an edge leaves its groups"),
+    "a cable beyond its group": (
+        RANDOM,
+        lambda g: _rewired(g, CABLE, _set(1, 5, 5)),
+        "an edge leaves its groups",
+    ),
     "a projection of another size": (
         RANDOM,
         lambda g: _changed(g, SYNAPSES, lambda p: replace(p, sources=82)),
@@ -262,12 +273,12 @@ BREAKS: dict[str, tuple[Graph, Callable[[Graph], Graph], str]] = {
     "dendrites of two branches of one neuron exchanged": (
         TREE,
         lambda g: _rewired(g, "hidden/apical/tuft->hidden/apical", _exchange_parents(0, 5)),
-        "a dendrite hangs on another parent than its own",
+        "a dendrite is joined to the wrong parent",
     ),
     "a dendrite moved to its parent's sibling": (
         TREE,
         lambda g: _rewired(g, "hidden/apical/tuft->hidden/apical", _set(1, 2, 1)),
-        "a dendrite hangs on another parent than its own",
+        "a dendrite is joined to the wrong parent",
     ),
     "a dendrite moved to another neuron": (
         TREE,
@@ -304,22 +315,22 @@ BREAKS: dict[str, tuple[Graph, Callable[[Graph], Graph], str]] = {
     "a centre off the grid": (
         LOCAL,
         lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, centres=np.append(f.centres[:-1], 81))),
-        "a compartment's centre does not lie on the grid",
+        "the centre of a compartment lies outside the grid",
     ),
     "a centre for each compartment but one": (
         LOCAL,
         lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, centres=f.centres[:-1])),
-        "a compartment's centre does not lie on the grid",
+        "the centre of a compartment lies outside the grid",
     ),
     "a tile of another unit": (
         TILED,
         lambda g: _rewired(g, SYNAPSES, _set(0, 60, 70)),
-        "the compartments of a neuron do not share the sources out evenly",
+        "the compartments of a neuron do not use the sources equally often",
     ),
     "tiles that overlap in every neuron": (
         TILED,
         lambda g: _rewired(g, SYNAPSES, lambda s, t: (np.where(s == 6, 0, s), t)),
-        "the compartments of a neuron do not share the sources out evenly",
+        "the compartments of a neuron do not use the sources equally often",
     ),
     "two of three channels": (
         RGB,
@@ -349,7 +360,7 @@ BREAKS: dict[str, tuple[Graph, Callable[[Graph], Graph], str]] = {
     "more dendrites than positions, one position too often": (
         CROWDED,
         lambda g: _centres(g, _uneven),
-        "the centres of one neuron's dendrites pass a position over",
+        "the centres of one neuron's dendrites skip a position",
     ),
     "more dendrites than positions, the rest of them elsewhere": (
         CROWDED,
@@ -383,17 +394,17 @@ BREAKS |= {
     "a row lost in the shuffle": (
         EXCHANGED,
         lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, drawn_for=np.append(f.drawn_for[:-1], f.drawn_for[0]))),
-        "what was drawn for a compartment is lost in the shuffle, or stands twice",
+        "the shuffle loses or repeats the synapses that were drawn for a compartment",
     ),
     "a shuffle of fewer compartments": (
         EXCHANGED,
         lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, drawn_for=f.drawn_for[:-1])),
-        "what was drawn for a compartment is lost in the shuffle, or stands twice",
+        "the shuffle loses or repeats the synapses that were drawn for a compartment",
     ),
     "entries of one compartment that part": (
         TOGETHER,
         lambda g: _refielded(g, SYNAPSES + "#2", lambda f: replace(f, drawn_for=np.roll(f.drawn_for, 1))),
-        "what was drawn for one compartment is torn apart by the shuffle",
+        "the shuffle separates synapses that were drawn for one compartment",
     ),
     "another shuffle than that of the centres": (
         EXCHANGED,
@@ -413,12 +424,12 @@ BREAKS |= {
     "shuffled tiles of another unit": (
         TILES,
         lambda g: _rewired(g, SYNAPSES, _set(0, 60, 70)),
-        "the compartments of a neuron do not share the sources out evenly",
+        "the compartments of a neuron do not use the sources equally often",
     ),
     "shuffled tiles without the shuffle": (
         TILES,
         lambda g: _refielded(g, SYNAPSES, lambda f: replace(f, drawn_for=None)),
-        "the compartments of a neuron do not share the sources out evenly",
+        "the compartments of a neuron do not use the sources equally often",
     ),
 }
 
@@ -429,26 +440,26 @@ def _doubled(source: NDArray, target: NDArray) -> None:
     source[row + 1] = source[row]
 
 
-@pytest.mark.parametrize("block", [1, 7, memory.BLOCK])
+@pytest.mark.parametrize("block", [1, 7, wiring.BLOCK])
 @pytest.mark.parametrize("name", BREAKS)
 def test_every_break_is_found_and_named(name: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether all is looked at together or block by block: a break between two blocks is none too few."""
-    monkeypatch.setattr(memory, "BLOCK", block)
+    monkeypatch.setattr(wiring, "BLOCK", block)
     good, broken, said = BREAKS[name]
-    assert verify(good)
+    assert check_wiring(good)
     with pytest.raises(WiringError) as found:
-        verify(broken(good))
+        check_wiring(broken(good))
     message = str(found.value)
-    assert message.startswith("the wiring is not what the morphology declares\n  ")
+    assert message.startswith("Internal error: the wiring does not match the morphology.\n  ")
     assert said in message
     assert "hidden/" in message or "readout" in message, "the place is named"
-    assert verify(good), "the good twin is as it was"
+    assert check_wiring(good), "the good twin is as it was"
 
 
 def test_every_fault_is_told_at_once() -> None:
     broken = _rewired(_rewired(TREE, "hidden/basal->hidden/soma", _set(1, 0, 4)), "image->hidden/basal", _put_away)
     with pytest.raises(WiringError) as found:
-        verify(broken)
+        check_wiring(broken)
     assert len(str(found.value).splitlines()) == 3
 
 
@@ -484,10 +495,10 @@ def _change_one_edge(seed: int) -> str:
     else:
         as_good = distinct and (column == 0 or field.rule == "pooled")
     if as_good:
-        verify(broken)
+        check_wiring(broken)
     else:
         with pytest.raises(WiringError):
-            verify(broken)
+            check_wiring(broken)
     return "as good" if as_good else "wrong"
 
 
@@ -502,7 +513,7 @@ def _fields_are_whole(moved: Projection) -> bool:
     )
 
 
-def _tiles_are_even(graph: Graph, field: Field) -> bool:
+def _tiles_are_even(graph: Graph, field: ReceptiveField) -> bool:
     """Whether all neurons use every source equally often, up to one, told slowly."""
     parts = [projection for projection in graph.projections if projection.field is field]
     used = [Counter[tuple[str, int]]() for _ in range(parts[0].targets // field.members)]
@@ -516,7 +527,7 @@ def _tiles_are_even(graph: Graph, field: Field) -> bool:
 @pytest.mark.parametrize("case", [*CORNERS, *(random_case(seed) for seed in range(60))], ids=str)
 def test_what_is_compiled_passes(case: Any) -> None:
     graph = case.compile()
-    told = verify(graph)
+    told = check_wiring(graph)
     sampled = {projection.target for projection in graph.projections if projection.field is not None}
     assert {line.split(":")[0] for line in told} >= sampled
 
@@ -533,22 +544,22 @@ def test_compile_verifies(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WiringError, match="around its own neuron's centre"):
         _with_field("global")
     monkeypatch.undo()
-    assert compiler_module.verify is verify
+    assert compiler_module.check_wiring is check_wiring
     assert _with_field("global")
 
 
 def test_what_is_found_true_is_told() -> None:
-    assert verify(RANDOM) == ("hidden/d: exactly 6 synapses a compartment from image (random)",)
-    assert verify(LOCAL) == ("hidden/d: exactly 6 synapses a compartment from image (local)",)
-    assert verify(GLOBAL) == (
+    assert check_wiring(RANDOM) == ("hidden/d: exactly 6 synapses a compartment from image (random)",)
+    assert check_wiring(LOCAL) == ("hidden/d: exactly 6 synapses a compartment from image (local)",)
+    assert check_wiring(GLOBAL) == (
         "hidden/d: exactly 6 synapses a compartment from image (global, centres around their own neuron's)",
     )
-    (told,) = verify(POOLED)
+    (told,) = check_wiring(POOLED)
     assert told.startswith("hidden/d: ") and told.endswith("6.0 on average synapses a compartment from image (pooled)")
-    (told,) = verify(EXCHANGED)
+    (told,) = check_wiring(EXCHANGED)
     assert told.endswith("from image (global, centres around their own neuron's, then shuffled)")
-    assert verify(TOGETHER)[1].endswith(" on average synapses a compartment from image (pooled, shuffled)")
-    assert verify(RGB) == ("hidden/soma: exactly 15 synapses a compartment from image (local)",)
-    assert verify(SHARED) == ("hidden/soma: exactly 5 synapses a compartment from image, sound (random)",)
+    assert check_wiring(TOGETHER)[1].endswith(" on average synapses a compartment from image (pooled, shuffled)")
+    assert check_wiring(RGB) == ("hidden/soma: exactly 15 synapses a compartment from image (local)",)
+    assert check_wiring(SHARED) == ("hidden/soma: exactly 5 synapses a compartment from image, sound (random)",)
     silent = _graph({"synapses": {"count": 0}})
-    assert verify(silent)[-1] == "hidden/soma: 5 of 5 compartments are silent, as declared"
+    assert check_wiring(silent)[-1] == "hidden/soma: 5 of 5 compartments are silent, as declared"

@@ -23,7 +23,6 @@ from trees import CORNERS, Case, random_case
 from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, compile, load
 from dendrograph.base.errors import MorphologyError
 from dendrograph.graph import compiler as compiler_module
-from dendrograph.graph import size_limits as memory
 from dendrograph.graph import wiring
 from dendrograph.graph.graph import Projection
 from dendrograph.graph.initial_weights import initial_weights
@@ -495,7 +494,7 @@ def test_neither_blocks_nor_the_type_of_the_indices_change_the_graph(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graph = case.compile()
-    for place, name, value, kind in ((memory, "BLOCK", 11, np.int32), (wiring, "_NARROW", 0, np.int64)):
+    for place, name, value, kind in ((wiring, "BLOCK", 11, np.int32), (wiring, "_NARROW", 0, np.int64)):
         monkeypatch.setattr(place, name, value)
         other = case.compile()
         assert all(end.dtype == kind for projection in other.projections for end in projection.endpoints())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import kstest
 
 from dendrograph import DendriticNetwork, Graph, Morphology, compile, load
-from dendrograph.graph import size_limits as memory
+from dendrograph.graph import wiring
 from dendrograph.graph.graph import Projection
 from dendrograph.graph.initial_weights import initial_weights
 from dendrograph.graph.wiring import stream
@@ -117,7 +117,7 @@ def test_no_edges_have_no_weights() -> None:
 def test_blocks_change_no_bit(init: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     projections = (_uneven(Init(init)), _projection(Init(init), fan_in=None))
     whole = [initial_weights(projection, 3, 1) for projection in projections]
-    monkeypatch.setattr(memory, "BLOCK", block)
+    monkeypatch.setattr(wiring, "BLOCK", block)
     for projection, weights in zip(projections, whole, strict=True):
         assert np.array_equal(weights, initial_weights(projection, 3, 1))
 

@@ -1,29 +1,34 @@
-"""Memory: blocks of rows, which keep what is only made on the way small."""
+"""Memory as numbers and as text. test_compiler.py has the networks that are refused."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dendrograph.graph import size_limits as memory
-
-
-@given(st.integers(0, 500), st.integers(0, 300), st.integers(1, 200))
-def test_blocks_are_all_rows_in_their_order(rows: int, width: int, size: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory, "BLOCK", size)
-        parts = list(memory.blocks(rows, width))
-    every = np.arange(rows)
-    assert [row for part in parts for row in every[part].tolist()] == every.tolist()
-    lengths = [part.stop - part.start for part in parts]
-    assert all(length == 1 or 1 < length * max(1, width) <= size for length in lengths)
-    assert len(set(lengths[:-1])) <= 1, "all alike, but for the last"
+from dendrograph import compile, load
+from dendrograph.graph.size_limits import available_memory, format_bytes, training_memory
 
 
-def test_what_fits_is_one_block() -> None:
-    assert list(memory.blocks(memory.BLOCK // 16, 16)) == [slice(0, memory.BLOCK // 16)]
-    assert list(memory.blocks(0, 16)) == []
-    assert list(memory.blocks(-1)) == [], "no step from an edge to the next where there is no edge"
-    assert list(memory.blocks(2, 10 * memory.BLOCK)) == [slice(0, 1), slice(1, 2)], "a row is never cut"
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (1.5e9, "1.5 GB"),
+        (2.5e15, "2,500.0 TB"),
+        (1e18, "more than a million TB"),
+    ],
+)
+def test_bytes_as_text(size: float, text: str) -> None:
+    assert format_bytes(size) == text
+
+
+def test_training_takes_more_memory_for_sampled_wiring_and_for_stored_messages() -> None:
+    graph = compile(load("dann-lrf"), (28, 28))
+    dense = training_memory(0, graph.edges, graph.nodes)
+    sampled = training_memory(graph.edges, 0, graph.nodes)
+    assert 16 * graph.parameters < dense < sampled < training_memory(graph.edges, 0, graph.nodes, graph.edges)
+
+
+def test_some_memory_is_available() -> None:
+    assert available_memory() > 1_000_000

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from receptive_fields import is_field, rings
 from scipy.stats import chisquare
 
-from dendrograph.graph import size_limits as memory
 from dendrograph.graph import wiring
 from dendrograph.graph.wiring import (
     deal,
@@ -25,7 +24,7 @@ from dendrograph.graph.wiring import (
     nearly_square,
     neighbourhood,
     pool,
-    reach,
+    rings_needed,
     sample,
     scatter_centres,
     shuffle,
@@ -87,7 +86,7 @@ def test_a_shuffle_deals_whole_rows_out_anew(rows: list[list[int]], seed: int, b
     drawn_for = shuffle(len(rows), _rng(seed))
     assert sorted(drawn_for.tolist()) == list(range(len(rows))) and drawn_for.dtype == np.int32
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(memory, "BLOCK", block)
+        patched.setattr(wiring, "BLOCK", block)
         sources, targets = deal(source, target, drawn_for)
     told = [(number, unit) for number, row in enumerate(drawn_for.tolist()) for unit in rows[row]]
     assert list(zip(targets.tolist(), sources.tolist(), strict=True)) == told
@@ -155,12 +154,12 @@ def test_reach_is_the_least_radius_that_serves_a_corner(grid: Grid, data: st.Dat
     count = data.draw(st.integers(0, grid[0] * grid[1]))
     sizes = [len(ring) for ring in rings(grid, 0)]
     needed = next(radius for radius in range(len(sizes)) if sum(sizes[: radius + 1]) >= count)
-    assert reach(grid, count) == needed
+    assert rings_needed(grid, count) == needed
 
 
 def test_chunks_change_no_law(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "_CHUNK", 300)
-    monkeypatch.setattr(memory, "BLOCK", 100)
+    monkeypatch.setattr(wiring, "BLOCK", 100)
     centres = scatter_centres((6, 7), 50, _rng())
     for centre, field in zip(centres, neighbourhood((6, 7), centres, 11, _rng()), strict=True):
         assert is_field((6, 7), int(centre), field.tolist(), 11)
@@ -359,7 +358,7 @@ def test_one_seed_gives_one_wiring_and_another_seed_another() -> None:
 @pytest.mark.parametrize("block", [1, 7, 50])
 def test_blocks_change_no_bit(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     one, table = _rules(_rng(1)), sample(900, 40, 31, _rng())
-    monkeypatch.setattr(memory, "BLOCK", block)
+    monkeypatch.setattr(wiring, "BLOCK", block)
     assert all(np.array_equal(a, b) for a, b in zip(one, _rules(_rng(1)), strict=True))
     assert np.array_equal(table, sample(900, 40, 31, _rng()))
 
@@ -379,3 +378,25 @@ def test_channels_that_int32_cannot_number_are_int64() -> None:
     units = spread_channels(last, 3)
     assert units.dtype == np.int64
     assert units.tolist() == [[3 * (2**30 - 1) + channel for channel in range(3)]]
+
+
+# --- blocks of rows ---------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 500), st.integers(0, 300), st.integers(1, 200))
+def test_blocks_are_all_rows_in_order(rows: int, width: int, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wiring, "BLOCK", size)
+        parts = list(wiring.blocks(rows, width))
+    every = np.arange(rows)
+    assert [row for part in parts for row in every[part].tolist()] == every.tolist()
+    lengths = [part.stop - part.start for part in parts]
+    assert all(length == 1 or 1 < length * max(1, width) <= size for length in lengths)
+    assert len(set(lengths[:-1])) <= 1, "all but the last are of equal length"
+
+
+def test_rows_that_fit_are_one_block() -> None:
+    assert list(wiring.blocks(wiring.BLOCK // 16, 16)) == [slice(0, wiring.BLOCK // 16)]
+    assert list(wiring.blocks(0, 16)) == []
+    assert list(wiring.blocks(-1)) == [], "without an edge there is no pair of successive edges"
+    assert list(wiring.blocks(2, 10 * wiring.BLOCK)) == [slice(0, 1), slice(1, 2)], "a row is never cut"

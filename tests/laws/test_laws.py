@@ -63,7 +63,7 @@ def test_the_cases_hold_everything_the_language_has() -> None:
 
 def test_every_kernel_runs_projections_of_the_cases() -> None:
     taken = Counter(
-        (kernel, choice.kernel.NAME)
+        (kernel, choice.kernel.name)
         for case in RANDOM
         for kernel in KERNELS
         for choice in case.build(kernel).plan.choices

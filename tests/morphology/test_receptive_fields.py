@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dendrograph import DendriticNetwork, Graph, Morphology, compile, register_field
 from dendrograph.base.errors import MorphologyError
-from dendrograph.graph.check_wiring import verify
+from dendrograph.graph.check_wiring import check_wiring
 from dendrograph.morphology.receptive_fields import BUILT_IN, Request, known
 
 pytestmark = pytest.mark.usefixtures("registries")
@@ -124,7 +124,7 @@ def test_what_is_drawn_elsewhere_does_not_move_it(asked: list[Request]) -> None:
 
 def test_it_is_told_and_verified_and_runs(asked: list[Request]) -> None:
     graph = compile(morphology({"count": 2, "field": "column", "sign": "excitatory"}), (5, 6), 2)
-    assert verify(graph)[0] == "h/d: exactly 2 synapses a compartment from image (column)"
+    assert check_wiring(graph)[0] == "h/d: exactly 2 synapses a compartment from image (column)"
     x = torch.rand(3, 5, 6, dtype=torch.float64)
     answers = [DendriticNetwork(graph, kernel).double()(x) for kernel in ("auto", "reference", "scatter")]
     for answer in answers[1:]:

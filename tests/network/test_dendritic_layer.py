@@ -18,7 +18,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from trees import BUILT, KERNELS
 
 from dendrograph import Compartment, DendriticLayer, DendrographError, Nonlinearity, Synapses, load, parameter_groups
-from dendrograph.network.kernels import compiled
+from dendrograph.network.kernels.compiled import native
 
 # What PyTorch warns of while it compiles.
 OF_TORCH_COMPILE = pytest.mark.filterwarnings(
@@ -211,12 +211,12 @@ class TestAsAModule:
         """The parameters would fit, and mean something else."""
         one, other = DendriticLayer(12, 5, 3, 4, seed=1), DendriticLayer(12, 5, 3, 4, seed=2)
         before = copy.deepcopy(other.state_dict())
-        with pytest.raises(DendrographError, match=r"wired otherwise than in_features=12, out_features=5.*seed=2"):
+        with pytest.raises(DendrographError, match=r"other wiring than in_features=12, out_features=5.*seed=2"):
             nn.Sequential(other).load_state_dict(nn.Sequential(one).state_dict())
         assert before.keys() == other.state_dict().keys()
         part = one.state_dict()
         del part["_extra_state"], part["network.biases.layer/soma"]
-        with pytest.raises(DendrographError, match="wired otherwise: features->layer/dendrite has wiring"):
+        with pytest.raises(DendrographError, match="other wiring: features->layer/dendrite has wiring"):
             other.load_state_dict(part, strict=False)
         assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
         averaged = {key: (value.float() + value.float()) / 2 for key, value in one.state_dict().items()}
@@ -383,9 +383,9 @@ class TestTrees:
     def test_the_plan_is_that_of_the_network(self) -> None:
         layer = DendriticLayer(784, 8)
         kernel = "compiled" if BUILT else "fused"
-        assert layer.network.plan.choices[0].kernel.NAME == kernel
-        assert compiled.native is None or layer.network.plan.passes
-        assert {c.kernel.NAME for c in DendriticLayer(784, 8, kernel="reference").network.plan.choices} == {"reference"}
+        assert layer.network.plan.choices[0].kernel.name == kernel
+        assert native is None or layer.network.plan.passes
+        assert {c.kernel.name for c in DendriticLayer(784, 8, kernel="reference").network.plan.choices} == {"reference"}
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from trees import BUILT, CORNERS, KERNELS, SPARSE, random_case
 
 from dendrograph import DendrographError, Morphology, compile, load
 from dendrograph.graph.graph import Graph, Projection
-from dendrograph.network.execution_plan import CROSSOVER, Choice, Pass, Plan, plan
+from dendrograph.network.execution_plan import CROSSOVER, ExecutionPlan, KernelChoice, PassChoice, plan
 from dendrograph.network.kernels import KERNELS as REGISTRY
 from dendrograph.network.kernels.branch import CURVES, SLOPES
 
-NAMES = [kernel.NAME for kernel in REGISTRY]
+NAMES = [kernel.name for kernel in REGISTRY]
 CASES = [*CORNERS, *(random_case(seed) for seed in range(25))]
 
 
@@ -39,7 +39,7 @@ def test_every_projection_has_one_kernel_that_can_serve_it(kernel: str) -> None:
             assert choice.kernel in REGISTRY
             assert choice.kernel.reasons_against(projection) == ()
             refused = [name for name, _ in choice.refusals]
-            assert sorted([choice.kernel.NAME, *refused]) == sorted(NAMES), "each is chosen or refused, once"
+            assert sorted([choice.kernel.name, *refused]) == sorted(NAMES), "each is chosen or refused, once"
             assert all(reason for _, reason in choice.refusals)
 
 
@@ -51,7 +51,7 @@ def test_a_forced_kernel_runs_wherever_it_can_and_says_why_it_cannot(kernel: str
         made = plan(graph, kernel)
         within = {one.cables: f"within the pass over {one.group}" for one in made.passes}
         for projection, choice in zip(graph.projections, made.choices, strict=True):
-            forced = next(entry for entry in REGISTRY if entry.NAME == kernel)
+            forced = next(entry for entry in REGISTRY if entry.name == kernel)
             if reasons := forced.reasons_against(projection):
                 assert choice.kernel is not forced
                 assert dict(choice.refusals)[kernel] == "; ".join(reasons)
@@ -59,8 +59,8 @@ def test_a_forced_kernel_runs_wherever_it_can_and_says_why_it_cannot(kernel: str
                 served += 1
                 assert (choice.kernel, choice.reason) == (forced, within.get(choice.projection, "asked for"))
                 for name, reason in choice.refusals:
-                    able = not next(entry for entry in REGISTRY if entry.NAME == name).reasons_against(projection)
-                    instead = f"{kernel} stands before it"
+                    able = not next(entry for entry in REGISTRY if entry.name == name).reasons_against(projection)
+                    instead = f"{kernel} comes first"
                     if choice.projection in within:
                         able, instead = True, "the pass sums them on its way"
                     assert (reason == instead) == able or name == "dense"
@@ -70,7 +70,7 @@ def test_a_forced_kernel_runs_wherever_it_can_and_says_why_it_cannot(kernel: str
 def test_where_a_forced_kernel_cannot_serve_the_rest_is_planned_as_ever() -> None:
     graph = _graph()
     auto = {choice.projection: choice.kernel for choice in plan(graph).choices}
-    served = [choice for choice in plan(graph, "tree").choices if choice.kernel.NAME != "tree"]
+    served = [choice for choice in plan(graph, "tree").choices if choice.kernel.name != "tree"]
     assert len(served) == 2
     for choice in served:
         assert choice.kernel is auto[choice.projection]
@@ -78,7 +78,7 @@ def test_where_a_forced_kernel_cannot_serve_the_rest_is_planned_as_ever() -> Non
 
 def test_auto_takes_each_kernel_where_it_belongs() -> None:
     made = plan(_graph())
-    assert [(choice.projection, choice.kernel.NAME) for choice in made.choices] == [
+    assert [(choice.projection, choice.kernel.name) for choice in made.choices] == [
         ("image->hidden/dendrite", SPARSE),
         ("hidden/dendrite->hidden/soma", "compiled" if BUILT else "tree"),
         ("hidden/soma->readout", "dense"),
@@ -86,13 +86,13 @@ def test_auto_takes_each_kernel_where_it_belongs() -> None:
     within = {one.cables: f"within the pass over {one.group}" for one in made.passes}
     assert len(within) == BUILT
     for choice in made.choices:
-        assert choice.reason == within.get(choice.projection, choice.kernel.HOW)
+        assert choice.reason == within.get(choice.projection, choice.kernel.description)
 
 
 @pytest.mark.parametrize("model", PAPERS)
 def test_auto_never_falls_back_on_the_slow_kernels(model: str) -> None:
     graph = compile(load(model), (28, 28))
-    assert {choice.kernel.NAME for choice in plan(graph).choices} <= {"tree", "dense", SPARSE}
+    assert {choice.kernel.name for choice in plan(graph).choices} <= {"tree", "dense", SPARSE}
 
 
 def _sampled(sources: int, fan_in: int) -> Graph:
@@ -107,18 +107,18 @@ def test_sampled_wiring_is_dense_from_the_crossover_on() -> None:
     sources = 1000
     at = round(CROSSOVER[SPARSE] * sources)
     (below,), (above,) = plan(_sampled(sources, at - 1)).choices, plan(_sampled(sources, at + 1)).choices
-    assert (below.kernel.NAME, above.kernel.NAME) == (SPARSE, "dense")
+    assert (below.kernel.name, above.kernel.name) == (SPARSE, "dense")
     reason = dict(below.refusals)["dense"]
     assert f"density {(at - 1) / sources:.3g} is below {CROSSOVER[SPARSE]}" in reason
-    assert dict(above.refusals)[SPARSE] == "dense stands before it"
+    assert dict(above.refusals)[SPARSE] == "dense comes first"
     (forced,) = plan(_sampled(sources, 2), "dense").choices
-    assert (forced.kernel.NAME, forced.reason) == ("dense", "asked for"), "asked for, it runs below the crossover too"
+    assert (forced.kernel.name, forced.reason) == ("dense", "asked for"), "asked for, it runs below the crossover too"
 
 
 def test_the_plan_prints_the_choice_and_each_refusal() -> None:
     lines = str(plan(_graph())).splitlines()
-    kernel = next(kernel for kernel in REGISTRY if kernel.NAME == SPARSE)
-    assert lines.pop(0) == f"image->hidden/dendrite: {SPARSE} ({kernel.HOW})"
+    kernel = next(kernel for kernel in REGISTRY if kernel.name == SPARSE)
+    assert lines.pop(0) == f"image->hidden/dendrite: {SPARSE} ({kernel.description})"
     cables = "hidden/dendrite->hidden/soma"
     if BUILT:
         assert lines.pop(0) == f"    in one pass with bias and nonlinearity of hidden/dendrite and its cables, {cables}"
@@ -126,14 +126,14 @@ def test_the_plan_prints_the_choice_and_each_refusal() -> None:
     assert lines.pop(0).startswith("    not dense: density 0.00638 is below ")
     if BUILT:
         assert lines[:3] == [
-            "    not fused, scatter, reference: compiled stands before it",
+            "    not fused, scatter, reference: compiled comes first",
             f"{cables}: compiled (within the pass over hidden/dendrite)",
             "    not tree, dense, fused, scatter, reference: the pass sums them on its way",
         ]
     else:
         assert lines[:3] == [
             "    not compiled: it was not built: the package was installed without a C++ compiler",
-            "    not scatter, reference: fused stands before it",
+            "    not scatter, reference: fused comes first",
             f"{cables}: tree (batched product over parents, no index)",
         ]
         assert lines[-1] == "hidden/dendrite: not in one pass with its cables: its synapses run by fused"
@@ -163,7 +163,7 @@ def test_where_no_kernel_is_near_all_are_listed() -> None:
 def test_a_plan_is_the_same_every_time_and_its_own_copy() -> None:
     graph = _graph()
     one = plan(graph)
-    assert isinstance(one, Plan) and isinstance(one.choices[0], Choice)
+    assert isinstance(one, ExecutionPlan) and isinstance(one.choices[0], KernelChoice)
     assert one == plan(graph)
     assert copy.deepcopy(one) is one
 
@@ -202,7 +202,9 @@ built_only = pytest.mark.skipif(not BUILT, reason="the compiled kernel is not bu
 @pytest.mark.parametrize("kernel", ["auto", "compiled"])
 def test_dendrites_that_run_in_one_pass(nonlinearity: Any, kernel: str) -> None:
     made = plan(_of_dendrites(nonlinearity=nonlinearity), kernel)
-    assert made.passes == (Pass("here/d", "here/soma", "image->here/d", "here/d->here/soma"),)
+    assert made.passes == (
+        PassChoice(group="here/d", parent="here/soma", synapses="image->here/d", cables="here/d->here/soma"),
+    )
     assert made.not_in_one_pass == ()
     lines = str(made).splitlines()
     assert "    in one pass with bias and nonlinearity of here/d and its cables, here/d->here/soma" in lines

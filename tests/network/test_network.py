@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 from trees import BUILT, CORNERS, KERNELS, SPARSE, Case, assert_same, gradients, inputs_of, random_case
 
 from dendrograph import DendriticNetwork, DendrographError, build, compile, load
-from dendrograph.network.kernels.edges import Edges
+from dendrograph.network.kernels.sparse import Edges
 from dendrograph.training.optimizer import FlatParameters
 
 CASES = (*CORNERS[:14], *(random_case(seed) for seed in range(12)))
@@ -237,7 +237,7 @@ def test_a_foreign_state_dict_is_refused() -> None:
 
 def _indices(network: DendriticNetwork) -> Iterator[Tensor]:
     """Every array of whole numbers that its kernels run over."""
-    links = [link for step in (*network._steps, *network._every_group) for link in step.links]
+    links = [link for step in (*network._operations, *network._every_group) for link in step.inputs]
     for link in links:
         for part in link.index if hasattr(link, "index") else (link.branch.edges,):
             if isinstance(part, Edges):
@@ -270,7 +270,7 @@ def test_indices_move_with_the_network(kernel: str) -> None:
     found = [*network.parameters(), *_indices(network)]
     assert len(found) > len([*network.parameters()])
     assert all(tensor.device.type == "meta" for tensor in found)
-    assert "compiled" not in {choice.kernel.NAME for choice in network.plan.choices}
+    assert "compiled" not in {choice.kernel.name for choice in network.plan.choices}
     assert network.plan.passes == ()
     for choice in network.plan.choices:
         because = {True: "it runs on CPUs, and the network is on meta", False: "it was not built"}[BUILT]
@@ -404,7 +404,7 @@ def test_build_is_load_compile_and_network_in_one() -> None:
     built = build("dann-grf", (8, 8), 7, seed=5, overrides={"somata": 6}, kernel="fused")
     graph = compile(load("dann-grf", {"somata": 6}), (8, 8), 7, seed=5)
     assert built.graph.connectivity_hash == graph.connectivity_hash
-    assert {choice.kernel.NAME for choice in built.plan.choices} == {"fused"}
+    assert {choice.kernel.name for choice in built.plan.choices} == {"fused"}
     other = DendriticNetwork(graph, "fused")
     assert all(torch.equal(a, b) for a, b in zip(built.parameters(), other.parameters(), strict=True))
 
@@ -464,7 +464,7 @@ def test_torch_compile_agrees_with_eager(kernel: str) -> None:
 def test_torch_compile_by_inductor_agrees_with_eager() -> None:
     torch.compiler.reset()
     network = _dann(count=5, dendrites=3, synapses=4).build()
-    assert [choice.kernel.NAME for choice in network.plan.choices] == [SPARSE, "compiled" if BUILT else "tree", "dense"]
+    assert [choice.kernel.name for choice in network.plan.choices] == [SPARSE, "compiled" if BUILT else "tree", "dense"]
     _hold_compiled_to_eager(network, torch.compile(network, fullgraph=True), 1e-12)
 
 
@@ -504,7 +504,7 @@ def test_the_state_of_another_wiring_is_refused_and_changes_nothing() -> None:
         lambda: other.load_state_dict(one.state_dict(), assign=True),
         lambda: outer.load_state_dict(_saved(nn.Sequential(nn.Identity(), one).state_dict())),
     ):
-        with pytest.raises(DendrographError, match="this state is of a network that is wired otherwise"):
+        with pytest.raises(DendrographError, match="the state belongs to a network with other wiring"):
             refuse()
     assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
     moved = DendriticNetwork(one.graph, seed=9)
@@ -530,7 +530,7 @@ def test_a_part_of_a_state_is_held_to_its_wiring_as_well() -> None:
             _without(nn.Sequential(nn.Identity(), one).state_dict(), "readout"), strict=False
         ),
     ):
-        with pytest.raises(DendrographError, match="wired otherwise: image->hidden/dendrite has wiring"):
+        with pytest.raises(DendrographError, match="other wiring: image->hidden/dendrite has wiring"):
             refuse()
     assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
     same = build("dann-random", (4, 4), 7, 0, SMALL)
@@ -626,14 +626,14 @@ def test_a_pruned_weight_follows_its_parameter(kernel: str) -> None:
     pruned, other = copy.deepcopy(_small(0)), _small(1)
     prune.identity(pruned.weights, name)
     prune.identity(other.weights, name)
-    with pytest.raises(DendrographError, match="wired otherwise"):
+    with pytest.raises(DendrographError, match="other wiring"):
         other.load_state_dict(pruned.state_dict())
 
 
 def test_what_is_computed_from_others_is_not_drawn_anew() -> None:
     network = _small(0)
     parametrize.register_parametrization(network.weights, "image->hidden/dendrite", nn.ReLU())
-    with pytest.raises(DendrographError, match=r"'image->hidden/dendrite' is no parameter by now.*\n  remove"):
+    with pytest.raises(DendrographError, match=r"'image->hidden/dendrite' is no longer a parameter.*\n  remove"):
         network.reset_parameters()
 
 

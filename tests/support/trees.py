@@ -12,12 +12,12 @@ from torch import Tensor
 
 from dendrograph import DendriticNetwork, Graph, Morphology, compile
 from dendrograph.morphology.nonlinearities import NONLINEARITIES
-from dendrograph.network.kernels import compiled
+from dendrograph.network.kernels.compiled import native
 
 Shape = tuple[int, ...]
 
 BUILT_IN = tuple(NONLINEARITIES)  # tests may register others
-BUILT = compiled.native is not None  # the compiled kernel is an optional part of the build
+BUILT = native is not None  # the compiled kernel is an optional part of the build
 SPARSE = "compiled" if BUILT else "fused"  # what `auto` takes for sampled wiring
 KERNELS = ("auto", "tree", "dense", *(("compiled",) if BUILT else ()), "fused", "scatter", "reference")
 

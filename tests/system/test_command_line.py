@@ -327,9 +327,9 @@ def test_the_plan_names_each_projections_kernel_and_every_refusal(call: Call) ->
     chosen = plan(compile(load("dann-lrf"), (28, 28)))
     text = result.out.split("\nplan\n")[1]
     for choice in chosen.choices:
-        names = {kernel.NAME for kernel in KERNELS}
-        assert {choice.kernel.NAME, *(name for name, _ in choice.refusals)} == names
-        block = text.split(f"{choice.projection}: {choice.kernel.NAME} ({choice.reason})\n")[1]
+        names = {kernel.name for kernel in KERNELS}
+        assert {choice.kernel.name, *(name for name, _ in choice.refusals)} == names
+        block = text.split(f"{choice.projection}: {choice.kernel.name} ({choice.reason})\n")[1]
         lines = itertools.takewhile(lambda line: line.startswith("    "), block.splitlines())
         told = [line[8:].split(": ", 1) for line in lines if line.startswith("    not ")]
         assert {(name, reason) for heads, reason in told for name in heads.split(", ")} == set(choice.refusals)

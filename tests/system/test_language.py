@@ -19,7 +19,7 @@ from dendrograph.morphology.morphology import Morphology, load
 from dendrograph.morphology.neuron import Compartment
 from dendrograph.morphology.nonlinearities import NONLINEARITIES
 from dendrograph.morphology.synapses import Synapses
-from dendrograph.network.network import EPSILON
+from dendrograph.network.operations import EPSILON
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "reference" / "language.md").read_text(encoding="utf-8")

@@ -130,11 +130,11 @@ def test_it_works_where_it_is_installed(wheel: zipfile.ZipFile, tmp_path: Path) 
 OF_A_NETWORK = """
 import torch
 from dendrograph import build
-from dendrograph.network.kernels import compiled
+from dendrograph.network.kernels.compiled import native
 network = build("dann-lrf", (28, 28))
 network(torch.zeros(2, 28, 28)).sum().backward()
-print(compiled.native and compiled.native.__file__)
-print(*(choice.kernel.NAME for choice in network.plan.choices))
+print(native and native.__file__)
+print(*(choice.kernel.name for choice in network.plan.choices))
 """
 
 
@@ -163,6 +163,6 @@ def test_the_source_distribution_holds_what_the_compiled_kernel_is_built_from(so
     (built,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(built) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
-    assert {f"dendrograph/network/kernels/native.{ending}" for ending in ("cpp", "h")} <= held
+    assert {f"dendrograph/network/kernels/cpp/native.{ending}" for ending in ("cpp", "h")} <= held
     assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("dendrograph/**/*.py")} <= held
     assert not any(NATIVE.fullmatch(name) for name in held)

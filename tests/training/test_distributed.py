@@ -344,15 +344,15 @@ def test_several_train_as_one_alone(case: str, size: int, trained: Path) -> None
 def by_every_kernel(folder: Path) -> None:
     data = small.digits()
     for kernel in KERNELS:
-        network = build("dann-lrf", data.shapes, data.classes, kernel=kernel.NAME, overrides={"somata": 8})
+        network = build("dann-lrf", data.shapes, data.classes, kernel=kernel.name, overrides={"somata": 8})
         config = TrainConfig(epochs=2, batch_size=359)
-        train(network, data, config, folder / kernel.NAME, progress=False)
+        train(network, data, config, folder / kernel.name, progress=False)
 
 
 def test_an_empty_share_is_no_trouble_to_any_kernel(tmp_path: Path) -> None:
     """360 samples to train with: the second batch has one sample for three processes."""
     well(together(3, tmp_path / "said", by_every_kernel, tmp_path))
-    losses = {kernel.NAME: Run.open(tmp_path / kernel.NAME).history[-1]["validation_loss"] for kernel in KERNELS}
+    losses = {kernel.name: Run.open(tmp_path / kernel.name).history[-1]["validation_loss"] for kernel in KERNELS}
     assert losses == {name: pytest.approx(losses["reference"], rel=1e-4) for name in losses}
 
 

@@ -431,7 +431,7 @@ def test_the_result_does_not_depend_on_the_callers_random_numbers(tmp_path: Path
 # Kernels, models, data
 
 
-@pytest.mark.parametrize("kernel", [kernel.NAME for kernel in KERNELS])
+@pytest.mark.parametrize("kernel", [kernel.name for kernel in KERNELS])
 def test_every_kernel_trains(kernel: str, tmp_path: Path) -> None:
     data = small.digits(200)
     auto = trained(data, tmp_path / "auto")

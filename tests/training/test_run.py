@@ -28,7 +28,7 @@ from dendrograph.base import files as atomic
 from dendrograph.base.errors import DataError, DataWarning, DendrographError, RunError, for_command_line
 from dendrograph.cli.main import main
 from dendrograph.comparison.compare import compare
-from dendrograph.network.kernels import compiled
+from dendrograph.network.kernels.compiled import native
 from dendrograph.training import loop as training
 from dendrograph.training.model_source import evaluate_run, graph_of, train_by_name
 from dendrograph.training.run import free_folder, is_run
@@ -202,7 +202,7 @@ def test_its_record_is_all_that_a_result_follows_from(run: Run) -> None:
         },
         "network": {
             "kernel": "auto",
-            "kernels": {choice.projection: choice.kernel.NAME for choice in network.plan.choices},
+            "kernels": {choice.projection: choice.kernel.name for choice in network.plan.choices},
             "initial_weights": weights.hexdigest(),
         },
         "reach": {
@@ -219,7 +219,7 @@ def test_its_record_is_all_that_a_result_follows_from(run: Run) -> None:
             "scikit-learn": metadata.version("scikit-learn"),
             "threads": torch.get_num_threads(),
             "processes": 1,
-            "instruction set": compiled.native.instruction_set() if compiled.native else "PyTorch's",
+            "instruction set": native.instruction_set() if native else "PyTorch's",
             "machine": f"{platform.system()} {platform.machine()}",
         },
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dendrograph.graph.compiler import takes_positions
 from dendrograph.graph.graph import Graph
+from dendrograph.graph.populations import takes_positions
 from dendrograph.graph.tree import Branching, branchings
 from dendrograph.morphology.morphology import Morphology, Shape
 from dendrograph.morphology.neuron import SOMA, Compartment

@@ -166,7 +166,7 @@ class _Reader:
             self._hold_splits(choice, dataset, configs)
         seeds = axes.seeds(part.get("seeds"))
         kernel_at = self.top.child("kernel")
-        kernel = kernel_at.choice("kernel", ("auto", *(one.NAME for one in KERNELS))) if kernel_at else "auto"
+        kernel = kernel_at.choice("kernel", ("auto", *(one.name for one in KERNELS))) if kernel_at else "auto"
         number = len(files) * len(knobs) * len(data) * len(configs) * len(seeds) * (1 + len(asked))
         if number > MOST_CELLS:
             refuse_too_many(part.at)

@@ -4,10 +4,10 @@ For the dendrites d of a parent p, each with its edges e = (s, d),
 
     total[p] = sum over d of cable[d] f(u[d]),    u[d] = bias[d] + sum over e of w[e] x[s].
 
-Memory grows with parents, not with dendrites. Where f has one slope above zero and another below, a few bits a sample
-are kept, which of the two it had, and the gradients of weights, biases and cables all come from the same dot products,
-since f(u) = f'(u) u. Where f has a curve nothing is kept, and the way back gathers u once more; the gradient of the
-sources then takes that of u, which is held while it is made.
+Memory grows with parents, not with dendrites. If f has one slope above zero and another below, the pass keeps one bit a
+dendrite and sample: which slope applied. The gradients of weights, biases and cables then come from the same dot
+products, because f(u) = f'(u) u. If f is a curve, the pass keeps nothing, and the backward pass computes u once more;
+the gradient of the sources then needs the gradient of u, which is stored for a block of dendrites at a time.
 """
 
 from __future__ import annotations
@@ -21,13 +21,19 @@ from torch import Tensor
 from torch.autograd import Function
 
 from dendrograph.morphology.nonlinearities import NONLINEARITIES, Nonlinearity, bind
-from dendrograph.network.kernels import compiled, tree
-from dendrograph.network.kernels.compiled import native
-from dendrograph.network.kernels.edges import Edges
-from dendrograph.network.kernels.product import like
+from dendrograph.network.kernels.compiled import (
+    COMPILED,
+    NARROW,
+    can_take_addresses,
+    native,
+    tiles,
+    width_and_threads,
+)
+from dendrograph.network.kernels.sparse import Edges, match_dtype
+from dendrograph.network.kernels.tree import TREE
 
-# What the pass serves, each with its parameters as native.cpp takes them: what has two slopes, and what has a curve, in
-# the order of transfer.h.
+# The nonlinearities that the pass serves, each with its parameters in the order of cpp/native.cpp: those with two
+# slopes, and curves in the order of cpp/transfer.h.
 SLOPES: Mapping[str, tuple[str, ...]] = {"identity": (), "relu": (), "leaky_relu": ("slope",)}
 CURVES: Mapping[str, tuple[str, ...]] = {
     "elu": ("alpha",),
@@ -40,36 +46,15 @@ CURVES: Mapping[str, tuple[str, ...]] = {
     "dcaap": ("threshold", "gain", "decay"),
     "leaky_ada": ("leak", "alpha", "c"),
 }
-# Dendrites whose gradient is held at a time, for that of the sources: half a megabyte, what a cache holds. Threads wait
-# for each other after each block, which takes long where others use the processor too: few blocks for several threads.
-AT_A_TIME = 1024
+# Dendrites in a block whose gradients of u are stored: half a megabyte, which fits a cache. Threads wait for each other
+# after each block, which takes long on a busy machine: several threads take few blocks.
+BLOCK_OF_DENDRITES = 1024
 MOST_BLOCKS = 4
-LARGE = 1e15  # beyond which a parameter of a curve is not taken
-
-
-class Branch:
-    """What a pass needs to know of its dendrites.
-
-    Args:
-        edges: onto the dendrites, sorted by target.
-        parents: how many, each with the same number of children, contiguous.
-        nonlinearity: the dendrites' own, one that the pass serves.
-    """
-
-    def __init__(self, edges: Edges, parents: int, nonlinearity: Nonlinearity) -> None:
-        self.edges, self.parents, self.nonlinearity = edges, parents, nonlinearity
-        self.dendrites = len(edges.pointers) - 1
-        self.function = bind(nonlinearity.name, dict(nonlinearity.parameters))
-        self.curve, *parameters = _curve(nonlinearity)
-        self.form = (self.dendrites // parents, self.curve, *parameters)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Branch:
-        """Itself, since nothing in it changes: copies of a network share it."""
-        return self
+LARGEST_PARAMETER = 1e15  # of a curve
 
 
 def reasons_against(nonlinearity: Nonlinearity) -> tuple[str, ...]:
-    """Serves the package's own, while their parameters are fixed."""
+    """Why the pass cannot serve a nonlinearity; empty for the built-in ones with fixed parameters of ordinary size."""
     name, served = nonlinearity.name, [*SLOPES, *CURVES]
     if name not in served:
         return (f"the pass serves {', '.join(served[:-1])} and {served[-1]}, and it has {name}",)
@@ -84,15 +69,17 @@ def reasons_against(nonlinearity: Nonlinearity) -> tuple[str, ...]:
 
 def _is_ordinary(key: str, value: float) -> bool:
     """Whether 32 bits hold a parameter, its inverse and its products with others; c is an exponent."""
-    return abs(value) < math.log(LARGE) if key == "c" else value == 0 or 1 / LARGE < abs(value) < LARGE
+    if key == "c":
+        return abs(value) < math.log(LARGEST_PARAMETER)
+    return value == 0 or 1 / LARGEST_PARAMETER < abs(value) < LARGEST_PARAMETER
 
 
 def _parameters(nonlinearity: Nonlinearity) -> dict[str, float]:
     return {**NONLINEARITIES[nonlinearity.name].defaults, **dict(nonlinearity.parameters)}
 
 
-def _curve(nonlinearity: Nonlinearity) -> tuple[int, float, float, float]:
-    """Its number, 0 for two slopes, and three parameters, as native.cpp takes them."""
+def _native_nonlinearity(nonlinearity: Nonlinearity) -> tuple[int, float, float, float]:
+    """Arguments of the passes: the number of the curve (0 for two slopes) and three parameters."""
     name, given = nonlinearity.name, _parameters(nonlinearity)
     if name in SLOPES:
         return 0, {"identity": 1.0, "relu": 0.0}.get(name, given.get("slope", 0.0)), 0.0, 0.0
@@ -102,38 +89,57 @@ def _curve(nonlinearity: Nonlinearity) -> tuple[int, float, float, float]:
     return 1 + [*CURVES].index(name), first, second, third
 
 
-def apply(branch: Branch, weight: Tensor, x: Tensor, bias: Tensor | None, cable: Tensor) -> Tensor:
-    """The cable sum. Shapes (edges,), (sources, batch), (dendrites,), (dendrites,) -> (parents, batch)."""
-    x = like(weight, x)
-    if not compiled.can_run(weight) or not x.shape[1]:
-        return _step_by_step(branch, weight, x, bias, cable)
-    if weight.dtype in compiled.NARROW:
-        wide = (weight.float(), x.float(), None if bias is None else bias.float(), cable.float())
-        return apply(branch, *wide).to(weight.dtype)
-    branch.edges.check(weight, x, bias, cable)
-    return _Branch.apply(branch, weight, x, bias, cable)
+class BranchPass:
+    """The pass over a group of dendrites.
 
+    Args:
+        edges: the synapses, sorted by dendrite.
+        parents: number of parents. Each has the same number of children, and these are contiguous.
+        nonlinearity: the nonlinearity of the dendrites, one that the pass serves.
+    """
 
-def _step_by_step(branch: Branch, weight: Tensor, x: Tensor, bias: Tensor | None, cable: Tensor) -> Tensor:
-    """The same with everything between stored, differentiable any number of times."""
-    u = compiled.apply(weight, x, len(cable), branch.edges)
-    if bias is not None:
-        u = u + bias.unsqueeze(1)
-    return tree.apply(cable, branch.function(u), branch.parents)
+    def __init__(self, edges: Edges, parents: int, nonlinearity: Nonlinearity) -> None:
+        self.edges, self.parents, self.nonlinearity = edges, parents, nonlinearity
+        self.dendrites = edges.row_count
+        self.function = bind(nonlinearity.name, dict(nonlinearity.parameters))
+        self.curve, *parameters = _native_nonlinearity(nonlinearity)
+        self.form = (self.dendrites // parents, self.curve, *parameters)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BranchPass:
+        """Return the pass itself, because nothing changes it: copies of a network share it."""
+        return self
+
+    def run(self, weight: Tensor, x: Tensor, bias: Tensor | None, cable: Tensor) -> Tensor:
+        """The cable sum: (edges,), (sources, batch), (dendrites,), (dendrites,) -> (parents, batch)."""
+        x = match_dtype(x, weight)
+        if not can_take_addresses(weight) or not x.shape[1]:
+            return self.run_step_by_step(weight, x, bias, cable)
+        if weight.dtype in NARROW:
+            wide_bias = None if bias is None else bias.float()
+            return self.run(weight.float(), x.float(), wide_bias, cable.float()).to(weight.dtype)
+        self.edges.check(weight, x, bias, cable)
+        return _Branch.apply(self, weight, x, bias, cable)
+
+    def run_step_by_step(self, weight: Tensor, x: Tensor, bias: Tensor | None, cable: Tensor) -> Tensor:
+        """The same sum by separate operations, which can be differentiated any number of times."""
+        u = COMPILED.apply(weight, x, len(cable), self.edges)
+        if bias is not None:
+            u = u + bias.unsqueeze(1)
+        return TREE.apply(cable, self.function(u), self.parents)
 
 
 class _Branch(Function):
     @staticmethod
-    def forward(ctx: Any, branch: Branch, weight: Tensor, x: Tensor, bias: Tensor | None, cable: Tensor) -> Tensor:
+    def forward(ctx: Any, branch: BranchPass, weight: Tensor, x: Tensor, bias: Tensor | None, cable: Tensor) -> Tensor:
         given = (weight.contiguous(), None if bias is None else bias.contiguous(), cable.contiguous())
-        packed = compiled.tiles(x)
+        packed = tiles(x)
         bits = None
         if not branch.curve:
             vectors = -(-x.shape[1] // native.lanes(x.dtype == torch.float64))
             bits = torch.empty((branch.dendrites, vectors), dtype=torch.int16)
         total = x.new_empty((branch.parents, x.shape[1]))
-        where = packed.data_ptr(), total.data_ptr(), 0 if bits is None else bits.data_ptr()
-        native.branch_forward(*_run(branch, x, *given), *where)
+        addresses = packed.data_ptr(), total.data_ptr(), _address(bits)
+        native.branch_forward(*_arguments(branch, x, *given), *addresses)
         ctx.save_for_backward(weight, x, bias, cable)
         ctx.given = branch, packed, bits
         return total
@@ -147,55 +153,55 @@ class _Branch(Function):
             # Views, so that a path from one operand to another is not followed here as well.
             views = tuple(None if tensor is None else tensor.view_as(tensor) for tensor in inputs)
             wanted = [view for view, needed in zip(views, needs, strict=True) if view is not None and needed]
-            total = _step_by_step(branch, *views)  # type: ignore[arg-type]
+            total = branch.run_step_by_step(*views)
             found = iter(torch.autograd.grad(total, wanted, gradients[0], create_graph=True))
             return (None, *(next(found) if needed else None for needed in needs))
+        # Every tensor whose address is taken has a name of its own, so that its memory lives.
         g = gradients[0].contiguous()
         given = (weight.contiguous(), None if bias is None else bias.contiguous(), cable.contiguous())
-        of_weight, of_bias, of_cable = (
-            torch.empty_like(given[0]),
-            torch.empty_like(given[2]),
-            torch.empty_like(given[2]),
-        )
+        results = torch.empty_like(given[0]), torch.empty_like(given[2]), torch.empty_like(given[2])
         of_x = torch.empty_like(x, memory_format=torch.contiguous_format) if needs[1] else None
-        run = _run(branch, x, *given)
-        results = of_weight.data_ptr(), of_bias.data_ptr(), of_cable.data_ptr()
+        arguments = _arguments(branch, x, *given)
+        addresses = tuple(result.data_ptr() for result in results)
         if branch.curve:
-            _curve_backward(branch, run, (packed.data_ptr(), g.data_ptr(), *results), of_x)
+            _curve_backward(branch, arguments, (packed.data_ptr(), g.data_ptr(), *addresses), of_x)
         else:
             if needs[0] or needs[2] or needs[3]:
-                native.branch_backward(*run, packed.data_ptr(), g.data_ptr(), bits.data_ptr(), *results)
+                native.branch_backward(*arguments, packed.data_ptr(), g.data_ptr(), bits.data_ptr(), *addresses)
             if of_x is not None:
-                packed_g = compiled.tiles(g)  # names of their own: memory whose address is taken must live
-                by_source = _run(branch, x, *given, branch.edges.transposed())
+                packed_g = tiles(g)
+                by_source = _arguments(branch, x, *given, branch.edges.transposed())
                 native.branch_sources(*by_source, packed_g.data_ptr(), bits.data_ptr(), of_x.data_ptr())
-        return (
-            None,
-            of_weight if needs[0] else None,
-            of_x,
-            of_bias if needs[2] else None,
-            of_cable if needs[3] else None,
+        of_weight, of_bias, of_cable = (
+            result if needs[position] else None for result, position in zip(results, (0, 2, 3), strict=True)
         )
+        return None, of_weight, of_x, of_bias, of_cable
 
 
-def _curve_backward(branch: Branch, run: tuple[Any, ...], where: tuple[int, ...], of_x: Tensor | None) -> None:
-    """The gradients at the addresses `where`, after those of x and of what comes back; and that of x."""
+def _curve_backward(
+    branch: BranchPass, arguments: tuple[Any, ...], addresses: tuple[int, ...], of_x: Tensor | None
+) -> None:
+    """Write all gradients. `addresses` are those of x in tiles, of g, and of the gradients but that of x."""
     if of_x is None:
-        native.curve_backward(*run, *where, (0, 0, 0, 0, 0), 0, 0, 0, 0)
+        native.curve_backward(*arguments, *addresses, (0, 0, 0, 0, 0), 0, 0, 0, 0)
         return
     transposed = branch.edges.transposed()
-    _, threads = compiled.how(of_x)
-    some = min(branch.dendrites, max(AT_A_TIME, 0 if threads == 1 else -(-branch.dendrites // MOST_BLOCKS)))
-    of_u = of_x.new_empty(some * native.width(of_x.dtype == torch.float64))
+    wide, threads = width_and_threads(of_x)
+    size = min(branch.dendrites, max(BLOCK_OF_DENDRITES, 0 if threads == 1 else -(-branch.dendrites // MOST_BLOCKS)))
+    of_u = of_x.new_empty(size * native.width(wide))
     following = torch.empty(branch.edges.sources, dtype=torch.int32)
-    addresses = of_u.data_ptr(), following.data_ptr(), of_x.data_ptr()
-    native.curve_backward(*run, *where, transposed.addresses, some, *addresses)
+    scratch = of_u.data_ptr(), following.data_ptr(), of_x.data_ptr()
+    native.curve_backward(*arguments, *addresses, transposed.addresses, size, *scratch)
 
 
-def _run(
-    branch: Branch, x: Tensor, weight: Tensor, bias: Tensor | None, cable: Tensor, edges: Edges | None = None
+def _address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
+
+
+def _arguments(
+    branch: BranchPass, x: Tensor, weight: Tensor, bias: Tensor | None, cable: Tensor, edges: Edges | None = None
 ) -> tuple[Any, ...]:
-    """What every pass takes first: type, threads, edges, parameters, batch."""
-    parameters = (weight.data_ptr(), 0 if bias is None else bias.data_ptr(), cable.data_ptr())
+    """The first arguments of every pass over dendrites: type, threads, edges, parameters, batch."""
+    parameters = (weight.data_ptr(), _address(bias), cable.data_ptr())
     addresses = (edges or branch.edges).addresses
-    return *compiled.how(x), addresses, (*parameters, *branch.form), x.shape[1]
+    return *width_and_threads(x), addresses, (*parameters, *branch.form), x.shape[1]

@@ -14,8 +14,13 @@ from typing import Any
 import numpy as np
 
 from dendrograph.base.errors import DendrographError
-from dendrograph.graph import size_limits as memory
 from dendrograph.graph.graph import Graph, Group, Projection
+from dendrograph.graph.size_limits import (
+    BYTES_PER_DENSE_SYNAPSE,
+    available_memory,
+    format_bytes,
+    training_memory,
+)
 from dendrograph.graph.wiring import Indices, index_type
 from dendrograph.morphology.nonlinearities import Nonlinearity
 from dendrograph.morphology.weights import Init
@@ -76,8 +81,8 @@ def reasons_against(graphs: Sequence[Graph]) -> tuple[str, ...]:
             break  # they have nothing in common: more of it tells no more
     for group in graphs[0].groups:
         found |= dict.fromkeys(_not_alone(group))
-    if not found and (needed := _bytes(graphs)) > (there := memory.available()):
-        takes = f"they take about {memory.shown(needed)} together, and {memory.shown(there)} of memory is available"
+    if not found and (needed := _bytes(graphs)) > (there := available_memory()):
+        takes = f"they take about {format_bytes(needed)} together, and {format_bytes(there)} of memory is available"
         return (f"{takes}: train fewer at a time",)
     return tuple(found)
 
@@ -130,8 +135,8 @@ def _bytes(graphs: Sequence[Graph]) -> int:
     for graph in graphs:
         dense = sum(one.edges for one in graph.projections if one.pairs is None)
         messages = sum(one.edges for one in graph.projections if one.nonlinear)
-        total += memory.needed(graph.edges - dense, dense, graph.nodes, messages)
-        total += graph.edges * memory.BYTES_PER_DENSE_SYNAPSE
+        total += training_memory(graph.edges - dense, dense, graph.nodes, messages)
+        total += graph.edges * BYTES_PER_DENSE_SYNAPSE
     return total
 
 

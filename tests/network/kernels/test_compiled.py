@@ -23,13 +23,15 @@ from dendrograph import DendriticNetwork
 from dendrograph.graph.graph import Projection
 from dendrograph.morphology.nonlinearities import NONLINEARITIES, Nonlinearity, bind
 from dendrograph.morphology.weights import Init
-from dendrograph.network.kernels import branch, compiled, fused, reference
-from dendrograph.network.kernels.branch import Branch
-from dendrograph.network.kernels.edges import Edges
+from dendrograph.network.kernels import branch
+from dendrograph.network.kernels.branch import BranchPass
+from dendrograph.network.kernels.compiled import COMPILED, gather_samples, native
+from dendrograph.network.kernels.fused import FUSED
+from dendrograph.network.kernels.reference import REFERENCE
+from dendrograph.network.kernels.sparse import Edges
 
 ROOT = Path(__file__).resolve().parents[3]
 
-native = compiled.native
 built_only = pytest.mark.skipif(native is None, reason="the compiled kernel is not built")
 
 BATCHES = (*range(1, 41), 63, 64, 65, 127, 128, 129, 130, 200, 300)
@@ -84,7 +86,7 @@ class Drawn:
     """Dendrites with edges anywhere, some pairs twice, and the operands of a pass in float64."""
 
     projection: Projection
-    branch: Branch
+    branch: BranchPass
     operands: tuple[Tensor, Tensor, Tensor | None, Tensor]  # weight, x, bias, cable
 
     def to(self, dtype: torch.dtype) -> list[Tensor | None]:
@@ -115,7 +117,7 @@ def _drawn(
     projection = _projection(sources, rng.integers(0, most + 1, dendrites), rng)
     shapes = ((projection.edges,), (sources, batch), (dendrites,), (dendrites,))
     weight, x, of_bias, cable = (torch.from_numpy(rng.standard_normal(shape)) for shape in shapes)
-    made = Branch(Edges.of(projection), parents, FUNCTIONS[function])
+    made = BranchPass(Edges.of(projection), parents, FUNCTIONS[function])
     return Drawn(projection, made, (weight, x, of_bias if bias else None, cable))
 
 
@@ -128,11 +130,11 @@ def _plainly(drawn: Drawn, weight: Tensor, x: Tensor, bias: Tensor | None, cable
 
 
 def _pass(drawn: Drawn, *operands: Tensor | None) -> Tensor:
-    return branch.apply(drawn.branch, *operands)
+    return drawn.branch.run(*operands)
 
 
 def _step_by_step(drawn: Drawn, *operands: Tensor | None) -> Tensor:
-    return branch._step_by_step(drawn.branch, *operands)
+    return drawn.branch.run_step_by_step(*operands)
 
 
 def _with_gradients(run: Callable[..., Tensor], drawn: Drawn, operands: list[Tensor | None]) -> list[Tensor]:
@@ -158,13 +160,13 @@ def test_it_is_built_where_it_must_be(request: pytest.FixtureRequest) -> None:
         assert native is None
     elif os.environ.get("CI") == "true":
         assert native is not None, "CI needs the compiled kernel: its build failed"
-    reasons = compiled.reasons_against(_drawn().projection)
+    reasons = COMPILED.reasons_against(_drawn().projection)
     if native is None:
         assert reasons == ("it was not built: the package was installed without a C++ compiler",)
-        assert compiled.HOW == "not built"
+        assert COMPILED.description == "not built"
     else:
         assert reasons == ()
-        assert native.instruction_set() in compiled.HOW
+        assert native.instruction_set() in COMPILED.description
 
 
 @built_only
@@ -192,7 +194,7 @@ def test_every_batch_size(instruction_set: str, function: str, dtype: torch.dtyp
 
 
 def _product(drawn: Drawn, weight: Tensor, x: Tensor, *_: None) -> Tensor:
-    return compiled.apply(weight, x, drawn.projection.targets, drawn.branch.edges)
+    return COMPILED.apply(weight, x, drawn.projection.targets, drawn.branch.edges)
 
 
 def _looped(drawn: Drawn, weight: Tensor, x: Tensor, *_: None) -> Tensor:
@@ -232,7 +234,7 @@ def test_dendrites_of_every_number_of_edges(instruction_set: str, function: str)
     for fan_in in (np.arange(41), np.arange(40, -1, -1), np.zeros(41, dtype=int)):
         drawn = _drawn(parents=41, children=1, batch=19, function=function)
         projection = _projection(11, fan_in, np.random.default_rng(3))
-        own = Branch(Edges.of(projection), 41, drawn.branch.nonlinearity)
+        own = BranchPass(Edges.of(projection), 41, drawn.branch.nonlinearity)
         weight = torch.randn(projection.edges, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
         drawn = Drawn(projection, own, (weight, *drawn.operands[1:]))
         operands = drawn.to(torch.float64)
@@ -269,7 +271,7 @@ def test_local_fields_of_many_dendrites(function: str) -> None:
     projection = Projection("a->b", "synapse", "a", "b", sources, dendrites, Init(), (source, target))
     model = _drawn(function=function)
     for parents in (1, 3, 700, 2100):
-        own = Branch(Edges.of(projection), parents, model.branch.nonlinearity)
+        own = BranchPass(Edges.of(projection), parents, model.branch.nonlinearity)
         shapes = ((projection.edges,), (sources, 33), (dendrites,), (dendrites,))
         drawn = Drawn(projection, own, tuple(torch.from_numpy(rng.standard_normal(shape)) for shape in shapes))
         operands = drawn.to(torch.float64)
@@ -443,7 +445,7 @@ def test_gradients_of_sources_do_not_depend_on_how_many_dendrites_are_taken_at_a
         operands = drawn.to(dtype)
         expected = _with_gradients(_pass, drawn, operands)
         for number, of_threads in ((1, 1), (7, 1), (89, 1), (90, 1), (91, 1), (1, 2), (13, 3)):
-            monkeypatch.setattr(branch, "AT_A_TIME", number)
+            monkeypatch.setattr(branch, "BLOCK_OF_DENDRITES", number)
             threads(of_threads)
             found = _with_gradients(_pass, drawn, operands)
             assert all(torch.equal(mine, its) for mine, its in zip(found, expected, strict=True))
@@ -456,9 +458,9 @@ def test_gradients_of_sources_do_not_depend_on_how_many_dendrites_are_taken_at_a
 def _at(function: str, u: Tensor) -> list[Tensor]:
     """f(u) and f'(u) by the pass: one source, one synapse, one dendrite, all weights 1."""
     projection = _projection(1, np.ones(1, dtype=int), np.random.default_rng(0))
-    own = Branch(Edges.of(projection), 1, FUNCTIONS[function])
+    own = BranchPass(Edges.of(projection), 1, FUNCTIONS[function])
     x, one = u.clone().unsqueeze(0).requires_grad_(), u.new_ones(1)
-    y = branch.apply(own, one, x, None, one)
+    y = own.run(one, x, None, one)
     return [y.detach().squeeze(0), torch.autograd.grad(y.sum(), x)[0].squeeze(0)]
 
 
@@ -702,7 +704,7 @@ def test_dropout_on_dendrites_stands_against_a_pass() -> None:
 def test_copies_share_edges_and_no_parameters() -> None:
     network = _network()
     other = copy.deepcopy(network)
-    mine, its = (one._steps[0].links[0].branch for one in (network, other))
+    mine, its = (one._operations[0].inputs[0].branch for one in (network, other))
     assert mine.edges is its.edges
     assert other.weights["image->here/d"].data_ptr() != network.weights["image->here/d"].data_ptr()
     x = inputs_of(network.graph, 4, torch.float32)
@@ -755,8 +757,8 @@ def test_agreement_with_the_other_kernels_on_one_projection(instruction_set: str
         weight, x, *_ = drawn.operands
         targets = drawn.projection.targets
         found = _product(drawn, weight, x)
-        torch.testing.assert_close(found, fused.apply(weight, x, targets, drawn.branch.edges), rtol=0, atol=1e-12)
-        plain = reference.apply(weight, x, targets, *reference.prepare(drawn.projection))
+        torch.testing.assert_close(found, FUSED.apply(weight, x, targets, drawn.branch.edges), rtol=0, atol=1e-12)
+        plain = REFERENCE.apply(weight, x, targets, *REFERENCE.prepare(drawn.projection))
         torch.testing.assert_close(found, plain, rtol=0, atol=1e-12)
 
 
@@ -767,13 +769,13 @@ def test_samples_of_bytes_become_floats_as_by_pytorch(shape: tuple[int, ...], in
     for numbers in ([], [49], [0, 0, 7], list(range(49, -1, -1)) * 20):
         rows = torch.tensor(numbers, dtype=torch.int64)
         for scale in (255.0, 16.0, 1.0):
-            assert torch.equal(compiled.rows(samples, rows, scale), samples[rows].float() / scale)
+            assert torch.equal(gather_samples(samples, rows, scale), samples[rows].float() / scale)
     strided = samples.flip(0)
-    assert torch.equal(compiled.rows(strided, torch.arange(50), 255.0), strided.float() / 255.0)
+    assert torch.equal(gather_samples(strided, torch.arange(50), 255.0), strided.float() / 255.0)
 
 
 @built_only
 @pytest.mark.parametrize("number", [-1, 5, 2**40])
 def test_a_sample_that_is_not_there_is_refused(number: int) -> None:
     with pytest.raises(IndexError, match=f"sample {number} of 5"):
-        compiled.rows(torch.zeros((5, 4), dtype=torch.uint8), torch.tensor([0, number]), 1.0)
+        gather_samples(torch.zeros((5, 4), dtype=torch.uint8), torch.tensor([0, number]), 1.0)

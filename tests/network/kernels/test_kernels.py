@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import platform
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,9 +13,15 @@ from torch import Tensor
 
 from dendrograph.graph.graph import Projection
 from dendrograph.morphology.weights import Init
-from dendrograph.network.kernels import KERNELS, Kernel, compiled, dense, fused, reference, scatter, tree
-from dendrograph.network.kernels.edges import Edges
-from dendrograph.network.kernels.messages import Reduction
+from dendrograph.network.kernels import KERNELS, scatter
+from dendrograph.network.kernels.compiled import COMPILED, native
+from dendrograph.network.kernels.dense import DENSE
+from dendrograph.network.kernels.fused import FUSED
+from dendrograph.network.kernels.kernel import Kernel
+from dendrograph.network.kernels.reference import REFERENCE, Messages
+from dendrograph.network.kernels.scatter import SCATTER
+from dendrograph.network.kernels.sparse import Edges
+from dendrograph.network.kernels.tree import TREE
 
 ARITHMETIC_IS_KNOWN = platform.machine() in ("x86_64", "AMD64")
 
@@ -49,8 +55,8 @@ PROJECTIONS = {
 }
 
 every_projection = pytest.mark.parametrize("projection", PROJECTIONS.values(), ids=PROJECTIONS)
-USABLE = [kernel for kernel in KERNELS if kernel is not compiled or compiled.native]
-every_kernel = pytest.mark.parametrize("kernel", USABLE, ids=lambda kernel: kernel.NAME)
+USABLE = [kernel for kernel in KERNELS if kernel is not COMPILED or native]
+every_kernel = pytest.mark.parametrize("kernel", USABLE, ids=lambda kernel: kernel.name)
 
 
 def _usable(kernel: Kernel, projection: Projection) -> bool:
@@ -58,7 +64,7 @@ def _usable(kernel: Kernel, projection: Projection) -> bool:
 
 
 PAIRS = [
-    pytest.param(kernel, projection, id=f"{kernel.NAME}, {name}")
+    pytest.param(kernel, projection, id=f"{kernel.name}, {name}")
     for kernel in KERNELS
     for name, projection in PROJECTIONS.items()
     if _usable(kernel, projection)
@@ -85,35 +91,35 @@ def _block(projection: Projection, weight: Tensor) -> NDArray:
     return block
 
 
-def test_each_kernel_is_one_file_that_fulfils_the_contract() -> None:
-    assert [kernel.NAME for kernel in KERNELS] == ["tree", "dense", "compiled", "fused", "scatter", "reference"]
-    for kernel, module in zip(KERNELS, (tree, dense, compiled, fused, scatter, reference), strict=True):
-        assert kernel is module
-        assert isinstance(module, ModuleType) and module.__name__ == f"dendrograph.network.kernels.{kernel.NAME}"
-        assert module.__doc__
-        assert kernel.HOW
+def test_each_kernel_is_one_class_in_a_file_of_its_name() -> None:
+    assert KERNELS == (TREE, DENSE, COMPILED, FUSED, SCATTER, REFERENCE)
+    assert [kernel.name for kernel in KERNELS] == ["tree", "dense", "compiled", "fused", "scatter", "reference"]
+    for kernel in KERNELS:
+        assert isinstance(kernel, Kernel) and kernel.description and type(kernel).__doc__
+        assert type(kernel).__module__ == f"dendrograph.network.kernels.{kernel.name}"
+        assert copy.deepcopy(kernel) is kernel
 
 
 @every_projection
 def test_every_projection_has_kernels_and_the_last_serves_everything(projection: Projection) -> None:
-    usable = [kernel.NAME for kernel in KERNELS if _usable(kernel, projection)]
-    sparse = ["compiled"] if compiled.native else []
+    usable = [kernel.name for kernel in KERNELS if _usable(kernel, projection)]
+    sparse = ["compiled"] if native else []
     assert [name for name in usable if name != "tree"] == ["dense", *sparse, "fused", "scatter", "reference"]
 
 
 def test_tree_serves_full_trees_only() -> None:
-    serves = {name for name, projection in PROJECTIONS.items() if _usable(tree, projection)}
+    serves = {name for name, projection in PROJECTIONS.items() if _usable(TREE, projection)}
     assert serves == {"a full tree", "one child each", "one and one", "all-to-all onto one"}
-    assert tree.reasons_against(_projection(5, 2, None)) == (
+    assert TREE.reasons_against(_projection(5, 2, None)) == (
         "the children of a parent are not contiguous: the wiring is all-to-all",
     )
     uneven = _projection(5, 2, (np.arange(5), np.array([0, 0, 0, 1, 1])))
-    assert tree.reasons_against(uneven) == ("5 sources do not divide evenly among 2 targets",)
+    assert TREE.reasons_against(uneven) == ("5 sources do not divide evenly among 2 targets",)
     crossed = _projection(4, 2, (np.arange(4), np.array([0, 1, 0, 1])))
     uneven = _projection(4, 2, (np.arange(4), np.array([0, 0, 0, 1])))
     partial = _projection(4, 2, (np.arange(3), np.array([0, 0, 1])))
     for projection in (crossed, uneven, partial):
-        assert tree.reasons_against(projection) == ("the children of a parent are not contiguous, or not equally many",)
+        assert TREE.reasons_against(projection) == ("the children of a parent are not contiguous, or not equally many",)
 
 
 @every_pair
@@ -125,7 +131,7 @@ def test_values_and_gradients_are_those_of_a_dense_matrix(kernel: Kernel, projec
     assert u.shape == (projection.targets, 4) and u.dtype == torch.float64
 
     if not u.requires_grad:
-        assert kernel is reference and not projection.edges  # to the plain loop, nothing is a constant
+        assert kernel is REFERENCE and not projection.edges  # to the plain loop, nothing is a constant
         return
     g = torch.randn(u.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     of_weight, of_x = torch.autograd.grad(u, (weight, x), g)
@@ -165,7 +171,7 @@ def test_third_derivatives_agree_with_reference(kernel: Kernel, projection: Proj
             u = (of_weight**2).sum() + (of_x**3).sum()
         return u
 
-    torch.testing.assert_close(third(kernel), third(reference), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(third(kernel), third(REFERENCE), rtol=1e-9, atol=1e-9)
 
 
 @every_pair
@@ -231,7 +237,7 @@ def test_the_batch_order_changes_nothing(kernel: Kernel, projection: Projection)
         u = _run(kernel, projection, weight, x)
         shuffled = _run(kernel, projection, weight, x[:, order].contiguous())
         alone = torch.cat([_run(kernel, projection, weight, x[:, [column]]) for column in range(37)], dim=1)
-        if kernel in (scatter, reference, compiled) or (kernel is fused and ARITHMETIC_IS_KNOWN):
+        if kernel in (SCATTER, REFERENCE, COMPILED) or (kernel is FUSED and ARITHMETIC_IS_KNOWN):
             assert torch.equal(shuffled, u[:, order])
             assert torch.equal(alone, u)
         tolerance = 1e-5 if dtype == torch.float32 else 1e-14
@@ -247,7 +253,7 @@ def test_renumbering_sources_targets_and_edges_changes_nothing(kernel: Kernel, p
     moved = (of_source[source], of_target[target])
     order = np.lexsort(moved)
     other = _projection(projection.sources, projection.targets, moved)
-    runner = kernel if _usable(kernel, other) else reference  # a tree that is shuffled is a tree no more
+    runner = kernel if _usable(kernel, other) else REFERENCE  # a tree that is shuffled is a tree no more
     weight, x = _operands(projection)
     moved_x = torch.empty_like(x).index_copy(0, torch.from_numpy(of_source), x)
     u = _run(kernel, projection, weight, x)
@@ -262,7 +268,7 @@ def test_renumbering_sources_targets_and_edges_changes_nothing(kernel: Kernel, p
 @every_kernel
 def test_two_runs_are_equal_bit_for_bit(kernel: Kernel) -> None:
     projection = (
-        _thrown(50, 40, 600) if kernel is not tree else _projection(200, 40, (np.arange(200), np.arange(200) // 5))
+        _thrown(50, 40, 600) if kernel is not TREE else _projection(200, 40, (np.arange(200), np.arange(200) // 5))
     )
 
     def everything() -> list[Tensor]:
@@ -275,11 +281,11 @@ def test_two_runs_are_equal_bit_for_bit(kernel: Kernel) -> None:
     assert all(torch.equal(mine, its) for mine, its in zip(everything(), everything(), strict=True))
 
 
-@pytest.mark.parametrize("kernel", [one for one in USABLE if one not in (scatter, reference)], ids=lambda one: one.NAME)
+@pytest.mark.parametrize("kernel", [one for one in USABLE if one not in (SCATTER, REFERENCE)], ids=lambda one: one.name)
 def test_no_message_is_kept_for_the_backward_pass(kernel: Kernel) -> None:
     """Messages are edges × batch numbers; what these kernels keep is never larger than their operands."""
     many = (np.tile(np.arange(20), 30), np.repeat(np.arange(30), 20))
-    projection = _projection(20, 30, many) if kernel is not tree else PROJECTIONS["a full tree"]
+    projection = _projection(20, 30, many) if kernel is not TREE else PROJECTIONS["a full tree"]
     batch = 50
     weight, x = _operands(projection, batch)
     index = kernel.prepare(projection)
@@ -294,7 +300,7 @@ def test_no_message_is_kept_for_the_backward_pass(kernel: Kernel) -> None:
     u.sum().backward()
     assert kept
     assert max(kept) <= max(x.numel(), weight.numel(), projection.sources * projection.targets)
-    if kernel is not tree:
+    if kernel is not TREE:
         assert max(kept) < projection.edges * batch / 10
 
 
@@ -307,7 +313,7 @@ def test_scatter_says_what_it_runs_on(request: pytest.FixtureRequest) -> None:
         installed = True
     assert installed == (scatter.torch_scatter is not None)
     assert not (installed and request.config.getoption("--without-torch-scatter"))
-    assert scatter.HOW == (
+    assert SCATTER.description == (
         "torch-scatter over the edge index"
         if installed
         else "index_add over the edge index (torch-scatter is not installed)"
@@ -319,14 +325,14 @@ def test_scatter_gives_the_same_with_and_without_torch_scatter(monkeypatch: pyte
         pytest.skip("torch-scatter is not installed")
     for projection in PROJECTIONS.values():
         weight, x = _operands(projection)
-        installed = _run(scatter, projection, weight, x)
+        installed = _run(SCATTER, projection, weight, x)
         of_installed = torch.autograd.grad(installed.square().sum(), (weight, x))
         with monkeypatch.context() as patch:
             patch.setattr(scatter, "torch_scatter", None)
-            native = _run(scatter, projection, weight, x)
-            of_native = torch.autograd.grad(native.square().sum(), (weight, x))
-        torch.testing.assert_close(installed, native, rtol=0, atol=1e-13)
-        for mine, its in zip(of_installed, of_native, strict=True):
+            plain = _run(SCATTER, projection, weight, x)
+            of_plain = torch.autograd.grad(plain.square().sum(), (weight, x))
+        torch.testing.assert_close(installed, plain, rtol=0, atol=1e-13)
+        for mine, its in zip(of_installed, of_plain, strict=True):
             torch.testing.assert_close(mine, its, rtol=0, atol=1e-13)
 
 
@@ -337,12 +343,12 @@ def test_indices_can_move_with_the_network() -> None:
                 index = kernel.prepare(projection)
                 assert isinstance(index, tuple)
                 for part in index:
-                    if isinstance(part, Reduction):
+                    if isinstance(part, Messages):
                         assert part.to("meta") is part, "it holds no tensor"
                         continue
                     assert isinstance(part, Edges) or (isinstance(part, Tensor) and part.dtype == torch.int64)
                     moved = part.to("meta")
                     arrays = (moved.pointers, moved.columns, moved.rows) if isinstance(part, Edges) else (moved,)
                     assert all(array.device.type == "meta" for array in arrays)
-    assert tree.prepare(PROJECTIONS["a full tree"]) == ()
-    assert dense.prepare(PROJECTIONS["all-to-all"]) == (), "no index where none is needed"
+    assert TREE.prepare(PROJECTIONS["a full tree"]) == ()
+    assert DENSE.prepare(PROJECTIONS["all-to-all"]) == (), "no index where none is needed"

@@ -14,7 +14,9 @@ from dendrograph import DendriticNetwork, Graph, Morphology, build, compile, loa
 from dendrograph.base.errors import DendrographError
 from dendrograph.graph.graph import Projection
 from dendrograph.morphology.weights import Init
-from dendrograph.network.kernels import compiled, dense, reference
+from dendrograph.network.kernels.compiled import native
+from dendrograph.network.kernels.dense import DENSE
+from dendrograph.network.kernels.reference import REFERENCE
 from dendrograph.training.ensemble.union import reasons_against, shares, union
 
 SHAPE, CLASSES = (8, 8), 3
@@ -109,14 +111,14 @@ def test_no_edge_leads_from_one_member_to_another(kind: str) -> None:
         assert (projection.fan_out() == found).all()
 
 
-@pytest.mark.skipif(compiled.native is None, reason="the compiled kernel is not there")
+@pytest.mark.skipif(native is None, reason="the compiled kernel is not there")
 @pytest.mark.parametrize("name", ["dann-lrf", "asymmetric-pyramidal", "vann", "pdann"])
 def test_the_plan_is_that_of_one_network(name: str) -> None:
     """The pass over whole dendrites and the matrix product serve the union where they serve a member."""
     networks = [build(name, (28, 28), 10, seed) for seed in range(3)]
     whole = DendriticNetwork(union([network.graph for network in networks]))
     for mine, its in zip(whole.plan.choices, networks[0].plan.choices, strict=True):
-        assert (mine.projection, mine.kernel.NAME) == (its.projection, its.kernel.NAME)
+        assert (mine.projection, mine.kernel.name) == (its.projection, its.kernel.name)
     assert whole.plan.passes == networks[0].plan.passes
 
 
@@ -158,12 +160,12 @@ def test_blocks_are_the_loop_over_edges(sizes: tuple[tuple[int, int], ...]) -> N
     weight = torch.randn(one.edges, dtype=torch.float64, requires_grad=True)
     x = torch.randn(4, one.sources, dtype=torch.float64).t().requires_grad_()  # strides as a batch of samples has them
     bias = torch.randn(one.targets, dtype=torch.float64, requires_grad=True)
-    index = dense.prepare(one)
-    expected = reference.apply(weight, x, one.targets, *reference.prepare(one))
-    torch.testing.assert_close(dense.apply(weight, x, one.targets, *index), expected)
-    biased = dense.apply_biased(weight, x, one.targets, bias, *index)  # type: ignore[arg-type]
+    index = DENSE.prepare(one)
+    expected = REFERENCE.apply(weight, x, one.targets, *REFERENCE.prepare(one))
+    torch.testing.assert_close(DENSE.apply(weight, x, one.targets, *index), expected)
+    biased = DENSE.apply_with_bias(weight, x, bias, *index)  # type: ignore[arg-type]
     torch.testing.assert_close(biased, expected + bias.unsqueeze(1))
-    run = lambda w, v, b: dense.apply_biased(w, v, one.targets, b, *index)  # noqa: E731
+    run = lambda w, v, b: DENSE.apply_with_bias(w, v, b, *index)  # noqa: E731
     assert torch.autograd.gradcheck(run, (weight, x, bias))
     assert torch.autograd.gradgradcheck(run, (weight, x, bias))
 
@@ -173,7 +175,7 @@ def test_what_is_not_finite_stays_in_its_block() -> None:
         one = blocks(*sizes)
         x = torch.ones(one.sources, 4)
         x[-1] = float("nan")
-        u = dense.apply(torch.ones(one.edges), x, one.targets, *dense.prepare(one))
+        u = DENSE.apply(torch.ones(one.edges), x, one.targets, *DENSE.prepare(one))
         assert u[:3].isfinite().all() and u[3:].isnan().all()
 
 
@@ -273,7 +275,7 @@ def test_what_is_learnt_for_each_compartment_is_its_members() -> None:
 
 def test_what_does_not_fit_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = graph_of()
-    monkeypatch.setattr("dendrograph.graph.size_limits.available", lambda: 1000)
+    monkeypatch.setattr("dendrograph.graph.size_limits.available_memory", lambda: 1000)
     (reason,) = reasons_against([graph] * 3)
     assert reason.startswith("they take about ") and "1.0 kB of memory is available" in reason
 

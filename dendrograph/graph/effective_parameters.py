@@ -1,10 +1,12 @@
-"""What reaches the output of a graph, and which parameters can ever get a gradient: exact, by its structure alone."""
+"""Effective parameters: those that can get a gradient, because the output of the graph depends on them.
+
+The result is exact and follows from the structure of the graph alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -19,16 +21,17 @@ Units = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """Which units matter, and how many of the numbers of each parameter do.
+    """The units and the parameters that the output depends on.
 
-    A number is effective if the output is a function of it, for weights and inputs in general position. A weight is
-    not where its source is always 0, or where its target cannot reach the output. What weights of some value do, such
-    as a ReLU that never opens, is not looked at: this is a fact of the wiring.
+    A value of a parameter is effective if the output is a function of it, for weights and inputs in general position. A
+    weight is not effective if its source is always 0, or if its target cannot reach the output. Properties of special
+    weights, such as a ReLU that never opens, do not count.
 
-    with_output: a group's units whose activity reaches the output; shape (units,) each
-    with_input: a group's units that some input reaches; the others' activity is one constant
-    effective: how many numbers of each parameter of the network (`weights.A->B`, `biases.A`, `excitability.A:gain`)
-        reach the output, whether they are trained or not
+    Attributes:
+        with_output: for each group, the units whose activity reaches the output, shape (units,).
+        with_input: for each group, the units that an input reaches, shape (units,); the others are constant.
+        effective: for each parameter of the network (`weights.A->B`, `biases.A`, `excitability.A:gain`), the number of
+            values that reach the output, trained or not.
     """
 
     with_output: Mapping[str, Units]
@@ -37,19 +40,18 @@ class Reach:
 
 
 def reach(graph: Graph) -> Reach:
-    """Follow a graph from its inputs forward and from its output backward; each edge is seen a few times."""
-    forward = _Forward(graph)
-    return _backward(graph, forward)
+    """Follow a graph from its inputs forward and from its output backward."""
+    return _backward(graph, _Forward(graph))
 
 
 class _Forward:
-    """What each unit may be, group by group: always 0 or not, and whether it depends on an input."""
+    """For each unit: whether it is always 0, and whether it depends on an input."""
 
     def __init__(self, graph: Graph) -> None:
-        self.active: dict[str, Units] = {}  # the activity is not always 0
-        self.driven: dict[str, Units] = {}  # it depends on an input
-        self.total: dict[str, Units] = {}  # what shunting synapses divide is not always 0
-        self.silenced: dict[str, Units] = {}  # one message of a product is always 0
+        self.active: dict[str, Units] = {}  # whether the activity is not always 0
+        self.driven: dict[str, Units] = {}  # whether it depends on an input
+        self.total: dict[str, Units] = {}  # whether the input of the nonlinearity is not always 0
+        self.silenced: dict[str, Units] = {}  # whether a message of a product is always 0
         for group in graph.groups:
             self._add(group, graph.onto(group))
 
@@ -61,16 +63,16 @@ class _Forward:
         adding = [each for each in onto if each.sign != Sign.SHUNTING]
         total, driven, silenced = (np.zeros(size, dtype=bool) for _ in range(3))
         for each in adding:
-            said = self.active[each.source] if carries(each) else np.zeros(each.sources, dtype=bool)
-            driven |= _targets(each, said & self.driven[each.source])
+            active = self.active[each.source] & carries(each)
+            driven |= _targets(each, active & self.driven[each.source])
             if each.nonlinearity is not None and not _is_zero_at_rest(each.nonlinearity):
-                said = np.ones(each.sources, dtype=bool)  # an idle synapse has a message of its own
-            total |= _targets(each, said)
+                active = np.ones(each.sources, dtype=bool)  # a silent synapse sends a message, too
+            total |= _targets(each, active)
             if group.integration == "product":
-                silenced |= _targets(each, ~said)
+                silenced |= _targets(each, ~active)
         total &= ~silenced
         driven &= ~silenced
-        if group.bias and group.bias_trainable:  # others stay at 0
+        if group.bias and group.bias_trainable:  # otherwise it stays 0
             total[:] = True
         if group.normalisation != "none":
             total, driven = (_of_members(group, units) for units in (total, driven))
@@ -98,74 +100,67 @@ def _backward(graph: Graph, forward: _Forward) -> Reach:
             units = answers if at_rest[key] else answers & total
             effective[f"excitability.{group.name}:{key}"] = int(units.any() if shared == "group" else units.sum())
         for each in graph.onto(group):
-            hearing = answers & total if each.sign == Sign.SHUNTING else integrals & ~forward.silenced[group.name]
-            effective[f"weights.{each.name}"] = _edges(each, forward.active[each.source], hearing)
+            listening = answers & total if each.sign == Sign.SHUNTING else integrals & ~forward.silenced[group.name]
+            effective[f"weights.{each.name}"] = _edges(each, forward.active[each.source], listening)
             if carries(each):
-                with_output[each.source] |= _sources(each, hearing)
+                with_output[each.source] |= _sources(each, listening)
     return Reach(with_output, forward.driven, effective)
 
 
 def carries(projection: Projection) -> bool:
-    """Whether something passes: weights that start at 0 and are not trained stay there."""
+    """Whether the weights can differ from 0: they cannot if they start at 0 and are not trained."""
     return projection.trainable or projection.init.value != 0
 
 
 def _of_members(group: Group, units: Units) -> Units:
-    """Units that are normalised together are all reached where one is: each is held to the mean of all."""
+    """Of units that are normalised together, all are reached if one is, because each depends on the mean of all."""
     parts = np.split(units, np.cumsum(group.members or (group.size,))[:-1])
     return np.concatenate([np.full(len(part), part.any()) for part in parts])
 
 
-def _targets(projection: Projection, said: Units) -> Units:
-    """The targets that an edge from one of some sources reaches. Shape (targets,)."""
+def _targets(projection: Projection, active: Units) -> Units:
+    """The targets that an edge from an active source reaches. Shape (targets,)."""
     reached = np.zeros(projection.targets, dtype=bool)
     if projection.pairs is not None:
         source, target = projection.pairs
-        reached[target if said.all() else target[said[source]]] = True
+        reached[target if active.all() else target[active[source]]] = True
         return reached
-    for (s0, t0), (s1, t1) in _parts(projection):
-        reached[t0:t1] = said[s0:s1].any()
+    for sources, targets in projection.part_ranges():
+        reached[targets] = active[sources].any()
     return reached
 
 
-def _sources(projection: Projection, hearing: Units) -> Units:
-    """The sources from which an edge leads to one of some targets. Shape (sources,)."""
+def _sources(projection: Projection, listening: Units) -> Units:
+    """The sources from which an edge leads to a listening target. Shape (sources,)."""
     heard = np.zeros(projection.sources, dtype=bool)
     if projection.pairs is not None:
         source, target = projection.pairs
-        heard[source if hearing.all() else source[hearing[target]]] = True
+        heard[source if listening.all() else source[listening[target]]] = True
         return heard
-    for (s0, t0), (s1, t1) in _parts(projection):
-        heard[s0:s1] = hearing[t0:t1].any()
+    for sources, targets in projection.part_ranges():
+        heard[sources] = listening[targets].any()
     return heard
 
 
-def _edges(projection: Projection, said: Units, hearing: Units) -> int:
-    """How many edges lead from some sources to some targets."""
+def _edges(projection: Projection, active: Units, listening: Units) -> int:
+    """The number of edges from active sources to listening targets."""
     if projection.pairs is None:
-        parts = _parts(projection)
-        return sum(int(said[s0:s1].sum()) * int(hearing[t0:t1].sum()) for (s0, t0), (s1, t1) in parts)
+        ranges = projection.part_ranges()
+        return sum(int(active[sources].sum()) * int(listening[targets].sum()) for sources, targets in ranges)
     source, target = projection.pairs
-    if said.all() and hearing.all():
-        return projection.edges
-    if said.all() or hearing.all():
-        return int(np.count_nonzero(hearing[target] if said.all() else said[source]))
-    return int(np.count_nonzero(said[source] & hearing[target]))
-
-
-def _parts(projection: Projection) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """The borders, (source, target), of each part within which all reach all."""
-    borders = np.cumsum([(0, 0), *projection.parts], axis=0)
-    return [((int(s0), int(t0)), (int(s1), int(t1))) for (s0, t0), (s1, t1) in pairwise(borders)]
+    if active.all():
+        return projection.edges if listening.all() else int(np.count_nonzero(listening[target]))
+    effective = active[source] if listening.all() else active[source] & listening[target]
+    return int(np.count_nonzero(effective))
 
 
 def _is_zero_at_rest(nonlinearity: Nonlinearity) -> bool:
-    """Whether f(0) is 0, whatever is learnt of f."""
+    """Whether f(0) is 0 for all values of the learnt parameters."""
     return _at_rest(nonlinearity)[0] == 0
 
 
 def _at_rest(nonlinearity: Nonlinearity) -> tuple[float, dict[str, bool]]:
-    """f(0), once what is learnt has moved from its start; and whether f(0) depends on each parameter that is learnt."""
+    """f(0) for learnt parameters away from their initial values, and whether f(0) depends on each of them."""
     values: dict[str, Parameter] = dict(nonlinearity.parameters)
     learnt = {key: torch.tensor(1.1 * float(values[key]) + 0.1).requires_grad_() for key, _ in nonlinearity.trainable}
     with torch.enable_grad():

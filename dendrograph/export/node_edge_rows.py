@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dendrograph.export.subject import Subject, cables
-from dendrograph.graph import size_limits
+from dendrograph.graph.wiring import blocks
 
 Value = str | int | float
 
@@ -38,7 +38,7 @@ class RowBlock:
         Args:
             template: Text with one `%s` per column.
         """
-        for part in size_limits.blocks(len(next(iter(self.columns.values())))):
+        for part in blocks(len(next(iter(self.columns.values())))):
             columns = [_texts(column[part]) for column in self.columns.values()]
             yield "".join(map(template.__mod__, zip(*columns, strict=True))).encode()
 

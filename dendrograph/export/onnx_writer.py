@@ -23,7 +23,7 @@ from dendrograph.export.format import Content, Format
 from dendrograph.export.node_edge_rows import check_finite
 from dendrograph.export.onnx_network import OnnxNetwork, example
 from dendrograph.export.subject import INITIAL, NONE, Subject
-from dendrograph.graph.size_limits import available, shown
+from dendrograph.graph.size_limits import available_memory, format_bytes
 from dendrograph.network.network import DendriticNetwork
 
 OPSET = 18  # the default of PyTorch's exporter; runtimes have supported it since 2023
@@ -80,7 +80,7 @@ def _export(subject: Subject, network: DendriticNetwork) -> bytes:
     size = sum(tensor.numel() * tensor.element_size() for tensor in module.buffers())
     if size > MAX_BYTES:
         raise DendrographError(
-            f"as ONNX the network takes {shown(size)}, and a file holds {shown(MAX_BYTES)}\n"
+            f"as ONNX the network takes {format_bytes(size)}, and a file holds {format_bytes(MAX_BYTES)}\n"
             "  export it as FILE.npz or FILE.safetensors"
         )
     batch = torch.export.Dim("batch")
@@ -152,7 +152,7 @@ def _check_answers(model: bytes, network: DendriticNetwork) -> str:
         return f"not checked: onnxruntime is not installed ({INSTALL})"
     greatest = 0.0
     # A runtime stores the input and the output of each edge for each sample.
-    batches = [batch for batch in BATCHES if batch == 1 or 8 * batch * network.graph.edges < available() // 2]
+    batches = [batch for batch in BATCHES if batch == 1 or 8 * batch * network.graph.edges < available_memory() // 2]
     for number, batch in enumerate(batches):
         inputs = example(network, batch, seed=number)
         with torch.no_grad():

@@ -16,10 +16,8 @@ from dendrograph.cli.options import (
     Plugins,
     Seed,
     Settings,
-    assignments,
     command,
-    shapes,
-    tell_idle,
+    source,
 )
 
 
@@ -58,20 +56,14 @@ def controls_command(
     from dendrograph.base import files as atomic
     from dendrograph.cli.text import fair_controls
     from dendrograph.experiments.controls import as_file, refuse_missing, survey
-    from dendrograph.training.model_source import graph_for_data, graph_of
 
     if out is not None and (out.exists() or out.is_symlink()):
         raise DendrographError(f"{out}: there is something already\n  name a folder that is to be made")
     if data is not None and (inputs or classes is not None):
         raise DendrographError("--data says the shape and the classes\n  leave --inputs and --classes out")
-    if data is None and data_dir is not None:
-        raise DendrographError(f"--data-dir {data_dir}: there is nothing to read\n  name a data set by --data")
-    turned = assignments(settings)
-    if data is not None:
-        graph = graph_for_data(morphology, data, data_dir, turned, seed, plugins or ())
-    else:
-        graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
-    tell_idle(morphology, turned, plugins)
+    graph = source(
+        morphology, settings, plugins, inputs, classes=classes, seed=seed, data=data, data_dir=data_dir
+    ).graph()
     found = survey(graph, only.split(",") if only is not None else None)
     if only is not None:
         refuse_missing(graph.name, found)

@@ -17,10 +17,8 @@ from dendrograph.cli.options import (
     Plugins,
     SeedOfWeights,
     Settings,
-    assignments,
     command,
-    shapes,
-    tell_idle,
+    source,
 )
 
 
@@ -137,21 +135,8 @@ def export_command(
     """
     from dendrograph.export import export
 
-    turned = assignments(settings)
-    result = export(
-        morphology,
-        out,
-        weights=weights,
-        layer=layer,
-        neuron=neuron,
-        force=force,
-        overrides=turned,
-        inputs=shapes(inputs),
-        classes=classes,
-        seed=seed,
-        plugins=plugins or (),
-    )
-    tell_idle(morphology, turned, plugins)
+    model = source(morphology, settings, plugins, inputs, classes=classes, seed=seed)
+    result = export(model, out, weights=weights, layer=layer, neuron=neuron, force=force)
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     print(result)

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,10 +22,8 @@ from dendrograph.cli.options import (
     Seed,
     SeedOfWeights,
     Settings,
-    assignments,
     command,
-    shapes,
-    tell_idle,
+    source,
 )
 
 
@@ -47,16 +45,13 @@ def show_command(
     Groups, compartments, synapses, parameters and memory.
     """
     from dendrograph.cli.text import describe
-    from dendrograph.training.model_source import graph_of, plan_of
 
     if kernel and not plan:
         raise DendrographError("--kernel says nothing without --plan\n  add --plan, or leave --kernel out")
-    turned = assignments(settings)
-    graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
-    tell_idle(morphology, turned, plugins)
-    text = describe(graph)
+    model = source(morphology, settings, plugins, inputs, classes=classes, seed=seed, kernel=kernel)
+    text = describe(model.graph())
     if plan:
-        text += f"\n\nplan\n{plan_of(morphology, graph, kernel)}"
+        text += f"\n\nplan\n{model.plan()}"
     print(text)
 
 
@@ -72,11 +67,8 @@ def check_command(
     """Validate a morphology, compile it, verify its wiring."""
     from dendrograph.cli.text import idle_units
     from dendrograph.graph.check_wiring import verify
-    from dendrograph.training.model_source import graph_of
 
-    turned = assignments(settings)
-    graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
-    tell_idle(morphology, turned, plugins)
+    graph = source(morphology, settings, plugins, inputs, classes=classes, seed=seed).graph()
     for line in verify(graph):
         print(line)
     for line in idle_units(graph):
@@ -129,7 +121,7 @@ def stimulate_command(
 
     Alone, and in pairs against the arithmetic sum. Files that are there already are replaced.
     """
-    from dendrograph.analysis.stimulate import stimulate_by_name
+    from dendrograph.analysis.stimulate import AMPLITUDES, NeuronIndex, stimulate
     from dendrograph.base import files as atomic
     from dendrograph.cli.text import listed, stimulation
     from dendrograph.draw.canvas.figure import as_bytes, form_of
@@ -138,14 +130,10 @@ def stimulate_command(
     form = form_of(out) if out else ""
     if table and table.suffix.lower() != ".csv":
         raise DendrographError(f"{table}: a table is written as FILE.csv\n  a figure is written by --out")
-    turned = assignments(settings)
-    tell_idle(morphology, turned, plugins)
-    given: dict[str, Any] = {"layer": layer, "neuron": kind, "index": neuron or 0, "weights": weights, "seed": seed}
-    if amplitudes is not None:
-        given["amplitudes"] = _amplitudes(amplitudes)
-    result = stimulate_by_name(
-        morphology, at, record, overrides=turned, inputs=shapes(inputs), plugins=plugins or (), **given
-    )
+    model = source(morphology, settings, plugins, inputs, seed=seed)
+    currents = AMPLITUDES if amplitudes is None else _amplitudes(amplitudes)
+    stimulated = NeuronIndex(layer=layer, kind=kind, index=neuron or 0)
+    result = stimulate(model, at, record, currents, stimulated, weights)
     figure = as_bytes(stimulation_figure(result.table), form) if out else b""
     print(stimulation(result))
     if result.left_out:
@@ -160,7 +148,7 @@ def stimulate_command(
 
 def _amplitudes(text: str) -> list[float]:
     """`0:4:41`: so many amplitudes, evenly spaced, both ends included."""
-    from dendrograph.analysis.stimulate import refuse_number
+    from dendrograph.analysis.stimulate import check_number
 
     parts = text.split(":")
     try:
@@ -173,6 +161,6 @@ def _amplitudes(text: str) -> list[float]:
             f"--amplitudes {text}: no FROM:TO:NUMBER, FROM below TO and NUMBER at least 2\n"
             "  write 0:4:41 for 0, 0.1, 0.2 and so on to 4"
         )
-    refuse_number(int(parts[2]))
+    check_number(int(parts[2]))
     steps = int(parts[2]) - 1
     return [low + (high - low) * (step / steps) for step in range(steps + 1)]

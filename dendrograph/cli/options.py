@@ -8,13 +8,16 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from typer.core import TyperCommand
 from typer.models import OptionInfo
 
 from dendrograph.base.errors import DendrographError
+
+if TYPE_CHECKING:
+    from dendrograph.training.model_source import ModelSource
 
 app = typer.Typer(
     name="dendrograph",
@@ -165,14 +168,31 @@ def assignments(settings: list[str] | None) -> dict[str, str]:
     return assignments
 
 
-def tell_idle(morphology: str, turned: dict[str, str], plugins: list[str] | None = None) -> None:
-    """Turning a knob that changes nothing is allowed, since a sweep turns the same for all models, but is told."""
-    from dendrograph.morphology.morphology import load
-    from dendrograph.training.run import is_run
+def source(
+    model: str | Path,
+    settings: list[str] | None = None,
+    plugins: list[str] | None = None,
+    inputs: list[str] | None = None,
+    **options: Any,
+) -> ModelSource:
+    """The model that the options of a command name.
 
-    if turned and not rank() and not is_run(morphology):  # a run has no knobs: it is refused, in its own words
-        for name in sorted(set(load(morphology, turned, plugins or ()).idle_parameters) & set(turned)):
-            print(
-                f"note: nothing in {morphology} uses the parameter '{name}', so --set {name} changes nothing",
-                file=sys.stderr,
-            )
+    A parameter of `--set` that nothing uses is allowed, since a sweep sets the same parameters for all models; a note
+    on standard error says so.
+
+    Args:
+        model: the name of a morphology, a file or a run folder.
+        settings: values of `--set`.
+        plugins: values of `--plugin`.
+        inputs: values of `--inputs`.
+        **options: other options of `ModelSource`.
+    """
+    from dendrograph.training.model_source import ModelSource
+
+    overrides = assignments(settings)
+    made = ModelSource(model, overrides=overrides, inputs=shapes(inputs), plugins=plugins or (), **options)
+    if overrides and not rank() and made.run is None:  # the overrides of a run are refused later
+        for name in sorted(set(made.morphology().idle_parameters) & set(overrides)):
+            note = f"nothing in {model} uses the parameter '{name}', so --set {name} changes nothing"
+            print(f"note: {note}", file=sys.stderr)
+    return made

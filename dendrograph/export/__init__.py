@@ -11,7 +11,6 @@ Each format is a module with these names:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -37,10 +36,9 @@ from dendrograph.export import (
 )
 from dendrograph.export.content import Content, place
 from dendrograph.export.geometric import read_data
-from dendrograph.export.subject import INITIAL, NONE, TRAINED, Anything, Subject, subject_of
+from dendrograph.export.subject import Subject, subject_of
 from dendrograph.graph.compiler import whole
-from dendrograph.network.network import DendriticNetwork
-from dendrograph.training.run import Run, is_run
+from dendrograph.training.model_source import INITIAL, NONE, Model, ModelSource
 
 __all__ = ["FORMATS", "Exported", "export", "read_data", "to_data", "to_networkx"]
 
@@ -93,34 +91,24 @@ class Exported:
 
 
 def export(
-    subject: Anything,
-    path: str | Path,
+    source: ModelSource | Model,
+    path: str | PathLike[str],
     *,
     weights: str | None = None,
     layer: str | None = None,
     neuron: int | None = None,
     force: bool = False,
-    overrides: Mapping[str, Any] | None = None,
-    inputs: Mapping[str, tuple[int, ...]] | None = None,
-    classes: int | None = None,
-    seed: int | None = None,
-    plugins: Iterable[str | Path] = (),
 ) -> Exported:
     """Write a network in the format that the suffix of the path says.
 
     Args:
-        subject: a `DendriticNetwork`, with the weights that it has; a `Graph` or a `Morphology`, for the structure; a
-            `Run`, with its trained weights; or the name of a morphology or a run, as the command line takes it.
+        source: a `ModelSource` or a model: a `DendriticNetwork` with its weights, a `Graph` or a `Morphology` for the
+            structure, a `Run` with its trained weights, or the name of a morphology or a run.
         path: the file to make. Where a format has two files, their names are made from it: see `Exported.files`.
         weights: of a morphology or a graph: `initial` for those that a training starts from.
         layer: for SWC: the neuron's layer; by default the first.
         neuron: for SWC: its number in the layer.
         force: whether files that are there already are replaced.
-        overrides: knobs of a morphology.
-        inputs: shapes of its streams; those of which nothing is said are taken as 28 × 28 where a name is given.
-        classes: units of its readout.
-        seed: of its wiring and initial weights.
-        plugins: what it needs, as `load` takes them.
 
     Raises:
         DendrographError: whatever is wrong with the arguments or cannot be written. No half-written file is left.
@@ -128,6 +116,7 @@ def export(
     expect("path", path, str, PathLike)
     path = Path(path)
     form = format_of(path)
+    source = ModelSource.of(source)
     _hold_weights(weights)
     expect("layer", layer, str, None)
     neuron = None if neuron is None else whole(argument("neuron"), neuron, 0)
@@ -136,11 +125,11 @@ def export(
         if value is not None and form.NAME != swc_tree.NAME:
             problem = f"{argument(name, value)}: {form.NAME} holds the whole network"
             raise DendrographError(f"{problem}\n  leave it out, or export the tree of one neuron as FILE.swc")
-    form.require(_weights(subject, weights))
+    form.require(source.choose_weights(weights))
     for file in form.paths(path):
         atomic.check_new_file(file, force, f"network{path.suffix}")
     atomic.check_writable(path)
-    found = subject_of(subject, weights, overrides, inputs, classes, seed, plugins)
+    found = subject_of(source, weights)
     found = Subject(found.graph, found.network, found.weights, layer, neuron)
     graph = found.graph
     if form.MOST is not None and graph.edges > form.MOST:
@@ -156,32 +145,32 @@ def export(
     return Exported(written, form.NAME, held, graph.nodes, graph.edges, found.weights, content.notes)
 
 
-def to_networkx(subject: Anything, *, weights: str | None = None) -> nx.MultiDiGraph:
+def to_networkx(source: ModelSource | Model, *, weights: str | None = None) -> nx.MultiDiGraph:
     """A network as a networkx multigraph with all attributes that the files have.
 
     Args:
-        subject: as `export` takes it.
+        source: as `export` takes it.
         weights: as `export` takes them.
 
     Raises:
-        DendrographError: the subject cannot be read.
+        DendrographError: the model cannot be read.
     """
     _hold_weights(weights)
-    return multigraph.to_networkx(subject_of(subject, weights))
+    return multigraph.to_networkx(subject_of(ModelSource.of(source), weights))
 
 
-def to_data(subject: Anything, *, weights: str | None = None) -> Any:
+def to_data(source: ModelSource | Model, *, weights: str | None = None) -> Any:
     """A network as a `torch_geometric.data.Data`; see `geometric.to_data` for what it has.
 
     Args:
-        subject: as `export` takes it.
+        source: as `export` takes it.
         weights: as `export` takes them.
 
     Raises:
-        DendrographError: the subject cannot be read, or PyTorch Geometric is not installed.
+        DendrographError: the model cannot be read, or PyTorch Geometric is not installed.
     """
     _hold_weights(weights)
-    return geometric.to_data(subject_of(subject, weights))
+    return geometric.to_data(subject_of(ModelSource.of(source), weights))
 
 
 def format_of(path: Path) -> Format:
@@ -203,10 +192,3 @@ def _hold_weights(weights: str | None) -> None:
     expect("weights", weights, str, None)
     if weights not in (None, INITIAL):
         raise DendrographError(f"unknown weights '{clip(str(weights))}'\n  {did_you_mean(weights, [INITIAL])}")
-
-
-def _weights(subject: Anything, weights: str | None) -> str:
-    """Whether there will be weights, as far as that can be told before anything is loaded."""
-    if isinstance(subject, DendriticNetwork | Run) or (isinstance(subject, str | Path) and is_run(subject)):
-        return TRAINED
-    return weights or NONE

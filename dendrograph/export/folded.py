@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dendrograph.base.errors import DendrographError, argument
-from dendrograph.export.subject import INITIAL
 from dendrograph.graph.graph import Graph, Group, Projection
 from dendrograph.morphology.weights import Sign
+from dendrograph.training.model_source import INITIAL
 
 MOST_BOXES = 150  # more fit on no page
 

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from dendrograph.base.errors import DendrographError, argument, clip
 from dendrograph.export.content import Content, of_bytes
 from dendrograph.export.rows import attributes, edge_blocks, node_blocks
-from dendrograph.export.subject import INITIAL, NONE, Subject
+from dendrograph.export.subject import Subject
 from dendrograph.export.unrolled import Unrolled, example
 from dendrograph.graph.size_limits import available, shown
 from dendrograph.network.network import DendriticNetwork
+from dendrograph.training.model_source import INITIAL, NONE
 
 NAME = "ONNX"
 SUFFIXES = (".onnx",)

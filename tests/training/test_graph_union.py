@@ -15,7 +15,7 @@ from dendrograph.base.errors import DendrographError
 from dendrograph.graph.graph import Projection
 from dendrograph.morphology.weights import Init
 from dendrograph.network.kernels import compiled, dense, reference
-from dendrograph.training.ensemble.union import reasons_against, shares, union
+from dendrograph.training.graph_union import reasons_against, shares, union
 
 SHAPE, CLASSES = (8, 8), 3
 

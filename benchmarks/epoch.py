@@ -1,6 +1,6 @@
 """A whole epoch on Fashion-MNIST: what dendrograph's training loop costs beyond its steps.
 
-The loop is the real one: `training.loop.train` runs for one epoch, and a reporter in place of its own takes the
+The loop is the real one: `training.train.train` runs for one epoch, and a reporter in place of its own takes the
 time at the beginning, after every batch, and at the end. The steps alone are the same number of steps on batches that
 lie ready. All that is known of the loop stands in `own_loop`.
 """
@@ -26,7 +26,7 @@ from dendrograph.base.errors import DataError
 from dendrograph.base.progress import Silent
 from dendrograph.data import load as data
 from dendrograph.data.dataset import Dataset
-from dendrograph.training import loop as training
+from dendrograph.training import train as training
 
 DATA = "fashion_mnist"
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"  # where a checkout may keep data beside itself

@@ -19,8 +19,7 @@ from torch.nn.functional import cross_entropy, leaky_relu, linear
 
 from dendrograph import DendriticNetwork, TrainConfig
 from dendrograph.graph.graph import Graph
-from dendrograph.training import loop as training
-from dendrograph.training.optimizer import FlatParameters
+from dendrograph.training.optimizer import FlatParameters, optimizer_for
 
 LEARNING_RATE, EPSILON = 1e-3, 1e-7  # the protocol's; see dendrograph.TrainConfig
 OURS = "dendrograph"
@@ -77,7 +76,7 @@ class Dendrograph(Side):
     def __init__(self, graph: Graph) -> None:
         self.module = self.network = DendriticNetwork(graph)
         self.parameters = FlatParameters(self.network)
-        self.optimizer = training.optimizer_for(self.parameters.vector, TrainConfig(device="cpu"))
+        self.optimizer = optimizer_for(self.parameters.vector, TrainConfig(device="cpu"))
 
     def backward(self, x: Tensor, y: Tensor) -> Tensor:
         """Forward, loss and backward; the gradients lie in one vector afterwards."""

@@ -24,10 +24,11 @@ from dendrograph import TrainConfig, build, datasets
 from dendrograph.base.progress import Silent
 from dendrograph.data.dataset import Dataset
 from dendrograph.training.distributed import ALONE
-from dendrograph.training.ensemble.joint import Joint, Member
-from dendrograph.training.loop import Loop, Splits, optimizer_for, train_epoch
-from dendrograph.training.optimizer import FlatParameters
+from dendrograph.training.ensemble import Joint, Member
+from dendrograph.training.loop import Loop, train_epoch
+from dendrograph.training.optimizer import FlatParameters, optimizer_for
 from dendrograph.training.run import Run
+from dendrograph.training.splits import Splits
 
 APART, TOGETHER = "one after the other", "as one graph"
 MODELS = (("dann-lrf", (28, 28)), ("dann-lrf", (8, 8)), ("vann", (28, 28)))

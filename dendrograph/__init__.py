@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from dendrograph.network.dendritic_layer import DendriticLayer, parameter_groups
     from dendrograph.network.network import DendriticNetwork, build
     from dendrograph.training.config import TrainConfig
-    from dendrograph.training.loop import train
     from dendrograph.training.run import Run
     from dendrograph.training.run_format import load
+    from dendrograph.training.train import train
 
 __version__ = "0.1.0"
 
@@ -54,7 +54,7 @@ _HOMES = {
     "register_field": "morphology.receptive_fields",
     "register_nonlinearity": "morphology.nonlinearities",
     "stimulate": "analysis.stimulate",
-    "train": "training.loop",
+    "train": "training.train",
 }
 
 __all__ = [

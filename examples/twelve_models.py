@@ -9,9 +9,10 @@ import argparse
 import statistics
 from pathlib import Path
 
+from small import train_named
+
 from dendrograph.morphology.morphology import load
 from dendrograph.morphology.shipped import shipped
-from dendrograph.training.model_source import train_by_name
 
 PAPER = "10.1038/s41467-025-56297-9"
 
@@ -34,7 +35,7 @@ for name in shipped():
     for seed in arguments.seeds:
         settings = {"epochs": arguments.epochs, "seed": seed}
         out = arguments.runs / f"{name}-seed{seed}"
-        run = train_by_name(
+        run = train_named(
             name, arguments.data, arguments.data_dir, None, settings, knobs, out, resume=True, progress=False
         )
         results.append(run.metrics)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dendrograph.analysis import measures
 from dendrograph.base.errors import DendrographError
 from dendrograph.base.tables import Row
+from dendrograph.data.batches import batches
 from dendrograph.data.dataset import Split
-from dendrograph.data.load import batches
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.evaluation import BATCH
 

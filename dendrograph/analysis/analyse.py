@@ -13,17 +13,13 @@ from typing import Any
 from dendrograph.analysis.learning_curves import history
 from dendrograph.analysis.parts import OF_A_NETWORK, OF_A_RUN, PARTS, Settings, Subject, Tables, choose, settings_for
 from dendrograph.base import tables
-from dendrograph.base.errors import DendrographError, argument, clip, expect
+from dendrograph.base.errors import DendrographError, argument, clip
 from dendrograph.base.progress import with_progress
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
 from dendrograph.comparison.over_seeds import averaged
-from dendrograph.data.dataset import Split
-from dendrograph.morphology.plugins import import_plugins
-from dendrograph.network.network import DendriticNetwork
-from dendrograph.training.config import TrainConfig
-from dendrograph.training.loop import noisy_test
-from dendrograph.training.run import Run
+from dendrograph.training.model_source import Model, ModelSource
+from dendrograph.training.splits import noisy_test
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,97 +73,63 @@ class Analysis:
 
 
 def analyse(
-    network: DendriticNetwork, split: Split, scale: float, parts: Iterable[str] = OF_A_NETWORK, **settings: Any
-) -> Analysis:
-    """Measure a network, trained or not; its mode is put back afterwards.
-
-    Args:
-        network: on the device where it shall run.
-        split: samples and labels.
-        scale: what bytes are divided by (`Dataset.scale`).
-        parts: of `parts.PARTS`; `learning` needs a run.
-        settings: see `parts.Settings`.
-
-    Raises:
-        DendrographError: a part or a setting is none, or is of no use; or there is no sample.
-    """
-    expect("network", network, DendriticNetwork)
-    expect("split", split, Split)
-    chosen = choose(parts)
-    if missing := [name for name in chosen if PARTS[name].run]:
-        raise DendrographError(f"the part '{missing[0]}' needs a run\n  analyse_run(folder) measures one")
-    subject = Subject(network, split, scale, settings_for(chosen, settings))
-    _hold(subject, chosen)
-    return Analysis(_tables(subject, chosen))
-
-
-def analyse_run(
-    folder: str | Path,
-    data_dir: Path | None = None,
-    plugins: Iterable[str | Path] = (),
-    parts: Iterable[str] = OF_A_RUN,
-    data: str | Path | None = None,
-    **settings: Any,
-) -> Analysis:
-    """The same of a finished run, on its test split, noise included.
-
-    Raises:
-        RunError: the run has not ended, is damaged, or was trained on data that only Python held.
-        DataError: the data set is no longer what the run was trained on.
-        DendrographError: a part or a setting is none, or is of no use.
-    """
-    return analyse_runs([folder], data_dir, plugins, parts, data=data, **settings)
-
-
-def analyse_runs(
-    folders: Sequence[str | Path],
-    data_dir: Path | None = None,
-    plugins: Iterable[str | Path] = (),
-    parts: Iterable[str] = OF_A_RUN,
+    sources: ModelSource | Model | Sequence[ModelSource | Model],
+    parts: Iterable[str] | None = None,
+    settings: Settings | None = None,
     progress: bool = False,
-    data: str | Path | None = None,
-    **settings: Any,
 ) -> Analysis:
-    """The same of several runs: each row of each table begins with `run`, the name of the run's folder.
+    """Measure one model or several on the test split of their data.
 
-    Where two folders have the same name, all are named with as many of the folders above them as tell them apart.
+        analyse("runs/first", ["activity", "weights"])
+        analyse(ModelSource(network, data=digits), settings=Settings(active=0.1))
+
+    A run is measured with its trained weights on its test split, noise included. Of several runs each row of each table
+    begins with `run`, the name of the folder; folders of the same name are named with the folders above them.
 
     Args:
-        folders: of the runs.
-        data_dir: where data sets lie.
-        plugins: what the morphologies need, as `load` takes them.
-        parts: of `parts.PARTS`.
-        progress: say on standard error which of several runs is measured, and how long it will take.
-        data: where the runs' data lie now, if that is one file (see `Run.dataset`).
-        settings: fields of `Settings`.
+        sources: a `ModelSource` or a model, or a list of runs. A network is measured where it is; its mode is kept.
+        parts: names in `parts.PARTS`; by default all that are quick: activity, weights, and of runs learning.
+        settings: thresholds, samples and repeats of the parts.
+        progress: show on standard error which of several runs is measured, and the time that is left.
 
     Raises:
-        DendrographError: as `analyse_run`; or there is no run, or the same twice.
+        RunError: a run has not ended, is damaged, or was trained on data that only Python held.
+        DataError: a data set is no longer the one that the run was trained on.
+        DendrographError: a part or a setting is unknown or of no use; a model is given twice, or none; there is no
+            sample.
     """
-    chosen = choose(parts)
+    given: list[Any] = list(sources) if isinstance(sources, list | tuple) else [sources]
+    models = [ModelSource.of(one) for one in given]
+    are_runs = bool(models) and all(model.run for model in models)
+    chosen = choose(parts if parts is not None else OF_A_RUN if are_runs or not models else OF_A_NETWORK)
     made = settings_for(chosen, settings)
-    for option, given in (("data_dir", data_dir), ("data", data)):
-        if given is not None and not _needs_data(chosen):
-            raise DendrographError(f"{argument(option)}: no data is read for {', '.join(chosen)}\n  leave it out")
-    import_plugins(plugins)
-    names = names_of(folders)
-    runs = [Run.open(folder) for folder in folders]
-    for run in runs:  # what is missing, and what a part refuses, is said before any is measured
-        _ = run.metrics
-        if "learning" in chosen:
-            history(run)
+    for model in models:
+        for option in ("data_dir", "data"):
+            if model.run and getattr(model, option) is not None and not _needs_data(chosen):
+                raise DendrographError(f"{argument(option)}: no data is read for {', '.join(chosen)}\n  leave it out")
+    if not are_runs and models:
+        if missing := [name for name in chosen if PARTS[name].run]:
+            raise DendrographError(f"the part '{missing[0]}' needs a run\n  give the folder of a run")
+        if len(models) > 1:
+            raise DendrographError("several models can be analysed together only if all are runs\n  give run folders")
+    names = names_of([str(model) for model in models]) if are_runs or not models else ("",)
+    for model in models:  # errors of all models come before any is measured
+        if model.run:
+            _ = model.run.metrics
+            if "learning" in chosen:
+                history(model.run)
         if any(PARTS[part].hold for part in chosen):
-            _hold(_subject(run, (data_dir, data), chosen, made), chosen)
-    named = list(zip(names, runs, strict=True))
-    shown = with_progress(named, lambda pair: pair[0], sys.stderr) if progress and len(runs) > 1 else named
-    found = [_tables(_subject(run, (data_dir, data), chosen, made), chosen) for _, run in shown]
-    if len(runs) == 1:
+            _check(_subject(model, chosen, made), chosen)
+    named = list(zip(names, models, strict=True))
+    shown = with_progress(named, lambda pair: pair[0], sys.stderr) if progress and len(models) > 1 else named
+    found = [_tables(_subject(model, chosen, made), chosen) for _, model in shown]
+    if len(models) == 1:
         return Analysis(found[0])
     told_apart = {
         table: tuple({"run": name, **row} for name, of_run in zip(names, found, strict=True) for row in of_run[table])
         for table in found[0]
     }
-    means = averaged(told_apart, {name: run.folder for name, run in named})
+    means = averaged(told_apart, {name: Path(str(model)) for name, model in named})
     return Analysis(means.tables, means.conditions, means.notes)
 
 
@@ -194,15 +156,12 @@ def _needs_data(chosen: Sequence[str]) -> bool:
     return any(PARTS[name].data for name in chosen)
 
 
-def _subject(
-    run: Run, lies: tuple[Path | None, str | Path | None], chosen: Sequence[str], settings: Settings
-) -> Subject:
-    network = run.network()
+def _subject(model: ModelSource, chosen: Sequence[str], settings: Settings) -> Subject:
+    network = model.network()
     if not _needs_data(chosen):
-        return Subject(network, None, 1.0, settings, run)
-    dataset = run.dataset(*lies)
-    split = noisy_test(dataset, TrainConfig.from_record(run.record["config"], run.folder / "run.json"))
-    return Subject(network, split, dataset.scale, settings, run, dataset)
+        return Subject(network, None, 1.0, settings, model.run)
+    dataset = model.dataset()
+    return Subject(network, noisy_test(dataset, model.config()), dataset.scale, settings, model.run, dataset)
 
 
 def _tables(subject: Subject, chosen: Sequence[str]) -> Tables:
@@ -213,8 +172,8 @@ def _tables(subject: Subject, chosen: Sequence[str]) -> Tables:
     return made
 
 
-def _hold(subject: Subject, chosen: Sequence[str]) -> None:
-    """Say what a part cannot measure before any part is measured."""
+def _check(subject: Subject, chosen: Sequence[str]) -> None:
+    """Check that each part can be measured, before any is."""
     for part in chosen:
         if (hold := PARTS[part].hold) is not None:
             with _naming(subject, part):

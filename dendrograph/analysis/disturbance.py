@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from dendrograph.base.errors import DendrographError, clip
+from dendrograph.data.batches import batches
 from dendrograph.data.dataset import Split
-from dendrograph.data.load import batches
 from dendrograph.graph.wiring import stream
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.evaluation import evaluate

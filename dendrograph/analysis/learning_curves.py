@@ -8,8 +8,8 @@ from dendrograph.data.dataset import Dataset, Split
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.evaluation import evaluate
-from dendrograph.training.loop import Splits
 from dendrograph.training.run import History, Run
+from dendrograph.training.splits import Splits
 
 
 def tables(run: Run, network: DendriticNetwork, dataset: Dataset) -> dict[str, tuple[Row, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -15,13 +15,12 @@ from dendrograph.analysis import learning_curves as generalisation
 from dendrograph.analysis.disturbance import hold_samples
 from dendrograph.analysis.lesions import removable
 from dendrograph.analysis.single_lesions import units_of
-from dendrograph.base.errors import DendrographError, clip, setting
+from dendrograph.base.errors import DendrographError, clip, expect, setting
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
+from dendrograph.data.batches import check_scaled
 from dendrograph.data.dataset import Dataset, Split
-from dendrograph.data.load import refuse_unscaled
 from dendrograph.network.network import DendriticNetwork
-from dendrograph.training.config import TrainConfig
 from dendrograph.training.run import Run
 
 Tables = Mapping[str, tuple[Row, ...]]
@@ -158,14 +157,14 @@ def _noise(subject: Subject) -> Tables:
 def _hold_noise(subject: Subject) -> None:
     _hold_samples(subject)
     with _or_leave_out("noise"):
-        refuse_unscaled(_without_noise(subject)[0])
+        check_scaled(_without_noise(subject)[0])
 
 
 def _without_noise(subject: Subject) -> tuple[Split, float]:
     """The samples to which noise is to be added, and the noise that the network was trained with."""
     if subject.run is None or subject.dataset is None:
         return subject.samples, 0.0
-    return subject.dataset.test, TrainConfig.from_record(subject.run.record["config"]).noise
+    return subject.dataset.test, subject.run.config.noise
 
 
 def _hold_samples(subject: Subject) -> None:
@@ -241,19 +240,18 @@ def choose(parts: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in PARTS if name in asked or "all" in asked)
 
 
-def settings_for(chosen: Sequence[str], given: Mapping[str, Any]) -> Settings:
-    """The settings, each of which must be of use to a part that was chosen."""
-    known = [field.name for field in fields(Settings)]
-    for name in given:
-        if name not in known:
-            raise DendrographError(f"unknown setting '{clip(name)}'\n  {did_you_mean(name, known, 'settings')}")
-        users = [part for part in PARTS if name in PARTS[part].settings]
-        if not set(users) & set(chosen):
+def settings_for(chosen: Sequence[str], settings: Settings | None) -> Settings:
+    """The settings. Each that is not at its default must be of use to a chosen part."""
+    expect("settings", settings, Settings, None)
+    settings = settings or Settings()
+    for field in fields(Settings):
+        users = [part for part in PARTS if field.name in PARTS[part].settings]
+        if getattr(settings, field.name) != field.default and not set(users) & set(chosen):
             raise DendrographError(
-                f"{setting(name)}: of no use to {', '.join(chosen)}\n  leave it out, or ask for a part that uses it: "
-                f"{', '.join(users)}"
+                f"{setting(field.name)}: of no use to {', '.join(chosen)}\n"
+                f"  leave it out, or ask for a part that uses it: {', '.join(users)}"
             )
-    return replace(Settings(), **given)
+    return settings
 
 
 def _is_number(value: Any) -> bool:

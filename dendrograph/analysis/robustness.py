@@ -29,8 +29,8 @@ from dendrograph.analysis.lesions import lesioned, lesions
 from dendrograph.analysis.single_lesions import single_lesions
 from dendrograph.base.errors import DendrographError, clip
 from dendrograph.base.tables import Row
+from dendrograph.data.batches import add_noise
 from dendrograph.data.dataset import Split
-from dendrograph.data.load import add_noise
 from dendrograph.network.network import DendriticNetwork
 
 __all__ = ["area", "half_level", "lesioned", "lesions", "noise", "occluded", "occlusion", "single_lesions", "summary"]

@@ -19,8 +19,8 @@ from dendrograph.analysis.lesions import ROLES, Numbers, groups_of, lesioned
 from dendrograph.base.errors import DendrographError
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
+from dendrograph.data.batches import batches
 from dendrograph.data.dataset import Split
-from dendrograph.data.load import batches
 from dendrograph.graph.graph import Graph, Group
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.evaluation import BATCH

@@ -1,25 +1,24 @@
-"""The experiment of a physiologist: input on chosen compartments of one neuron, alone and in pairs, and its answer.
+"""Stimulation of one neuron: current into chosen compartments, alone and in pairs, and its responses.
 
-Where y(I) is the activity of a recorded compartment when current I is added to the drive of the stimulated ones, and
-all synapses are silent,
+y(I) is the activity of a recorded compartment when current I is added to the drive of the stimulated compartments and
+all synapses are silent:
 
     response          r_a(I)  = y_a(I) - y(0)               input on a alone, measured from rest
     measured          r_ab(I) = y_ab(I) - y(0)              input on a and on b, each of amplitude I
     arithmetic sum    s_ab(I) = r_a(I) + r_b(I)
     supralinearity    r_ab(I) - s_ab(I)
 
-Thin dendrites sum what arrives on one branch by a sigmoid, and different branches add: Poirazi, Brannon & Mel, Neuron
-37, 977 (2003), in a model CA1 pyramidal cell; Polsky, Mel & Schiller, Nature Neuroscience 7, 621 (2004), in pyramidal
-cells of layer 5.
+Thin dendrites pass the sum of inputs on one branch through a sigmoid, and the branches add linearly: Poirazi, Brannon &
+Mel, Neuron 37, 977 (2003), in a model CA1 pyramidal cell; Polsky, Mel & Schiller, Nature Neuroscience 7, 621 (2004), in
+pyramidal cells of layer 5.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -29,15 +28,14 @@ from dendrograph.base.errors import DendrographError, expect, several, shown
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import to_csv
 from dendrograph.graph.graph import Graph
-from dendrograph.morphology.plugins import import_plugins
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.network.single_neuron import Location, Locations, alone, cut_out, layer_of
-from dendrograph.training.model_source import graph_of
-from dendrograph.training.run import Run, is_run
+from dendrograph.training.model_source import INITIAL, Model, ModelSource
 
 AMPLITUDES = tuple(step / 10 for step in range(41))  # 0 to 4
 MOST_AMPLITUDES = 10_000
-WEIGHTS = ("unit", "initial")  # of a neuron that is not trained
+UNIT = "unit"
+WEIGHTS = (UNIT, INITIAL)  # of a neuron that is not trained
 COLUMNS = ("recorded", "sites", "kind", "amplitude", "first", "second", "arithmetic_sum", "measured", "supralinearity")
 
 Row = Mapping[str, Any]
@@ -45,15 +43,18 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Stimulation:
-    """What one neuron answered.
+    """The responses of one neuron.
 
-    layer, index: which neuron it is
-    weights: how its cables pass: `unit` (1 times the attenuation), `initial`, `trained`, or `own` of a network
-    rest: y(0) of each recorded compartment
-    table: a row for each recorded compartment, stimulus and amplitude, with the keys `COLUMNS`. `sites` is `basal[0]`
-        or `basal[0]+basal[1]`, `kind` is `single`, `same branch` or `different branches`, `first` and `second` are the
-        responses to each alone. A single input has no `second`, `arithmetic_sum` and `supralinearity`: None.
-    left_out: terminal places that were not stimulated, where nobody said which
+    Attributes:
+        layer: of the neuron.
+        index: its number in the layer.
+        weights: `unit` (cables pass 1 times their attenuation), `initial`, `trained`, or `own` of a network.
+        rest: y(0) of each recorded compartment.
+        table: a row for each recorded compartment, stimulus and amplitude, with the keys `COLUMNS`. `sites` is
+            `basal[0]` or `basal[0]+basal[1]`, `kind` is `single`, `same branch` or `different branches`, `first` and
+            `second` are the responses to each alone. `second`, `arithmetic_sum` and `supralinearity` of a single input
+            are None.
+        left_out: terminal places that are not stimulated by default.
     """
 
     layer: str
@@ -64,54 +65,73 @@ class Stimulation:
     left_out: tuple[str, ...] = ()
 
     def to_csv(self) -> str:
-        """The table as the text of a CSV file; numbers keep all their digits, and None is empty."""
+        """The table as the text of a CSV file, with all digits of the numbers; None is empty."""
         return to_csv(self.table, COLUMNS)
 
 
+@dataclass(frozen=True)
+class NeuronIndex:
+    """One neuron of a network.
+
+    Attributes:
+        layer: its layer; by default the first, or the first with neurons of that kind.
+        kind: the kind of neuron.
+        index: its number in the layer.
+    """
+
+    layer: str | None = None
+    kind: str | None = None
+    index: int = 0
+
+
 def stimulate(
-    neurons: Graph | DendriticNetwork,
+    source: ModelSource | Model,
     at: Sequence[str] | str | None = None,
     record: Sequence[str] | str | None = None,
     amplitudes: Sequence[float] = AMPLITUDES,
-    *,
-    layer: str | None = None,
-    neuron: str | None = None,
-    index: int = 0,
+    neuron: NeuronIndex | None = None,
+    weights: str | None = None,
 ) -> Stimulation:
-    """Stimulate one neuron, and measure against the arithmetic sum.
+    """Stimulate one neuron, and compare its responses with the arithmetic sum.
+
+        stimulate("xor-dcaap", ["basal[0]+basal[1]"], neuron=NeuronIndex(layer="hidden", index=3))
 
     Args:
-        neurons: a graph, whose cables then pass with strength 1 times their attenuation (or with the constant that
-            they are declared to start at) and whose biases are 0, since weights drawn at random say nothing of
-            physiology; or a network, whose weights, biases and excitability the neuron then has.
+        source: a `ModelSource` or a model. The neuron of a run or of a network has its weights, biases and learnt
+            excitability.
         at: compartments to stimulate: `basal[0]` alone, `basal[0]+basal[1]` together, `basal[0]+basal[0]` twice on one.
             By default the first compartment of each terminal place, alone, with itself and with a sibling.
-        record: compartments whose activity is measured; the soma by default.
-        amplitudes: the current on each stimulated compartment, added to its drive.
-        layer: the neuron's layer; by default the first.
-        neuron: the kind of neuron, whose first layer is taken.
-        index: the neuron's number in its layer.
+        record: compartments to record from; the soma by default.
+        amplitudes: current on each stimulated compartment, added to its drive.
+        neuron: the neuron; by default the first of the first layer.
+        weights: of a morphology or a graph. `unit`, the default: cables pass with strength 1 times their attenuation
+            (or with the constant of their initial weights) and biases are 0, since random weights say nothing about
+            physiology. `initial`: the weights before training.
 
     Raises:
         DendrographError: there is no such neuron or compartment, or one is named twice; the neuron cannot be run alone;
-            the amplitudes are no finite numbers.
+            an amplitude is not a finite number; or the run has not ended.
     """
-    expect("neurons", neurons, Graph, DendriticNetwork)
+    source, neuron = ModelSource.of(source), neuron or NeuronIndex()
+    expect("neuron", neuron, NeuronIndex)
+    expect("weights", weights, str, None)
+    if weights is not None and weights not in WEIGHTS:
+        raise DendrographError(f"unknown weights '{weights}'\n  {did_you_mean(weights, WEIGHTS)}")
     try:
         amplitudes = list(amplitudes)
     except TypeError:
-        raise DendrographError(f"amplitudes is a list of numbers, not {shown(amplitudes)}") from None
-    layer = layer_of(neurons if isinstance(neurons, Graph) else neurons.graph, layer, neuron)
-    if isinstance(neurons, Graph):
-        weights, single = "unit", _unit(cut_out(neurons, layer, index))
-    else:
-        weights, single = "own", alone(neurons, layer, index)
+        raise DendrographError(f"amplitudes must be a list of numbers, found {shown(amplitudes)}") from None
+    chosen = source.choose_weights(weights, UNIT)
+    network = None if chosen == UNIT else source.network(chosen)
+    graph = source.graph() if network is None else network.graph
+    layer, index = layer_of(graph, neuron.layer, neuron.kind), neuron.index
+    single = _unit(cut_out(graph, layer, index)) if network is None else alone(network, layer, index)
     locations = Locations.of(single.graph, layer)
     at, record = (None if given is None else several(name, given) for name, given in (("at", at), ("record", record)))
     stimuli = locations.by_default() if at is None else [locations.read_stimulus(text) for text in at]
     recorded = [locations.soma] if record is None else [locations.read(text) for text in record]
-    _refuse_twice([tuple(sorted(map(str, stimulus))) for stimulus in stimuli], "stimulated")
-    _refuse_twice([(str(location),) for location in recorded], "recorded")
+    _check_unique([tuple(sorted(map(str, stimulus))) for stimulus in stimuli], "stimulated")
+    _check_unique([(str(location),) for location in recorded], "recorded")
     current = _current(amplitudes)
 
     def activity(stimulus: tuple[Location, ...], current: Tensor) -> Tensor:
@@ -144,7 +164,7 @@ def stimulate(
     ]
     at_rest = {str(location): float(value) for location, value in zip(recorded, rest, strict=True)}
     left_out = tuple(place for place in locations.terminal if place not in locations.chosen) if at is None else ()
-    return Stimulation(layer, index, weights, at_rest, tuple(table), left_out)
+    return Stimulation(layer=layer, index=index, weights=chosen, rest=at_rest, table=tuple(table), left_out=left_out)
 
 
 def _rows(
@@ -177,7 +197,7 @@ def _rows(
 
 
 def _unit(graph: Graph) -> DendriticNetwork:
-    """A neuron whose cables pass with strength 1 times their attenuation, or with the constant that they start at."""
+    """A neuron whose cables pass 1 times their attenuation, or the constant of their initial weights."""
     single = DendriticNetwork(graph)
     with torch.no_grad():
         for projection in graph.projections:
@@ -186,8 +206,8 @@ def _unit(graph: Graph) -> DendriticNetwork:
     return single.double().eval()
 
 
-def refuse_number(amplitudes: int) -> None:
-    """Refuse so many amplitudes before they are made.
+def check_number(amplitudes: int) -> None:
+    """Check the number of amplitudes before they are made.
 
     Raises:
         DendrographError: there are none, or too many.
@@ -198,7 +218,7 @@ def refuse_number(amplitudes: int) -> None:
 
 def _current(amplitudes: Sequence[float]) -> Tensor:
     """Shape (amplitudes,), float64."""
-    refuse_number(len(amplitudes))
+    check_number(len(amplitudes))
     try:
         values = [float(operator.pos(amplitude)) for amplitude in amplitudes]  # text has no sign
     except (TypeError, ValueError):
@@ -209,62 +229,9 @@ def _current(amplitudes: Sequence[float]) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def _refuse_twice(found: Sequence[tuple[str, ...]], what: str) -> None:
+def _check_unique(found: Sequence[tuple[str, ...]], what: str) -> None:
     if not found:
         raise DendrographError(f"no compartment to be {what}\n  name one, or leave it out for the default")
     for number, one in enumerate(found):
         if one in found[:number]:
             raise DendrographError(f"'{'+'.join(one)}' is {what} twice\n  name it once")
-
-
-def stimulate_by_name(
-    morphology: str | Path,
-    at: Sequence[str] | str | None = None,
-    record: Sequence[str] | str | None = None,
-    amplitudes: Sequence[float] = AMPLITUDES,
-    *,
-    layer: str | None = None,
-    neuron: str | None = None,
-    index: int = 0,
-    weights: str | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    inputs: Mapping[str, tuple[int, ...]] | None = None,
-    seed: int | None = None,
-    plugins: Iterable[str | Path] = (),
-) -> Stimulation:
-    """Stimulate a neuron of what the name says.
-
-    Args:
-        morphology: a file, a shipped name, or the folder of a run, whose trained neuron is stimulated.
-        at: as `stimulate` takes it.
-        record: as `stimulate` takes it.
-        amplitudes: as `stimulate` takes it.
-        layer: as `stimulate` takes it.
-        neuron: as `stimulate` takes it.
-        index: as `stimulate` takes it.
-        weights: of a morphology: `unit`, or `initial` for those that a training starts from.
-        overrides: knobs of the morphology.
-        inputs: shapes of its streams; those of which nothing is said are taken as 28 × 28.
-        seed: of its wiring and of the initial weights.
-        plugins: what the morphology needs, as `load` takes them.
-
-    Raises:
-        DendrographError: also where an option does not go with a run, or the run has not ended.
-    """
-    expect("weights", weights, str, None)
-    if weights is not None and weights not in WEIGHTS:
-        raise DendrographError(f"unknown weights '{weights}'\n  {did_you_mean(weights, WEIGHTS)}")
-    chosen: dict[str, Any] = {"layer": layer, "neuron": neuron, "index": index}
-    if not is_run(morphology):
-        graph = graph_of(str(morphology), overrides, inputs, None, seed, plugins)
-        initial = weights == "initial"
-        result = stimulate(DendriticNetwork(graph) if initial else graph, at, record, amplitudes, **chosen)
-        return replace(result, weights="initial") if initial else result
-    if overrides or inputs or seed is not None or weights is not None:
-        raise DendrographError(
-            f"{morphology}: a run's morphology, inputs and seed are fixed, and its weights are the trained ones\n"
-            "  leave the options out"
-        )
-    import_plugins(plugins)
-    network = Run.open(morphology).network()
-    return replace(stimulate(network, at, record, amplitudes, **chosen), weights="trained")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from dendrograph.base.errors import DendrographError
-from dendrograph.cli.options import DataDir, MovedData, Plugins, command
+from dendrograph.cli.options import DataDir, MovedData, Plugins, command, source
 
 
 @command("analyse", "dendrograph analyse runs/first --parts activity,weights --out tables")
@@ -68,7 +68,8 @@ def analyse_command(
     --parts selects what to measure. Short tables are printed; --out keeps all tables, and figures. With several runs,
     the first column names the run. With several seeds of a condition, means with intervals are printed as well.
     """
-    from dendrograph.analysis.analyse import analyse_runs
+    from dendrograph.analysis.analyse import analyse
+    from dendrograph.analysis.parts import Settings
     from dendrograph.analysis.print_analysis import text
     from dendrograph.base import files as atomic
     from dendrograph.base import tables
@@ -82,7 +83,7 @@ def analyse_command(
     hold_figures(figures or "pdf")
     if out is not None:
         atomic.check_new_folder(out)
-    chosen = {
+    chosen: dict[str, Any] = {
         "active": active,
         "answers": answers,
         "embeddings": None if embeddings is None else _words(embeddings),
@@ -92,9 +93,9 @@ def analyse_command(
         "seed": seed,
         "at_most": at_most,
     }
-    given = {name: value for name, value in chosen.items() if value is not None}
-    folders = _run_folders(runs)
-    result = analyse_runs(folders, data_dir, plugins or (), _words(parts), progress=True, data=data, **given)
+    measured = Settings(**{name: value for name, value in chosen.items() if value is not None})
+    sources = [source(folder, plugins=plugins, data=data, data_dir=data_dir) for folder in _run_folders(runs)]
+    result = analyse(sources, _words(parts), measured, progress=True)
     notes: tuple[str, ...] = ()
     if out is not None:
         pictures, notes = figure_files(result.tables, figures or "pdf", result.conditions)

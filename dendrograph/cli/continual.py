@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,10 +20,9 @@ from dendrograph.cli.options import (
     Plugins,
     Settings,
     TrainingSeed,
-    assignments,
     command,
-    note_unused_parameters,
     rank,
+    source,
 )
 
 
@@ -83,10 +82,12 @@ def continual_command(
     accuracies, forgetting and transfer. --resume continues an interrupted training and gives the same result.
     """
     from dendrograph.cli.text import continual
+    from dendrograph.data.tasks import Tasks
     from dendrograph.draw.plots.continual import write_continual_figures
-    from dendrograph.training.continual import learn_by_name
+    from dendrograph.training.config import TrainConfig
+    from dendrograph.training.continual import learn_in_turn
 
-    chosen = {
+    chosen: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
@@ -96,23 +97,10 @@ def continual_command(
         "early_stop": early_stop,
         "noise": noise,
     }
-    given = {key: value for key, value in chosen.items() if value is not None}
-    turned = assignments(settings)
-    note_unused_parameters(morphology, turned, plugins)
-    learned = learn_by_name(
-        morphology,
-        data,
-        data_dir,
-        protocol,
-        tasks,
-        scenario,
-        kernel,
-        given,
-        turned,
-        out,
-        resume,
-        plugins=plugins or (),
-    )
+    model = source(morphology, settings, plugins, data=data, data_dir=data_dir, kernel=kernel)
+    config = TrainConfig(**{key: value for key, value in chosen.items() if value is not None})
+    cut = Tasks(model.dataset(), protocol, tasks, scenario or "")
+    learned = learn_in_turn(model, cut, config, out, resume)
     if rank():
         return
     write_continual_figures(learned)

@@ -16,10 +16,8 @@ from dendrograph.cli.options import (
     Plugins,
     Seed,
     Settings,
-    assignments,
     command,
-    note_unused_parameters,
-    shapes,
+    source,
 )
 
 
@@ -59,22 +57,14 @@ def controls_command(
     from dendrograph.base import files as atomic
     from dendrograph.cli.text import fair_controls
     from dendrograph.experiments.controls import as_file, refuse_missing, survey
-    from dendrograph.training.model_source import graph_for_data, graph_of
 
     if out is not None and (out.exists() or out.is_symlink()):
         raise DendrographError(f"{out}: already exists\n  name a new folder")
     if data is not None and (inputs or classes is not None):
-        raise DendrographError("--data already gives the shape and the classes\n  leave --inputs and --classes out")
-    if data is None and data_dir is not None:
-        raise DendrographError(
-            f"--data-dir {data_dir} has no effect without --data\n  add --data NAME, or leave --data-dir out"
-        )
-    turned = assignments(settings)
-    if data is not None:
-        graph = graph_for_data(morphology, data, data_dir, turned, seed, plugins or ())
-    else:
-        graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
-    note_unused_parameters(morphology, turned, plugins)
+        raise DendrographError("--data says the shape and the classes\n  leave --inputs and --classes out")
+    graph = source(
+        morphology, settings, plugins, inputs, classes=classes, seed=seed, data=data, data_dir=data_dir
+    ).graph()
     found = survey(graph, only.split(",") if only is not None else None)
     if only is not None:
         refuse_missing(graph.name, found)

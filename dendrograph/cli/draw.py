@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,10 +17,8 @@ from dendrograph.cli.options import (
     Plugins,
     SeedOfWeights,
     Settings,
-    assignments,
     command,
-    note_unused_parameters,
-    shapes,
+    source,
 )
 
 
@@ -98,8 +96,9 @@ def draw_command(
     The network need not be trained. An existing file is replaced.
     """
     from dendrograph.draw.functions import draw_to
+    from dendrograph.draw.style import Style
 
-    given = {
+    given: dict[str, Any] = {
         "style": style,
         "width": width,
         "palette": palette,
@@ -107,27 +106,15 @@ def draw_command(
         "columns": columns,
         "layer": layer,
         "neuron": neuron,
-        "data": data,
-        "data_dir": data_dir,
-        "classes": classes,
-        "seed": seed,
     }
-    turned = assignments(settings)
-    for morphology in morphologies:
-        note_unused_parameters(morphology, turned, plugins)
-    paths, notes = draw_to(
-        out,
-        morphologies,
-        view,
-        sample or (),
-        label=label,
-        legend=legend,
-        fold=fold,
-        overrides=turned,
-        inputs=shapes(inputs),
-        plugins=plugins or (),
-        **{name: value for name, value in given.items() if value is not None},
+    look = Style(
+        label=label, legend=legend, fold=fold, **{name: value for name, value in given.items() if value is not None}
     )
+    sources = [
+        source(morphology, settings, plugins, inputs, classes=classes, seed=seed, data=data, data_dir=data_dir)
+        for morphology in morphologies
+    ]
+    paths, notes = draw_to(out, sources, view, look, sample or ())
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     for path in paths:

@@ -17,10 +17,8 @@ from dendrograph.cli.options import (
     Plugins,
     SeedOfWeights,
     Settings,
-    assignments,
     command,
-    note_unused_parameters,
-    shapes,
+    source,
 )
 
 
@@ -149,21 +147,8 @@ def export_command(
     """
     from dendrograph.export import export
 
-    turned = assignments(settings)
-    result = export(
-        morphology,
-        out,
-        weights=weights,
-        layer=layer,
-        neuron=neuron,
-        force=force,
-        overrides=turned,
-        inputs=shapes(inputs),
-        classes=classes,
-        seed=seed,
-        plugins=plugins or (),
-    )
-    note_unused_parameters(morphology, turned, plugins)
+    model = source(morphology, settings, plugins, inputs, classes=classes, seed=seed)
+    result = export(model, out, weights=weights, layer=layer, neuron=neuron, force=force)
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     print(result)

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,10 +22,8 @@ from dendrograph.cli.options import (
     Seed,
     SeedOfWeights,
     Settings,
-    assignments,
     command,
-    note_unused_parameters,
-    shapes,
+    source,
 )
 
 
@@ -47,16 +45,13 @@ def show_command(
     The output lists groups, projections, parameters and memory. Nothing is trained.
     """
     from dendrograph.cli.text import describe
-    from dendrograph.training.model_source import graph_of, plan_of
 
     if kernel and not plan:
-        raise DendrographError("--kernel has no effect without --plan\n  add --plan, or leave --kernel out")
-    turned = assignments(settings)
-    graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
-    note_unused_parameters(morphology, turned, plugins)
-    text = describe(graph)
+        raise DendrographError("--kernel says nothing without --plan\n  add --plan, or leave --kernel out")
+    model = source(morphology, settings, plugins, inputs, classes=classes, seed=seed, kernel=kernel)
+    text = describe(model.graph())
     if plan:
-        text += f"\n\nplan\n{plan_of(morphology, graph, kernel)}"
+        text += f"\n\nplan\n{model.plan()}"
     print(text)
 
 
@@ -72,11 +67,8 @@ def check_command(
     """Check a morphology: validate, compile, verify the wiring."""
     from dendrograph.cli.text import idle_units
     from dendrograph.graph.check_wiring import check_wiring
-    from dendrograph.training.model_source import graph_of
 
-    turned = assignments(settings)
-    graph = graph_of(morphology, turned, shapes(inputs), classes, seed, plugins or ())
-    note_unused_parameters(morphology, turned, plugins)
+    graph = source(morphology, settings, plugins, inputs, classes=classes, seed=seed).graph()
     for line in check_wiring(graph):
         print(line)
     for line in idle_units(graph):
@@ -129,7 +121,7 @@ def stimulate_command(
 
     Compartments are stimulated alone, and in pairs compared with the arithmetic sum. Existing files are replaced.
     """
-    from dendrograph.analysis.stimulate import stimulate_by_name
+    from dendrograph.analysis.stimulate import AMPLITUDES, NeuronIndex, stimulate
     from dendrograph.base import files as atomic
     from dendrograph.cli.text import listed, stimulation
     from dendrograph.draw.canvas.figure import as_bytes, form_of
@@ -137,15 +129,11 @@ def stimulate_command(
 
     form = form_of(out) if out else ""
     if table and table.suffix.lower() != ".csv":
-        raise DendrographError(f"{table}: a table must be a file FILE.csv\n  --out writes a figure")
-    turned = assignments(settings)
-    note_unused_parameters(morphology, turned, plugins)
-    given: dict[str, Any] = {"layer": layer, "neuron": kind, "index": neuron or 0, "weights": weights, "seed": seed}
-    if amplitudes is not None:
-        given["amplitudes"] = _amplitudes(amplitudes)
-    result = stimulate_by_name(
-        morphology, at, record, overrides=turned, inputs=shapes(inputs), plugins=plugins or (), **given
-    )
+        raise DendrographError(f"{table}: a table is written as FILE.csv\n  a figure is written by --out")
+    model = source(morphology, settings, plugins, inputs, seed=seed)
+    currents = AMPLITUDES if amplitudes is None else _amplitudes(amplitudes)
+    stimulated = NeuronIndex(layer=layer, kind=kind, index=neuron or 0)
+    result = stimulate(model, at, record, currents, stimulated, weights)
     figure = as_bytes(stimulation_figure(result.table), form) if out else b""
     print(stimulation(result))
     if result.left_out:
@@ -159,8 +147,8 @@ def stimulate_command(
 
 
 def _amplitudes(text: str) -> list[float]:
-    """Read `0:4:41`: 41 amplitudes from 0 to 4, evenly spaced, both ends included."""
-    from dendrograph.analysis.stimulate import refuse_number
+    """`0:4:41`: so many amplitudes, evenly spaced, both ends included."""
+    from dendrograph.analysis.stimulate import check_number
 
     parts = text.split(":")
     try:
@@ -173,6 +161,6 @@ def _amplitudes(text: str) -> list[float]:
             f"--amplitudes {text}: not FROM:TO:NUMBER with FROM below TO and NUMBER at least 2\n"
             "  write 0:4:41 for 0, 0.1, 0.2 and so on to 4"
         )
-    refuse_number(int(parts[2]))
+    check_number(int(parts[2]))
     steps = int(parts[2]) - 1
     return [low + (high - low) * (step / steps) for step in range(steps + 1)]

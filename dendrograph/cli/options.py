@@ -8,13 +8,16 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from typer.core import TyperCommand
 from typer.models import OptionInfo
 
 from dendrograph.base.errors import DendrographError
+
+if TYPE_CHECKING:
+    from dendrograph.training.model_source import ModelSource
 
 app = typer.Typer(
     name="dendrograph",
@@ -176,17 +179,31 @@ def assignments(settings: list[str] | None) -> dict[str, str]:
     return assignments
 
 
-def note_unused_parameters(morphology: str, turned: dict[str, str], plugins: list[str] | None = None) -> None:
-    """Print a note for each parameter that is set but has no effect.
+def source(
+    model: str | Path,
+    settings: list[str] | None = None,
+    plugins: list[str] | None = None,
+    inputs: list[str] | None = None,
+    **options: Any,
+) -> ModelSource:
+    """The model that the options of a command name.
 
-    It is no error, because a sweep sets the same parameters for all models.
+    A parameter of `--set` that nothing uses is allowed, since a sweep sets the same parameters for all models; a note
+    on standard error says so.
+
+    Args:
+        model: the name of a morphology, a file or a run folder.
+        settings: values of `--set`.
+        plugins: values of `--plugin`.
+        inputs: values of `--inputs`.
+        **options: other options of `ModelSource`.
     """
-    from dendrograph.morphology.morphology import load
-    from dendrograph.training.run import is_run
+    from dendrograph.training.model_source import ModelSource
 
-    if turned and not rank() and not is_run(morphology):  # a run has no parameters to set; another message says so
-        for name in sorted(set(load(morphology, turned, plugins or ()).idle_parameters) & set(turned)):
-            print(
-                f"note: --set {name} has no effect: {morphology} does not use the parameter '{name}'",
-                file=sys.stderr,
-            )
+    overrides = assignments(settings)
+    made = ModelSource(model, overrides=overrides, inputs=shapes(inputs), plugins=plugins or (), **options)
+    if overrides and not rank() and made.run is None:  # the overrides of a run are refused later
+        for name in sorted(set(made.morphology().idle_parameters) & set(overrides)):
+            note = f"nothing in {model} uses the parameter '{name}', so --set {name} changes nothing"
+            print(f"note: {note}", file=sys.stderr)
+    return made

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,10 +23,9 @@ from dendrograph.cli.options import (
     Plugins,
     Settings,
     TrainingSeed,
-    assignments,
     command,
-    note_unused_parameters,
     rank,
+    source,
 )
 
 
@@ -68,9 +68,9 @@ def train_command(
     continues an interrupted run and gives the same result.
     """
     from dendrograph.draw.plots.learning_curves import write_learning_curves
-    from dendrograph.training.model_source import train_by_name
+    from dendrograph.training.train import train
 
-    chosen = {
+    chosen: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
@@ -81,10 +81,9 @@ def train_command(
         "noise": noise,
         "sequential": sequential,
     }
-    given = {key: value for key, value in chosen.items() if value is not None}
-    turned = assignments(settings)
-    note_unused_parameters(morphology, turned, plugins)
-    run = train_by_name(morphology, data, data_dir, kernel, given, turned, out, resume, plugins=plugins or ())
+    model = source(morphology, settings, plugins, data=data, data_dir=data_dir, kernel=kernel)
+    config = replace(model.config(), **{key: value for key, value in chosen.items() if value is not None})
+    run = train(model, config=config, out=out, resume=resume)
     if rank():
         return
     write_learning_curves(run)
@@ -105,9 +104,11 @@ def evaluate_command(
     Prints loss, accuracy and confusion matrix on the test set.
     """
     from dendrograph.cli.text import confusion
-    from dendrograph.training.model_source import evaluate_run
+    from dendrograph.training.evaluation import evaluate
+    from dendrograph.training.run import Run
 
-    result = evaluate_run(run, data_dir, plugins or (), data)
+    Run.open(run)  # raises: the folder is not a run
+    result = evaluate(source(run, plugins=plugins, data=data, data_dir=data_dir))
     print(f"test accuracy {result.accuracy:.2%}, loss {result.loss:.4f}, {result.samples:,} samples")
     print("\nconfusion matrix: rows are true classes, columns are predicted classes")
     print(confusion(result.confusion))

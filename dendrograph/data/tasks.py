@@ -91,7 +91,7 @@ class Tasks:
         whole: the data set.
         protocol: `split` or `permuted`.
         number: how many tasks, 2 or more.
-        scenario: one of `SCENARIOS[protocol]`.
+        scenario: one of `SCENARIOS[protocol]`; by default the first.
 
     Raises:
         DataError: the data set cannot be cut so.
@@ -100,13 +100,15 @@ class Tasks:
     whole: Dataset
     protocol: str
     number: int
-    scenario: str
+    scenario: str = ""
 
     def __post_init__(self) -> None:
         if self.protocol not in SCENARIOS:
             known = did_you_mean(self.protocol, SCENARIOS, "protocols")
             raise DataError(f"unknown protocol '{clip(str(self.protocol))}'\n  {known}")
         allowed = SCENARIOS[self.protocol]
+        if not self.scenario:
+            object.__setattr__(self, "scenario", allowed[0])
         if self.scenario not in allowed:
             known = did_you_mean(self.scenario, allowed, f"of {self.protocol}")
             raise DataError(f"no scenario '{clip(str(self.scenario))}'\n  {known}")
@@ -152,16 +154,16 @@ class Tasks:
             return range((task - 1) * self._per_task, task * self._per_task)
         return range(self.classes)
 
-    def refuse_empty(self) -> None:
+    def check_samples(self) -> None:
         """Say before anything is learnt that a task has no samples; only labels are looked at.
 
         Raises:
             DataError: naming the task and the split.
         """
         for number in range(1, self.number + 1):
-            self._refuse_empty(number)
+            self._check_samples(number)
 
-    def _refuse_empty(self, number: int) -> None:
+    def _check_samples(self, number: int) -> None:
         for part, split in self._parts.items():
             if not len(self._rows(split, number)):
                 what = f"the {part} split of {self.whole.name} has no sample of {self.about(number)}"
@@ -169,7 +171,7 @@ class Tasks:
 
     def task(self, number: int) -> Dataset:
         """The data of a task: a data set like any other, made anew at each call."""
-        self._refuse_empty(number)
+        self._check_samples(number)
         whole, name = self.whole, self.name(number)
         arrays: dict[str, torch.Tensor] = {}
         for part, split in self._parts.items():

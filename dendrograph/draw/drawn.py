@@ -1,112 +1,72 @@
-"""What is drawn, from names: its graph, and the weights and the activity that a view shows."""
+"""The numbers that a diagram shows: the graph of a model, its weights, and its activity for one sample."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dendrograph.base.errors import DendrographError, argument
-from dendrograph.data import load as datasets
+from dendrograph.base.errors import DendrographError
 from dendrograph.data.dataset import Dataset
 from dendrograph.draw.diagrams.view import Snapshot
-from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
-from dendrograph.morphology.layers import Layer
-from dendrograph.morphology.morphology import Morphology
-from dendrograph.morphology.neuron import Compartment
-from dendrograph.morphology.plugins import import_plugins
-from dendrograph.network.network import DendriticNetwork
-from dendrograph.training.model_source import DEFAULT_DATA, compile_for
-from dendrograph.training.run import Run, is_run
-from dendrograph.training.run_format import load
-
-Shapes = Mapping[str, tuple[int, ...]]
-Drawn = str | Path | Compartment | Morphology | Graph | DendriticNetwork | Run
+from dendrograph.training.model_source import DEFAULT_DATA, INITIAL, NONE, OWN, ModelSource, load_dataset
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """Where a network and its sample come from: the options of the command line.
+def snapshot_of(source: ModelSource, views: Sequence[str], sample: int | None = None) -> Snapshot:
+    """The graph of a model, and the numbers that the views need.
 
-    overrides: knobs of the morphology
-    inputs: shapes of its streams; those of which nothing is said are taken as 28 × 28
-    classes, seed: as `compile` takes them
-    plugins: what the morphology needs, as `load` takes them
-    data, data_dir: the data set that a sample is taken from; that of the run, or digits, by default
-    sample: its number among the test samples
+    Args:
+        source: the model. The sample is taken from its data if they are given; else from the data of the run, or from
+            digits if the shape of the inputs is free.
+        views: names of views.
+        sample: number of a test sample; 0 by default for the views that need one.
+
+    Raises:
+        DendrographError: there is no such sample, or a number cannot be drawn.
     """
-
-    overrides: Mapping[str, Any] | None = None
-    inputs: Shapes | None = None
-    classes: int | None = None
-    seed: int | None = None
-    plugins: Iterable[str | Path] = ()
-    data: str | None = None
-    data_dir: Path | None = None
-    sample: int | None = None
-
-
-def subject_of(what: Drawn, views: Sequence[str], source: Source) -> Snapshot:
-    """The graph, and the numbers that the views need: no more is worked out."""
-    wants_sample = "activity" in views or source.sample is not None
-    numbers = "weights" in views or wants_sample
-    run = what if isinstance(what, Run) else Run.open(what) if isinstance(what, str | Path) and is_run(what) else None
-    network: DendriticNetwork | None = what if isinstance(what, DendriticNetwork) else None
-    dataset: Dataset | None = None
-    if run is not None:
-        fixed = [
-            name for name in ("overrides", "inputs", "classes", "seed") if getattr(source, name) not in (None, {}, [])
-        ]
-        if fixed:
-            raise DendrographError(f"{run.folder}: a run's {' and '.join(fixed)} cannot be changed\n  leave them out")
-        import_plugins(source.plugins)
-        network = run.network() if numbers else None
-        graph = run.graph() if network is None else network.graph
-        dataset = _data(source) if source.data else run.dataset(source.data_dir) if wants_sample else None
-        about = "trained"
-    else:
-        if source.data_dir is not None and not source.data:
-            idle = f"{argument('data_dir')} says nothing without {argument('data')}"
-            raise DendrographError(f"{idle}\n  name the data set that lies there")
-        graph, dataset = _graph(what, source, _data(source) if source.data else None, wants_sample)
-        about = "initial" if network is None else ""
-    if not numbers:
-        return Snapshot(graph)
-    return _with_numbers(graph, network or DendriticNetwork(graph), about, dataset, source, wants_sample)
-
-
-def _with_numbers(
-    graph: Graph,
-    network: DendriticNetwork,
-    about: str,
-    dataset: Dataset | None,
-    source: Source,
-    wants_sample: bool,
-) -> Snapshot:
-    """The graph with the network's weights and, if it is wanted, the activity for one sample."""
-    training = network.training
+    wants_sample = "activity" in views or sample is not None
+    source, dataset = _with_data(source, wants_sample)
+    if not ("weights" in views or wants_sample):
+        return Snapshot(source.graph())
+    network = source.network()
+    graph = network.graph
+    about = {NONE: INITIAL, OWN: ""}.get(source.weights, source.weights)
+    was_training = network.training
     network.eval()
     try:
         with torch.no_grad():
             weights = {one.name: _array(network.weight(one.name), one.name) for one in graph.projections}
             if not wants_sample:
-                return Snapshot(graph, weights, about)
-            x, told, label = _sample(graph, dataset, source.sample or 0)
+                return Snapshot(graph=graph, weights=weights, about=about)
+            x, title, label = _sample(graph, dataset, sample or 0)
             first = next(network.parameters())
             activity = network.activations({name: value.to(first) for name, value in x.items()})
     finally:
-        network.train(training)
+        network.train(was_training)
     found = {name: _array(values[0], name) for name, values in activity.items()}
     if label is not None and graph.output.role == "readout":
-        told += f": class {label}, answer {int(np.argmax(found[graph.output.name]))}"
-    told = f"{told}; {about} weights" if about == "initial" else told
-    return Snapshot(graph, weights, about, found, told, source.sample is not None)
+        title += f": class {label}, answer {int(np.argmax(found[graph.output.name]))}"
+    if about == INITIAL:
+        title += "; initial weights"
+    return Snapshot(graph=graph, weights=weights, about=about, activity=found, sample=title, asked=sample is not None)
+
+
+def _with_data(source: ModelSource, wants_sample: bool) -> tuple[ModelSource, Dataset | None]:
+    """The source and the data of the sample; None where the sample is random."""
+    if source.run is not None:
+        if source.data is None:
+            return source, source.dataset() if wants_sample else None
+        if isinstance(source.data, Dataset):
+            return source, source.data
+        return source.with_options(data=None), load_dataset(source.data, source.data_dir)  # any data may be shown
+    if source.data is None and wants_sample and source.is_morphology and not source.inputs:
+        streams = source.morphology().inputs
+        if len(streams) == 1 and None in streams.values():
+            source = source.with_options(data=DEFAULT_DATA)
+    return source, None if source.data is None else source.dataset()
 
 
 def _array(tensor: torch.Tensor, name: str) -> NDArray[np.float32]:
@@ -121,51 +81,8 @@ def _array(tensor: torch.Tensor, name: str) -> NDArray[np.float32]:
     return array
 
 
-def _graph(what: Any, source: Source, dataset: Dataset | None, wants_sample: bool) -> tuple[Graph, Dataset | None]:
-    """The graph of what is no run; with a sample of digits where its shapes are free, one for those of a data set."""
-    if isinstance(what, Graph | DendriticNetwork):
-        graph = what if isinstance(what, Graph) else what.graph
-        given = [
-            name for name in ("overrides", "inputs", "classes", "seed") if getattr(source, name) not in (None, {}, [])
-        ]
-        if given:
-            raise DendrographError(
-                f"{graph.name}: a graph is fixed, and takes no '{given[0]}'\n  leave it out, or give a morphology"
-            )
-        return graph, dataset
-    if isinstance(what, Compartment):
-        what = Morphology("neuron", neurons={"neuron": what}, layers=(Layer("layer", "neuron", 1),))
-    if isinstance(what, Morphology):
-        if source.overrides:
-            raise DendrographError(
-                f"{what.name}: a Morphology has no knobs left to turn by 'overrides'\n  load it with them"
-            )
-        tree = what
-    elif isinstance(what, str | Path):
-        tree = load(what, source.overrides, source.plugins)
-    else:
-        raise DendrographError(
-            f"{type(what).__name__} is nothing that can be drawn\n"
-            "  give a name, a file, a run, a Morphology, a Graph or a network"
-        )
-    free = len(tree.inputs) == 1 and next(iter(tree.inputs.values())) is None
-    if dataset is None and wants_sample and free and not source.inputs:
-        dataset = datasets.load(DEFAULT_DATA, None)
-    if dataset is not None:
-        if source.inputs:
-            both = f"{argument('inputs')} and {argument('data')}"
-            raise DendrographError(f"{both} both say what the inputs are\n  leave one of them out")
-        classes = dataset.classes if source.classes is None else source.classes
-        return compile(tree, dataset.shapes, classes, source.seed or 0), dataset
-    return compile_for(tree, source.inputs or {}, source.classes, source.seed), None
-
-
-def _data(source: Source) -> Dataset:
-    return datasets.load(source.data or DEFAULT_DATA, source.data_dir)
-
-
 def _sample(graph: Graph, dataset: Dataset | None, number: int) -> tuple[dict[str, torch.Tensor], str, int | None]:
-    """One sample of each stream, what it is in words, and its class where it has one."""
+    """One sample of each stream, shape (1, *shape), its title, and its class where it has one."""
     if dataset is None:
         rng = np.random.default_rng(number)
         x = {name: torch.from_numpy(rng.random((1, *shape), dtype=np.float32)) for name, shape in graph.inputs.items()}

@@ -20,11 +20,10 @@ from dendrograph.export.graphml_dot_networkx import Dot, GraphML, NodeLinkJson, 
 from dendrograph.export.mermaid_tikz import Mermaid, Tikz
 from dendrograph.export.onnx_writer import Onnx
 from dendrograph.export.pytorch_geometric import PyTorchGeometric, read_data
-from dendrograph.export.subject import INITIAL, NONE, TRAINED, Anything, subject_of
+from dendrograph.export.subject import subject_of
 from dendrograph.export.swc import Swc
 from dendrograph.graph.compiler import check_whole_number
-from dendrograph.network.network import DendriticNetwork
-from dendrograph.training.run import Run, is_run
+from dendrograph.training.model_source import INITIAL, NONE, Model, ModelSource
 
 __all__ = ["FORMATS", "Exported", "export", "read_data", "to_data", "to_networkx"]
 
@@ -69,34 +68,24 @@ class Exported:
 
 
 def export(
-    subject: Anything,
-    path: str | Path,
+    source: ModelSource | Model,
+    path: str | PathLike[str],
     *,
     weights: str | None = None,
     layer: str | None = None,
     neuron: int | None = None,
     force: bool = False,
-    overrides: Mapping[str, Any] | None = None,
-    inputs: Mapping[str, tuple[int, ...]] | None = None,
-    classes: int | None = None,
-    seed: int | None = None,
-    plugins: Iterable[str | Path] = (),
 ) -> Exported:
     """Write a network to a file in the format of the file's suffix.
 
     Args:
-        subject: A `DendriticNetwork` with its weights, a `Graph` or `Morphology` for the structure, a `Run` with its
-            trained weights, or the name of a morphology or run, as on the command line.
+        source: A `ModelSource` or a model: a `DendriticNetwork` with its weights, a `Graph` or a `Morphology` for the
+            structure, a `Run` with its trained weights, or the name of a morphology or a run.
         path: The file to write. Where a format has two files, their names are derived from it: see `Exported.files`.
         weights: For a morphology or graph, `initial` for the weights before training.
         layer: For SWC, the layer of the neuron; by default the first layer.
         neuron: For SWC, the number of the neuron in its layer.
         force: Whether existing files are replaced.
-        overrides: Parameters of a morphology.
-        inputs: The shapes of the input streams; by default 28 × 28 where a name is given.
-        classes: The number of units of the readout.
-        seed: Seed for wiring and initial weights.
-        plugins: Plugins of the morphology, as for `load`.
 
     Raises:
         DendrographError: An argument is not allowed, or the network cannot be written. No partial file is left.
@@ -107,6 +96,7 @@ def export(
     expect("path", path, str, PathLike)
     path = Path(path)
     form = format_of(path)
+    source = ModelSource.of(source)
     _check_weights(weights)
     expect("layer", layer, str, None)
     neuron = None if neuron is None else check_whole_number(argument("neuron"), neuron, 0)
@@ -115,11 +105,11 @@ def export(
         if value is not None and not isinstance(form, Swc):
             problem = f"{argument(name, value)}: {form.name} holds the whole network"
             raise DendrographError(f"{problem}\n  leave it out, or export the tree of one neuron as FILE.swc")
-    form.check(_expected_weights(subject, weights))
+    form.check(source.choose_weights(weights))
     for file in form.paths(path):
         files.check_new_file(file, force, f"network{path.suffix}")
     files.check_writable(path)
-    found = replace(subject_of(subject, weights, overrides, inputs, classes, seed, plugins), layer=layer, neuron=neuron)
+    found = replace(subject_of(source, weights), layer=layer, neuron=neuron)
     graph = found.graph
     if form.max_edges is not None and graph.edges > form.max_edges:
         raise DendrographError(
@@ -140,32 +130,32 @@ def export(
     )
 
 
-def to_networkx(subject: Anything, *, weights: str | None = None) -> nx.MultiDiGraph:
+def to_networkx(source: ModelSource | Model, *, weights: str | None = None) -> nx.MultiDiGraph:
     """Return a network as a networkx multigraph with all attributes that the files have.
 
     Args:
-        subject: As for `export`.
+        source: As for `export`.
         weights: As for `export`.
 
     Raises:
-        DendrographError: The subject cannot be read.
+        DendrographError: The model cannot be read.
     """
     _check_weights(weights)
-    return to_multigraph(subject_of(subject, weights))
+    return to_multigraph(subject_of(ModelSource.of(source), weights))
 
 
-def to_data(subject: Anything, *, weights: str | None = None) -> Any:
+def to_data(source: ModelSource | Model, *, weights: str | None = None) -> Any:
     """Return a network as a `torch_geometric.data.Data`; `pytorch_geometric.to_data` lists its attributes.
 
     Args:
-        subject: As for `export`.
+        source: As for `export`.
         weights: As for `export`.
 
     Raises:
-        DendrographError: The subject cannot be read, or PyTorch Geometric is not installed.
+        DendrographError: The model cannot be read, or PyTorch Geometric is not installed.
     """
     _check_weights(weights)
-    return pytorch_geometric.to_data(subject_of(subject, weights))
+    return pytorch_geometric.to_data(subject_of(ModelSource.of(source), weights))
 
 
 def format_of(path: Path) -> Format:
@@ -187,10 +177,3 @@ def _check_weights(weights: str | None) -> None:
     expect("weights", weights, str, None)
     if weights not in (None, INITIAL):
         raise DendrographError(f"unknown weights '{clip(str(weights))}'\n  {did_you_mean(weights, [INITIAL])}")
-
-
-def _expected_weights(subject: Anything, weights: str | None) -> str:
-    """Return which weights will be exported, before anything is loaded."""
-    if isinstance(subject, DendriticNetwork | Run) or (isinstance(subject, str | Path) and is_run(subject)):
-        return TRAINED
-    return weights or NONE

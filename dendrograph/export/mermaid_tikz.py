@@ -10,9 +10,10 @@ from pathlib import Path
 
 from dendrograph.base.errors import DendrographError, argument
 from dendrograph.export.format import Content, Format
-from dendrograph.export.subject import INITIAL, Subject
+from dendrograph.export.subject import Subject
 from dendrograph.graph.graph import Graph, Group, Projection
 from dendrograph.morphology.weights import Sign
+from dendrograph.training.model_source import INITIAL
 
 MAX_BOXES = 150  # as many as fit on a page
 

@@ -157,7 +157,7 @@ def _digest_of_read(state: Mapping[str, Any]) -> str | None:
         return None
 
 
-def hold_to(
+def check_checkpoint(
     state: Mapping[str, Any],
     path: Path,
     network: nn.Module,

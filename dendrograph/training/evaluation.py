@@ -1,4 +1,4 @@
-"""Loss, accuracy and confusion of a network on a split, without gradients."""
+"""Loss, accuracy and confusion matrix of a network on a split, without gradients."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from dendrograph.base.errors import expect
+from dendrograph.data.batches import batches
 from dendrograph.data.dataset import Split
-from dendrograph.data.load import batches
-from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.distributed import ALONE, Ranks
+from dendrograph.training.model_source import Model, ModelSource
+from dendrograph.training.provenance import threads_of
+from dendrograph.training.splits import noisy_test
 
-BATCH = 1000  # samples at once; the sum of losses depends on it in the last digits, so it is fixed
+BATCH = 1000  # samples at once; fixed, since the rounding of the sum of losses depends on it
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a network does on a split: mean cross-entropy, share of right answers, and who is taken for whom.
+    """Mean cross-entropy, accuracy and confusion matrix of a network on a split.
 
-    `confusion` has shape (classes, classes): row = true class, column = answer.
+    Attributes:
+        confusion: shape (classes, classes): row = true class, column = answer.
     """
 
     loss: float
@@ -33,24 +36,51 @@ class Evaluation:
     confusion: NDArray[np.int64]
 
     def record(self) -> dict[str, Any]:
-        """As metrics.json holds it."""
+        """The values as metrics.json holds them."""
         return {**vars(self), "confusion": self.confusion.tolist()}
 
 
-def evaluate(network: DendriticNetwork, split: Split, scale: float, ranks: Ranks = ALONE) -> Evaluation:
-    """Run a network over a split in evaluation mode; its mode is put back afterwards.
+def evaluate(
+    source: ModelSource | Model | nn.Module, split: Split | None = None, scale: float = 255.0, ranks: Ranks = ALONE
+) -> Evaluation:
+    """Evaluate a network on samples, by default on the test split of its data.
+
+        evaluate("runs/first")
+        evaluate(network, data.test, data.scale)
 
     Args:
-        network: on the device where it shall run.
+        source: a `ModelSource` or a model. The folder of a run is enough: its trained weights are evaluated on its test
+            split, noise included, with its number of threads. A network runs on its own device, and its mode is kept;
+            compiled and wrapped ones are taken together with a split.
         split: samples and labels.
-        scale: what bytes are divided by (`Dataset.scale`).
+        scale: divisor of bytes in the split (`Dataset.scale`).
         ranks: the processes that share the work; each gets the same result.
+
+    Raises:
+        RunError: the run has not ended, is damaged, or was trained on data that only Python held.
+        DataError: the data set is no longer the one that the run was trained on.
     """
-    expect("network", network, nn.Module)  # compiled and wrapped ones, too
-    expect("split", split, Split)
+    expect("split", split, Split, None)
+    if split is not None and isinstance(source, nn.Module):
+        return _evaluate(source, split, scale, ranks)
+    source = ModelSource.of(source)  # type: ignore[arg-type]  # which refuses a module that is no network
+    network = source.network()
+    if split is None:
+        dataset = source.dataset()
+        split, scale = noisy_test(dataset, source.config()), dataset.scale
+    if source.run:
+        try:
+            network.to(source.run.config.device)
+        except (RuntimeError, AssertionError):  # the original device is unavailable: results differ in rounding
+            network.to("cpu")
+    with threads_of(source.run):
+        return _evaluate(network, split, scale, ranks)
+
+
+def _evaluate(network: Any, split: Split, scale: float, ranks: Ranks) -> Evaluation:
     device = next(network.parameters()).device
     classes = network.graph.classes
-    sums = device if device.type == "cuda" else torch.device("cpu")  # where there is float64, and processes can add
+    sums = device if device.type == "cuda" else torch.device("cpu")  # these have float64, and processes can add there
     confusion = torch.zeros(classes * classes, dtype=torch.float64, device=sums)
     total = torch.zeros(1, dtype=torch.float64, device=sums)
     rows = torch.arange(len(split))[ranks.share(len(split))]
@@ -60,12 +90,17 @@ def evaluate(network: DendriticNetwork, split: Split, scale: float, ranks: Ranks
         for inputs, labels in batches(split, scale, BATCH, rows, device):
             logits = network(inputs)
             total += cross_entropy(logits, labels, reduction="sum").to(sums)
-            cells = labels * classes + logits.argmax(1)
-            confusion += torch.bincount(cells, minlength=classes * classes).to(sums)
+            pairs = labels * classes + logits.argmax(1)
+            confusion += torch.bincount(pairs, minlength=classes * classes).to(sums)
     network.train(training)
     found = torch.cat([confusion, total])
     ranks.sum(found)
     confusion, total = found[:-1].long().cpu(), found[-1]
     table = confusion.view(classes, classes).numpy()
     samples = len(split)
-    return Evaluation(float(total) / max(1, samples), float(table.trace()) / max(1, samples), samples, table)
+    return Evaluation(
+        loss=float(total) / max(1, samples),
+        accuracy=float(table.trace()) / max(1, samples),
+        samples=samples,
+        confusion=table,
+    )

@@ -1,22 +1,25 @@
-"""All parameters of a network as one vector: one optimizer step for all, and one message between processes."""
+"""The optimizer. All parameters of a network are one vector: one optimizer step and one message between processes."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from dendrograph.training.config import TrainConfig
+
 
 class FlatParameters:
-    """One vector that a network's parameters are views of, with their gradients in the same order.
+    """One vector; the parameters of a network are views of it, and their gradients have the same order.
 
     Args:
-        network: whose trainable parameters become views, until `release`. All are of one type and on one device.
-            Gradients that they bring are forgotten.
-        more: numbers after the gradients in `message`, for what is summed over processes along with them.
+        network: its trainable parameters become views until `release`. All have one type and one device. Existing
+            gradients are dropped.
+        more: count of numbers after the gradients in `message`, to be summed over processes with them.
 
     Attributes:
-        vector: a parameter, all parameters in the order of `network.parameters()`; its gradient is filled by `collect`.
-        message: the gradient and `more` numbers after it, one block of memory.
+        vector: all parameters in the order of `network.parameters()`, shape (parameters,); `collect` fills its
+            gradient.
+        message: the gradient and `more` numbers after it, in one block of memory, shape (parameters + more,).
     """
 
     def __init__(self, network: nn.Module, more: int = 0) -> None:
@@ -36,7 +39,7 @@ class FlatParameters:
             parameter.grad = None
 
     def collect(self) -> Tensor:
-        """Gather the gradients of a backward pass in the vector's and forget them; a missing one counts as zero."""
+        """Move the gradients of a backward pass into that of the vector; a missing gradient counts as zero."""
         places, gradients = [], []
         for parameter, place in zip(self.parameters, self._places, strict=True):
             if parameter.grad is None:
@@ -51,6 +54,20 @@ class FlatParameters:
         return self._gradient
 
     def release(self) -> None:
-        """Give each parameter memory of its own again, with the values that it has."""
+        """Give each parameter separate memory again, with its present values."""
         for parameter in self.parameters:
             parameter.data = parameter.detach().clone()
+
+
+def optimizer_for(vector: nn.Parameter, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimizer that a configuration names, over all parameters as one vector."""
+    parameters = [vector]
+    match config.optimizer:
+        case "adam":
+            return torch.optim.Adam(parameters, lr=config.lr, eps=1e-7, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(parameters, lr=config.lr, eps=1e-7, fused=True)
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, lr=config.lr)
+        case _:
+            return torch.optim.SGD(parameters, lr=config.lr, momentum=0.9)

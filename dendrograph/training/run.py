@@ -33,26 +33,21 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from dendrograph.base import files as atomic
+from dendrograph.base import files
 from dendrograph.base.errors import DataError, DataWarning, RunError, argument, clip, expect, one_line, worded
-from dendrograph.base.json_files import (
-    MOST_TEXT,
-    read_file,
-    read_sealed,
-    seal,
-    sealed,
-)
+from dendrograph.base.json_files import MOST_TEXT, read_file, read_sealed, seal, sealed
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.data.dataset import Dataset, as_samples, doubts_of_floats
 from dendrograph.data.load import load_again, scale_of
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
-from dendrograph.morphology.morphology import Morphology, load
+from dendrograph.morphology.morphology import Morphology
 from dendrograph.morphology.plugins import digests
 from dendrograph.network.kernels import KERNELS
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training import checkpoint
-from dendrograph.training.run_format import COLUMNS, HISTORY, METRICS, RUN, trained_morphology
+from dendrograph.training.config import TrainConfig
+from dendrograph.training.run_format import COLUMNS, HISTORY, METRICS, RUN, load, trained_morphology
 
 FORMAT = 1
 FILES = (
@@ -88,11 +83,11 @@ class Run:
         if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
             raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
         run = cls(folder, {"format": FORMAT, **record})
-        atomic.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": sealed(run.record)})
+        files.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": sealed(run.record)})
         return run
 
     @classmethod
-    def open(cls, folder: str | Path) -> Run:
+    def open(cls, folder: str | PathLike[str]) -> Run:
         """Open a run folder.
 
         Raises:
@@ -106,6 +101,15 @@ class Run:
             raise RunError(f"{one_line(folder)}: {found}\n  {remedy}")
         record = read_sealed(folder / "run.json", RUN, FORMAT)
         return cls(folder, record)
+
+    @property
+    def config(self) -> TrainConfig:
+        """The configuration of the training.
+
+        Raises:
+            RunError: the record is damaged.
+        """
+        return TrainConfig.from_record(self.record["config"], self.folder / "run.json")
 
     @property
     def identity(self) -> str:
@@ -345,7 +349,7 @@ class Run:
             raise RunError(f"{path}: damaged: its numbers contradict each other\n  {_made_again()}")
         return metrics
 
-    def dataset(self, data_dir: str | Path | None = None, data: str | Path | None = None) -> Dataset:
+    def dataset(self, data_dir: str | PathLike[str] | None = None, data: str | PathLike[str] | None = None) -> Dataset:
         """The data that the run was trained on, loaded again.
 
         Args:
@@ -383,7 +387,7 @@ class Run:
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write what resuming needs; only tensors, numbers, text, lists and mappings may be in it."""
-        atomic.write(self.folder / "checkpoint.pt", checkpoint.encode(self.identity, state))
+        files.write(self.folder / "checkpoint.pt", checkpoint.encode(self.identity, state))
         self.save_history(state["history"])
 
     @property
@@ -418,20 +422,20 @@ class Run:
 
     def save_history(self, history: History) -> None:
         """Write history.csv; numbers keep all their digits."""
-        atomic.write(self.folder / "history.csv", _table(history))
+        files.write(self.folder / "history.csv", _table(history))
 
     def finish(self, weights: Mapping[str, torch.Tensor], history: History, metrics: Mapping[str, Any]) -> None:
         """Write weights, history and, last of all, the metrics, which say that the run has ended."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
         # One label and no more: safetensors writes several in an order that differs from process to process.
         content = save_safetensors(tensors, metadata={"run": self.identity})
-        atomic.write(self.folder / "weights.safetensors", content)
+        files.write(self.folder / "weights.safetensors", content)
         self.save_history(history)
-        atomic.clear(self.folder, FILES)
+        files.clear(self.folder, FILES)
         digests = {"weights": content, "history": _table(history).encode()}
         ended = {**metrics, **{name: hashlib.sha256(one).hexdigest() for name, one in digests.items()}}
         ended["run"] = self.identity
-        atomic.write(self.folder / "metrics.json", sealed(ended))
+        files.write(self.folder / "metrics.json", sealed(ended))
 
 
 def is_run(folder: str | Path) -> bool:

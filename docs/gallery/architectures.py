@@ -9,5 +9,5 @@ import sys
 
 from dendrograph import draw
 
-figure = draw.figure(["dann-random", "dann-lrf", "dann-grf", "vann"], "network", width="double")
+figure = draw.figure(["dann-random", "dann-lrf", "dann-grf", "vann"], "network", draw.Style(width="double"))
 draw.save(figure, *sys.argv[1:] or ["architectures.png"])

@@ -4,4 +4,4 @@ import sys
 
 from dendrograph import draw
 
-draw.save(draw.figure("deep-dann", "network", width="double"), *sys.argv[1:] or ["depth.png"])
+draw.save(draw.figure("deep-dann", "network", draw.Style(width="double")), *sys.argv[1:] or ["depth.png"])

@@ -5,4 +5,4 @@ import sys
 from dendrograph import draw
 
 names = ["dann-random", "dann-lrf", "dann-grf"]
-draw.save(draw.figure(names, "fields", width="double"), *sys.argv[1:] or ["fields.png"])
+draw.save(draw.figure(names, "fields", draw.Style(width="double")), *sys.argv[1:] or ["fields.png"])

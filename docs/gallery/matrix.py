@@ -3,7 +3,10 @@
 import sys
 
 from dendrograph import draw
+from dendrograph.training.model_source import ModelSource
 
 knobs = {"somata": 16, "dendrites": 8, "synapses": 16}
-figure = draw.figure(["dann-random", "dann-grf"], "matrix", set=knobs, width="double")
+sources = [ModelSource(name, overrides=knobs) for name in ("dann-random", "dann-grf")]
+sources = [ModelSource(name, overrides=knobs) for name in ("dann-random", "dann-grf")]
+figure = draw.figure(sources, "matrix", draw.Style(width="double"))
 draw.save(figure, *sys.argv[1:] or ["matrix.png"])

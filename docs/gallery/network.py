@@ -3,7 +3,10 @@
 import sys
 
 from dendrograph import draw
+from dendrograph.training.model_source import ModelSource
 
 knobs = {"somata": 3, "interneurons": 2, "dendrites": 2, "synapses": 6}
-figure = draw.figure("interneuron-sublinear", "network", set=knobs, inputs={"image": (12, 12)}, classes=3)
+source = ModelSource("interneuron-sublinear", overrides=knobs, inputs=(12, 12), classes=3)
+source = ModelSource("interneuron-sublinear", overrides=knobs, inputs=(12, 12), classes=3)
+figure = draw.figure(source, "network")
 draw.save(figure, *sys.argv[1:] or ["network.png"])

@@ -10,7 +10,7 @@ from dendrograph import draw
 from dendrograph.morphology.nonlinearities import bind
 
 figure = Figure(figsize=(183 / 25.4, 70 / 25.4))
-draw.on(figure.add_axes((0.0, 0.02, 0.5, 0.96)), "asymmetric-pyramidal", "neuron", legend=False)
+draw.on(figure.add_axes((0.0, 0.02, 0.5, 0.96)), "asymmetric-pyramidal", "neuron", draw.Style(legend=False))
 
 plot = figure.add_axes((0.6, 0.2, 0.36, 0.7))
 u = np.linspace(-1, 3, 400)

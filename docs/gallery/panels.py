@@ -4,5 +4,5 @@ import sys
 
 from dendrograph import draw
 
-figure = draw.figure("asymmetric-pyramidal", "neuron,network,fields,matrix", width="double")
+figure = draw.figure("asymmetric-pyramidal", "neuron,network,fields,matrix", draw.Style(width="double"))
 draw.save(figure, *sys.argv[1:] or ["panels.png"])

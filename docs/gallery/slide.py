@@ -4,5 +4,5 @@ import sys
 
 from dendrograph import draw
 
-figure = draw.figure(["dann-lrf", "dann-grf"], "neuron,network", style="dark", width=28)
+figure = draw.figure(["dann-lrf", "dann-grf"], "neuron,network", draw.Style(style="dark", width=28))
 draw.save(figure, *sys.argv[1:] or ["slide.png"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,16 @@ from small import digits as digits_of
 
 from dendrograph import DendrographError, TrainConfig, build, datasets, train
 from dendrograph.analysis import measures
-from dendrograph.analysis.analyse import analyse, analyse_run, analyse_runs, names_of
+from dendrograph.analysis.analyse import analyse, names_of
 from dendrograph.analysis.learning_curves import training_split
 from dendrograph.analysis.parts import PARTS, Settings, choose
 from dendrograph.cli.main import main
-from dendrograph.data.load import add_noise, split_validation
+from dendrograph.data.batches import add_noise, split_validation
 from dendrograph.draw.plots.analysis import analysis_figures
 from dendrograph.training.evaluation import evaluate
-from dendrograph.training.loop import derived_seed
+from dendrograph.training.model_source import ModelSource
 from dendrograph.training.run import Run
+from dendrograph.training.splits import derived_seed
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def command(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, 
 def test_rows_are_the_measures_of_the_activity() -> None:
     digits = datasets.load("digits")
     network = build("dann-lrf", (8, 8), overrides={"somata": 5, "dendrites": 2, "synapses": 6}).train()
-    found = analyse(network, digits.test, digits.scale, active=0.1, answers=0.3)
+    found = analyse(ModelSource(network, data=digits), settings=Settings(active=0.1, answers=0.3))
     assert network.training, "its mode is put back"
     with torch.no_grad():
         x = digits.test.inputs["image"].float() / digits.scale
@@ -68,7 +70,7 @@ def test_rows_are_the_measures_of_the_activity() -> None:
 def test_a_silent_group() -> None:
     digits = datasets.load("digits")
     network = build("dann-lrf", (8, 8), overrides={"somata": 5, "dendrites": 2, "synapses": 6})
-    found = analyse(network, digits.test, digits.scale, active=1e6)
+    found = analyse(ModelSource(network, data=digits), settings=Settings(active=1e6))
     for group in found.groups:
         assert group["silent"] == group["units"] and group["active"] == 0 and np.isnan(group["entropy"])
 
@@ -83,7 +85,7 @@ def test_a_silent_group() -> None:
 def test_thresholds_that_are_none(thresholds: dict[str, float], message: str) -> None:
     digits = datasets.load("digits")
     with pytest.raises(DendrographError, match=message):
-        analyse(build("dann-lrf", (8, 8)), digits.test, digits.scale, **thresholds)
+        analyse(ModelSource(build("dann-lrf", (8, 8)), data=digits), settings=Settings(**thresholds))
 
 
 def test_the_command(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_what_is_refused(run: Path, capsys: pytest.CaptureFixture[str], tmp_path
 def test_sparseness_of_a_group_by_numpy() -> None:
     digits = datasets.load("digits")
     network = build("dann-lrf", (8, 8), overrides={"somata": 5, "dendrites": 2, "synapses": 6})
-    found = analyse(network, digits.test, digits.scale, parts=["activity"])
+    found = analyse(ModelSource(network, data=digits), ["activity"])
     with torch.no_grad():
         x = digits.test.inputs["image"].float() / digits.scale
         values = np.maximum(network.eval().activations(x)["hidden/dendrite"].double().numpy(), 0)
@@ -160,9 +162,9 @@ def test_the_hits_are_those_of_the_measures(monkeypatch: pytest.MonkeyPatch) -> 
     """Summed over several batches, the last of them smaller."""
     digits = datasets.load("digits")
     network = build("dann-lrf", (8, 8), overrides={"somata": 5, "dendrites": 2, "synapses": 6})
-    whole = analyse(network, digits.test, digits.scale)
+    whole = analyse(ModelSource(network, data=digits))
     monkeypatch.setattr("dendrograph.analysis.activity.BATCH", 77)
-    parts = analyse(network, digits.test, digits.scale)
+    parts = analyse(ModelSource(network, data=digits))
     assert parts["hits"] == whole["hits"]
     for one, other in zip(parts.units, whole.units, strict=True):
         assert list(one.values())[2:] == pytest.approx(list(other.values())[2:], nan_ok=True)
@@ -175,7 +177,7 @@ def test_the_hits_are_those_of_the_measures(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_learning_is_the_history_with_gaps(run: Path) -> None:
-    found = analyse_run(run, parts=["learning"])
+    found = analyse(run, ["learning"])
     opened = Run.open(run)
     for row, then in zip(found["learning"], opened.history, strict=True):
         assert {key: row[key] for key in then} == then
@@ -207,7 +209,7 @@ def test_the_training_split_is_the_one_the_run_saw(run: Path) -> None:
 
 def test_noise_is_added_to_samples_without_noise(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened, digits = Run.open(run), datasets.load("digits")
-    found = analyse_run(run, parts=["noise"], repeats=1)
+    found = analyse(run, ["noise"], settings=Settings(repeats=1))
     assert {row["trained_sigma"] for row in found["noise"]} == {0.0}
     first = found["noise"][0]
     assert first["sigma"] == 0
@@ -218,7 +220,7 @@ def test_noise_is_added_to_samples_without_noise(run: Path, monkeypatch: pytest.
 
 def test_every_part_has_its_tables(run: Path) -> None:
     settings = {"samples": 40, "repeats": 1, "embeddings": ("pca",), "at_most": 2}
-    found = analyse_run(run, parts=["all"], **settings)
+    found = analyse(run, ["all"], Settings(**settings))
     tables = (
         "units groups hits weights densities learning results embedding points noise noise_summary occlusion "
         "occlusion_summary lesions lesions_summary single_lesions"
@@ -234,7 +236,7 @@ def test_every_part_has_its_tables(run: Path) -> None:
 def test_several_runs(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = tmp_path / "other"
     shutil.copytree(run, other)
-    both, one = analyse_runs([run, other]), analyse_run(run)
+    both, one = analyse([run, other]), analyse(run)
     for name, rows in one.tables.items():
         repeated = [{"run": label, **row} for label in ("small", "other") for row in rows]
         assert str(list(both[name])) == str(repeated), "in order; as text, in which nan is nan"
@@ -281,10 +283,10 @@ def test_what_a_part_cannot_measure_is_told_of_all_runs_before_any_is_measured(
         "  or leave the part 'noise' out$"
     )
     with pytest.raises(DendrographError, match=message):
-        analyse_runs([run, other], parts=["activity", "noise"])
+        analyse([run, other], ["activity", "noise"])
     (other / "history.csv").unlink()
     with pytest.raises(DendrographError, match=r"history\.csv: cannot be read"):
-        analyse_runs([run, other])
+        analyse([run, other])
 
 
 def test_what_has_nothing_to_remove_is_told_before_any_is_measured(
@@ -306,7 +308,11 @@ def test_chance_is_among_the_classes_that_the_samples_have(monkeypatch: pytest.M
     classes = []
     monkeypatch.setattr("dendrograph.analysis.robustness.summary", lambda rows, number: classes.append(number) or rows)
     task = datasets.load("digits/split-5/1")
-    analyse(build("vann", (8, 8), 10, overrides={"somata": 3}), task.test, task.scale, parts=["occlusion"], repeats=1)
+    analyse(
+        ModelSource(build("vann", (8, 8), 10, overrides={"somata": 3}), data=task),
+        ["occlusion"],
+        settings=Settings(repeats=1),
+    )
     assert classes == [2]
 
 
@@ -326,14 +332,14 @@ def test_weights_need_no_data(tmp_path: Path) -> None:
     train(
         build("dann-lrf", (8, 8), overrides={"somata": 3}), data, TrainConfig(epochs=1), tmp_path / "r", progress=False
     )
-    assert len(analyse_run(tmp_path / "r", parts=["weights"]).weights) == 3
+    assert len(analyse(tmp_path / "r", ["weights"]).weights) == 3
     with pytest.raises(DendrographError, match="trained on data from Python"):
-        analyse_run(tmp_path / "r")
+        analyse(tmp_path / "r")
 
 
 def test_figures_that_cannot_be_drawn_are_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dendrograph.draw.plots.distributions.MOST_GROUPS", 1)
-    figures, notes = analysis_figures(analyse_run(run).tables)
+    figures, notes = analysis_figures(analyse(run).tables)
     assert set(figures) == {"selectivity", "densities", "generalisation"}
     assert len(notes) == 1 and notes[0].startswith("no figure 'hits': 2 groups, and a figure shows 1")
 
@@ -346,7 +352,7 @@ def test_parquet(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert command(capsys, *words)[0] == 0
     assert {path.name for path in (tmp_path / "o").iterdir()} == {"weights.parquet", "densities.parquet"}
     found = parquet.read_table(tmp_path / "o" / "weights.parquet").to_pylist()
-    assert found == [dict(row) for row in analyse_run(run, parts=["weights"]).weights]
+    assert found == [dict(row) for row in analyse(run, ["weights"]).weights]
 
 
 def test_what_python_refuses() -> None:
@@ -362,15 +368,15 @@ def test_what_python_refuses() -> None:
         ({"parts": ["embedding"], "embeddings": "pca"}, "embeddings: found 'pca'\n  give a tuple of names"),
     ):
         with pytest.raises(DendrographError, match=message):
-            analyse(network, split, digits.scale, **given)  # type: ignore[arg-type]
+            analyse(ModelSource(network, data=replace(digits, test=split)), **given)  # type: ignore[arg-type]
     with pytest.raises(DendrographError, match="there is no sample to analyse"):
-        analyse(network, split.take(torch.arange(0)), digits.scale)
+        analyse(ModelSource(network, data=replace(digits, test=split.take(torch.arange(0)))))
     with torch.no_grad():
         network.get_parameter(next(name for name, _ in network.named_parameters())).fill_(float("nan"))
     with pytest.raises(DendrographError, match="its activity is not finite"):
-        analyse(network, split, digits.scale)
+        analyse(ModelSource(network, data=replace(digits, test=split)))
     with pytest.raises(DendrographError, match="not finite"):
-        analyse(network, split, digits.scale, parts=["weights"])
+        analyse(ModelSource(network, data=replace(digits, test=split)), ["weights"])
 
 
 def test_the_parts_use_settings_that_there_are() -> None:

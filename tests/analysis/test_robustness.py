@@ -16,8 +16,8 @@ from dendrograph import DendrographError, build, datasets
 from dendrograph.analysis.curves import area, half_level, summary
 from dendrograph.analysis.lesions import lesions
 from dendrograph.analysis.robustness import noise, occluded, occlusion
+from dendrograph.data.batches import add_noise
 from dendrograph.data.dataset import Split
-from dendrograph.data.load import add_noise
 from dendrograph.training.evaluation import evaluate
 
 SMALL = {"somata": 6, "dendrites": 3, "synapses": 6}

@@ -17,16 +17,16 @@ import torch
 import trees
 from matplotlib.colors import to_hex
 from PIL import Image
+from small import train_named
 
 from dendrograph import DendriticNetwork, Graph, Morphology, Run, compile, load
-from dendrograph.analysis.stimulate import AMPLITUDES, COLUMNS, Stimulation, stimulate, stimulate_by_name
+from dendrograph.analysis.stimulate import AMPLITUDES, COLUMNS, NeuronIndex, Stimulation, stimulate
 from dendrograph.base.errors import DendrographError
 from dendrograph.cli.main import main
 from dendrograph.draw.canvas.figure import as_bytes
 from dendrograph.draw.plots.stimulation import KINDS, MARKERS, MOST_RECORDED, stimulation_figure
 from dendrograph.morphology.nonlinearities import NONLINEARITIES, bind
 from dendrograph.network.single_neuron import Locations, alone, cut_out
-from dendrograph.training.model_source import train_by_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -251,7 +251,7 @@ def test_a_network_is_taken_with_its_weights() -> None:
     network = DendriticNetwork(graph)
     with torch.no_grad():
         network.biases["hidden/basal"].copy_(torch.linspace(-0.2, 0.3, 12))
-    result = stimulate(network, ["basal[3]"], index=2)
+    result = stimulate(network, ["basal[3]"], neuron=NeuronIndex(index=2))
     assert result.weights == "own"
     edge = 2 * 4 + 3
     weight, bias = (
@@ -286,8 +286,8 @@ def test_the_layer_may_be_said_by_its_neuron() -> None:
     morphology["neurons"]["cell"]["dendrites"][0]["synapses"] = {"count": 2}
     graph = compile(Morphology.from_dict(morphology))
     assert stimulate(graph).layer == "first"
-    assert stimulate(graph, neuron="cell").layer == "second1"
-    assert stimulate(graph, neuron="cell", layer="second2", index=1).layer == "second2"
+    assert stimulate(graph, neuron=NeuronIndex(kind="cell")).layer == "second1"
+    assert stimulate(graph, neuron=NeuronIndex(kind="cell", layer="second2", index=1)).layer == "second2"
     for chosen, message in {
         ("neuron", "cel"): "no neuron 'cel'\n  did you mean 'cell'? neurons: cell, idle, point",
         ("neuron", "idle"): "no layer has neurons 'idle'\n  neurons: cell, point",
@@ -299,10 +299,10 @@ def test_the_layer_may_be_said_by_its_neuron() -> None:
             stimulate(graph, **dict([chosen]))
         assert str(raised.value) == message
     with pytest.raises(DendrographError, match="layer 'first' has neurons 'point', not 'cell'"):
-        stimulate(graph, layer="first", neuron="cell")
+        stimulate(graph, neuron=NeuronIndex(layer="first", kind="cell"))
     assert stimulate(cut_out(graph, "second1", 1)).layer == "second1", "a neuron by itself is a graph, too"
     with pytest.raises(DendrographError, match="the graph does not know its morphology"):
-        stimulate(cut_out(graph, "second1"), neuron="cell")
+        stimulate(cut_out(graph, "second1"), neuron=NeuronIndex(kind="cell"))
 
 
 def test_a_normalised_neuron_is_refused() -> None:
@@ -571,13 +571,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     morphology = of_neuron(neuron, 5, inputs={"image": "auto"})
     (folder / "cell.yaml").write_text(Morphology.from_dict(morphology).to_yaml())
     settings = {"epochs": 2, "lr": 0.05}
-    train_by_name(str(folder / "cell.yaml"), settings=settings, out=folder / "run", progress=False)
+    train_named(str(folder / "cell.yaml"), settings=settings, out=folder / "run", progress=False)
     return folder / "run"
 
 
 def test_a_run_is_stimulated_as_it_was_trained(run: Path) -> None:
     """Against the trained network as a whole, its equation written out, and an untrained one, which is another."""
-    result = stimulate_by_name(run, ["basal[2]+basal[0]"], index=3)
+    result = stimulate(run, ["basal[2]+basal[0]"], neuron=NeuronIndex(index=3))
     assert (result.layer, result.index, result.weights) == ("hidden", 3, "trained")
     network = Run.open(run).network().double()
     drive = torch.zeros(len(AMPLITUDES), 15, dtype=torch.float64)
@@ -594,16 +594,16 @@ def test_a_run_is_stimulated_as_it_was_trained(run: Path) -> None:
     soma = np.log1p(np.exp(dendrites @ weight + own["biases.hidden/soma"][3]))
     assert np.allclose(curve(result, "basal[2]+basal[0]"), soma - soma[0], atol=1e-9)
     assert gain != pytest.approx(3) and len(set(threshold)) == 3, "it was learnt"
-    untrained = stimulate_by_name(run / "morphology.yaml", ["basal[2]+basal[0]"], index=3)
+    untrained = stimulate(run / "morphology.yaml", ["basal[2]+basal[0]"], neuron=NeuronIndex(index=3))
     assert not np.allclose(curve(untrained, "basal[2]+basal[0]"), whole, atol=1e-3)
 
 
 def test_initial_weights_are_those_of_a_training(run: Path) -> None:
     network = DendriticNetwork(compile(Run.open(run).morphology, (28, 28), seed=4))
     asked = {"inputs": {"image": (28, 28)}, "seed": 4}
-    result = stimulate_by_name(run / "morphology.yaml", weights="initial", **asked)
+    result = stimulate(run / "morphology.yaml", weights="initial", **asked)
     assert result.weights == "initial" and result.table == stimulate(network).table
-    assert result.table != stimulate_by_name(run / "morphology.yaml", **asked).table
+    assert result.table != stimulate(run / "morphology.yaml", **asked).table
 
 
 @pytest.fixture
@@ -663,7 +663,7 @@ def test_the_command_writes_figure_and_table(call: Call, suffix: str) -> None:
     assert (code, err) == (0, "")
     assert out.endswith(f"\ntable: sums.csv\nfigure: sums.{suffix}\n")
     graph = compile(Morphology.from_dict(of_neuron({"nonlinearity": "identity", "dendrites": [basal(NMDA)]}, 6)))
-    result = stimulate(graph, PAIRS, ["soma", "basal[1]"], index=5)
+    result = stimulate(graph, PAIRS, ["soma", "basal[1]"], neuron=NeuronIndex(index=5))
     assert Path("sums.csv").read_text() == result.to_csv()
     assert Path(f"sums.{suffix}").read_bytes() == as_bytes(stimulation_figure(result.table), suffix.lower())
     Path("sums.csv").write_text("old")
@@ -691,7 +691,9 @@ def test_the_command_on_a_run(call: Call, run: Path) -> None:
     code, out, err = call(run, "--neuron", 3, "--at", "basal[2]+basal[0]", "--table", "trained.csv")
     assert (code, err) == (0, "")
     assert out.startswith("neuron 3 of layer hidden, trained weights; at rest soma ")
-    assert Path("trained.csv").read_text() == stimulate_by_name(run, ["basal[2]+basal[0]"], index=3).to_csv()
+    assert (
+        Path("trained.csv").read_text() == stimulate(run, ["basal[2]+basal[0]"], neuron=NeuronIndex(index=3)).to_csv()
+    )
     for option in (("--seed", 1), ("--weights", "initial"), ("--inputs", "8x8"), ("--set", "layers.0.count=2")):
         code, out, err = call(run, *option)
         assert (code, out) == (2, "")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import small
 import torch
+from small import train_named
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -35,6 +36,7 @@ from dendrograph import (
     train,
 )
 from dendrograph.analysis.parts import Settings
+from dendrograph.analysis.stimulate import NeuronIndex
 from dendrograph.base.errors import KindError, argument, expect, for_command_line, is_for_command_line, worded
 from dendrograph.cli.main import main
 from dendrograph.comparison.compare import compare
@@ -42,8 +44,7 @@ from dendrograph.data.dataset import Dataset
 from dendrograph.export import export, to_networkx
 from dendrograph.morphology.swc.importing import Choices
 from dendrograph.training.evaluation import evaluate
-from dendrograph.training.model_source import train_by_name
-from dendrograph.training.provenance import refuse_another
+from dendrograph.training.resume import check_same_training
 
 # one for all tests that only need some graph
 GRAPH = compile(load("dann-lrf", {"somata": 2, "dendrites": 2, "synapses": 2}), (8, 8), 3)
@@ -79,7 +80,7 @@ def test_the_command_line_leaves_python_as_it_was(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err.startswith("error: --resume needs to know the run\n  give its folder by --out, or")
     assert not is_for_command_line()
     with pytest.raises(DendrographError, match="resume=True needs to know the run\n  give its folder by `out`, or"):
-        train_by_name("vann", resume=True)
+        train_named("vann", resume=True)
 
 
 def test_a_setting_is_told_as_it_was_given(capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,7 +214,7 @@ def test_a_setting_is_named_as_its_reader_gives_it() -> None:
     record = {**run.record, "config": {**run.record["config"], "batch_size": 9}}
     for told, called in ((True, "--batch-size"), (False, "batch_size")):
         with for_command_line(told), pytest.raises(DendrographError) as error:
-            refuse_another(run, record, begun=True)
+            check_same_training(run, record, begun=True)
         assert f"  {called}: the run has 128, asked for is 9" in str(error.value)
         with for_command_line(told), pytest.raises(DendrographError) as error:
             Settings(samples=-1)
@@ -250,8 +251,8 @@ WRONG_KINDS: dict[str, Callable[[], Any]] = {
     "select": lambda: compare("runs", select=5),  # type: ignore[arg-type]
     "weights": lambda: to_networkx(GRAPH, weights=np.zeros(2)),  # type: ignore[arg-type]
     "force": lambda: export(GRAPH, "x.npz", force=np.zeros(2)),  # type: ignore[arg-type]
-    "layer": lambda: stimulate(GRAPH, layer=5),  # type: ignore[arg-type]
-    "neuron": lambda: stimulate(GRAPH, neuron=["a"]),  # type: ignore[arg-type]
+    "layer": lambda: stimulate(GRAPH, neuron=NeuronIndex(layer=5)),  # type: ignore[arg-type]
+    "neuron": lambda: stimulate(GRAPH, neuron=NeuronIndex(kind=["a"])),  # type: ignore[arg-type]
     "plugins": lambda: load("xor-dcaap", plugins=None),  # type: ignore[arg-type]
     "name": lambda: Morphology.from_dict({"faulty": 1}, 5),  # type: ignore[arg-type]
     "positive": lambda: register_nonlinearity("own", equation="u", positive=5),  # type: ignore[arg-type]
@@ -272,7 +273,7 @@ def test_options_of_another_kind_are_told(name: str) -> None:
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: stimulate(GRAPH, index=np.zeros(2)), "`index`: expected int, found an object"),
+        (lambda: stimulate(GRAPH, neuron=NeuronIndex(index=np.zeros(2))), "`index`: expected int, found an object"),
         (lambda: stimulate(GRAPH, amplitudes=0.5), "amplitudes is a list of numbers, not 0.5"),
         (lambda: stimulate(GRAPH, amplitudes=None), "amplitudes is a list of numbers, not None"),
         (lambda: compile(load("dann-lrf"), b"xx"), "is no shape of an input"),

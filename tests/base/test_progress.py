@@ -133,7 +133,7 @@ def test_training_reports_what_it_does(tmp_path: Path, monkeypatch: pytest.Monke
         def stop(self) -> None:
             told.append(("stop",))
 
-    monkeypatch.setattr("dendrograph.training.loop.reporter", lambda progress: Told())
+    monkeypatch.setattr("dendrograph.training.train.reporter", lambda progress: Told())
     data = small.digits()
     network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
     run = train(network, data, TrainConfig(epochs=2), tmp_path / "run")

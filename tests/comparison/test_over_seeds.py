@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from dendrograph import TrainConfig, build, datasets, train
-from dendrograph.analysis.analyse import Analysis, analyse_runs
+from dendrograph.analysis.analyse import Analysis, analyse
+from dendrograph.analysis.parts import Settings
 from dendrograph.cli.main import main
 from dendrograph.comparison.over_seeds import AVERAGED, END, over_seeds
 from dendrograph.comparison.statistics import mean_interval
@@ -35,7 +36,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(runs: Path) -> Analysis:
     parts = ("activity", "weights", "learning", "noise", "lesions", "embedding")
-    return analyse_runs(sorted(runs.iterdir()), parts=parts, repeats=2, embeddings=("pca",), samples=60)
+    return analyse(sorted(runs.iterdir()), parts=parts, settings=Settings(repeats=2, embeddings=("pca",), samples=60))
 
 
 def test_a_table_by_hand() -> None:
@@ -98,20 +99,20 @@ def test_conditions_are_told_apart_by_what_varies(found: Analysis) -> None:
 
 def test_what_varies_is_a_column_of_all_tables(found: Analysis, runs: Path) -> None:
     """Called otherwise where a table has a column of that name, here `epochs`: how many there were."""
-    tables = {**found.tables, **analyse_runs([runs / "a0", runs / "b0"], parts=["learning"]).tables}
+    tables = {**found.tables, **analyse([runs / "a0", runs / "b0"], parts=["learning"]).tables}
     assert len(tables) > 15
     for rows in tables.values():
         for row in rows:
             of_a = row["run"][0] == "a" if "run" in row else row["condition"] == "dann-lrf epochs=1"
             assert list(row)[:2] in (["run", "train.epochs"], ["data", "condition"])
             assert row["train.epochs"] == (1 if of_a else 3)
-    alike = analyse_runs([runs / "a0", runs / "a1"], parts=["learning"])
+    alike = analyse([runs / "a0", runs / "a1"], parts=["learning"])
     assert not any("train.epochs" in row for rows in alike.tables.values() for row in rows)
 
 
 def test_one_seed_a_condition_makes_no_means(runs: Path) -> None:
-    assert set(analyse_runs([runs / "a0", runs / "b0"], parts=["weights"]).tables) == {"weights", "densities"}
-    assert set(analyse_runs([runs / "a0"], parts=["weights"]).tables) == {"weights", "densities"}
+    assert set(analyse([runs / "a0", runs / "b0"], parts=["weights"]).tables) == {"weights", "densities"}
+    assert set(analyse([runs / "a0"], parts=["weights"]).tables) == {"weights", "densities"}
 
 
 def test_the_command_prints_means_and_keeps_both(
@@ -161,12 +162,12 @@ def test_runs_that_contradict_each_other_are_measured_and_not_averaged(runs: Pat
     network.load_state_dict({name: value * 1.5 for name, value in with_other_weights.items()})
     train(network, digits, TrainConfig(epochs=1, seed=0), tmp_path / "other", progress=False)
     folders = [runs / "a0", runs / "a1", tmp_path / "other"]
-    result = analyse_runs(folders, parts=["weights"])
+    result = analyse(folders, parts=["weights"])
     assert set(result.tables) == {"weights", "densities"} and len(result["weights"]) == 9 and not result.conditions
     (note,) = result.notes
     assert note.startswith("means over seeds: left out with its condition: ")
     assert "two runs of one condition and one seed" in note
-    result = analyse_runs([*folders, runs / "b0", runs / "b1"], parts=["weights"])
+    result = analyse([*folders, runs / "b0", runs / "b1"], parts=["weights"])
     assert {row["runs"] for row in result["weights_over_seeds"]} == {"b0; b1"} and len(result.notes) == 1
 
 
@@ -174,7 +175,7 @@ def test_what_is_left_out_is_told_also_where_nothing_is_left_to_average(runs: Pa
     shutil.copytree(runs / "b1", tmp_path / "cut")
     history = tmp_path / "cut" / "history.csv"
     history.write_text("".join(history.read_text().splitlines(keepends=True)[:-1]))
-    result = analyse_runs([runs / "b0", tmp_path / "cut"], parts=["weights"])
+    result = analyse([runs / "b0", tmp_path / "cut"], parts=["weights"])
     assert set(result.tables) == {"weights", "densities"}
     (note,) = result.notes
     assert "cut" in note and "history.csv" in note
@@ -182,7 +183,7 @@ def test_what_is_left_out_is_told_also_where_nothing_is_left_to_average(runs: Pa
 
 def test_a_copy_counts_once(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs / "a0", tmp_path / "copy")
-    result = analyse_runs([runs / "a0", runs / "a1", tmp_path / "copy"], parts=["weights"])
+    result = analyse([runs / "a0", runs / "a1", tmp_path / "copy"], parts=["weights"])
     assert {row["runs"] for row in result["weights_over_seeds"]} == {"a0; a1"}
     (note,) = result.notes
     assert note.startswith("means over seeds: left out: ") and "copy" in note
@@ -191,7 +192,7 @@ def test_a_copy_counts_once(runs: Path, tmp_path: Path) -> None:
 def test_names_that_hold_what_joins_them(runs: Path, tmp_path: Path) -> None:
     for name, source in (("a; b", "a0"), ("a", "a1"), ("b", "a2")):
         shutil.copytree(runs / source, tmp_path / name)
-    found = analyse_runs([tmp_path / "a; b", tmp_path / "a"], parts=["lesions"], repeats=1)
+    found = analyse([tmp_path / "a; b", tmp_path / "a"], parts=["lesions"], settings=Settings(repeats=1))
     figures, notes = analysis_figures(found.tables, found.conditions)
     assert notes == () and len(figures["single_lesions"].axes[0].lines[0].get_ydata()) == 2 * 18
 
@@ -207,7 +208,7 @@ def test_what_learnt_before_is_no_replicate_of_what_did_not(runs: Path, tmp_path
             network = build("dann-lrf", (8, 8), overrides=SIZE, seed=seed + 5)
             config = TrainConfig(epochs=1, seed=seed + 5)
             train(network, digits, config, tmp_path / name, progress=False, learning=learning)
-    result = analyse_runs(sorted(tmp_path.iterdir()), parts=["weights"])
+    result = analyse(sorted(tmp_path.iterdir()), parts=["weights"])
     found = {(row["condition"], row["runs"]) for row in result["weights_over_seeds"]}
     assert {members for _, members in found} == {"other-0; other-1", "task2-0; task2-1"} and len(found) == 2
     assert result.notes == ()

@@ -17,7 +17,7 @@ from dendrograph.base.errors import DataError
 from dendrograph.data import load as data
 from dendrograph.data.dataset import Dataset
 from dendrograph.data.tasks import CLASS, DOMAIN, TASK, Tasks, parse, permutation
-from dendrograph.training.model_source import evaluate_run
+from dendrograph.training.evaluation import evaluate
 
 
 def message(action: Callable[[], object]) -> str:
@@ -120,7 +120,7 @@ def test_a_task_is_an_ordinary_data_set_of_an_npz_too(tmp_path: Path, monkeypatc
     monkeypatch.chdir("/")
     folder = tmp_path / run.folder
     assert Run.open(folder).dataset().digest == task.digest
-    assert evaluate_run(folder).samples == len(task.test)
+    assert evaluate(folder).samples == len(task.test)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_too_few_classes_or_samples_are_told() -> None:
         "tensors/split-2/2: the test split of tensors has no sample of classes 2 and 3\n"
         "  every task needs samples in every split"
     )
-    assert message(Tasks(lacking, "split", 2, CLASS).refuse_empty).startswith("tensors/split-2/2: the test split of")
-    Tasks(lacking, "permuted", 2, DOMAIN).refuse_empty()
+    assert message(Tasks(lacking, "split", 2, CLASS).check_samples).startswith("tensors/split-2/2: the test split of")
+    Tasks(lacking, "permuted", 2, DOMAIN).check_samples()
     task = data.load("digits/split-5/1")
     assert message(lambda: Tasks(task, "permuted", 2, DOMAIN)).startswith("digits/split-5/1: is a task already\n")

@@ -29,6 +29,7 @@ from dendrograph import (
 from dendrograph.draw.canvas.places import layers_of, places_of
 from dendrograph.draw.diagrams.view import VIEWS
 from dendrograph.morphology.shipped import shipped
+from dendrograph.training.model_source import ModelSource
 
 RANDOM = [random_case(seed) for seed in range(25)]
 SMALL = {"somata": 3, "dendrites": 2, "synapses": 4}
@@ -76,7 +77,7 @@ class TestNeuron:
     def test_laws_on_random_trees(self, case: Any) -> None:
         graph = case.compile()
         for layer in layers_of(graph)[:2]:
-            figure = draw.figure(graph, "neuron", layer=layer)
+            figure = draw.figure(graph, "neuron", draw.Style(layer=layer))
             axes = panel(figure)
             _within(figure)
             assert not overlapping(boxes(figure, texts(axes))), "labels do not collide"
@@ -129,7 +130,7 @@ class TestNeuron:
         assert len(outlines(axes, "dendrite hidden/dendrite")) == 3
         assert len(discs(axes, "ellipsis")) == 3
         assert "dendrite ×500" in {one.get_text() for one in texts(axes)}
-        axes = panel(draw.figure(small(dendrites=500), "neuron", fold=False))
+        axes = panel(draw.figure(small(dendrites=500), "neuron", draw.Style(fold=False)))
         assert len(outlines(axes, "dendrite hidden/dendrite")) == 500
 
     def test_lengths_are_true_to_scale(self) -> None:
@@ -162,7 +163,7 @@ class TestNeuron:
         axes = panel(draw.figure("apical-basal", "neuron"))
         colours = [named(axes, f"synapse {stream}")[0].get_facecolor()[0] for stream in ("sensory", "feedback")]
         assert not np.allclose(*colours)
-        axes = panel(draw.figure("interneuron-sublinear", "neuron", layer="output"))
+        axes = panel(draw.figure("interneuron-sublinear", "neuron", draw.Style(layer="output")))
         full, hollow = named(axes, "synapse principal")[0], named(axes, "synapse basket")[0]
         assert np.allclose(full.get_facecolor(), full.get_edgecolor())
         assert np.allclose(hollow.get_facecolor()[0], (1, 1, 1, 1))
@@ -178,7 +179,7 @@ class TestNetwork:
     def test_laws_on_random_networks(self, case: Any) -> None:
         graph = case.compile()
         for fold in (True, False):
-            figure = draw.figure(graph, "network", fold=fold)
+            figure = draw.figure(graph, "network", draw.Style(fold=fold))
             axes = panel(figure)
             _within(figure)
             assert not overlapping(boxes(figure, texts(axes)))
@@ -215,7 +216,7 @@ class TestNetwork:
         assert bottom < top
 
     def test_large_populations_are_folded_with_true_counts(self) -> None:
-        axes = panel(draw.figure("dann-lrf", "network", overrides={"somata": 512, "dendrites": 64}))
+        axes = panel(draw.figure(ModelSource("dann-lrf", overrides={"somata": 512, "dendrites": 64}), "network"))
         assert len(lines(axes, "synapse image")) == 16 * len(discs(axes, "dendrite hidden")), "and their synapses"
         said = {one.get_text() for one in texts(axes, "label")}
         assert {"32,768", "512", "28 × 28", "10"} <= said
@@ -226,7 +227,13 @@ class TestNetwork:
         axes = panel(draw.figure("deep-dann", "network"))
         assert "7 more" in {one.get_text() for one in texts(axes)}
         assert not len(discs(axes, "soma hidden5"))
-        axes = panel(draw.figure("deep-dann", "network", fold=False, overrides={"somata": 16, "dendrites": 2}))
+        axes = panel(
+            draw.figure(
+                ModelSource("deep-dann", overrides={"somata": 16, "dendrites": 2}),
+                "network",
+                draw.Style(fold=False),
+            )
+        )
         assert len(discs(axes, "soma hidden5")) == 16
 
     def test_units_not_drawn_reach_what_they_reach_from_their_ellipsis(self) -> None:
@@ -244,7 +251,7 @@ class TestNetwork:
 
     def test_too_many_edges_become_a_band(self) -> None:
         graph = compile(load("dann-random", {"somata": 400, "dendrites": 40, "synapses": 16}), (28, 28))
-        axes = panel(draw.figure(graph, "network", fold=False))
+        axes = panel(draw.figure(graph, "network", draw.Style(fold=False)))
         assert not len(lines(axes, "synapse")) and len(outlines(axes, "synapse")) == 1
         assert len(discs(axes, "dendrite")) == 16_000
         (collection,) = (one for one in named(axes, "dendrite hidden"))
@@ -254,7 +261,7 @@ class TestNetwork:
 class TestFields:
     def test_cells_are_those_of_the_wiring(self) -> None:
         graph = small(dendrites=3, synapses=5)
-        figure = draw.figure(graph, "fields", neuron=1)
+        figure = draw.figure(graph, "fields", draw.Style(neuron=1))
         axes = panel(figure)
         source, target = graph.projections[0].endpoints()
         for dendrite in range(3):
@@ -278,7 +285,7 @@ class TestFields:
         graph = compile(load("deep-dann", {"somata": 12, "synapses": 3, "dendrites": 2, "layers": 2}), (6, 6))
         (image,) = (
             one
-            for one in panel(draw.figure(graph, "fields", layer="hidden2")).images
+            for one in panel(draw.figure(graph, "fields", draw.Style(layer="hidden2"))).images
             if one.get_gid() == "coverage hidden1/soma"
         )
         assert image.get_array().shape == (3, 4)
@@ -325,7 +332,7 @@ class TestWeights:
 
     def test_images_hold_the_weights(self) -> None:
         network = self.network()
-        axes = panel(draw.figure(network, "weights", neuron=2))
+        axes = panel(draw.figure(network, "weights", draw.Style(neuron=2)))
         source, target = network.graph.projections[0].endpoints()
         own = network.weights["image->hidden/dendrite"].detach().numpy()
         for dendrite in range(2):
@@ -337,7 +344,7 @@ class TestWeights:
 
     def test_branches_and_dots_have_the_colours_of_their_weights(self) -> None:
         network = self.network()
-        axes = panel(draw.figure(network, "weights", neuron=0))
+        axes = panel(draw.figure(network, "weights", draw.Style(neuron=0)))
         colours = matplotlib.colormaps["RdBu_r"]
         cables = network.weights["hidden/dendrite->hidden/soma"].detach().numpy()[:2]
         (branches,) = named(axes, "dendrite hidden/dendrite")
@@ -408,7 +415,7 @@ class TestWeights:
 class TestActivity:
     def test_units_have_the_colours_of_their_activity(self) -> None:
         network = DendriticNetwork(small(inputs=(8, 8), classes=10)).eval()
-        axes = panel(draw.figure(network, "activity", data="digits", sample=3))
+        axes = panel(draw.figure(ModelSource(network, data="digits"), "activity", sample=3))
         from dendrograph import datasets
 
         digits = datasets.load("digits")
@@ -438,7 +445,7 @@ class TestActivity:
 
 class TestPanels:
     def test_letters_titles_and_one_legend(self) -> None:
-        figure = draw.figure(["dann-random", "dann-lrf", "dann-grf", "vann"], "network", width="double")
+        figure = draw.figure(["dann-random", "dann-lrf", "dann-grf", "vann"], "network", draw.Style(width="double"))
         assert [texts(axes, "letter")[0].get_text() for axes in figure.axes[:4]] == ["a", "b", "c", "d"]
         assert [texts(axes, "title")[0].get_text() for axes in figure.axes[:4]] == [
             "dann-random",
@@ -452,7 +459,7 @@ class TestPanels:
         _within(figure)
 
     def test_colours_mean_the_same_in_all_panels(self) -> None:
-        figure = draw.figure(["interneuron-sublinear", "asymmetric-pyramidal"], "neuron", width="double")
+        figure = draw.figure(["interneuron-sublinear", "asymmetric-pyramidal"], "neuron", draw.Style(width="double"))
         first = named(figure.axes[0], "dendrite principal/thin")[0].get_facecolor()[0]
         second = named(figure.axes[1], "dendrite hidden/basal")[0].get_facecolor()[0]
         assert np.allclose(first, second), "both are nmda"
@@ -461,9 +468,9 @@ class TestPanels:
         ("width", "mm"), [("single", 89), ("double", 183), ("12", 120), (7.5, 75), ("7.5cm", 75), (None, 89)]
     )
     def test_width(self, width: Any, mm: float) -> None:
-        assert draw.figure("xor-dcaap", inputs={"image": (2,)}, width=width).get_size_inches()[0] == pytest.approx(
-            mm / 25.4
-        )
+        assert draw.figure(ModelSource("xor-dcaap", inputs={"image": (2,)}), draw.Style(width=width)).get_size_inches()[
+            0
+        ] == pytest.approx(mm / 25.4)
 
     def test_styles_differ(self) -> None:
         paper, talk, dark = (draw.figure("dann-lrf", style=style) for style in ("paper", "talk", "dark"))
@@ -474,13 +481,13 @@ class TestPanels:
         from dendrograph.draw.palettes import PALETTES
 
         for palette in PALETTES:
-            axes = panel(draw.figure("asymmetric-pyramidal", palette=palette))
+            axes = panel(draw.figure("asymmetric-pyramidal", draw.Style(palette=palette)))
             colours = {tuple(one.get_facecolor()[0]) for one in named(axes, "dendrite")}
             assert len(colours) == 4
 
     def test_without_labels_and_legend(self) -> None:
         for view in VIEWS:
-            axes = panel(draw.figure("dann-lrf", view, label=False, legend=False))
+            axes = panel(draw.figure("dann-lrf", view, draw.Style(label=False, legend=False)))
             assert not texts(axes, "label hidden") and not texts(axes, "legend") and not texts(axes, "title")
 
     def test_on_axes_of_ones_own(self) -> None:
@@ -525,13 +532,13 @@ class TestPanels:
                 draw.on(figure.add_subplot(), "dann-lrf", **{name: value})
 
     def test_each_network_has_its_own_scale_bar(self) -> None:
-        figure = draw.figure(["asymmetric-pyramidal", "pyramidal-swc"], "neuron", width="double")
+        figure = draw.figure(["asymmetric-pyramidal", "pyramidal-swc"], "neuron", draw.Style(width="double"))
         bars = [np.ptp(lines(axes, "legend 50 µm")[0][:, 0]) for axes in figure.axes[:2]]
         assert bars[0] != pytest.approx(bars[1], rel=0.01)
         assert not lines(figure.axes[2], "legend 50 µm").size
 
     def test_views_of_one_network_share_their_rows(self) -> None:
-        figure = draw.figure(["dann-lrf", "dann-grf"], "neuron,network,fields", width="double")
+        figure = draw.figure(["dann-lrf", "dann-grf"], "neuron,network,fields", draw.Style(width="double"))
         titles = [texts(axes, "title")[0].get_text() for axes in figure.axes[:6]]
         rows: dict[float, set[str]] = {}
         for axes, title in zip(figure.axes, titles, strict=False):
@@ -544,8 +551,10 @@ class TestPanels:
         long = "n" * 64
         tree = Compartment("s" * 64, dendrites=[Compartment("d" * 64, 3, synapses=Synapses(4, long))])
         morphology = Morphology(long, {long: tree}, [Layer("l" * 64, long, 2)], inputs={long: None})
-        for what in (morphology, [morphology, morphology]):
-            figure = draw.figure(what, view, width=width, inputs={long: (6, 6)})
+        for what in ([morphology], [morphology, morphology]):
+            figure = draw.figure(
+                [ModelSource(one, inputs={long: (6, 6)}) for one in what], view, draw.Style(width=width)
+            )
             _within(figure)
             for axes in figure.axes:
                 assert not overlapping(boxes(figure, texts(axes)), 1.5)
@@ -608,7 +617,7 @@ def test_what_is_nothing_to_draw() -> None:
     with pytest.raises(DendrographError, match="nothing to draw"):
         draw.figure([])
     with pytest.raises(DendrographError, match="a graph is fixed, and takes no 'seed'"):
-        draw.figure(small(), seed=3)
+        draw.figure(ModelSource(small(), seed=3))
 
 
 def test_a_tree_too_deep_for_paper_is_sent_to_the_page() -> None:
@@ -617,4 +626,4 @@ def test_a_tree_too_deep_for_paper_is_sent_to_the_page() -> None:
         dendrite = Compartment("d", synapses=Synapses(4), dendrites=(dendrite,))
     deep = Morphology("deep", {"n": Compartment(dendrites=(dendrite,))}, (Layer("h", "n", 1),))
     with pytest.raises(DendrographError, match=r"cm high, 200 are the most\n  draw it as an interactive page"):
-        draw.figure(deep, inputs={"image": (8, 8)})
+        draw.figure(ModelSource(deep, inputs={"image": (8, 8)}))

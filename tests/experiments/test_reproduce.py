@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from small import train_named
 
 from dendrograph.base.errors import DataError, DendrographError, MorphologyError
 from dendrograph.base.json_files import sealed
@@ -22,9 +23,8 @@ from dendrograph.experiments.reproduce.records import KEPT, drop_orphans
 from dendrograph.experiments.reproduce.reproducing import publish, refuse_failures, reproduce
 from dendrograph.experiments.sweep.file import read
 from dendrograph.experiments.sweep.sweeping import Swept
-from dendrograph.training.loop import Interrupted
-from dendrograph.training.model_source import train_by_name
 from dendrograph.training.run import Run
+from dendrograph.training.train import Interrupted
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings, knobs = {"epochs": 1}, {"somata": 3, "dendrites": 2}
     for name, seed in (("vann", 0), ("vann", 1), ("dann-lrf", 0)):
         out = folder / "runs" / f"{name}-{seed}"
-        train_by_name(name, "digits", settings={**settings, "seed": seed}, overrides=knobs, out=out, progress=False)
+        train_named(name, "digits", settings={**settings, "seed": seed}, overrides=knobs, out=out, progress=False)
     return folder
 
 

@@ -34,8 +34,8 @@ from dendrograph.experiments.sweep.file import Sweep, read
 from dendrograph.experiments.sweep.jobs import jobs, work
 from dendrograph.experiments.sweep.runs import Cell, Outcome, train_cell
 from dendrograph.experiments.sweep.sweeping import Swept, run, sweep_by_name
-from dendrograph.training.loop import Interrupted
 from dendrograph.training.run import Run
+from dendrograph.training.train import Interrupted
 
 SMALL = "set: {dendrites: 2, somata: 4, synapses: 4}\ntrain: {epochs: 1}\n"
 

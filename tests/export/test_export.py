@@ -26,6 +26,7 @@ from dendrograph.cli.main import main
 from dendrograph.export import FORMATS, export, to_data, to_networkx
 from dendrograph.export.pytorch_geometric import read_data
 from dendrograph.morphology.shipped import shipped
+from dendrograph.training.model_source import ModelSource
 
 CASES = (*CORNERS, *(random_case(seed) for seed in range(25)))
 TEXT = ("graphml", "dot", "json", "csv", "npz", "safetensors")
@@ -226,7 +227,7 @@ def test_what_is_learnt_of_a_nonlinearity_and_lengths_are_held(tmp_path: Path) -
     with np.load(tmp_path / "net.npz") as held:
         of_group = held["node_learnt_threshold"][group.start : group.start + group.size]
         assert of_group.tolist() == thresholds and np.isnan(held["node_learnt_threshold"]).sum() > 0
-    export("asymmetric-pyramidal", tmp_path / "net.json", overrides={"somata": 1})
+    export(ModelSource("asymmetric-pyramidal", overrides={"somata": 1}), tmp_path / "net.json")
     edges = json.loads((tmp_path / "net.json").read_text())["edges"]
     lengths = {(edge["projection"], edge.get("length_um"), edge.get("diameter_um")) for edge in edges}
     assert ("hidden/trunk->hidden/soma", 200.0, 3.0) in lengths
@@ -313,7 +314,11 @@ def test_the_same_input_gives_the_same_bytes(suffix: str, tmp_path: Path) -> Non
     (tmp_path / "b").mkdir()
     weights = None if suffix in (".mmd", ".tex") else "initial"
     one, other = (
-        export("interneuron-sublinear", tmp_path / folder / f"net{suffix}", weights=weights, inputs={"image": (5, 5)})
+        export(
+            ModelSource("interneuron-sublinear", inputs={"image": (5, 5)}),
+            tmp_path / folder / f"net{suffix}",
+            weights=weights,
+        )
         for folder in "ab"
     )
     assert [file.name for file in one.files] == [file.name for file in other.files]

@@ -24,6 +24,7 @@ from dendrograph.morphology.neuron import Compartment
 from dendrograph.morphology.shipped import shipped
 from dendrograph.morphology.swc.importing import import_swc
 from dendrograph.morphology.swc.sections import read
+from dendrograph.training.model_source import ModelSource
 
 TREES = [*CORNERS, *(random_case(seed) for seed in range(60))]
 
@@ -114,7 +115,7 @@ def test_any_neuron_comes_back(case, tmp_path: Path) -> None:
 
 def test_the_import_gives_the_morphology_back(tmp_path: Path) -> None:
     """What was imported, exported and imported again is as it was: names, lengths and diameters."""
-    export("pyramidal-swc", tmp_path / "neuron.swc", overrides={"somata": 1})
+    export(ModelSource("pyramidal-swc", overrides={"somata": 1}), tmp_path / "neuron.swc")
     again = load(import_swc(tmp_path / "neuron.swc", tmp_path / "neuron.yaml").path)
     first, second = (
         {place.name: place.compartment.cable for place in branchings(of)}

@@ -229,7 +229,7 @@ def test_a_run_goes_on_from_its_folder_with_what_was_frozen(tmp_path: Path, monk
     whole = train(by_hand(), data, TrainConfig(epochs=2), tmp_path / "whole", progress=False)
     stopped = tmp_path / "stopped"
     with monkeypatch.context() as patch:
-        patch.setattr("dendrograph.training.loop.reporter", lambda _: _Stopping())
+        patch.setattr("dendrograph.training.train.reporter", lambda _: _Stopping())
         with pytest.raises(KeyboardInterrupt):
             train(by_hand(), data, TrainConfig(epochs=2), stopped)
     assert _exit_code("train", stopped, "--resume") == 0

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 import small
 import torch
+from small import train_named
 
 from dendrograph import Run, TrainConfig, build, train
 from dendrograph.base.errors import DendrographError, RunError
@@ -28,8 +29,8 @@ from dendrograph.base.progress import Silent
 from dendrograph.cli.main import main
 from dendrograph.training import loop as training
 from dendrograph.training import provenance as record
-from dendrograph.training.loop import Interrupted
-from dendrograph.training.model_source import evaluate_run, train_by_name
+from dendrograph.training.evaluation import evaluate
+from dendrograph.training.train import Interrupted
 
 CASES: Mapping[str, Mapping[str, Any]] = {
     "adam and dropout": {"epochs": 12},
@@ -107,7 +108,7 @@ def test_killed_before_every_file(number: int, morphology: Path, unbroken: Path,
     assert folder.exists() == (number > 3), "the folder is there with its first two files or not at all"
     if folder.exists():
         with pytest.raises(RunError, match="the run has not ended"):
-            evaluate_run(folder)
+            evaluate(folder)
     small.go(morphology, folder, SETTINGS)
     assert results(folder) == results(unbroken)
 
@@ -162,7 +163,7 @@ def test_the_command_is_killed_and_interrupted(
     out = capsys.readouterr().out
     assert stopped.value.code == 0
     assert f"epoch {kept:3}/100 " not in out and f"epoch {kept + 1:3}/100 " in out
-    train_by_name(str(morphology), settings={"epochs": 100, "seed": 3}, out=tmp_path / "whole", progress=False)
+    train_named(str(morphology), settings={"epochs": 100, "seed": 3}, out=tmp_path / "whole", progress=False)
     assert results(tmp_path / "my run") == results(tmp_path / "whole")
 
 
@@ -188,14 +189,14 @@ def test_interrupted_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     whole = train(network(), data, config, tmp_path / "whole", progress=False)
     stopped, folder = network(), tmp_path / "stopped"
     with monkeypatch.context() as patch:
-        patch.setattr("dendrograph.training.loop.reporter", lambda progress: interrupting(epoch=1))
+        patch.setattr("dendrograph.training.train.reporter", lambda progress: interrupting(epoch=1))
         with pytest.raises(Interrupted, match=r"interrupted; no epoch was finished\n  go on with it: train\(network,"):
             train(stopped, data, config, folder)
     with pytest.raises(RunError, match="initial weights: not those that the run began with; build the network anew"):
         train(stopped, data, config, folder, resume=True, progress=False)
     stopped = network()
     with monkeypatch.context() as patch:
-        patch.setattr("dendrograph.training.loop.reporter", lambda progress: interrupting(epoch=3))
+        patch.setattr("dendrograph.training.train.reporter", lambda progress: interrupting(epoch=3))
         with pytest.raises(Interrupted, match="epoch 2 is the last that was finished and kept"):
             train(stopped, data, config, folder, resume=True)
     assert train(stopped, data, config, folder, resume=True, progress=False).history == whole.history
@@ -218,7 +219,7 @@ def test_interrupted_between_the_files_of_an_epoch(tmp_path: Path, monkeypatch: 
 
 
 def test_resume_begins_a_run_that_has_not_begun(morphology: Path, unbroken: Path, tmp_path: Path) -> None:
-    train_by_name(str(morphology), settings=SETTINGS, out=tmp_path / "run", progress=False)
+    train_named(str(morphology), settings=SETTINGS, out=tmp_path / "run", progress=False)
     assert results(tmp_path / "run") == results(unbroken), "go() above always says resume"
 
 
@@ -229,8 +230,8 @@ def test_a_finished_run_stays_as_it_is(
     shutil.copytree(unbroken, folder)
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
     for again in (
-        lambda: train_by_name(str(folder), resume=True),
-        lambda: train_by_name(str(morphology), settings=SETTINGS, out=folder, resume=True),
+        lambda: train_named(str(folder), resume=True),
+        lambda: train_named(str(morphology), settings=SETTINGS, out=folder, resume=True),
     ):
         run = again()
         assert capsys.readouterr().out == f"{folder}: the run has ended; nothing to do\n"
@@ -252,9 +253,9 @@ def test_a_finished_run_gives_its_weights_to_the_network(tmp_path: Path) -> None
 def begun(morphology: Path, tmp_path: Path) -> Path:
     """A run stopped in its third epoch."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dendrograph.training.loop.reporter", lambda progress: interrupting(epoch=3))
+        patch.setattr("dendrograph.training.train.reporter", lambda progress: interrupting(epoch=3))
         with pytest.raises(Interrupted):
-            train_by_name(str(morphology), settings={"epochs": 5}, out=tmp_path / "run")
+            train_named(str(morphology), settings={"epochs": 5}, out=tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -279,8 +280,8 @@ def test_other_settings_are_refused_each_named(begun: Path, morphology: Path) ->
     }
     own = Run.open(begun).record["config"]
     for again in (
-        lambda: train_by_name(str(begun), kernel="dense", settings=others, resume=True),
-        lambda: train_by_name(str(morphology), kernel="dense", settings=others, out=begun, resume=True),
+        lambda: train_named(str(begun), kernel="dense", settings=others, resume=True),
+        lambda: train_named(str(morphology), kernel="dense", settings=others, out=begun, resume=True),
     ):
         first, *named, last = refused(again).splitlines()
         assert first == f"{begun}: a run goes on only as it began"
@@ -288,7 +289,7 @@ def test_other_settings_are_refused_each_named(begun: Path, morphology: Path) ->
         assert set(named) == {*wanted, "  kernel: the run has 'auto', asked for is 'dense'"}
         assert last == "  or give another folder by `out`"
     for name, value in others.items():
-        text = refused(lambda setting={name: value}: train_by_name(str(begun), settings=setting, resume=True))
+        text = refused(lambda setting={name: value}: train_named(str(begun), settings=setting, resume=True))
         assert f"\n  {name}: the run has {own[name]!r}, asked for is {value!r}\n" in text
 
 
@@ -303,28 +304,26 @@ def test_other_data_morphology_and_place_are_refused(begun: Path, morphology: Pa
     }
     np.savez(tmp_path / "other.npz", **arrays)
     settings = {"epochs": 5}
-    text = refused(lambda: train_by_name(str(begun), data=str(tmp_path / "other.npz"), resume=True))
+    text = refused(lambda: train_named(str(begun), data=str(tmp_path / "other.npz"), resume=True))
     assert text.startswith("digits: not the data that the run was trained on\n")
     (tmp_path / "digits.npz").write_bytes((tmp_path / "other.npz").read_bytes())
-    text = refused(lambda: train_by_name(str(begun), data=str(tmp_path / "digits.npz"), resume=True))
+    text = refused(lambda: train_named(str(begun), data=str(tmp_path / "digits.npz"), resume=True))
     assert text.startswith("digits: not the data that the run was trained on\n")
     for change in ({"neurons.pyramidal.dendrites.0.count": 5}, {"neurons.pyramidal.dropout": 0.2}):
         knobs = {**change, "name": "small"}
         text = refused(
-            lambda knobs=knobs: train_by_name(
-                str(morphology), settings=settings, overrides=knobs, out=begun, resume=True
-            )
+            lambda knobs=knobs: train_named(str(morphology), settings=settings, overrides=knobs, out=begun, resume=True)
         )
         assert "\n  morphology: not that of the run (see its morphology.yaml)\n" in text
-    text = refused(lambda: train_by_name(str(begun), overrides={"name": "other"}, resume=True))
+    text = refused(lambda: train_named(str(begun), overrides={"name": "other"}, resume=True))
     assert text == f"{begun}: the morphology of a run is fixed\n  leave `set` out"
-    text = refused(lambda: train_by_name(str(begun), out=tmp_path / "elsewhere", resume=True))
+    text = refused(lambda: train_named(str(begun), out=tmp_path / "elsewhere", resume=True))
     assert text == f"{begun}: a run goes on in its own folder\n  leave `out` out"
-    text = refused(lambda: train_by_name(str(begun)))
+    text = refused(lambda: train_named(str(begun)))
     assert text.startswith(f"{begun}: this is a run folder\n  add resume=True to go on with it")
-    text = refused(lambda: train_by_name(str(morphology), settings=settings, out=begun))
+    text = refused(lambda: train_named(str(morphology), settings=settings, out=begun))
     assert text.startswith(f"{begun}: a run is there already\n  go on with it by resume=True")
-    text = refused(lambda: train_by_name(str(morphology), resume=True))
+    text = refused(lambda: train_named(str(morphology), resume=True))
     assert text.startswith("resume=True needs to know the run")
     network = build(morphology, data.shapes, data.classes)
     assert "give its folder" in refused(lambda: train(network, data, resume=True))
@@ -344,7 +343,7 @@ def test_wiring_of_another_seed_is_refused(tmp_path: Path) -> None:
 
 def test_the_same_said_again_goes_on(begun: Path, morphology: Path) -> None:
     settings = {"epochs": 5, "device": "auto", "lr": 1e-3, "early_stop": False}
-    run = train_by_name(str(begun), "digits", None, "auto", settings, None, begun, resume=True, progress=False)
+    run = train_named(str(begun), "digits", None, "auto", settings, None, begun, resume=True, progress=False)
     assert run.finished and len(run.history) == 5
 
 
@@ -352,7 +351,7 @@ def test_changed_surroundings_are_told(begun: Path, capsys: pytest.CaptureFixtur
     record = small.read_record(begun / "run.json")
     record["surroundings"]["threads"] = 64
     small.write_record(begun / "run.json", record)
-    train_by_name(str(begun), resume=True)
+    train_named(str(begun), resume=True)
     assert capsys.readouterr().out.startswith(
         f"the run began with threads 64 and goes on with {torch.get_num_threads()}: "
         "results may differ in the last digits\n"
@@ -406,11 +405,11 @@ def test_damaged_checkpoints_are_refused(
 def test_the_checkpoint_of_another_run_is_refused(begun: Path, morphology: Path, tmp_path: Path) -> None:
     """Even of one with the same wiring, that differs in the learning rate only."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dendrograph.training.loop.reporter", lambda progress: interrupting(epoch=3))
+        patch.setattr("dendrograph.training.train.reporter", lambda progress: interrupting(epoch=3))
         with pytest.raises(Interrupted):
-            train_by_name(str(morphology), settings={"epochs": 5, "lr": 0.01}, out=tmp_path / "other")
+            train_named(str(morphology), settings={"epochs": 5, "lr": 0.01}, out=tmp_path / "other")
     shutil.copy(tmp_path / "other" / "checkpoint.pt", begun)
-    text = refused(lambda: train_by_name(str(begun), resume=True))
+    text = refused(lambda: train_named(str(begun), resume=True))
     assert text.startswith(f"{begun / 'checkpoint.pt'}: not this run's checkpoint\n")
 
 
@@ -423,14 +422,14 @@ def test_a_checkpoint_whose_optimizer_is_that_of_another_version_is_refused(begu
     parameters = [torch.nn.Parameter(tensor) for tensor in checkpoint["network"].values()]
     checkpoint["optimizer"] = torch.optim.Adam(parameters).state_dict()
     torch.save({**checkpoint, "checkpoint_format": 1}, begun / "checkpoint.pt")
-    text = refused(lambda: train_by_name(str(begun), resume=True, progress=False))
+    text = refused(lambda: train_named(str(begun), resume=True, progress=False))
     assert text.startswith(f"{begun / 'checkpoint.pt'}: written by another version of dendrograph"), text
 
 
 def test_without_its_checkpoint_a_run_begins_anew(begun: Path, morphology: Path, tmp_path: Path) -> None:
     (begun / "checkpoint.pt").unlink()
-    run = train_by_name(str(begun), resume=True, progress=False)
-    whole = train_by_name(str(morphology), settings={"epochs": 5}, out=tmp_path / "whole", progress=False)
+    run = train_named(str(begun), resume=True, progress=False)
+    whole = train_named(str(morphology), settings={"epochs": 5}, out=tmp_path / "whole", progress=False)
     assert results(run.folder) == results(whole.folder)
 
 
@@ -438,12 +437,12 @@ def test_a_run_may_be_moved(begun: Path, tmp_path: Path) -> None:
     moved = tmp_path / "deeper" / "moved"
     moved.parent.mkdir()
     begun.rename(moved)
-    assert train_by_name(str(moved), resume=True, progress=False).finished
+    assert train_named(str(moved), resume=True, progress=False).finished
 
 
 def test_what_a_kill_left_is_cleared(begun: Path) -> None:
     (begun / ".checkpoint.pt.0123abcd.tmp").write_bytes(b"half a checkpoi")
-    train_by_name(str(begun), resume=True, progress=False)
+    train_named(str(begun), resume=True, progress=False)
     assert not list(begun.glob(".*"))
 
 
@@ -492,7 +491,7 @@ def test_a_run_goes_on_with_the_threads_with_which_it_began(
     monkeypatch.setattr(training, "_step", lambda *given: seen.append(torch.get_num_threads()) or step(*given))
     whole = _started_with(began, tmp_path / "whole", epochs=2)
     with monkeypatch.context() as patch:
-        patch.setattr("dendrograph.training.loop.reporter", lambda _: _Stopping())
+        patch.setattr("dendrograph.training.train.reporter", lambda _: _Stopping())
         with pytest.raises(KeyboardInterrupt):
             _started_with(began, tmp_path / "stopped", epochs=2)
     seen.clear()

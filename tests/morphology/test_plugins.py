@@ -492,6 +492,6 @@ class TestLikeBuiltIn:
 
 def train_again() -> None:
     """Go on with the run of the morphology that is there."""
-    from dendrograph.training.model_source import train_by_name
+    from small import train_named
 
-    train_by_name("named.yaml", out=Path("run"), resume=True, settings={"epochs": 1}, progress=False)
+    train_named("named.yaml", out=Path("run"), resume=True, settings={"epochs": 1}, progress=False)

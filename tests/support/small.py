@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from typing import Any
 from dendrograph import Morphology, datasets
 from dendrograph.base.json_files import sealed
 from dendrograph.data.dataset import Dataset
-from dendrograph.training.model_source import train_by_name
+from dendrograph.training.model_source import ModelSource
+from dendrograph.training.run import Run
+from dendrograph.training.train import train
 
 # All that a finished run leaves behind, and what the command line draws of it.
 FILES = {
@@ -66,9 +69,18 @@ def digits(samples: int = 400) -> Dataset:
     )
 
 
+def train_named(
+    model: str | Path, data: str | None = None, settings: Mapping[str, Any] | None = None, **options: Any
+) -> Run:
+    """Train as the command line does: the settings given replace those of a run, or the defaults."""
+    given = {name: options.pop(name) for name in ("out", "resume", "progress") if name in options}
+    source = ModelSource(model, data=data, **options)
+    return train(source, config=replace(source.config(), **(settings or {})), **given)
+
+
 def go(morphology: Path, out: Path, settings: Mapping[str, Any]) -> None:
     """Train, or go on."""
-    train_by_name(str(morphology), settings=settings, out=out, resume=True, progress=False)
+    train_named(morphology, settings=settings, out=out, resume=True, progress=False)
 
 
 def killed_at_replacement(number: int, *arguments: Any) -> None:
@@ -90,7 +102,7 @@ def killed_at_replacement(number: int, *arguments: Any) -> None:
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(
     [
-        "dendrograph.training.model_source",
+        "dendrograph.training.train",
         "fontTools.subset",
         "matplotlib.backends.backend_agg",
         "matplotlib.backends.backend_pdf",

@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from small import train_named
 
 from dendrograph.cli.main import main
 from dendrograph.comparison.compare import compare
-from dendrograph.training.model_source import evaluate_run, train_by_name
+from dendrograph.training.evaluation import evaluate
 from dendrograph.training.run import Run
 
 FOLDER = Path(__file__).resolve().parents[1] / "old_runs"
@@ -22,7 +23,7 @@ ENDED = {"train_loss": 2.2695051550588587, "validation_loss": 2.264859093560113}
 
 @pytest.mark.parametrize("name", FINISHED)
 def test_an_old_run_evaluates_as_it_ended(name: str) -> None:
-    found, then = evaluate_run(FOLDER / name), Run.open(FOLDER / name).metrics["test"]
+    found, then = evaluate(FOLDER / name), Run.open(FOLDER / name).metrics["test"]
     assert found.samples == then["samples"]
     assert math.isclose(found.loss, then["loss"], rel_tol=1e-5)
     assert abs(found.accuracy - then["accuracy"]) < 0.01  # another processor rounds otherwise
@@ -30,7 +31,7 @@ def test_an_old_run_evaluates_as_it_ended(name: str) -> None:
 
 def test_an_old_run_that_was_interrupted_goes_on_to_the_same_end(tmp_path: Path) -> None:
     shutil.copytree(FOLDER / "unfinished", tmp_path / "run")
-    run = train_by_name(str(tmp_path / "run"), resume=True, progress=False)
+    run = train_named(str(tmp_path / "run"), resume=True, progress=False)
     assert len(run.history) == 6
     assert {key: pytest.approx(value, rel=1e-5) for key, value in ENDED.items()}.items() <= run.history[-1].items()
 

@@ -20,12 +20,13 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from tools import tool
 
-from dendrograph import DendriticNetwork, Graph, Morphology, build, compile, load
+from dendrograph import DendriticNetwork, Graph, Morphology, build, compile, draw, load
 from dendrograph.base.errors import DendrographError
 from dendrograph.cli.main import main
 from dendrograph.draw.diagrams.network_layout import columns_of
 from dendrograph.draw.functions import draw_to, page
 from dendrograph.draw.web_page import interactive
+from dendrograph.training.model_source import ModelSource
 
 # ---- the text ------------------------------------------------------------------------------------------------------
 
@@ -189,11 +190,11 @@ def test_text_stays_text_whatever_a_name_holds() -> None:
 
 
 def test_a_large_page_is_small_and_too_large_a_one_is_refused(tmp_path: Path) -> None:
-    large = page("dann-lrf", overrides={"dendrites": 64, "somata": 512})
+    large = page(ModelSource("dann-lrf", overrides={"dendrites": 64, "somata": 512}))
     assert len(large.encode()) < 5_000_000
     file = tmp_path / "net.html"
     with pytest.raises(DendrographError) as caught:
-        draw_to(file, ["dann-lrf"], overrides={"dendrites": 512, "somata": 512})
+        draw_to(file, [ModelSource("dann-lrf", overrides={"dendrites": 512, "somata": 512})])
     assert str(caught.value) == (
         "dann-lrf: 4,456,448 edges are too many for a page, 3,000,000 are the most\n"
         "  turn its knobs down by `set`, or export them all as FILE.npz"
@@ -517,7 +518,7 @@ def test_networks_of_every_shape_open(screen: Page, tmp_path: Path, name: str) -
     """Each of its compartments is where it is said to be, folded or not."""
     graph = _graphs()[name]()
     file = tmp_path / "net.html"
-    draw_to(file, [graph], style="dark")
+    draw_to(file, [graph], style=draw.Style(style="dark"))
     screen.open(file)
     screen.find("#unfold").click()
     for group in graph.groups:

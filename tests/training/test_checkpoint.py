@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import small
 import torch
+from small import train_named
 
 from dendrograph.base.errors import RunError
 from dendrograph.training import checkpoint
 from dendrograph.training import loop as training
-from dendrograph.training.model_source import train_by_name
 from dendrograph.training.run import Run
 
 State = dict[str, Any]
@@ -25,7 +25,7 @@ State = dict[str, Any]
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was interrupted after its second epoch of three."""
-    folder, keep = tmp_path_factory.mktemp("kept"), training.keep
+    folder, keep = tmp_path_factory.mktemp("kept"), training.finish_epoch
 
     def stopped(loop: Any, state: Any, *more: Any) -> None:
         keep(loop, state, *more)
@@ -33,10 +33,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dendrograph.training.loop.keep", stopped)
+        patch.setattr("dendrograph.training.loop.finish_epoch", stopped)
         settings = {"epochs": 3, "early_stop": True, "batch_size": 512}
         with pytest.raises(KeyboardInterrupt):
-            train_by_name(str(small.morphology_file(folder)), settings=settings, out=folder / "run", progress=False)
+            train_named(str(small.morphology_file(folder)), settings=settings, out=folder / "run", progress=False)
     return folder / "run"
 
 
@@ -58,7 +58,7 @@ def write(folder: Path, state: State, sealed: bool = True) -> None:
 
 
 def go_on(folder: Path) -> Run:
-    return train_by_name(str(folder), resume=True, progress=False)
+    return train_named(str(folder), resume=True, progress=False)
 
 
 def refused(folder: Path) -> str:
@@ -293,20 +293,20 @@ def test_a_file_far_larger_than_any_checkpoint_of_the_run_is_not_read(begun: Pat
 @pytest.mark.parametrize("optimizer", ["adamw", "rmsprop", "sgd"])
 def test_every_optimizer_goes_on_whatever_the_callers_default_type_is(optimizer: str, tmp_path: Path) -> None:
     morphology = str(small.morphology_file(tmp_path))
-    keep = training.keep
+    finish_epoch = training.finish_epoch
 
     def stopped(*arguments: Any) -> None:
-        keep(*arguments)
+        finish_epoch(*arguments)
         raise KeyboardInterrupt
 
     settings = {"epochs": 2, "optimizer": optimizer, "batch_size": 512, "noise": 0.1}
-    whole = train_by_name(morphology, settings=settings, out=tmp_path / "whole", progress=False)
+    whole = train_named(morphology, settings=settings, out=tmp_path / "whole", progress=False)
     torch.set_default_dtype(torch.float64)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("dendrograph.training.loop.keep", stopped)
+            patch.setattr("dendrograph.training.loop.finish_epoch", stopped)
             with pytest.raises(KeyboardInterrupt):
-                train_by_name(morphology, settings=settings, out=tmp_path / "run", progress=False)
+                train_named(morphology, settings=settings, out=tmp_path / "run", progress=False)
     finally:
         torch.set_default_dtype(torch.float32)
     assert go_on(tmp_path / "run").metrics["weights"] == whole.metrics["weights"]

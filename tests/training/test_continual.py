@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import small
 import torch
+from small import train_named
 from torch.nn.functional import cross_entropy
 
 import dendrograph.training.continual as continual
@@ -21,18 +22,17 @@ from dendrograph.base.errors import DendrographError, RunError
 from dendrograph.base.json_files import sealed
 from dendrograph.cli.main import main
 from dendrograph.data.tasks import CLASS, DOMAIN, TASK, Tasks
-from dendrograph.training.continual import Learned, learn_by_name, learn_in_turn, table
-from dendrograph.training.continual.answers import Answers
-from dendrograph.training.continual.forgetting import (
+from dendrograph.training.continual import Answers, Learned, learn_in_turn, table
+from dendrograph.training.evaluation import evaluate
+from dendrograph.training.forgetting import (
     MEASURES,
     average_accuracy,
     backward_transfer,
     forgetting,
     forward_transfer,
 )
-from dendrograph.training.evaluation import evaluate
-from dendrograph.training.loop import Interrupted
-from dendrograph.training.model_source import evaluate_run, train_by_name
+from dendrograph.training.model_source import ModelSource
+from dendrograph.training.train import Interrupted
 
 SETTINGS = {"epochs": 2, "lr": 0.01}
 KNOBS = {"somata": 8, "dendrites": 4}
@@ -46,8 +46,21 @@ def refused(call: Callable[[], Any]) -> str:
 
 def learn(out: Path, **given: Any) -> Learned:
     """Two tasks of digits, in a second or two."""
-    arguments: dict[str, Any] = {"tasks": 2, "settings": SETTINGS, "set": KNOBS, "out": out, "progress": False}
-    return learn_by_name("dann-lrf", **{**arguments, **given})
+    asked: dict[str, Any] = {
+        "tasks": 2,
+        "protocol": "split",
+        "scenario": "",
+        "settings": SETTINGS,
+        "resume": False,
+        "progress": False,
+    }
+    asked |= given
+    options = {name: asked[name] for name in ("data", "data_dir", "kernel", "plugins") if name in asked}
+    source = ModelSource(asked.get("morphology", "dann-lrf"), overrides=asked.get("overrides", KNOBS), **options)
+    tasks = Tasks(source.dataset(), asked["protocol"], asked["tasks"], asked["scenario"])
+    return learn_in_turn(
+        source, tasks, TrainConfig(**asked["settings"]), out, asked.get("resume", False), asked.get("progress", False)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +129,7 @@ def test_each_task_is_an_ordinary_run_and_begins_where_the_one_before_ended(fold
             run = Run.open(folder / f"task-{number}")
             assert {path.name for path in run.folder.iterdir()} == small.FILES
             accuracy = learned.matrix[number, number - 1]
-            assert accuracy == run.metrics["test"]["accuracy"] == evaluate_run(run.folder).accuracy, name
+            assert accuracy == run.metrics["test"]["accuracy"] == evaluate(run.folder).accuracy, name
             assert run.record["data"]["name"] == learned.record["tasks"][number - 1]
             assert run.identity == learned.record["runs"][number - 1]
         assert learned.measures == learned.record["measures"]
@@ -327,7 +340,7 @@ def test_a_task_of_another_chain_is_refused(folders: Mapping[str, Path], tmp_pat
     shutil.copytree(folders[CLASS], out)
     (out / "continual.json").unlink()
     shutil.rmtree(out / "task-1")
-    train_by_name(
+    train_named(
         "dann-lrf",
         "digits/split-2/1",
         settings={**SETTINGS, "lr": 0.02},
@@ -339,7 +352,7 @@ def test_a_task_of_another_chain_is_refused(folders: Mapping[str, Path], tmp_pat
     shutil.rmtree(out / "task-1")
     shutil.copytree(folders[CLASS] / "task-1", out / "task-1")
     shutil.rmtree(out / "task-2")
-    train_by_name(
+    train_named(
         "dann-lrf", "digits/split-2/2", settings=SETTINGS, overrides=KNOBS, out=out / "task-2", progress=False
     )  # from initial weights, not from those of task 1
     assert refused(lambda: learn(out, resume=True)).startswith(
@@ -393,9 +406,11 @@ def test_networks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 def test_names_that_are_none_are_refused(folders: Mapping[str, Path], tmp_path: Path) -> None:
-    run = str(folders[CLASS] / "task-1")
-    assert refused(lambda: learn_by_name(run)).startswith(f"{run}: this is a run folder\n  give {run}/morphology.yaml")
-    assert refused(lambda: learn_by_name("dann-lrf", resume=True)).startswith("resume=True needs to know what to go on")
+    run, two = str(folders[CLASS] / "task-1"), Tasks(datasets.load("digits"), "split", 2)
+    assert refused(lambda: learn_in_turn(run, two)).startswith(
+        f"{run}: this is a run folder\n  give {run}/morphology.yaml"
+    )
+    assert refused(lambda: learn_in_turn("dann-lrf", two, resume=True)).startswith("resume=True needs the folder")
     assert "did you mean 'split'?" in refused(lambda: learn(tmp_path / "run", protocol="splits"))
     assert "it can be split into 2 and 5" in refused(lambda: learn(tmp_path / "run", tasks=3))
     assert "digits lies in no data folder" in refused(lambda: learn(tmp_path / "run", data_dir=tmp_path))

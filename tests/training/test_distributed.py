@@ -24,6 +24,7 @@ import small
 import torch
 import torch.distributed as dist
 from safetensors.torch import load_file, save_file
+from small import train_named
 
 from dendrograph import DendriticNetwork, Run, TrainConfig, build, train
 from dendrograph.base.errors import RunError
@@ -31,7 +32,6 @@ from dendrograph.cli.main import main
 from dendrograph.data.dataset import Dataset
 from dendrograph.network.kernels import KERNELS
 from dendrograph.training.distributed import ALONE, Ranks, join
-from dendrograph.training.model_source import train_by_name
 
 SECONDS = 60  # after which a process is taken to hang
 
@@ -365,7 +365,7 @@ def test_the_same_number_of_processes_gives_the_same_bits(sources: Path, tmp_pat
 
 
 def test_each_process_draws_dropout_of_its_own(tmp_path: Path) -> None:
-    from dendrograph.training.loop import derived_seed
+    from dendrograph.training.splits import derived_seed
 
     names = ["dropout", *(f"dropout {rank}" for rank in range(1, 20))]
     assert len({derived_seed(seed, name, epoch) for seed in range(5) for name in names for epoch in range(5)}) == 500
@@ -622,7 +622,7 @@ def test_left_over_variables_make_no_group(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    run = train_by_name(str(sources / "plain.yaml"), settings={"epochs": 1}, out=tmp_path / "run", progress=False)
+    run = train_named(str(sources / "plain.yaml"), settings={"epochs": 1}, out=tmp_path / "run", progress=False)
     assert run.record["surroundings"]["processes"] == 1
 
 

@@ -11,13 +11,13 @@ import pytest
 import small
 import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
+from small import train_named
 from torch import nn
 
 from dendrograph import Run, TrainConfig, build, datasets, train
 from dendrograph.base.errors import DataError, RunError
 from dendrograph.data.dataset import Split
 from dendrograph.training.evaluation import BATCH, evaluate
-from dendrograph.training.model_source import evaluate_run, train_by_name
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("evaluation")
     morphology = small.morphology_file(folder)
     settings = {"epochs": 3, "noise": 0.1, "lr": 0.01}
-    return train_by_name(str(morphology), settings=settings, out=folder / "run", progress=False)
+    return train_named(str(morphology), settings=settings, out=folder / "run", progress=False)
 
 
 def copied(run: Run, folder: Path) -> Path:
@@ -104,7 +104,7 @@ def test_the_mode_is_put_back_and_no_gradient_is_left(run: Run) -> None:
 
 
 def test_evaluate_gives_the_metrics_again(run: Run) -> None:
-    result = evaluate_run(run.folder)
+    result = evaluate(run.folder)
     assert result.record() == run.metrics["test"]
     assert result.confusion.dtype == np.int64
 
@@ -141,21 +141,19 @@ def test_data_are_found_again_from_elsewhere(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DENDROGRAPH_DATA", "data")
     settings = {"epochs": 2}
-    run = train_by_name(
-        "sann-lrf", "mnist", settings=settings, overrides={"somata": 8}, out=Path("run"), progress=False
-    )
+    run = train_named("sann-lrf", "mnist", settings=settings, overrides={"somata": 8}, out=Path("run"), progress=False)
     monkeypatch.delenv("DENDROGRAPH_DATA")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     folder = Path("../run")
-    assert evaluate_run(folder).record() == Run.open(folder).metrics["test"]
+    assert evaluate(folder).record() == Run.open(folder).metrics["test"]
     (tmp_path / "data").rename(tmp_path / "moved")
     with pytest.raises(DataError, match=rf"{tmp_path}/data, .*does not exist any more"):
-        evaluate_run(folder)
-    assert evaluate_run(folder, tmp_path / "moved").record() == Run.open(folder).metrics["test"]
+        evaluate(folder)
+    assert evaluate(folder, tmp_path / "moved").record() == Run.open(folder).metrics["test"]
     known_data(tmp_path / "moved", change=1)
     with pytest.raises(DataError) as error:
-        evaluate_run(folder, tmp_path / "moved")
+        evaluate(folder, tmp_path / "moved")
     digest = json.loads((tmp_path / "run" / "run.json").read_text())["data"]["digest"]
     assert str(error.value) == (
         f"mnist: not the data that the run was trained on\n  read from IDX files in {tmp_path}/moved/mnist; "
@@ -173,19 +171,19 @@ def test_an_npz_is_found_again_and_held_to_its_content(tmp_path: Path, monkeypat
     np.savez(tmp_path / "mine.npz", **arrays)
     monkeypatch.chdir(tmp_path)
     knobs = {"somata": 4, "synapses": 3}
-    run = train_by_name(
+    run = train_named(
         "dann-random", "mine.npz", settings={"epochs": 1}, overrides=knobs, out=Path("run"), progress=False
     )
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert evaluate_run("../run").record() == Run.open("../run").metrics["test"]
+    assert evaluate("../run").record() == Run.open("../run").metrics["test"]
     arrays["y_test"][0] = 2
     np.savez(tmp_path / "mine.npz", **arrays)
     with pytest.raises(DataError, match="mine: not the data that the run was trained on"):
-        evaluate_run("../run")
+        evaluate("../run")
     (tmp_path / "mine.npz").unlink()
     with pytest.raises(DataError, match=r"mine\.npz: no such file"):
-        evaluate_run("../run")
+        evaluate("../run")
     assert run.record["data"]["origin"]["name_or_path"] == str(tmp_path / "mine.npz")
 
 
@@ -194,7 +192,7 @@ def test_data_from_python_are_not_in_the_folder(tmp_path: Path) -> None:
     network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
     run = train(network, data, TrainConfig(epochs=1), tmp_path / "run", progress=False)
     with pytest.raises(RunError, match=r"trained on data from Python \(few-digits\), which the folder does not hold"):
-        evaluate_run(run.folder)
+        evaluate(run.folder)
     assert evaluate(run.network(), data.test, data.scale).record() == run.metrics["test"], "as the message says"
 
 
@@ -202,7 +200,7 @@ def test_a_data_set_loaded_in_python_is_found_again(tmp_path: Path) -> None:
     data = datasets.load("digits")
     network = build("dann-lrf", data.shapes, data.classes, overrides={"somata": 8})
     run = train(network, data, TrainConfig(epochs=1), tmp_path / "run", progress=False)
-    assert evaluate_run(run.folder).record() == run.metrics["test"]
+    assert evaluate(run.folder).record() == run.metrics["test"]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +216,7 @@ def test_a_changed_morphology_is_refused(run: Run, tmp_path: Path, file: str, ol
     assert old in text
     (folder / file).write_text(text.replace(old, new, 1))
     with pytest.raises(RunError, match="not the morphology that was trained: the file was changed"):
-        evaluate_run(folder)
+        evaluate(folder)
 
 
 def test_other_wiring_of_the_same_morphology_is_refused(run: Run, tmp_path: Path) -> None:

@@ -17,20 +17,20 @@ import small
 import torch
 from models import PAPERS
 from safetensors.torch import load_file
+from small import train_named
 from torch.nn.functional import cross_entropy, softmax
 
 from dendrograph import DendriticNetwork, Morphology, TrainConfig, build, compile, datasets, train
 from dendrograph.base.errors import DataError, DendrographError, RunError, TrainingError
 from dendrograph.base.progress import Silent
 from dendrograph.cli.main import main
+from dendrograph.data.batches import batches_at, split_validation
 from dendrograph.data.dataset import Dataset, Split
-from dendrograph.data.load import batches_at, split_validation
 from dendrograph.network.kernels import KERNELS
 from dendrograph.training.config import OPTIMIZERS
 from dendrograph.training.evaluation import evaluate
-from dendrograph.training.loop import derived_seed, noisy_test
-from dendrograph.training.model_source import evaluate_run, train_by_name
 from dendrograph.training.run import Run
+from dendrograph.training.splits import derived_seed, noisy_test
 
 TINY = {"somata": 8}
 
@@ -285,10 +285,10 @@ def test_noise_is_on_training_validation_and_test(
 
 
 def test_noise_makes_no_difference_between_metrics_and_evaluate(tmp_path: Path) -> None:
-    run = train_by_name(
+    run = train_named(
         "dann-lrf", settings={"epochs": 2, "noise": 0.5}, overrides=TINY, out=tmp_path / "run", progress=False
     )
-    result = evaluate_run(run.folder)
+    result = evaluate(run.folder)
     assert result.record() == run.metrics["test"]
     clean = evaluate(run.network(), datasets.load("digits").test, 16.0)
     assert clean.loss != result.loss
@@ -362,7 +362,7 @@ def test_without_early_stopping_the_last_weights_stay(tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_bits_in_another_process(tmp_path: Path) -> None:
     path = small.morphology_file(tmp_path)
     settings = {"epochs": 3, "seed": 5, "noise": 0.2}
-    train_by_name(str(path), settings=settings, out=tmp_path / "here", progress=False)
+    train_named(str(path), settings=settings, out=tmp_path / "here", progress=False)
     (tmp_path / "cwd").mkdir()
     command = [sys.executable, "-W", "error", "-m", "dendrograph", "train", str(path), "--epochs", "3", "--seed", "5"]
     environment = {**os.environ, "PYTHONHASHSEED": "7", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
@@ -385,7 +385,7 @@ def test_another_seed_gives_another_result(tmp_path: Path) -> None:
     ]  # split and order; the network is the same
     assert files(runs[0].folder) != files(runs[1].folder)
     by_name = [
-        train_by_name(
+        train_named(
             "dann-lrf", settings={"epochs": 1, "seed": seed}, overrides=TINY, out=tmp_path / f"n{seed}", progress=False
         )
         for seed in (0, 1)
@@ -479,7 +479,7 @@ def test_colour_images_of_ones_own_with_a_validation_split(tmp_path: Path) -> No
         arrays |= {f"x_{part}": images.astype(np.uint8), f"y_{part}": labels}
     np.savez(tmp_path / "colours.npz", **arrays)
     settings = {"epochs": 15, "lr": 0.01, "batch_size": 32}
-    run = train_by_name(
+    run = train_named(
         "dann-lrf",
         str(tmp_path / "colours.npz"),
         settings=settings,
@@ -490,7 +490,7 @@ def test_colour_images_of_ones_own_with_a_validation_split(tmp_path: Path) -> No
     assert run.metrics["validation"]["samples"] == 50
     assert run.record["graph"]["inputs"] == {"image": [6, 6, 3]} and run.record["graph"]["classes"] == 3
     assert run.metrics["test"]["accuracy"] > 0.9
-    assert evaluate_run(run.folder).record() == run.metrics["test"]
+    assert evaluate(run.folder).record() == run.metrics["test"]
     assert len(run.metrics["test"]["confusion"]) == 3
 
 
@@ -529,7 +529,7 @@ def test_several_input_streams(tmp_path: Path) -> None:
     np.savez(tmp_path / "gated.npz", **arrays)
     (tmp_path / "two-streams.yaml").write_text(STREAMS)
     settings = {"epochs": 40, "lr": 0.01, "batch_size": 64}
-    run = train_by_name(
+    run = train_named(
         str(tmp_path / "two-streams.yaml"),
         str(tmp_path / "gated.npz"),
         settings=settings,
@@ -537,7 +537,7 @@ def test_several_input_streams(tmp_path: Path) -> None:
         progress=False,
     )
     assert run.metrics["test"]["accuracy"] > 0.85
-    assert evaluate_run(run.folder).record() == run.metrics["test"]
+    assert evaluate(run.folder).record() == run.metrics["test"]
     tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}
     data = datasets.from_tensors(
         {"signal": tensors["x_train_signal"], "cue": tensors["x_train_cue"]},
@@ -606,7 +606,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, capsys: pytest.
     assert error.endswith("\n  try a smaller learning rate than 1e+20, in another folder; no epoch was finished\n")
     assert {path.name for path in folder.iterdir()} == {"run.json", "morphology.yaml"}
     with pytest.raises(RunError, match="the run has not ended"):
-        evaluate_run(folder)
+        evaluate(folder)
 
 
 def test_the_last_checkpoint_remains_when_the_loss_blows_up_later(
@@ -621,7 +621,7 @@ def test_the_last_checkpoint_remains_when_the_loss_blows_up_later(
                 with torch.no_grad():
                     network.weights["hidden/dendrite->hidden/soma"][7] = math.inf
 
-    monkeypatch.setattr("dendrograph.training.loop.reporter", lambda progress: Blow())
+    monkeypatch.setattr("dendrograph.training.train.reporter", lambda progress: Blow())
     with pytest.raises(TrainingError) as error:
         trained(data, tmp_path / "run", network, epochs=5)
     text = str(error.value)
@@ -704,7 +704,7 @@ def test_each_parameter_has_memory_of_its_own_however_it_ends(
             if ended == "interrupted":
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("dendrograph.training.loop.reporter", lambda progress: Stopped())
+    monkeypatch.setattr("dendrograph.training.train.reporter", lambda progress: Stopped())
     stopped: Any = {"interrupted": KeyboardInterrupt, "not finite": TrainingError}
     with pytest.raises(stopped[ended]) if ended in stopped else contextlib.nullcontext():
         trained(data, tmp_path / "run", network, lr=1e20 if ended == "not finite" else 1e-3)
@@ -761,15 +761,15 @@ def test_a_network_of_another_type_is_refused_before_anything_is_made(
 
 def test_the_callers_default_type_changes_nothing(tmp_path: Path) -> None:
     settings = {"epochs": 1, "noise": 0.2}
-    expected = train_by_name("dann-lrf", settings=settings, overrides={"somata": 8}, out=tmp_path / "a", progress=False)
+    expected = train_named("dann-lrf", settings=settings, overrides={"somata": 8}, out=tmp_path / "a", progress=False)
     for kind in (torch.float64, torch.bfloat16):
         torch.set_default_dtype(kind)
         try:
-            found = train_by_name(
+            found = train_named(
                 "dann-lrf", settings=settings, overrides={"somata": 8}, out=tmp_path / str(kind), progress=False
             )
             assert torch.get_default_dtype() == kind
-            assert evaluate_run(expected.folder).record() == expected.metrics["test"]
+            assert evaluate(expected.folder).record() == expected.metrics["test"]
         finally:
             torch.set_default_dtype(torch.float32)
         assert (found.metrics["weights"], found.history) == (expected.metrics["weights"], expected.history)
@@ -791,7 +791,7 @@ def test_a_caller_without_gradients_trains_to_the_same_bits(mode: Any, tmp_path:
 
 def test_a_training_from_names_may_stand_within_inference_mode(tmp_path: Path) -> None:
     with torch.inference_mode():
-        run = train_by_name("dann-lrf", settings={"epochs": 1}, overrides=TINY, out=tmp_path / "run", progress=False)
+        run = train_named("dann-lrf", settings={"epochs": 1}, overrides=TINY, out=tmp_path / "run", progress=False)
     assert run.finished
 
 

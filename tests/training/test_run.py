@@ -20,17 +20,19 @@ import small
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from small import train_named
 
 import dendrograph
 from dendrograph import Morphology, Run, TrainConfig, build, compile, datasets, load, train
-from dendrograph.analysis.analyse import analyse_run
+from dendrograph.analysis.analyse import analyse
 from dendrograph.base import files as atomic
 from dendrograph.base.errors import DataError, DataWarning, DendrographError, RunError, for_command_line
 from dendrograph.cli.main import main
 from dendrograph.comparison.compare import compare
 from dendrograph.network.kernels.compiled import native
 from dendrograph.training import loop as training
-from dendrograph.training.model_source import evaluate_run, graph_of, train_by_name
+from dendrograph.training.evaluation import evaluate
+from dendrograph.training.model_source import ModelSource
 from dendrograph.training.run import free_folder, is_run
 
 
@@ -38,7 +40,7 @@ from dendrograph.training.run import free_folder, is_run
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run") / "deeper" / "run"
     settings = {"epochs": 2, "seed": 3}
-    return train_by_name("dann-lrf", settings=settings, overrides={"somata": 8}, out=folder, progress=False)
+    return train_named("dann-lrf", settings=settings, overrides={"somata": 8}, out=folder, progress=False)
 
 
 @pytest.fixture
@@ -117,7 +119,7 @@ def test_it_predicts_bytes_without_its_data(tmp_path: Path) -> None:
     path, rng = tmp_path / "mine.npz", np.random.default_rng(0)
     x, y = rng.integers(0, 256, (40, 8, 8), dtype=np.uint8), np.arange(40) % 4
     np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
-    made = train_by_name(
+    made = train_named(
         "dann-lrf",
         data=str(path),
         settings={"epochs": 1},
@@ -231,7 +233,7 @@ def test_its_morphology_is_worked_out_and_gives_the_wiring_again(run: Run) -> No
     assert "$" not in (run.folder / "morphology.yaml").read_text()
     again = compile(morphology, (8, 8), 10, seed=3)
     assert again.connectivity_hash == run.record["graph"]["connectivity_hash"] == run.graph().connectivity_hash
-    assert graph_of(str(run.folder)).connectivity_hash == again.connectivity_hash
+    assert ModelSource(run.folder).graph().connectivity_hash == again.connectivity_hash
 
 
 def test_its_weights_are_plain_safetensors(run: Run) -> None:
@@ -529,9 +531,9 @@ def test_a_damaged_record(damage: Callable[[Any], Any], message: str, copy: Path
     else:
         small.write_record(path, content)
     assert refused(lambda: Run.open(copy)).startswith(f"{path}: {message}")
-    assert refused(lambda: evaluate_run(copy)).startswith(f"{path}: {message}")
-    assert refused(lambda: train_by_name(str(copy), resume=True)).startswith(f"{path}: {message}")
-    assert refused(lambda: graph_of(str(copy))).startswith(f"{path}: {message}")
+    assert refused(lambda: evaluate(copy)).startswith(f"{path}: {message}")
+    assert refused(lambda: train_named(str(copy), resume=True)).startswith(f"{path}: {message}")
+    assert refused(lambda: ModelSource(copy).graph()).startswith(f"{path}: {message}")
 
 
 @pytest.mark.parametrize(
@@ -556,7 +558,7 @@ def test_a_record_with_nonsense_in_it(section: str, key: str, value: object, cop
     small.write_record(path, record)
     (copy / "metrics.json").unlink()
     with pytest.raises(DendrographError):
-        train_by_name(str(copy), resume=True)
+        train_named(str(copy), resume=True)
 
 
 @pytest.mark.parametrize(
@@ -597,7 +599,7 @@ def test_damaged_metrics(content: str, message: str, copy: Path) -> None:
     path = copy / "metrics.json"
     path.write_text(content)
     assert refused(lambda: Run.open(copy).metrics).startswith(f"{path}: {message}")
-    assert refused(lambda: evaluate_run(copy)).startswith(f"{path}: {message}")
+    assert refused(lambda: evaluate(copy)).startswith(f"{path}: {message}")
 
 
 def test_an_edited_record_is_refused(copy: Path) -> None:
@@ -610,17 +612,17 @@ def test_an_edited_record_is_refused(copy: Path) -> None:
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
-        for use in (lambda: evaluate_run(copy), lambda: train_by_name(str(copy), resume=True).metrics):
+        for use in (lambda: evaluate(copy), lambda: train_named(str(copy), resume=True).metrics):
             assert refused(use).startswith(f"{path}: damaged or changed: its content is not what its SHA-256 says\n")
         path.write_text(text)
-    evaluate_run(copy)
+    evaluate(copy)
 
 
 def test_the_record_of_another_run_is_refused(copy: Path) -> None:
     record = small.read_record(copy / "run.json")
     record["config"]["noise"] = 0.7
     small.write_record(copy / "run.json", record)
-    assert refused(lambda: evaluate_run(copy)).startswith(f"{copy / 'metrics.json'}: not this run's results\n")
+    assert refused(lambda: evaluate(copy)).startswith(f"{copy / 'metrics.json'}: not this run's results\n")
 
 
 def test_damaged_or_foreign_weights(copy: Path) -> None:
@@ -633,16 +635,16 @@ def test_damaged_or_foreign_weights(copy: Path) -> None:
     flipped[-3] ^= 1
     for content in (b"", whole[:-10], bytes(flipped), others, b"\x80" * 100):
         path.write_bytes(content)
-        for read in (lambda: Run.open(copy).network(), lambda: evaluate_run(copy)):
+        for read in (lambda: Run.open(copy).network(), lambda: evaluate(copy)):
             assert refused(read).startswith(f"{path}: not the weights that this run ended with\n")
     path.unlink()
-    assert refused(lambda: evaluate_run(copy)).startswith(f"{path}: cannot be read: No such file or directory\n")
+    assert refused(lambda: evaluate(copy)).startswith(f"{path}: cannot be read: No such file or directory\n")
     (copy / "metrics.json").rename(copy / "kept")
-    assert train_by_name(str(copy), resume=True).metrics["test"] == small.read_record(copy / "kept")["test"]
+    assert train_named(str(copy), resume=True).metrics["test"] == small.read_record(copy / "kept")["test"]
     assert path.read_bytes() == whole
     (copy / "kept").replace(copy / "metrics.json")
     path.write_bytes(whole)
-    assert evaluate_run(copy).record() == Run.open(copy).metrics["test"]
+    assert evaluate(copy).record() == Run.open(copy).metrics["test"]
 
 
 def test_a_morphology_that_is_missing_or_changed(copy: Path) -> None:
@@ -653,7 +655,7 @@ def test_a_morphology_that_is_missing_or_changed(copy: Path) -> None:
         f"{path}: not the morphology that was trained: the file was changed\n"
     )
     path.unlink()
-    for read in (lambda: Run.open(copy).graph(), lambda: evaluate_run(copy), lambda: graph_of(str(copy))):
+    for read in (lambda: Run.open(copy).graph(), lambda: evaluate(copy), lambda: ModelSource(copy).graph()):
         remedy = "put it back from a copy of the run, or train anew in another folder"
         assert refused(read) == f"{path}: cannot be read: No such file or directory\n  {remedy}"
 
@@ -664,7 +666,7 @@ def test_a_run_that_has_not_ended(copy: Path) -> None:
     assert not run.finished
     on = f"the run has not ended\n  go on with it: train(network, data, config, out={str(copy)!r}, resume=True)"
     assert refused(lambda: run.metrics) == f"{copy}: no results yet: {on}"
-    for read in (run.network, lambda: evaluate_run(copy)):
+    for read in (run.network, lambda: evaluate(copy)):
         assert refused(read) == f"{copy}: no results yet: {on}"
 
 
@@ -695,7 +697,7 @@ def test_a_history_that_was_edited_or_swapped_is_not_believed(copy: Path, run: R
     path.write_text(whole.replace(repr(value), "0.99"))
     told = f"{path}: damaged or changed: not the history that this run ended with\n"
     assert refused(lambda: Run.open(copy).history).startswith(told)
-    for command in (lambda: compare([copy]), lambda: analyse_run(copy, parts=["learning"])):
+    for command in (lambda: compare([copy]), lambda: analyse(copy, parts=["learning"])):
         with pytest.raises(DendrographError, match=r"history\.csv: damaged or changed"):
             command()
     path.unlink()
@@ -735,7 +737,7 @@ def test_before_its_end_the_history_is_that_of_the_checkpoint(copy: Path, run: R
 @pytest.mark.parametrize("file", ["run.json", "metrics.json"])
 def test_json_that_is_nested_without_end_is_refused(file: str, copy: Path) -> None:
     (copy / file).write_text("[" * 100_000 + "]" * 100_000)
-    for use in (lambda: evaluate_run(copy), lambda: graph_of(str(copy)), lambda: train_by_name(str(copy), resume=True)):
+    for use in (lambda: evaluate(copy), lambda: ModelSource(copy).graph(), lambda: train_named(str(copy), resume=True)):
         assert refused(use).startswith(f"{copy / file}: damaged: nested too deeply\n")
 
 
@@ -757,7 +759,7 @@ def test_the_record_of_another_run_describes_no_network_either(copy: Path) -> No
     record = small.read_record(copy / "run.json")
     record["graph"]["seed"] += 1
     small.write_record(copy / "run.json", record)
-    assert refused(lambda: graph_of(str(copy))).startswith(f"{copy / 'metrics.json'}: not this run's results\n")
+    assert refused(lambda: ModelSource(copy).graph()).startswith(f"{copy / 'metrics.json'}: not this run's results\n")
 
 
 def test_a_morphology_that_was_changed_is_not_loaded_from_the_folder(copy: Path) -> None:
@@ -772,7 +774,7 @@ def test_weights_of_another_network_are_refused_although_their_digest_fits(copy:
         record = small.read_record(copy / "metrics.json")
         record["weights"] = hashlib.sha256(path.read_bytes()).hexdigest()
         small.write_record(copy / "metrics.json", record)
-        assert refused(lambda: evaluate_run(copy)).startswith(f"{path}: damaged: not the weights of this run's network")
+        assert refused(lambda: evaluate(copy)).startswith(f"{path}: damaged: not the weights of this run's network")
 
 
 # Temporary names
@@ -787,7 +789,7 @@ def test_only_temporary_names_of_ours_are_taken_away(copy: Path) -> None:
     ours = [copy / ".history.csv.0123abcd.tmp", atomic.temporary_beside(copy / "checkpoint.pt")]
     for path in ours:
         path.write_text("half")
-    assert train_by_name(str(copy), resume=True, progress=False).finished
+    assert train_named(str(copy), resume=True, progress=False).finished
     assert not any(path.exists() for path in ours)
     assert {path.name for path in copy.glob(".*")} == {".x.tmp", ".notes.0123abcd.tmp", ".history.csv.tmp", ".mine.tmp"}
 
@@ -843,16 +845,16 @@ def test_any_path_of_the_system_works(
     name: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / os.fsdecode(name) / "run"
-    keep = training.keep
+    finish_epoch = training.finish_epoch
 
     def stopped(*arguments: Any) -> None:
-        keep(*arguments)
+        finish_epoch(*arguments)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("dendrograph.training.loop.keep", stopped)
+        patch.setattr("dendrograph.training.loop.finish_epoch", stopped)
         with pytest.raises(KeyboardInterrupt):
-            train_by_name("dann-lrf", settings={"epochs": 2}, overrides={"somata": 8}, out=folder)
+            train_named("dann-lrf", settings={"epochs": 2}, overrides={"somata": 8}, out=folder)
     for words in (["train", str(folder), "--resume"], ["evaluate", str(folder)], ["compare", str(folder)]):
         with pytest.raises(SystemExit) as stop:
             main(words)
@@ -876,8 +878,8 @@ def test_a_data_file_of_any_name_is_recorded_and_found_again(name: bytes, tmp_pa
     arrays |= {f"y_{part}": split.labels.numpy() for part, split in (("train", data.train), ("test", data.test))}
     with path.open("wb") as file:
         np.savez(file, **arrays)
-    run = train_by_name("dann-lrf", str(path), settings={"epochs": 1}, overrides={"somata": 8}, out=tmp_path / "run")
-    assert evaluate_run(run.folder).record() == run.metrics["test"]
+    run = train_named("dann-lrf", str(path), settings={"epochs": 1}, overrides={"somata": 8}, out=tmp_path / "run")
+    assert evaluate(run.folder).record() == run.metrics["test"]
 
 
 def test_a_default_name_is_no_longer_than_a_name_may_be(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from dendrograph.experiments.sweep.file import Sweep, read
 from dendrograph.experiments.sweep.runs import Cell, dataset
 from dendrograph.morphology.validation import Cursor
 from dendrograph.training.continual import learn_in_turn
-from dendrograph.training.loop import Interrupted
+from dendrograph.training.train import Interrupted
 
 KEYS = {
     "scenarios": "name pairs of a protocol and a scenario, such as - [split, class-incremental]",
@@ -117,7 +117,7 @@ def _cuts(scenarios: Cursor, data: Dataset, number: int) -> list[Tasks]:
             continue
         try:
             tasks = Tasks(data, choice.value[0], number, choice.value[1])
-            tasks.refuse_empty()
+            tasks.check_samples()
             found.append(tasks)
         except DendrographError as error:
             choice.tell(error)

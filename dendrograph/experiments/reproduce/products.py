@@ -7,7 +7,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from dendrograph.analysis.analyse import analyse_runs, names_of
+from dendrograph.analysis.analyse import analyse, names_of
 from dendrograph.analysis.print_analysis import interval, plain
 from dendrograph.base.tables import to_csv
 from dendrograph.comparison.compare import compare
@@ -16,6 +16,7 @@ from dendrograph.comparison.print_comparison import differences, pipes, results
 from dendrograph.comparison.statistics import holm, mean_interval, paired
 from dendrograph.experiments.reproduce.records import FOLDERS
 from dendrograph.training.continual import table as continual_table
+from dendrograph.training.model_source import ModelSource
 from dendrograph.training.run import Run
 
 Files = dict[str, str | bytes]
@@ -66,10 +67,10 @@ def measures(name: str, folders: Sequence[Path], part: str, data_dir: Path | Non
     by_name = dict(zip(names_of(folders), folders, strict=True))
     models = {name: Run.open(folder).record["graph"]["name"] for name, folder in by_name.items()}
     places = {name: folder.relative_to(place).as_posix() for name, folder in by_name.items()}
-    needs_data = part != "weights"
+    sources = [ModelSource(folder, data_dir=data_dir if part != "weights" else None) for folder in folders]
     found = [
         {"run": "", **row} | {"run": places[row.get("run", next(iter(by_name)))]}  # a single run is not named
-        for row in analyse_runs(folders, data_dir if needs_data else None, parts=[part]).tables[table]
+        for row in analyse(sources, [part]).tables[table]
     ]
     rows = over_seeds(found, {places[name]: {"model": model} for name, model in models.items()}, keys, columns)
     header = ("model", *keys, "n", *columns)

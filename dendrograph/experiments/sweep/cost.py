@@ -13,11 +13,11 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from dendrograph.base.errors import DendrographError
+from dendrograph.data.batches import batches_at
 from dendrograph.data.dataset import Dataset
-from dendrograph.data.load import batches_at
 from dendrograph.experiments.sweep.runs import Cell, dataset
-from dendrograph.training.loop import Interrupted, train
 from dendrograph.training.optimizer import FlatParameters
+from dendrograph.training.train import Interrupted, train
 
 TIMED = 8  # networks of different size, for each data set: between them, time is taken as linear in the synapses
 STEPS = 4

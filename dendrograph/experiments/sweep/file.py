@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dendrograph.base.errors import DataError, DendrographError, Faults, MorphologyError
+from dendrograph.data.batches import validation_rows
 from dendrograph.data.dataset import Dataset
-from dendrograph.data.load import validation_rows
 from dendrograph.experiments.controls import controls
 from dendrograph.experiments.sweep import axes
 from dendrograph.experiments.sweep.choices import MOST_CELLS, Choice, Choices, many, refuse_too_many

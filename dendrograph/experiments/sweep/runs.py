@@ -24,8 +24,8 @@ from dendrograph.morphology.morphology import Morphology, load
 from dendrograph.morphology.plugins import digests, import_plugins
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.config import TrainConfig
-from dendrograph.training.loop import train
 from dendrograph.training.run import Run, is_run
+from dendrograph.training.train import train
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dendrograph.experiments.sweep import cost, folder, jobs, workers
 from dendrograph.experiments.sweep.display import Display
 from dendrograph.experiments.sweep.file import Sweep, read
 from dendrograph.experiments.sweep.runs import Cell
-from dendrograph.training.loop import Interrupted
+from dendrograph.training.train import Interrupted
 
 
 @dataclass(frozen=True)

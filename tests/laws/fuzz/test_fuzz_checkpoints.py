@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 import small
 import torch
+from small import train_named
 
 from dendrograph.base.errors import DendrographError
 from dendrograph.training import checkpoint
 from dendrograph.training import loop as training
-from dendrograph.training.model_source import train_by_name
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 NUMBERS: tuple[Any, ...] = (None, True, -1, 0, 1.5, 99, 10**9, 10**400, float("nan"), float("inf"), "1", [], {}, [1, 2])
@@ -32,19 +32,19 @@ NUMBERS: tuple[Any, ...] = (None, True, -1, 0, 1.5, 99, 10**9, 10**400, float("n
 def begun(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """For each optimizer a run that was interrupted after its first epoch."""
     top = tmp_path_factory.mktemp("checkpoints")
-    morphology, keep, folders = str(small.morphology_file(top)), training.keep, {}
+    morphology, keep, folders = str(small.morphology_file(top)), training.finish_epoch, {}
 
     def stopped(*arguments: Any) -> None:
         keep(*arguments)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dendrograph.training.loop.keep", stopped)
+        patch.setattr("dendrograph.training.loop.finish_epoch", stopped)
         for optimizer in OPTIMIZERS:
             settings = {"epochs": 2, "optimizer": optimizer, "batch_size": 512, "early_stop": optimizer == "adam"}
             folders[optimizer] = top / optimizer
             with pytest.raises(KeyboardInterrupt):
-                train_by_name(morphology, settings=settings, out=folders[optimizer], progress=False)
+                train_named(morphology, settings=settings, out=folders[optimizer], progress=False)
     return folders
 
 
@@ -62,7 +62,7 @@ def ends(begun: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> di
 def go_on(folder: str) -> str:
     """What a run ends with, or the refusal."""
     try:
-        return str(train_by_name(folder, resume=True, progress=False).metrics["weights"])
+        return str(train_named(folder, resume=True, progress=False).metrics["weights"])
     except DendrographError as error:
         return f"refused: {error}"
 

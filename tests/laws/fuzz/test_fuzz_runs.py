@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 import small
+from small import train_named
 
 from dendrograph.base.json_files import sealed
 from dendrograph.cli.main import main
 from dendrograph.training import loop as training
-from dendrograph.training.model_source import train_by_name
 
 SETTINGS = {"epochs": 2, "early_stop": True, "batch_size": 512}
 ENDED = ("run.json", "metrics.json", "history.csv", "weights.safetensors", "morphology.yaml", "checkpoint.pt")
@@ -63,10 +63,10 @@ class Places:
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     top = tmp_path_factory.mktemp("runs")
     morphology = str(small.morphology_file(top))
-    keep = training.keep
+    finish_epoch = training.finish_epoch
 
     def stopped(*arguments: Any) -> None:
-        keep(*arguments)
+        finish_epoch(*arguments)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
@@ -75,11 +75,11 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
             settings = {**SETTINGS, "seed": seed}
             made[f"{name}ended"] = top / f"{name}ended"
             made[f"{name}begun"] = top / f"{name}begun"
-            train_by_name(morphology, settings=settings, out=made[f"{name}ended"], progress=False)
+            train_named(morphology, settings=settings, out=made[f"{name}ended"], progress=False)
             with patch.context() as within:
-                within.setattr("dendrograph.training.loop.keep", stopped)
+                within.setattr("dendrograph.training.loop.finish_epoch", stopped)
                 with pytest.raises(KeyboardInterrupt):
-                    train_by_name(morphology, settings=settings, out=made[f"{name}begun"], progress=False)
+                    train_named(morphology, settings=settings, out=made[f"{name}begun"], progress=False)
         yield Places(scratch=top / "scratch", **made)
 
 

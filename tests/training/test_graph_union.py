@@ -17,7 +17,7 @@ from dendrograph.morphology.weights import Init
 from dendrograph.network.kernels.compiled import native
 from dendrograph.network.kernels.dense import DENSE
 from dendrograph.network.kernels.reference import REFERENCE
-from dendrograph.training.ensemble.union import reasons_against, shares, union
+from dendrograph.training.graph_union import reasons_against, shares, union
 
 SHAPE, CLASSES = (8, 8), 3
 

@@ -15,9 +15,8 @@ import torch
 from dendrograph import DendriticNetwork, Morphology, Run, TrainConfig, build, compile, datasets, train
 from dendrograph.base.errors import DataError, DendrographError, RunError, TrainingError
 from dendrograph.cli.main import main
-from dendrograph.training.ensemble import reasons_against, train_together
-from dendrograph.training.ensemble.joint import Joint
-from dendrograph.training.loop import Interrupted
+from dendrograph.training.ensemble import Joint, reasons_against, train_together
+from dendrograph.training.train import Interrupted
 
 SEEDS = (0, 1, 2)
 

@@ -11,7 +11,7 @@ import torch
 
 from dendrograph.base.errors import DataError, expect, worded
 from dendrograph.data.dataset import Dataset, Split
-from dendrograph.network.kernels import compiled
+from dendrograph.network.kernels.compiled import gather_samples, native
 
 NOISE_CHUNK = 4_194_304  # values drawn at once: 16 MiB; another number would draw other noise
 BLOCK = 1_048_576  # values made at once for the next batches: 4 MiB
@@ -155,8 +155,8 @@ def class_by_class(labels: torch.Tensor, generator: torch.Generator) -> torch.Te
 def _floats(samples: torch.Tensor, rows: torch.Tensor, scale: float, device: torch.device | str | None) -> torch.Tensor:
     """The samples at `rows`, scaled, on a device; what crosses to it is the bytes."""
     there = samples.device if device is None else torch.device(device)
-    if compiled.native is not None and samples.dtype == torch.uint8 and samples.device.type == there.type == "cpu":
-        return compiled.rows(samples, rows, scale)
+    if native is not None and samples.dtype == torch.uint8 and samples.device.type == there.type == "cpu":
+        return gather_samples(samples, rows, scale)
     return _scaled(samples.index_select(0, rows).to(there), scale)
 
 

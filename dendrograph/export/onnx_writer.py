@@ -22,10 +22,10 @@ from dendrograph.base.errors import DendrographError, argument, clip
 from dendrograph.export.format import Content, Format
 from dendrograph.export.node_edge_rows import check_finite
 from dendrograph.export.onnx_network import OnnxNetwork, example
-from dendrograph.export.subject import NONE, Subject
+from dendrograph.export.subject import Subject
 from dendrograph.graph.size_limits import available_memory, format_bytes
 from dendrograph.network.network import DendriticNetwork
-from dendrograph.training.model_source import INITIAL
+from dendrograph.training.model_source import INITIAL, NONE
 
 OPSET = 18  # the default of PyTorch's exporter; runtimes have supported it since 2023
 MAX_BYTES = 2**31 - 2**20  # of a file, which is one protobuf message

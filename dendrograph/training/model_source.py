@@ -19,7 +19,7 @@ from dendrograph.morphology.layers import Layer
 from dendrograph.morphology.morphology import Morphology, Shape
 from dendrograph.morphology.neuron import Compartment
 from dendrograph.morphology.plugins import import_plugins
-from dendrograph.network.execution_plan import plan
+from dendrograph.network.execution_plan import ExecutionPlan, plan
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.config import TrainConfig
 from dendrograph.training.run import Run, is_run
@@ -166,7 +166,7 @@ class ModelSource:
         """
         return self._dataset
 
-    def plan(self) -> Plan:
+    def plan(self) -> ExecutionPlan:
         """The kernel of each projection: `kernel` if given, else that of the run, else the best for each."""
         return plan(self._graph, self._kernel)
 

@@ -21,7 +21,9 @@ class Sign(str, Enum):
     SHUNTING = "shunting"  # an inhibitory conductance, which divides
 
     __str__ = str.__str__
-    __repr__ = str.__repr__
+
+    def __repr__(self) -> str:  # a function, because Sphinx cannot show enums whose __repr__ is built in
+        return str.__repr__(self)
 
     def __format__(self, format_spec: str) -> str:
         return str.__format__(self, format_spec)

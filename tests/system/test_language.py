@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dendrograph.base.errors import MorphologyError
-from dendrograph.graph import compiler
+from dendrograph.graph import size_limits
 from dendrograph.morphology import expressions, layers, neuron, nonlinearities, weights
 from dendrograph.morphology import receptive_fields as fields
 from dendrograph.morphology import yaml_reader as reading
@@ -143,7 +143,7 @@ def test_nonlinearities() -> None:
         ),
         ("an expression", f"{expressions.LONGEST} characters"),
         ("layers", f"{layers.MOST_LAYERS:,}"),
-        ("kinds of compartments", f"{compiler.MOST_GROUPS:,}"),
+        ("kinds of compartments", f"{size_limits.MOST_GROUPS:,}"),
     ],
 )
 def test_limits(limit: str, value: str) -> None:

@@ -54,7 +54,7 @@ def told(call: Callable[[], object], line: Callable[..., Any] | None = None) -> 
     return text.replace(f"test_user_functions.py:{line.__code__.co_firstlineno}", "HERE") if line else text
 
 
-EACH = "it answers each element of u by itself, and the same to the same"
+EACH = "it must act on each element of u separately, and give equal results for equal elements"
 
 
 class TestNonlinearities:
@@ -80,20 +80,20 @@ class TestNonlinearities:
             (lambda u: u.sum(0), f"gives shape (3,) for u of shape (2, 3)\n  {EACH}"),
             (lambda u: u.t(), f"gives shape (3, 2) for u of shape (2, 3)\n  {EACH}"),
             (lambda u: u.flatten(), f"gives shape (6,) for u of shape (2, 3)\n  {EACH}"),
-            (lambda u: 1.0, "gives 1.0\n  it gives a tensor of u's shape"),
-            (lambda u: None, "gives None\n  it gives a tensor of u's shape"),
+            (lambda u: 1.0, "gives 1.0\n  it must return a tensor of u's shape"),
+            (lambda u: None, "gives None\n  it must return a tensor of u's shape"),
             (lambda u: u.detach().numpy(), "gives array("),
-            (lambda u: u > 0, "gives torch.bool for u of torch.float32\n  it keeps the type of u"),
-            (lambda u: u.double(), "gives torch.float64 for u of torch.float32\n  it keeps the type of u"),
-            (lambda u: u.half().float(), "gives torch.float32 for u of torch.float64\n  it keeps the type of u"),
-            (lambda u: u.mul_(2), "changes u\n  it gives a tensor of its own: others read u too"),
-            (lambda u: u.softmax(0), f"gives an element another answer among others than alone\n  {EACH}"),
-            (lambda u: u - u.mean(), f"gives an element another answer among others than alone\n  {EACH}"),
-            (lambda u: u.cumsum(1), f"gives an element another answer among others than alone\n  {EACH}"),
-            (lambda u: u + torch.rand(1), f"gives an element another answer among others than alone\n  {EACH}"),
+            (lambda u: u > 0, "gives torch.bool for u of torch.float32\n  it must keep the type of u"),
+            (lambda u: u.double(), "gives torch.float64 for u of torch.float32\n  it must keep the type of u"),
+            (lambda u: u.half().float(), "gives torch.float32 for u of torch.float64\n  it must keep the type of u"),
+            (lambda u: u.mul_(2), "changes u\n  it must return a new tensor, because others read u, too"),
+            (lambda u: u.softmax(0), f"gives an element another result among others than alone\n  {EACH}"),
+            (lambda u: u - u.mean(), f"gives an element another result among others than alone\n  {EACH}"),
+            (lambda u: u.cumsum(1), f"gives an element another result among others than alone\n  {EACH}"),
+            (lambda u: u + torch.rand(1), f"gives an element another result among others than alone\n  {EACH}"),
             (
                 lambda u: (u > 0).to(u.dtype),
-                "lets no gradient through to u, so that nothing before it would learn\n  it computes with PyTorch's",
+                "lets no gradient through to u, so that nothing before it would learn\n  it must use PyTorch's",
             ),
             (lambda u: u.detach(), "lets no gradient through to u, so that nothing before it would learn\n"),
             (lambda u: torch.zeros_like(u, requires_grad=True) + 1, "lets no gradient through to u, so that nothing"),
@@ -132,7 +132,7 @@ class TestNonlinearities:
             return u * gain + (shift.detach() if isinstance(shift, Tensor) else shift)
 
         text = told(lambda: own(rounded, trainable, gain=2.0, shift=0.5), rounded)
-        assert text.startswith("nonlinearity 'own' (HERE) lets no gradient through to its parameter 'shift'\n  it comp")
+        assert text.startswith("nonlinearity 'own' (HERE) lets no gradient through to its parameter 'shift'\n  it must")
 
     def test_a_parameter_that_must_be_a_float(self) -> None:
         import math
@@ -189,7 +189,7 @@ class TestFields:
     @pytest.mark.parametrize(
         ("function", "message"),
         [
-            (lambda r: None, "gave an array of shape () that holds object\n  it was asked for whole numbers of shape"),
+            (lambda r: None, "gave an array of shape () that holds object\n  it must return whole numbers of shape"),
             (lambda r: np.zeros((6, 3), int), "gave an array of shape (6, 3) that holds int64\n"),
             (lambda r: np.zeros((3, 4), int), "gave an array of shape (3, 4) that holds int64\n"),
             (lambda r: np.array(rows(r), float), "gave an array of shape (6, 4) that holds float64\n"),
@@ -198,14 +198,16 @@ class TestFields:
             (lambda r: np.array(rows(r)) - 1, "drew sources -1 to 2\n  there are 16, numbered from 0 to 15"),
             (lambda r: np.array(rows(r)) + 13, "drew sources 13 to 16\n  there are 16, numbered from 0 to 15"),
             (lambda r: np.array(rows(r), np.uint64) + 2**63, "drew sources 9223372036854775808 to "),
-            (lambda r: [[0, 1, 2, 2]] * 6, "drew a source twice for one compartment\n  each row holds a source once"),
-            (lambda r: [[0], [1, 2]], "fails when it is asked for 4 of 16 sources for each of 6 compartments\n"),
+            (
+                lambda r: [[0, 1, 2, 2]] * 6,
+                "drew a source twice for one compartment\n  each row must hold a source once",
+            ),
+            (lambda r: [[0], [1, 2]], "fails for 4 of 16 sources for each of 6 compartments\n"),
             (
                 lambda r: np.stack([np.random.default_rng().permutation(16)[:4] for _ in range(6)]),
-                "drew otherwise when it was asked again\n"
-                "  the same request gives the same: all random numbers come from request.rng",
+                "drew other sources for the same request\n  it must take all random numbers from request.rng",
             ),
-            (lambda r: torch.rand(6, 16).argsort(1)[:, :4], "drew otherwise when it was asked again\n"),
+            (lambda r: torch.rand(6, 16).argsort(1)[:, :4], "drew other sources for the same request\n"),
         ],
     )
     def test_what_is_refused(self, function: Callable[[Request], Any], message: str) -> None:
@@ -218,7 +220,7 @@ class TestFields:
 
         line = failing.__code__.co_firstlineno
         assert told(lambda: drawn(failing), failing) == (
-            "field 'own' (HERE) fails when it is asked for 4 of 16 sources for each of 6 compartments\n"
+            "field 'own' (HERE) fails for 4 of 16 sources for each of 6 compartments\n"
             f"  test_user_functions.py:{line + 1}: IndexError: tuple index out of range"
         )
 

@@ -427,7 +427,7 @@ class TestTrees:
         ({"shape": (2, 2, 4, 4)}, "shape (2, 2, 4, 4) is no grid of 64 features"),
         (
             {"neuron": {"synapses": {"count": 3}}, "dendrites": 4},
-            "neuron and dendrites are both given\n  a neuron says all of its tree itself",
+            "neuron and dendrites are both given\n  leave one out: a neuron is a whole tree",
         ),
         ({"neuron": "pyramidal"}, "DendriticLayer(64, 10): neurons.neuron: expected a mapping of "),
         (

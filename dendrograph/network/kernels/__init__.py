@@ -13,6 +13,4 @@ from dendrograph.network.kernels.reference import REFERENCE
 from dendrograph.network.kernels.scatter import SCATTER
 from dendrograph.network.kernels.tree import TREE
 
-__all__ = ["COMPILED", "DENSE", "FUSED", "KERNELS", "REFERENCE", "SCATTER", "TREE", "Kernel"]
-
 KERNELS: tuple[Kernel, ...] = (TREE, DENSE, COMPILED, FUSED, SCATTER, REFERENCE)

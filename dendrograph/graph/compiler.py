@@ -223,14 +223,7 @@ class _Builder:
                 rng = wiring.stream(self.seed, _SYNAPSES, *numbers, entry)
                 # All dendrites of a neuron share its centre in a source: hence a stream for each layer and source.
                 neuron_rng = wiring.stream(self.seed, _CENTRES, numbers[0], *sources[0].group.encode())
-                receptive_field, drawn = _Drawing(
-                    synapses=synapses,
-                    sources=sources,
-                    neurons=population.count,
-                    per_neuron=place.size,
-                    rng=rng,
-                    neuron_rng=neuron_rng,
-                ).draw()
+                receptive_field, drawn = _draw(population, place, synapses, sources, (rng, neuron_rng))
                 if synapses.shuffle:
                     # The synapses that a compartment has of several entries stay together: hence a stream a group.
                     exchange = wiring.shuffle(size, wiring.stream(self.seed, _SHUFFLE, *numbers))
@@ -269,66 +262,58 @@ def _from_one(drawn: Edges, offset: int, size: int) -> Edges:
     return (source[inside] - offset).astype(wiring.index_type(size), copy=False), target[inside]
 
 
-@dataclass
-class _Drawing:
-    """One entry of synapses and the random numbers to draw it. Sources are numbered through all source groups."""
+def _draw(
+    population: Population,
+    place: Branching,
+    synapses: Synapses,
+    sources: list[PresynapticGroup],
+    rngs: tuple[np.random.Generator, np.random.Generator],
+) -> tuple[ReceptiveField, Edges]:
+    """Draw source and target of each synapse of one entry. Sources are numbered through all source groups.
 
-    synapses: Synapses
-    sources: list[PresynapticGroup]
-    neurons: int
-    per_neuron: int
-    rng: np.random.Generator
-    neuron_rng: np.random.Generator
-
-    def draw(self) -> tuple[ReceptiveField, Edges]:
-        """Draw source and target of each synapse."""
-        rule, count, replace_drawn = self.synapses.field, self.synapses.count, self.synapses.replace
-        assert isinstance(count, int)
-        targets, total = self.neurons * self.per_neuron, sum(source.size for source in self.sources)
-        grid, channels = self.sources[0].grid, self.sources[0].channels
-        if rule == "pooled":
-            drawn_field = ReceptiveField(rule=rule, fan_in=None, total=count * targets, distinct=not replace_drawn)
-            return drawn_field, wiring.pool(total, targets, count, self.rng, replace_drawn)
-        about: dict[str, Any] = {}
-        if rule == "random":
-            drawn = wiring.sample(total, targets, count, self.rng, replace_drawn)
-            about["distinct"] = not replace_drawn
-        elif rule == "tiled":
-            drawn = wiring.tile(total, self.neurons, self.per_neuron, count)
-            about |= {"distinct": count <= total, "members": self.per_neuron}
-        elif own := receptive_fields.OWN.get(rule):
-            there = total // channels if own.positions else total
-            request = receptive_fields.Request(
-                count=count,
-                neurons=self.neurons,
-                per_neuron=self.per_neuron,
-                sources=there,
-                grid=grid,
-                channels=channels,
-                rng=self.rng,
-            )
-            drawn = wiring.spread_channels(user_functions.draw(own, request), channels if own.positions else 1)
+    `rngs` are the random numbers of the entry, and those of the neurons' centres.
+    """
+    rule, count, with_replacement = synapses.field, synapses.count, synapses.replace
+    assert isinstance(count, int)
+    targets, total = population.count * place.size, sum(source.size for source in sources)
+    grid, channels, rng = sources[0].grid, sources[0].channels, rngs[0]
+    about: dict[str, Any] = {}
+    if rule == "pooled":
+        receptive_field = ReceptiveField(rule=rule, fan_in=None, total=count * targets, distinct=not with_replacement)
+        return receptive_field, wiring.pool(total, targets, count, rng, with_replacement)
+    if rule == "random":
+        drawn = wiring.sample(total, targets, count, rng, with_replacement)
+        about["distinct"] = not with_replacement
+    elif rule == "tiled":
+        drawn = wiring.tile(total, population.count, place.size, count)
+        about |= {"distinct": count <= total, "members": place.size}
+    elif own := receptive_fields.OWN.get(rule):
+        request = receptive_fields.Request(
+            count=count,
+            neurons=population.count,
+            per_neuron=place.size,
+            sources=total // channels if own.positions else total,
+            grid=grid,
+            channels=channels,
+            rng=rng,
+        )
+        drawn = wiring.spread_channels(user_functions.draw(own, request), channels if own.positions else 1)
+    else:
+        if rule == "local":
+            about["centres"] = wiring.scatter_centres(grid, targets, rng)
         else:
-            about = self._centres(grid, targets)
-            near = wiring.neighbourhood(grid, about["centres"], count, self.rng)
-            drawn = wiring.spread_channels(near, channels)
-            about |= {"grid": grid, "channels": channels, "positions": count}
-        fan_in = drawn.shape[1]
-        edge_targets = np.repeat(np.arange(targets, dtype=wiring.index_type(targets)), fan_in)
-        drawn_field = ReceptiveField(rule=rule, fan_in=fan_in, total=fan_in * targets, **about)
-        return drawn_field, (drawn.ravel(), edge_targets)
-
-    def _centres(self, grid: wiring.Grid, targets: int) -> dict[str, Any]:
-        """The centres of a `local` or a `global` field, as attributes of `ReceptiveField`."""
-        if self.synapses.field == "local":
-            return {"centres": wiring.scatter_centres(grid, targets, self.rng)}
-        members = min(self.synapses.group, self.neurons) * self.per_neuron
-        full, rest = divmod(targets, members)  # the last set of neurons that share a centre may be smaller
-        of_sets = wiring.scatter_centres(grid, full + (rest > 0), self.neuron_rng)
-        centres = wiring.gather_centres(grid, of_sets[:full], members, self.rng)
-        if rest:
-            centres = np.concatenate([centres, wiring.gather_centres(grid, of_sets[full:], rest, self.rng)])
-        return {"centres": centres, "neuron_centres": np.repeat(of_sets, members)[:targets], "members": members}
+            members = min(synapses.group, population.count) * place.size
+            full, rest = divmod(targets, members)  # the last set of neurons that share a centre may be smaller
+            of_sets = wiring.scatter_centres(grid, full + (rest > 0), rngs[1])
+            in_full = wiring.gather_centres(grid, of_sets[:full], members, rng)
+            about["centres"] = np.concatenate([in_full, wiring.gather_centres(grid, of_sets[full:], rest, rng)])
+            about |= {"neuron_centres": np.repeat(of_sets, members)[:targets], "members": members}
+        drawn = wiring.spread_channels(wiring.neighbourhood(grid, about["centres"], count, rng), channels)
+        about |= {"grid": grid, "channels": channels, "positions": count}
+    fan_in = drawn.shape[1]
+    edge_targets = np.repeat(np.arange(targets, dtype=wiring.index_type(targets)), fan_in)
+    receptive_field = ReceptiveField(rule=rule, fan_in=fan_in, total=fan_in * targets, **about)
+    return receptive_field, (drawn.ravel(), edge_targets)
 
 
 def _exchanged(field: ReceptiveField, drawn_for: Indices) -> ReceptiveField:

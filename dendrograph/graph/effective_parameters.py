@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,26 +121,25 @@ def _of_members(group: Group, units: Units) -> Units:
 
 def _targets(projection: Projection, active: Units) -> Units:
     """The targets that an edge from an active source reaches. Shape (targets,)."""
-    reached = np.zeros(projection.targets, dtype=bool)
-    if projection.pairs is not None:
-        source, target = projection.pairs
-        reached[target if active.all() else target[active[source]]] = True
-        return reached
-    for sources, targets in projection.part_ranges():
-        reached[targets] = active[sources].any()
-    return reached
+    ends = [projection.pairs] if projection.pairs else projection.part_ranges()
+    return _reached(projection.targets, active, ends)
 
 
 def _sources(projection: Projection, listening: Units) -> Units:
     """The sources from which an edge leads to a listening target. Shape (sources,)."""
-    heard = np.zeros(projection.sources, dtype=bool)
-    if projection.pairs is not None:
-        source, target = projection.pairs
-        heard[source if listening.all() else source[listening[target]]] = True
-        return heard
-    for sources, targets in projection.part_ranges():
-        heard[sources] = listening[targets].any()
-    return heard
+    ends = [projection.pairs] if projection.pairs else projection.part_ranges()
+    return _reached(projection.sources, listening, [(target, source) for source, target in ends])
+
+
+def _reached(size: int, units: Units, ends: Iterable[tuple[Any, Any]]) -> Units:
+    """The units at the far ends of the edges from some units; `ends` are indices, or ranges of all-to-all wiring."""
+    reached = np.zeros(size, dtype=bool)
+    for near, far in ends:
+        if isinstance(near, slice):
+            reached[far] = units[near].any()
+        else:
+            reached[far if units.all() else far[units[near]]] = True
+    return reached
 
 
 def _edges(projection: Projection, active: Units, listening: Units) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -83,64 +83,52 @@ def check_size(
         MorphologyError: a field has too few sources, or a group is too small for what it declares.
         DendrographError: the network does not fit.
     """
-    count = _Count({stream: PresynapticGroup(stream, shape) for stream, shape in shapes.items()})
-    inputs = sum(source.size for source in count.sources.values())
+    sources = {stream: PresynapticGroup(stream, shape) for stream, shape in shapes.items()}
+    inputs = sum(source.size for source in sources.values())
+    counts: Counter[str] = Counter()
     faults: dict[int, Fault] = {}  # one for each part of the document, also if several layers use it
     for population in populations:
         for place in branchings(population.neuron):
-            count.add(population, place)
-            for part, fault in _faults(population, place, count.sources):
+            counts.update(_count(population, place, sources))
+            for part, fault in _faults(population, place, sources):
                 faults.setdefault(id(part), fault)
-        count.sources[population.name] = population.somata
-        if count.groups > MOST_GROUPS:
+        sources[population.name] = population.somata
+        if counts["groups"] > MOST_GROUPS:
             raise DendrographError(
                 f"{morphology.file}: more than {MOST_GROUPS:,} kinds of compartments and synapses, layer by layer\n"
                 "  write compartments that are alike once, with a count"
             )
     Faults(faults.values()).raise_if_any()
-    dense, units = count.dense + populations[-1].count * (classes or 0), inputs + count.compartments + (classes or 0)
-    needed = training_memory(count.sampled, dense, units, count.messages)
+    counts["dense"] += populations[-1].count * (classes or 0)
+    sampled, dense, compartments, messages = (counts[key] for key in ("sampled", "dense", "compartments", "messages"))
+    needed = training_memory(sampled, dense, inputs + compartments + (classes or 0), messages)
     there = available_memory() if limit is None else limit
     if needed > there:
-        stored = f"; {_shown(count.messages)} messages are stored: max, min, product and a synapse's nonlinearity need "
-        asked = f"{_shown(count.sampled + dense)} synapses and cables, {_shown(count.compartments)} compartments and "
+        stored = f"; {_shown(messages)} messages are stored: max, min, product and a synapse's nonlinearity need them"
+        asked = f"{_shown(sampled + dense)} synapses and cables, {_shown(compartments)} compartments and "
         raise DendrographError(
             f"{morphology.file}: {asked}{_shown(inputs)} input units were asked for, which takes about "
             f"{format_bytes(needed)} to train; {format_bytes(there)} of memory is available\n"
-            f"  ask for fewer somata, dendrites or synapses{(stored + 'them') * bool(count.messages)}"
+            f"  ask for fewer somata, dendrites or synapses{stored * bool(messages)}"
         )
 
 
-@dataclass
-class _Count:
-    """The numbers that decide about memory, added up group by group."""
-
-    sources: dict[str, PresynapticGroup]
-    sampled: int = field(default=0, init=False)
-    dense: int = field(default=0, init=False)
-    messages: int = field(default=0, init=False)
-    compartments: int = field(default=0, init=False)
-    groups: int = field(default=0, init=False)
-
-    def add(self, population: Population, place: Branching) -> None:
-        """Count the compartments at one place of the tree, their synapses and their cables."""
-        compartment, size = place.compartment, population.count * place.size
-        stores_messages = place.reduction != "sum"
-        self.groups += 1 + len(compartment.synapses)
-        self.compartments += size
-        self.sampled += size if place.parent is not None else 0
-        self.messages += stores_messages * size * sum(dendrite.count for dendrite in compartment.dendrites)
-        for synapses in compartment.synapses:
-            found = population.presynaptic(synapses, self.sources)
-            total = sum(source.size for source in found)
-            each = total if synapses.count == "all" else synapses.count
-            each *= found[0].channels if takes_positions(synapses.field) else 1
-            if synapses.sign != Sign.SHUNTING and (stores_messages or synapses.nonlinearity):
-                self.messages += size * each
-            if synapses.count == "all":
-                self.dense += size * total
-            else:
-                self.sampled += size * each
+def _count(population: Population, place: Branching, sources: Mapping[str, PresynapticGroup]) -> Counter[str]:
+    """Count the compartments of a population at one place of the tree, with their synapses and cables."""
+    compartment, size = place.compartment, population.count * place.size
+    stores_messages = place.reduction != "sum"
+    counts = Counter(groups=1 + len(compartment.synapses), compartments=size)
+    counts["sampled"] += size if place.parent is not None else 0
+    counts["messages"] += stores_messages * size * sum(dendrite.count for dendrite in compartment.dendrites)
+    for synapses in compartment.synapses:
+        found = population.presynaptic(synapses, sources)
+        total = sum(source.size for source in found)
+        each = total if synapses.count == "all" else synapses.count
+        each *= found[0].channels if takes_positions(synapses.field) else 1
+        if synapses.sign != Sign.SHUNTING and (stores_messages or synapses.nonlinearity):
+            counts["messages"] += size * each
+        counts["dense" if synapses.count == "all" else "sampled"] += size * (total if synapses.count == "all" else each)
+    return counts
 
 
 def _shown(number: int) -> str:

@@ -126,7 +126,7 @@ def _choose(projection: Projection, wanted: str, device: str) -> KernelChoice:
         if reasons:
             refusals.append((kernel.name, "; ".join(reasons)))
         elif chosen:
-            refusals.append((kernel.name, f"{chosen[0].name} stands before it"))
+            refusals.append((kernel.name, f"{chosen[0].name} comes first"))
         else:
             chosen = (kernel, "asked for" if kernel.name == wanted else kernel.description)
     assert chosen, "the reference kernel serves everything"
@@ -143,20 +143,18 @@ def _in_one_pass(
     if len(onto) != 1:
         return f"{len(onto)} projections reach it, and the pass serves one"
     (synapses,) = onto
-    if synapses.name in taken:
-        return "another pass sums its input"
-    if (kernel := choices[synapses.name].kernel) is not COMPILED:
-        return f"its synapses run by {kernel.name}"
-    if reasons := branch.reasons_against(group.nonlinearity):
-        return "; ".join(reasons)
-    if group.dropout:
-        return "dropout acts on it"
-    if group.integration != "sum":
-        return f"it takes the {group.integration} of its synapses"
-    if group.normalisation != "none":
-        return "it is normalised"
-    if synapses.sign == Sign.SHUNTING:
-        return "its synapses shunt"
-    if reasons := TREE.reasons_against(cables):
-        return "; ".join(reasons)
+    kernel = choices[synapses.name].kernel
+    unserved, no_tree = branch.reasons_against(group.nonlinearity), TREE.reasons_against(cables)
+    obstacles = (
+        (synapses.name in taken, "another pass sums its input"),
+        (kernel is not COMPILED, f"its synapses run by {kernel.name}"),
+        (unserved, "; ".join(unserved)),
+        (group.dropout, "dropout acts on it"),
+        (group.integration != "sum", f"it takes the {group.integration} of its synapses"),
+        (group.normalisation != "none", "it is normalised"),
+        (synapses.sign == Sign.SHUNTING, "its synapses shunt"),
+        (no_tree, "; ".join(no_tree)),
+    )
+    if reasons := [reason for applies, reason in obstacles if applies]:
+        return reasons[0]
     return PassChoice(group=group.name, parent=cables.target, synapses=synapses.name, cables=cables.name)

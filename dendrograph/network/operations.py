@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Protocol
 
 import numpy as np
@@ -222,7 +221,9 @@ class GroupOperation:
         if not self.inputs:
             first = next(iter(values.values()))
             return first.new_zeros((self.group.size, first.shape[1]))
-        total = reduce(self.join, (operation.run(parameters, values) for operation in self.inputs))
+        total = self.inputs[0].run(parameters, values)
+        for operation in self.inputs[1:]:
+            total = self.join(total, operation.run(parameters, values))
         if self.empty is not None:
             total = total.masked_fill(self.empty, 0.0)
         if isinstance(self.share, Tensor):

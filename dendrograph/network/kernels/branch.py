@@ -159,10 +159,10 @@ class _Branch(Function):
         # Every tensor whose address is taken has a name of its own, so that its memory lives.
         g = gradients[0].contiguous()
         given = (weight.contiguous(), None if bias is None else bias.contiguous(), cable.contiguous())
-        results = torch.empty_like(given[0]), torch.empty_like(given[2]), torch.empty_like(given[2])
+        of_weight, of_bias, of_cable = map(torch.empty_like, (given[0], given[2], given[2]))
         of_x = torch.empty_like(x, memory_format=torch.contiguous_format) if needs[1] else None
         arguments = _arguments(branch, x, *given)
-        addresses = tuple(result.data_ptr() for result in results)
+        addresses = of_weight.data_ptr(), of_bias.data_ptr(), of_cable.data_ptr()
         if branch.curve:
             _curve_backward(branch, arguments, (packed.data_ptr(), g.data_ptr(), *addresses), of_x)
         else:
@@ -172,10 +172,13 @@ class _Branch(Function):
                 packed_g = tiles(g)
                 by_source = _arguments(branch, x, *given, branch.edges.transposed())
                 native.branch_sources(*by_source, packed_g.data_ptr(), bits.data_ptr(), of_x.data_ptr())
-        of_weight, of_bias, of_cable = (
-            result if needs[position] else None for result, position in zip(results, (0, 2, 3), strict=True)
+        return (
+            None,
+            of_weight if needs[0] else None,
+            of_x,
+            of_bias if needs[2] else None,
+            of_cable if needs[3] else None,
         )
-        return None, of_weight, of_x, of_bias, of_cable
 
 
 def _curve_backward(

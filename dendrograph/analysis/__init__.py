@@ -1,1 +1,1 @@
-"""What trained networks do: the parts of `dendrograph.analysis.analyse`, each measure with its formula and source."""
+"""Measures of one trained network or run: activity, weights, learning, embeddings, robustness, lesions, stimulation."""

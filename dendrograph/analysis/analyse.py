@@ -11,7 +11,16 @@ from types import MappingProxyType
 from typing import Any
 
 from dendrograph.analysis.learning_curves import history
-from dendrograph.analysis.parts import OF_A_NETWORK, OF_A_RUN, PARTS, Settings, Subject, Tables, choose, settings_for
+from dendrograph.analysis.parts import (
+    OF_A_NETWORK,
+    OF_A_RUN,
+    PARTS,
+    MeasuredNetwork,
+    Settings,
+    Tables,
+    choose,
+    settings_for,
+)
 from dendrograph.base import tables
 from dendrograph.base.errors import DendrographError, argument, clip
 from dendrograph.base.progress import with_progress
@@ -55,7 +64,7 @@ class Analysis:
 
     @property
     def weights(self) -> tuple[Row, ...]:
-        """A row a projection: the fields of `measures.Moments`."""
+        """A row a projection: the fields of `weight_distributions.Moments`."""
         return self["weights"]
 
     def __getitem__(self, name: str) -> tuple[Row, ...]:
@@ -108,7 +117,7 @@ def analyse(
             if model.run and getattr(model, option) is not None and not _needs_data(chosen):
                 raise DendrographError(f"{argument(option)}: no data is read for {', '.join(chosen)}\n  leave it out")
     if not are_runs and models:
-        if missing := [name for name in chosen if PARTS[name].run]:
+        if missing := [name for name in chosen if PARTS[name].needs_run]:
             raise DendrographError(f"the part '{missing[0]}' needs a run\n  give the folder of a run")
         if len(models) > 1:
             raise DendrographError("several models can be analysed together only if all are runs\n  give run folders")
@@ -118,7 +127,7 @@ def analyse(
             _ = model.run.metrics
             if "learning" in chosen:
                 history(model.run)
-        if any(PARTS[part].hold for part in chosen):
+        if any(PARTS[part].has_check for part in chosen):
             _check(_subject(model, chosen, made), chosen)
     named = list(zip(names, models, strict=True))
     shown = with_progress(named, lambda pair: pair[0], sys.stderr) if progress and len(models) > 1 else named
@@ -153,35 +162,34 @@ def names_of(folders: Sequence[str | Path]) -> tuple[str, ...]:
 
 
 def _needs_data(chosen: Sequence[str]) -> bool:
-    return any(PARTS[name].data for name in chosen)
+    return any(PARTS[name].needs_data for name in chosen)
 
 
-def _subject(model: ModelSource, chosen: Sequence[str], settings: Settings) -> Subject:
+def _subject(model: ModelSource, chosen: Sequence[str], settings: Settings) -> MeasuredNetwork:
     network = model.network()
     if not _needs_data(chosen):
-        return Subject(network, None, 1.0, settings, model.run)
+        return MeasuredNetwork(network, None, 1.0, settings, model.run)
     dataset = model.dataset()
-    return Subject(network, noisy_test(dataset, model.config()), dataset.scale, settings, model.run, dataset)
+    return MeasuredNetwork(network, noisy_test(dataset, model.config()), dataset.scale, settings, model.run, dataset)
 
 
-def _tables(subject: Subject, chosen: Sequence[str]) -> Tables:
+def _tables(subject: MeasuredNetwork, chosen: Sequence[str]) -> Tables:
     made: dict[str, tuple[Row, ...]] = {}
     for part in chosen:
         with _naming(subject, part):
-            made |= PARTS[part].make(subject)
+            made |= PARTS[part].tables(subject)
     return made
 
 
-def _check(subject: Subject, chosen: Sequence[str]) -> None:
+def _check(subject: MeasuredNetwork, chosen: Sequence[str]) -> None:
     """Check that each part can be measured, before any is."""
     for part in chosen:
-        if (hold := PARTS[part].hold) is not None:
-            with _naming(subject, part):
-                hold(subject)
+        with _naming(subject, part):
+            PARTS[part].check(subject)
 
 
 @contextmanager
-def _naming(subject: Subject, part: str) -> Iterator[None]:
+def _naming(subject: MeasuredNetwork, part: str) -> Iterator[None]:
     """Of several runs and parts, an error names the one that it is of."""
     try:
         yield

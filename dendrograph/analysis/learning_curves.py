@@ -1,4 +1,4 @@
-"""How a run learned, and how much better it does on what it learned from: tables of its epochs and of its end."""
+"""Learning curves and generalisation gaps of a run: tables of its epochs and of its results."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from dendrograph.training.splits import Splits
 
 
 def tables(run: Run, network: DendriticNetwork, dataset: Dataset) -> dict[str, tuple[Row, ...]]:
-    """The tables `learning`, a row an epoch, and `results`, one row.
+    """Return the tables `learning`, a row per epoch, and `results`, one row.
 
-    A gap is positive where the network does better on what it learned from, or was chosen by: accuracy there less
-    accuracy here, loss here less loss there. In `learning` training figures are the means over the steps of the epoch,
-    as history.csv holds them; in `results` the final weights are evaluated on the training samples once more.
+    A gap is positive where the network performs better on the samples of training or model selection: their accuracy
+    minus the accuracy on other samples, or the loss on other samples minus their loss. In `learning`, training values
+    are means over the steps of the epoch, as in history.csv; in `results`, the final weights are evaluated again on the
+    training samples.
 
     Args:
-        run: a run that has ended.
-        network: with its final weights.
-        dataset: what it was trained on.
+        run: A finished run.
+        network: The network with the final weights.
+        dataset: The data of the training.
 
     Raises:
-        RunError: its history is missing.
-        DataError: its training split cannot be made again.
+        RunError: The history is missing.
+        DataError: The training split cannot be made again.
     """
     rows = history(run)
     epochs: list[Row] = [
@@ -58,10 +59,10 @@ def tables(run: Run, network: DendriticNetwork, dataset: Dataset) -> dict[str, t
 
 
 def history(run: Run) -> History:
-    """The rows of a run's history.
+    """Return the rows of a run's history.
 
     Raises:
-        RunError: there is none.
+        RunError: The history is missing.
     """
     if not run.history:
         raise RunError(f"{run.folder / 'history.csv'}: missing or empty\n  put it back from a copy of the run")
@@ -69,6 +70,6 @@ def history(run: Run) -> History:
 
 
 def training_split(run: Run, dataset: Dataset) -> Split:
-    """The samples that a run learned from, noise included, as the run saw them."""
+    """Return the training samples of a run, with the noise of the training."""
     splits = Splits.of(dataset, TrainConfig.from_record(run.record["config"], run.folder / "run.json"))
     return splits.samples.take(splits.rows)

@@ -1,15 +1,15 @@
-"""Lesions: a network without some of its dendrites, somata or synapses, and what it then can do.
+"""Lesions: networks without some of their dendrites, somata or synapses, and their accuracy.
 
-What is removed is no longer there: the network is the one that its graph without those edges and compartments defines.
-To set weights to 0 would be the same for a sum of linear synapses only. Of the other ways to integrate, a mean is taken
-over what remains, a maximum or minimum may not fall on a zero that nobody sent, and a product is not wiped out; a
-synapse's nonlinearity may send something at 0; a compartment that is gone takes no part in a normalisation. Where
-nothing remains to be integrated, the integral is 0, as everywhere in the language, and the bias acts alone.
+A lesion removes edges and compartments: the result is the network that its smaller graph defines. Setting weights to 0
+is the same only for a sum of linear synapses. A mean is taken over the remaining inputs, a maximum, minimum or product
+must not see a zero that was never sent, a synapse's nonlinearity may send a value at 0, and a removed compartment takes
+no part in a normalisation. Where no input remains, the integral is 0, as everywhere in the language, and only the bias
+acts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -18,7 +18,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dendrograph.analysis.disturbance import LESIONS, chance, hold_levels, hold_samples, hold_whole, outcome
+from dendrograph.analysis.robustness import (
+    LESIONS,
+    Draws,
+    accuracy_and_loss,
+    check_levels,
+    check_samples,
+    random_stream,
+    round_half_up,
+)
 from dendrograph.base.errors import DendrographError
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
@@ -30,9 +38,9 @@ Kind = Literal["dendrites", "somata", "synapses"]
 KINDS: tuple[Kind, ...] = ("dendrites", "somata", "synapses")
 ROLES = {"dendrites": "dendrite", "somata": "soma"}
 
-Numbers = NDArray[np.int64]
+Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-Origin = tuple[str, Numbers | None]  # a projection or group of the whole network, and which of its numbers; None: all
+Origin = tuple[str, Indices | None]  # a projection or group of the whole network, and the indices in it; None for all
 
 
 def lesions(
@@ -40,50 +48,49 @@ def lesions(
     split: Split,
     scale: float,
     shares: Iterable[float] = (0.0, 0.1, 0.2, 0.3, 0.5),
-    repeats: int = 3,
-    seed: int = 0,
+    draws: Draws = Draws(),  # noqa: B008 (frozen)
     kinds: Iterable[Kind] | None = None,
 ) -> tuple[Row, ...]:
-    """Accuracy and loss when a share of one group's compartments, or of one projection's synapses, is removed.
+    """Measure accuracy and loss when a share of one group's compartments or one projection's synapses is removed.
 
-    Of n, round(share n) are removed, a half rounded up, drawn at random. In one repeat those of a smaller share are
-    among those of a larger one, so that a curve tells of the share and not of another draw.
+    Of n, round(share n) are removed at random, with halves rounded up. In one repeat, a larger share removes the same
+    elements as a smaller share and more, so that a curve shows the effect of the share and not of another draw.
 
-    A dendrite goes with its branches, a soma with its dendrites and all its synapses onto others. Synapses onto the
-    readout are left whole, and so are the units that are the network's output.
+    A dendrite is removed with its branches, a soma with its dendrites and all its synapses onto others. Synapses onto
+    the readout and the output units of the network stay.
 
     Args:
-        network: trained or not; it is left as it is.
-        split: samples and labels.
-        scale: what bytes are divided by (`Dataset.scale`).
-        shares: from 0 to 1.
-        repeats: draws of each share.
-        seed: of the draws.
-        kinds: which of `dendrites`, `somata`, `synapses`; by default all that the network has.
+        network: Trained or untrained; it is not changed.
+        split: Samples and labels.
+        scale: Divisor of bytes (`Dataset.scale`).
+        shares: From 0 to 1.
+        draws: Repeats and seed of the removed elements.
+        kinds: `dendrites`, `somata` or `synapses`; by default all kinds that the network has.
 
     Returns:
-        Rows with kind, name (of the group or projection), share, repeat, removed (how many), accuracy, loss.
+        Rows with kind, name (of the group or projection), share, repeat, removed (the number), accuracy, loss.
 
     Raises:
-        DendrographError: an argument is not allowed, or the network has nothing of a kind that was asked for.
+        DendrographError: An argument is not allowed, or the network has no elements of a given kind.
     """
-    hold_samples(network, split, scale)
-    levels = hold_levels("shares", shares, 1.0)
-    repeats, seed = hold_whole("repeats", repeats, 1), hold_whole("seed", seed, 0)
-    whole = outcome(network, split, scale)
+    check_samples(network, split, scale)
+    levels = check_levels("shares", shares, 1.0)
+    whole = accuracy_and_loss(network, split, scale)
     rows: list[Row] = []
-    for place, (kind, name, size) in removable(network.graph, kinds):
-        orders = [chance(seed, LESIONS, repeat, place).permutation(size) for repeat in range(repeats)]
+    for number, (kind, name, size) in removable(network.graph, kinds):
+        orders = [
+            random_stream(draws.seed, LESIONS, repeat, number).permutation(size) for repeat in range(draws.repeats)
+        ]
         for share in levels:
-            removed = int(np.floor(share * size + 0.5))
+            removed = round_half_up(share * size)
             for repeat, order in enumerate(orders):
-                found = whole
+                scores = whole
                 if removed:
-                    gone = {name: np.sort(order[:removed])}
-                    without = lesioned(network, synapses=gone) if kind == "synapses" else lesioned(network, gone)
-                    found = outcome(without, split, scale)
+                    indices = {name: np.sort(order[:removed])}
+                    rest = lesioned(network, synapses=indices) if kind == "synapses" else lesioned(network, indices)
+                    scores = accuracy_and_loss(rest, split, scale)
                 about = {"kind": kind, "name": name, "share": share, "repeat": repeat, "removed": removed}
-                rows.append({**about, **found})
+                rows.append({**about, **scores})
     return tuple(rows)
 
 
@@ -92,50 +99,44 @@ def lesioned(
     compartments: Mapping[str, Any] | None = None,
     synapses: Mapping[str, Any] | None = None,
 ) -> DendriticNetwork:
-    """A network without some compartments and synapses, with copies of the parameters that remain.
+    """Return a network without some compartments and synapses, with copies of the remaining parameters.
 
-    Groups and projections keep their names; a group of which nothing is left is gone.
+    Groups and projections keep their names; an empty group is removed.
 
     Args:
-        network: left as it is.
-        compartments: group of dendrites or somata -> the numbers of those to remove within it. What hangs on them
-            is removed with them: their branches, and all edges from and to them.
-        synapses: projection -> the numbers of the edges to remove, in the order of its edge index.
+        network: It is not changed.
+        compartments: Group of dendrites or somata -> indices of the compartments to remove. Their branches and all
+            edges from and to them are removed, too.
+        synapses: Projection -> indices of the edges to remove, in the order of its edge index.
 
     Raises:
-        DendrographError: there is no such group, projection or number, or the group is the network's output.
+        DendrographError: There is no such group, projection or index, or the group is the output of the network.
     """
     graph = network.graph
-    inside = [name for kind in ROLES for name, _ in _groups(graph, kind)]
+    groups_inside = {name: size for kind in ROLES for name, size in _sizes(graph, kind)}
     gone: dict[str, Flags] = {group.name: np.zeros(group.size, dtype=bool) for group in graph.groups}
-    for name, numbers in (compartments or {}).items():
-        if name not in inside:
-            raise DendrographError(f"no group '{name}' to remove from\n  {did_you_mean(name, inside, 'groups')}")
-        gone[name][_numbers(name, numbers, len(gone[name]))] = True
-    for group in reversed(graph.groups):  # parents stand after their children
+    for name, indices in (compartments or {}).items():
+        gone[name] = _flags(name, indices, groups_inside, f"no group '{name}' to remove from", "groups")
+    for group in reversed(graph.groups):  # a parent comes after its children
         for cables in graph.onto(group):
             if cables.kind == "cable" and gone[group.name].any():
                 child, parent = cables.endpoints()
                 gone[cables.source][child[gone[group.name][parent]]] = True
-    sizes = dict(_synapses(graph))
-    cut: dict[str, Flags] = {}
-    for name, numbers in (synapses or {}).items():
-        if name not in sizes:
-            raise DendrographError(f"no synapses '{name}' to remove\n  {did_you_mean(name, sizes, 'projections')}")
-        cut[name] = np.zeros(sizes[name], dtype=bool)
-        cut[name][_numbers(name, numbers, sizes[name])] = True
-
+    sizes = dict(_sizes(graph, "synapses"))
+    cut = {
+        name: _flags(name, indices, sizes, f"no synapses '{name}' to remove", "projections")
+        for name, indices in (synapses or {}).items()
+    }
     left = {name: np.flatnonzero(~flags) for name, flags in gone.items()}
     groups, start = [], 0
     for group in graph.groups:
-        size = len(left[group.name])
-        if size:
+        if size := len(left[group.name]):
             groups.append(replace(group, size=size, start=start))
             start += size
-    parts = [_part(projection, gone, cut.get(projection.name)) for projection in graph.projections]
+    parts = [_remaining_part(projection, gone, cut.get(projection.name)) for projection in graph.projections]
     kept = [(projection, edges) for projection, edges in parts if projection.edges]
     smaller = Graph(graph.name, tuple(groups), tuple(one for one, _ in kept), graph.inputs, graph.classes, graph.seed)
-    return of_parts(
+    return network_from_parts(
         network,
         smaller,
         {projection.name: (projection.name, edges) for projection, edges in kept},
@@ -144,114 +145,126 @@ def lesioned(
     )
 
 
-def of_parts(
+def network_from_parts(
     network: DendriticNetwork,
     graph: Graph,
     edges: Mapping[str, Origin],
     units: Mapping[str, Origin],
     kernel: str = "auto",
 ) -> DendriticNetwork:
-    """A network over another graph whose parameters are copies of a network's; in evaluation mode, on its device.
+    """Return a network over another graph with copies of a network's parameters, in evaluation mode on its device.
 
     Args:
-        network: from where they come.
-        graph: made of parts of the network's own.
-        edges: projection of `graph` -> the projection and the edges whose weights it has.
-        units: group of `graph` -> the group and the units whose biases and learnt excitability it has.
-        kernel: as `DendriticNetwork` takes it.
+        network: The network whose parameters are copied.
+        graph: A graph of parts of the network's graph.
+        edges: Projection of `graph` -> the projection and the edges that its weights come from.
+        units: Group of `graph` -> the group and the units that its biases and learned excitability come from.
+        kernel: As for `DendriticNetwork`.
     """
     first = next(network.parameters())
     made = DendriticNetwork(graph, kernel)
-    if next(made.parameters(), None) is None:  # nothing is left, and a network without parameters has no device
+    if next(made.parameters(), None) is None:  # a network without parameters has no device
         made.register_parameter("nothing", torch.nn.Parameter(torch.empty(0)))
     made = made.to(first.device, first.dtype).eval()
 
-    def of(whole: Tensor, numbers: Numbers | None) -> Tensor:
-        return whole if numbers is None else whole[torch.from_numpy(numbers).to(whole.device)]
+    def select(whole: Tensor, indices: Indices | None) -> Tensor:
+        return whole if indices is None else whole[torch.from_numpy(indices).to(whole.device)]
 
     with torch.no_grad():
         for name, weight in made.weights.items():
-            origin, numbers = edges[name]
-            weight.copy_(of(network.weights[origin], numbers))
+            origin, indices = edges[name]
+            weight.copy_(select(network.weights[origin], indices))
         for name, bias in made.biases.items():
-            origin, numbers = units[name]
-            bias.copy_(of(network.biases[origin], numbers))
-        for key, learnt in made.excitability.items():
+            origin, indices = units[name]
+            bias.copy_(select(network.biases[origin], indices))
+        for key, learned in made.excitability.items():
             name, _, parameter = key.rpartition(":")
-            origin, numbers = units[name]
+            origin, indices = units[name]
             whole = network.excitability[f"{origin}:{parameter}"]
-            learnt.copy_(of(whole, numbers) if whole.dim() else whole)
+            learned.copy_(select(whole, indices) if whole.dim() else whole)
     return made
 
 
-def groups_of(graph: Graph, kind: str) -> tuple[Group, ...]:
-    """The groups of `dendrites` or `somata` that can be removed; the output's somata stay."""
+def removable_groups(graph: Graph, kind: str) -> tuple[Group, ...]:
+    """Return the groups of `dendrites` or `somata` that can be removed; the somata of the output stay."""
     return tuple(group for group in graph.groups if group.role == ROLES[kind] and group.name != graph.output.name)
 
 
-def _groups(graph: Graph, kind: str) -> Iterator[tuple[str, int]]:
-    for group in groups_of(graph, kind):
-        yield group.name, group.size
-
-
-def _synapses(graph: Graph) -> Iterator[tuple[str, int]]:
-    for projection in graph.projections:
-        if projection.kind == "synapse" and graph.by_name[projection.target].role != "readout" and projection.edges:
-            yield projection.name, projection.edges
+def _sizes(graph: Graph, kind: str) -> list[tuple[str, int]]:
+    """Return the name and size of each group or projection of a kind from which elements can be removed."""
+    if kind in ROLES:
+        return [(group.name, group.size) for group in removable_groups(graph, kind)]
+    return [
+        (one.name, one.edges)
+        for one in graph.projections
+        if one.kind == "synapse" and graph.by_name[one.target].role != "readout" and one.edges
+    ]
 
 
 def removable(graph: Graph, kinds: Iterable[Kind] | None) -> list[tuple[int, tuple[Kind, str, int]]]:
-    """All that a share can be removed of, (kind, name, size), each with a number of its own."""
+    """Return all groups and projections of these kinds as (number, (kind, name, size)).
+
+    The number does not depend on the kinds. It selects the random numbers.
+    """
     asked = KINDS if kinds is None else tuple([kinds] if isinstance(kinds, str) else kinds)
     for kind in asked:
         if kind not in KINDS:
             raise DendrographError(f"kinds: unknown kind {kind!r}\n  {did_you_mean(kind, KINDS, 'kinds')}")
-    every: list[tuple[Kind, str, int]] = []
-    for kind in KINDS:
-        every += [(kind, *one) for one in (_synapses(graph) if kind == "synapses" else _groups(graph, kind))]
-    there = {kind for kind, _, _ in every}
-    if not there:
+    every = [(kind, name, size) for kind in KINDS for name, size in _sizes(graph, kind)]
+    existing = {kind for kind, _, _ in every}
+    if not existing:
         raise DendrographError(
             "the network has nothing to remove: no dendrites, no somata and no synapses below its output"
         )
     for kind in asked:
-        if kinds is not None and kind not in there:
-            raise DendrographError(f"kinds: the network has no {kind} to remove\n  {did_you_mean('', there, 'it has')}")
+        if kinds is not None and kind not in existing:
+            raise DendrographError(
+                f"kinds: the network has no {kind} to remove\n  {did_you_mean('', existing, 'it has')}"
+            )
     if not asked:
-        raise DendrographError(f"kinds: there is none\n  {did_you_mean('', there, 'the network has')}")
-    return [(place, part) for place, part in enumerate(every) if part[0] in asked]
+        raise DendrographError(f"kinds: the list is empty\n  {did_you_mean('', existing, 'the network has')}")
+    return [(number, part) for number, part in enumerate(every) if part[0] in asked]
 
 
-def _numbers(name: str, given: Any, size: int) -> Numbers:
+def _flags(name: str, indices: Any, sizes: Mapping[str, int], problem: str, known: str) -> Flags:
+    """Return which elements of a group or projection are given by their indices.
+
+    Raises:
+        DendrographError: `problem` where the name is not in `sizes`, or an index is not allowed.
+    """
+    if name not in sizes:
+        raise DendrographError(f"{problem}\n  {did_you_mean(name, sizes, known)}")
+    flags = np.zeros(sizes[name], dtype=bool)
     try:
-        numbers = np.atleast_1d(np.asarray(given))
+        array = np.atleast_1d(np.asarray(indices))
     except ValueError as error:
         raise DendrographError(f"'{name}': {error}\n  give a list of whole numbers") from None
-    if numbers.size == 0:
-        return np.zeros(0, dtype=np.int64)
-    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
-        raise DendrographError(
-            f"'{name}': found {numbers.dtype} of shape {numbers.shape}\n  give a list of whole numbers"
-        )
-    wrong = numbers[(numbers < 0) | (numbers >= size)]
+    if array.size == 0:
+        return flags
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise DendrographError(f"'{name}': found {array.dtype} of shape {array.shape}\n  give a list of whole numbers")
+    wrong = array[(array < 0) | (array >= len(flags))]
     if len(wrong):
-        raise DendrographError(f"'{name}' has no number {wrong[0]}\n  they are numbered from 0 to {size - 1:,}")
-    return numbers.astype(np.int64)
+        raise DendrographError(f"'{name}' has no number {wrong[0]}\n  they are numbered from 0 to {len(flags) - 1:,}")
+    flags[array] = True
+    return flags
 
 
-def _part(projection: Projection, gone: Mapping[str, Flags], cut: Flags | None) -> tuple[Projection, Numbers | None]:
-    """What is left of a projection, its ends numbered anew, and which edges these are (None: all of them)."""
-    from_gone, to_gone = gone[projection.source], gone[projection.target]
-    if cut is None and not from_gone.any() and not to_gone.any():
+def _remaining_part(
+    projection: Projection, gone: Mapping[str, Flags], cut: Flags | None
+) -> tuple[Projection, Indices | None]:
+    """Return the rest of a projection with new numbers of its ends, and the indices of its edges; None for all."""
+    source_gone, target_gone = gone[projection.source], gone[projection.target]
+    if cut is None and not source_gone.any() and not target_gone.any():
         return projection, None
     source, target = projection.endpoints()
-    stays = ~(from_gone[source] | to_gone[target])
+    stays = ~(source_gone[source] | target_gone[target])
     if cut is not None:
         stays &= ~cut
     edges = np.flatnonzero(stays)
     pairs = None
     if not projection.all_to_all or cut is not None:
-        places = [(np.cumsum(~flags) - 1).astype(source.dtype) for flags in (from_gone, to_gone)]
-        pairs = places[0][source[edges]], places[1][target[edges]]
-    counts = [int((~flags).sum()) for flags in (from_gone, to_gone)]
-    return replace(projection, sources=counts[0], targets=counts[1], pairs=pairs, blocks=(), field=None), edges
+        new_source, new_target = ((np.cumsum(~flags) - 1).astype(source.dtype) for flags in (source_gone, target_gone))
+        pairs = new_source[source[edges]], new_target[target[edges]]
+    sources, targets = (int((~flags).sum()) for flags in (source_gone, target_gone))
+    return replace(projection, sources=sources, targets=targets, pairs=pairs, blocks=(), field=None), edges

@@ -1,20 +1,21 @@
-"""The parts of an analysis: what each takes and which tables it makes."""
+"""The parts of an analysis: one class per part, with its settings, checks and tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
-from dendrograph.analysis import activity, distributions, embedding, robustness
-from dendrograph.analysis import learning_curves as generalisation
-from dendrograph.analysis.disturbance import hold_samples
-from dendrograph.analysis.lesions import removable
-from dendrograph.analysis.single_lesions import units_of
+from dendrograph.analysis import activity, embedding_and_silhouette, learning_curves, robustness, weight_distributions
+from dendrograph.analysis.embedding_and_silhouette import EmbeddingSettings
+from dendrograph.analysis.lesions import lesions, removable
+from dendrograph.analysis.robustness import Draws
+from dendrograph.analysis.single_lesions import removable_units, single_lesions
 from dendrograph.base.errors import DendrographError, clip, expect, setting
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
@@ -28,36 +29,40 @@ Tables = Mapping[str, tuple[Row, ...]]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the parts of an analysis take; each setting is of use to the parts that `PARTS` names beside it.
+    """The settings of the parts of an analysis. Each part uses those that its class lists.
 
-    active: a unit is active where its activity is above this
-    answers: a unit answers to a class where it is active in at least this share of its samples
-    embeddings: of `embedding.METHODS`
-    samples: at most so many are embedded at a time
-    neighbours: of the scores of embeddings
-    repeats: draws of samples, noise, patches or lesions; by default what each part takes: five embeddings, three others
-    seed: of all that is drawn
-    at_most: dendrites that are removed one at a time
+    Attributes:
+        active: Threshold of activity above which a unit is active.
+        answers: Share of the samples of a class in which a unit must be active to respond to the class.
+        embeddings: Names in `embedding_and_silhouette.METHODS`.
+        samples: Maximal number of samples that are embedded at a time.
+        neighbours: Number of neighbours in the scores of embeddings.
+        repeats: Draws of samples, noise, patches or lesions; by default five for embeddings and three for the others.
+        seed: Seed of all draws.
+        at_most: Maximal number of dendrites that are removed one at a time.
 
     Raises:
-        DendrographError: a value that is not allowed.
+        DendrographError: A value is not allowed.
     """
 
     active: float = 0.0
     answers: float = 0.5
-    embeddings: tuple[str, ...] = embedding.DEFAULT
-    samples: int = embedding.SAMPLES
-    neighbours: int = embedding.NEIGHBOURS
+    embeddings: tuple[str, ...] = tuple(EmbeddingSettings.methods)
+    samples: int = EmbeddingSettings.samples
+    neighbours: int = EmbeddingSettings.neighbours
     repeats: int | None = None
     seed: int = 0
     at_most: int = 200
 
     def __post_init__(self) -> None:
         if not _is_number(self.active) or not math.isfinite(self.active):
-            raise DendrographError(f"{setting('active')}: {self.active} is no threshold\n  give a finite number")
+            raise DendrographError(
+                f"{setting('active')}: found {self.active}, which is no threshold\n  give a finite number"
+            )
         if not _is_number(self.answers) or not 0 < self.answers <= 1:
             raise DendrographError(
-                f"{setting('answers')}: {self.answers} is no share of samples\n  give a number above 0, and at most 1"
+                f"{setting('answers')}: found {self.answers}, which is no share of samples\n"
+                "  give a number above 0, and at most 1"
             )
         for name, least in (("samples", 3), ("neighbours", 1), ("repeats", 1), ("seed", 0), ("at_most", 1)):
             value = getattr(self, name)
@@ -67,15 +72,34 @@ class Settings:
                 )
         if type(self.embeddings) not in (tuple, list):
             raise DendrographError(f"embeddings: found {clip(repr(self.embeddings))}\n  give a tuple of names")
-        embedding.require(self.embeddings)
+        embedding_and_silhouette.check_methods(self.embeddings)
+
+    @property
+    def draws(self) -> Draws:
+        """The repeats and the seed of the measures of robustness."""
+        return Draws(seed=self.seed) if self.repeats is None else Draws(repeats=self.repeats, seed=self.seed)
+
+    @property
+    def embedding(self) -> EmbeddingSettings:
+        """The settings of embeddings."""
+        return EmbeddingSettings(
+            methods=self.embeddings,
+            samples=self.samples,
+            neighbours=self.neighbours,
+            repeats=EmbeddingSettings.repeats if self.repeats is None else self.repeats,
+            seed=self.seed,
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """What is analysed; `run` and `dataset` are there where it is a run.
+class MeasuredNetwork:
+    """The network that an analysis measures, with its samples and settings.
 
-    split: the samples as the run was tested on them, noise included
-    scale: what bytes are divided by (`Dataset.scale`)
+    Attributes:
+        split: The test samples, with the noise of the run.
+        scale: Divisor of bytes (`Dataset.scale`).
+        run: The run; None for a network from Python.
+        dataset: The data of the run; None for a network from Python.
     """
 
     network: DendriticNetwork
@@ -90,92 +114,167 @@ class Subject:
         """The split.
 
         Raises:
-            DendrographError: it holds no sample.
+            DendrographError: It has no samples.
         """
         if self.split is None or not len(self.split):
-            raise DendrographError("there is no sample to analyse")
+            raise DendrographError("there are no samples to analyse")
         return self.split
 
+    @property
+    def arguments(self) -> tuple[DendriticNetwork, Split, float]:
+        """The network, samples and scale, as the measures take them."""
+        return self.network, self.samples, self.scale
 
-@dataclass(frozen=True)
-class Part:
-    """A part of an analysis.
+    @property
+    def noise(self) -> tuple[Split, float]:
+        """The samples to which noise is added, and the noise that the network was trained with."""
+        if self.run is None or self.dataset is None:
+            return self.samples, 0.0
+        return self.dataset.test, self.run.config.noise
 
-    make: gives its tables
-    settings: those of `Settings` that it uses
-    hold: refuses what it cannot measure, before anything is measured
-    data, run: whether it takes samples, and a run that has ended
+
+class Part(ABC):
+    """A part of an analysis. Each part is a subclass, with one instance in `PARTS`.
+
+    Attributes:
+        name: The name of the part.
+        settings: The names of the `Settings` that it uses.
+        needs_data: Whether it needs samples.
+        needs_run: Whether it needs a finished run.
     """
 
-    make: Callable[[Subject], Tables]
-    settings: tuple[str, ...] = ()
-    hold: Callable[[Subject], None] | None = None
-    data: bool = True
-    run: bool = False
+    name: ClassVar[str]
+    settings: ClassVar[tuple[str, ...]] = ()
+    needs_data: ClassVar[bool] = True
+    needs_run: ClassVar[bool] = False
+
+    @property
+    def has_check(self) -> bool:
+        """Whether the part has something to check before it is measured."""
+        return type(self).check is not Part.check
+
+    def check(self, measured: MeasuredNetwork) -> None:  # noqa: B027 (some parts have nothing to check)
+        """Check, before anything is measured, that this part can be measured.
+
+        Raises:
+            DendrographError: It cannot.
+        """
+
+    @abstractmethod
+    def tables(self, measured: MeasuredNetwork) -> Tables:
+        """Return the tables of this part, by name."""
 
 
-def _activity(subject: Subject) -> Tables:
-    settings = subject.settings
-    return activity.tables(subject.network, subject.samples, subject.scale, settings.active, settings.answers)
+class Activity(Part):
+    """Activity of units and groups."""
+
+    name = "activity"
+    settings = ("active", "answers")
+
+    def tables(self, measured: MeasuredNetwork) -> Tables:
+        """Return the tables `units`, `groups` and `hits`."""
+        return activity.tables(*measured.arguments, measured.settings.active, measured.settings.answers)
 
 
-def _weights(subject: Subject) -> Tables:
-    return distributions.tables(subject.network)
+class Weights(Part):
+    """Distributions of weights."""
+
+    name = "weights"
+    needs_data = False
+
+    def tables(self, measured: MeasuredNetwork) -> Tables:
+        """Return the tables `weights` and `densities`."""
+        return weight_distributions.tables(measured.network)
 
 
-def _learning(subject: Subject) -> Tables:
-    assert subject.run is not None and subject.dataset is not None
-    return generalisation.tables(subject.run, subject.network, subject.dataset)
+class Learning(Part):
+    """Learning curves and generalisation gaps of a run."""
+
+    name = "learning"
+    needs_run = True
+
+    def tables(self, measured: MeasuredNetwork) -> Tables:
+        """Return the tables `learning` and `results`."""
+        assert measured.run is not None and measured.dataset is not None
+        return learning_curves.tables(measured.run, measured.network, measured.dataset)
 
 
-def _embedding(subject: Subject) -> Tables:
-    split, settings = subject.samples, subject.settings
-    repeats = embedding.REPEATS if settings.repeats is None else settings.repeats
-    return embedding.tables(
-        lambda rows: activity.recorded(subject.network, split.take(torch.from_numpy(rows)), subject.scale),
-        split.labels.cpu().numpy(),
-        settings.embeddings,
-        settings.samples,
-        settings.neighbours,
-        repeats,
-        settings.seed,
-    )
+class Embedding(Part):
+    """Embeddings of the activity, and scores of the separation of classes."""
+
+    name = "embedding"
+    settings = ("embeddings", "samples", "neighbours", "repeats", "seed")
+
+    def check(self, measured: MeasuredNetwork) -> None:
+        """Check that there are enough samples and classes."""
+        labels = measured.samples.labels.cpu().numpy()
+        embedding_and_silhouette.check_enough_samples(labels, measured.settings.embedding)
+
+    def tables(self, measured: MeasuredNetwork) -> Tables:
+        """Return the tables `embedding` and `points`."""
+        network, split, scale = measured.arguments
+        return embedding_and_silhouette.tables(
+            lambda rows: activity.record_activity(network, split.take(torch.from_numpy(rows)), scale),
+            split.labels.cpu().numpy(),
+            measured.settings.embedding,
+        )
 
 
-def _hold_embedding(subject: Subject) -> None:
-    settings = subject.settings
-    embedding.refuse_too_few(subject.samples.labels.cpu().numpy(), settings.samples, settings.neighbours)
+class Noise(Part):
+    """Robustness to noise."""
+
+    name = "noise"
+    settings = ("repeats", "seed")
+
+    def check(self, measured: MeasuredNetwork) -> None:
+        """Check that the samples fit the network and are within [0, 1]."""
+        robustness.check_samples(*measured.arguments)
+        with _or_leave_out(self.name):
+            check_scaled(measured.noise[0])
+
+    def tables(self, measured: MeasuredNetwork) -> Tables:
+        """Return the tables `noise` and `noise_summary`."""
+        split, sigma = measured.noise
+        draws = measured.settings.draws
+        rows = robustness.noise(measured.network, split, measured.scale, draws=draws, trained_sigma=sigma)
+        return _with_summary(self.name, rows, measured)
 
 
-def _noise(subject: Subject) -> Tables:
-    split, sigma = _without_noise(subject)
-    drawn = _drawn(subject.settings)
-    rows = robustness.noise(subject.network, split, subject.scale, **drawn, trained_sigma=sigma)
-    return _with_summary("noise", rows, subject)
+class Occlusion(Part):
+    """Robustness to hidden patches of the input."""
+
+    name = "occlusion"
+    settings = ("repeats", "seed")
+
+    def check(self, measured: MeasuredNetwork) -> None:
+        """Check that the samples fit the network."""
+        robustness.check_samples(*measured.arguments)
+
+    def tables(self, measured: MeasuredNetwork) -> Tables:
+        """Return the tables `occlusion` and `occlusion_summary`."""
+        rows = robustness.occlusion(*measured.arguments, draws=measured.settings.draws)
+        return _with_summary(self.name, rows, measured)
 
 
-def _hold_noise(subject: Subject) -> None:
-    _hold_samples(subject)
-    with _or_leave_out("noise"):
-        check_scaled(_without_noise(subject)[0])
+class Lesions(Part):
+    """Robustness to the removal of dendrites, somata and synapses."""
 
+    name = "lesions"
+    settings = ("repeats", "seed", "at_most")
 
-def _without_noise(subject: Subject) -> tuple[Split, float]:
-    """The samples to which noise is to be added, and the noise that the network was trained with."""
-    if subject.run is None or subject.dataset is None:
-        return subject.samples, 0.0
-    return subject.dataset.test, subject.run.config.noise
+    def check(self, measured: MeasuredNetwork) -> None:
+        """Check that the samples fit the network, and that it has something to remove."""
+        robustness.check_samples(*measured.arguments)
+        with _or_leave_out(self.name):
+            removable(measured.network.graph, None)
+            removable_units(measured.network.graph, None)
 
-
-def _hold_samples(subject: Subject) -> None:
-    hold_samples(subject.network, subject.samples, subject.scale)
-
-
-def _hold_lesions(subject: Subject) -> None:
-    _hold_samples(subject)
-    with _or_leave_out("lesions"):
-        removable(subject.network.graph, None)
-        units_of(subject.network.graph, None)
+    def tables(self, measured: MeasuredNetwork) -> Tables:
+        """Return the tables `lesions`, `lesions_summary` and `single_lesions`."""
+        settings = measured.settings
+        rows = lesions(*measured.arguments, draws=settings.draws)
+        single = single_lesions(*measured.arguments, settings.at_most, settings.seed)
+        return {**_with_summary(self.name, rows, measured), "single_lesions": single}
 
 
 @contextmanager
@@ -186,48 +285,24 @@ def _or_leave_out(part: str) -> Iterator[None]:
         raise DendrographError(f"{error}\n  or leave the part '{part}' out") from None
 
 
-def _occlusion(subject: Subject) -> Tables:
-    drawn = _drawn(subject.settings)
-    rows = robustness.occlusion(subject.network, subject.samples, subject.scale, **drawn)
-    return _with_summary("occlusion", rows, subject)
-
-
-def _lesions(subject: Subject) -> Tables:
-    network, split, scale, settings = subject.network, subject.samples, subject.scale, subject.settings
-    rows = robustness.lesions(network, split, scale, **_drawn(settings))
-    single = robustness.single_lesions(network, split, scale, settings.at_most, settings.seed)
-    return {**_with_summary("lesions", rows, subject), "single_lesions": single}
-
-
-def _with_summary(name: str, rows: tuple[Row, ...], subject: Subject) -> Tables:
-    """The rows, and what their curves come to. Chance is among the classes that the samples have."""
-    classes = len(subject.samples.labels.unique())
+def _with_summary(name: str, rows: tuple[Row, ...], measured: MeasuredNetwork) -> Tables:
+    """Return the rows, and the summary of their curves. Chance depends on the number of classes of the samples."""
+    classes = len(measured.samples.labels.unique())
     return {name: rows, f"{name}_summary": robustness.summary(rows, classes)}
 
 
-def _drawn(settings: Settings) -> dict[str, Any]:
-    given = {} if settings.repeats is None else {"repeats": settings.repeats}
-    return {**given, "seed": settings.seed}
-
-
 PARTS: Mapping[str, Part] = {
-    "activity": Part(_activity, ("active", "answers")),
-    "weights": Part(_weights, data=False),
-    "learning": Part(_learning, run=True),
-    "embedding": Part(_embedding, ("embeddings", "samples", "neighbours", "repeats", "seed"), _hold_embedding),
-    "noise": Part(_noise, ("repeats", "seed"), _hold_noise),
-    "occlusion": Part(_occlusion, ("repeats", "seed"), _hold_samples),
-    "lesions": Part(_lesions, ("repeats", "seed", "at_most"), _hold_lesions),
+    part.name: part for part in (Activity(), Weights(), Learning(), Embedding(), Noise(), Occlusion(), Lesions())
 }
-OF_A_NETWORK = ("activity", "weights")  # what is measured if nothing else is asked for
+OF_A_NETWORK = ("activity", "weights")  # the default parts
 OF_A_RUN = (*OF_A_NETWORK, "learning")
 
 
 def choose(parts: Iterable[str]) -> tuple[str, ...]:
-    """The names of parts, in the order of `PARTS`; `all` is every one.
+    """Return the names of parts in the order of `PARTS`; `all` means every part.
 
     Raises:
-        DendrographError: one is none, or there is none.
+        DendrographError: A name is unknown, or there is none.
     """
     asked = (parts,) if isinstance(parts, str) else tuple(parts)
     for name in asked:
@@ -236,12 +311,12 @@ def choose(parts: Iterable[str]) -> tuple[str, ...]:
                 f"unknown part '{clip(str(name))}' of an analysis\n  {did_you_mean(name, [*PARTS, 'all'], 'parts')}"
             )
     if not asked:
-        raise DendrographError(f"there is no part to analyse\n  {did_you_mean('', [*PARTS, 'all'], 'parts')}")
+        raise DendrographError(f"no part of an analysis is given\n  {did_you_mean('', [*PARTS, 'all'], 'parts')}")
     return tuple(name for name in PARTS if name in asked or "all" in asked)
 
 
 def settings_for(chosen: Sequence[str], settings: Settings | None) -> Settings:
-    """The settings. Each that is not at its default must be of use to a chosen part."""
+    """Return the settings. Each that differs from its default must be of use to a chosen part."""
     expect("settings", settings, Settings, None)
     settings = settings or Settings()
     for field in fields(Settings):

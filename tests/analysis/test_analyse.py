@@ -15,7 +15,7 @@ import torch
 from small import digits as digits_of
 
 from dendrograph import DendrographError, TrainConfig, build, datasets, train
-from dendrograph.analysis import measures
+from dendrograph.analysis import selectivity
 from dendrograph.analysis.analyse import analyse, names_of
 from dendrograph.analysis.learning_curves import training_split
 from dendrograph.analysis.parts import PARTS, Settings, choose
@@ -52,16 +52,16 @@ def test_rows_are_the_measures_of_the_activity() -> None:
         x = digits.test.inputs["image"].float() / digits.scale
         values = network.eval().activations(x)["hidden/dendrite"].double().numpy()
     labels = digits.test.labels.numpy()
-    hits = measures.hit_matrix(values > 0.1, labels, 10)
+    hits = selectivity.hit_matrix(values > 0.1, labels, 10)
     rows = [row for row in found.units if row["group"] == "hidden/dendrite"]
     assert [row["unit"] for row in rows] == list(range(10))
     np.testing.assert_allclose([row["active"] for row in rows], (values > 0.1).mean(0))
-    np.testing.assert_allclose([row["entropy"] for row in rows], measures.node_entropy(hits))
+    np.testing.assert_allclose([row["entropy"] for row in rows], selectivity.node_entropy(hits))
     np.testing.assert_allclose(
-        [row["selectivity"] for row in rows], measures.selectivity(values, labels, 10), rtol=1e-5
+        [row["selectivity"] for row in rows], selectivity.selectivity(values, labels, 10), rtol=1e-5
     )
     sizes = np.bincount(labels)
-    np.testing.assert_array_equal([row["classes"] for row in rows], measures.preferred(hits, sizes, 0.3))
+    np.testing.assert_array_equal([row["classes"] for row in rows], selectivity.preferred_classes(hits, sizes, 0.3))
     (group,) = (row for row in found.groups if row["group"] == "hidden/dendrite")
     assert group["units"] == 10 and group["silent"] == int((hits.sum(1) == 0).sum())
     assert [row["projection"] for row in found.weights] == [one.name for one in network.graph.projections]
@@ -78,8 +78,8 @@ def test_a_silent_group() -> None:
 @pytest.mark.parametrize(
     ("thresholds", "message"),
     [
-        ({"active": float("nan")}, "active: nan is no threshold"),
-        ({"answers": 0.0}, "answers: 0.0 is no share of samples"),
+        ({"active": float("nan")}, "active: found nan, which is no threshold"),
+        ({"answers": 0.0}, "answers: found 0.0, which is no share of samples"),
     ],
 )
 def test_thresholds_that_are_none(thresholds: dict[str, float], message: str) -> None:
@@ -112,12 +112,12 @@ def test_the_command(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Pa
 def test_what_is_refused(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for words, message in (
         (["no-such-run"], "error: no-such-run: no such folder"),
-        ([run, "--answers", "2"], "error: --answers: 2.0 is no share of samples"),
+        ([run, "--answers", "2"], "error: --answers: found 2.0, which is no share of samples"),
         ([run, "--out", tmp_path], f"error: {tmp_path}: there is something already"),
         ([run, "--out", tmp_path / "kept" / "x"], f"error: {tmp_path / 'kept' / 'x'}: cannot be made"),
         ([run, run], f"error: {run}: is given twice"),
         ([run, "--parts", "wieghts"], "error: unknown part 'wieghts' of an analysis\n  did you mean 'weights'?"),
-        ([run, "--parts", ","], "error: there is no part to analyse"),
+        ([run, "--parts", ","], "error: no part of an analysis is given"),
         ([run, "--repeats", "3"], "error: --repeats: of no use to activity, weights, learning\n  leave it out"),
         ([run, "--parts", "weights", "--data-dir", tmp_path], "error: --data-dir: no data is read for weights"),
         ([run, "--parts", "embedding", "--embeddings", "tsen"], "did you mean 'tsne'?"),
@@ -369,7 +369,7 @@ def test_what_python_refuses() -> None:
     ):
         with pytest.raises(DendrographError, match=message):
             analyse(ModelSource(network, data=replace(digits, test=split)), **given)  # type: ignore[arg-type]
-    with pytest.raises(DendrographError, match="there is no sample to analyse"):
+    with pytest.raises(DendrographError, match="there are no samples to analyse"):
         analyse(ModelSource(network, data=replace(digits, test=split.take(torch.arange(0)))))
     with torch.no_grad():
         network.get_parameter(next(name for name, _ in network.named_parameters())).fill_(float("nan"))

@@ -14,7 +14,8 @@ from small import digits
 from trees import random_case, ready
 
 from dendrograph import DendriticNetwork, DendrographError, Morphology, build, compile, datasets
-from dendrograph.analysis.lesions import groups_of, lesioned, lesions
+from dendrograph.analysis.lesions import lesioned, lesions, removable_groups
+from dendrograph.analysis.robustness import Draws
 from dendrograph.analysis.single_lesions import single_lesions
 from dendrograph.data.dataset import Split
 from dendrograph.training.evaluation import evaluate
@@ -245,7 +246,7 @@ def test_single_lesions_of_random_networks(seed: int) -> None:
     inputs = {name: torch.rand(12, *shape, generator=generator) for name, shape in network.graph.inputs.items()}
     split = Split(inputs, torch.randint(0, network.graph.classes, (12,), generator=generator))
     for kind in ("dendrites", "somata"):
-        if groups_of(network.graph, kind):
+        if removable_groups(network.graph, kind):
             by_hand(network, split, single_lesions(network, split, 1.0, at_most=10, kind=kind))
 
 
@@ -288,7 +289,7 @@ def test_rows_of_shares() -> None:
     network = shaken(build("dann-lrf", (8, 8), overrides=SMALL)).train()
     before = copy.deepcopy(network.state_dict())
     random = torch.random.get_rng_state()
-    rows = lesions(network, digits().test, 1.0, shares=(0, 0.25, 1), repeats=2, seed=4)
+    rows = lesions(network, digits().test, 1.0, shares=(0, 0.25, 1), draws=Draws(repeats=2, seed=4))
     names = {("dendrites", "hidden/dendrite"), ("somata", "hidden/soma"), ("synapses", "image->hidden/dendrite")}
     assert {(row["kind"], row["name"]) for row in rows} == names and len(rows) == 3 * 3 * 2
     assert [row["removed"] for row in rows if row["kind"] == "dendrites"] == [0, 0, 5, 5, 18, 18]
@@ -300,8 +301,8 @@ def test_rows_of_shares() -> None:
     assert losses[0] != losses[1], "another draw for each repeat"
     assert network.training and torch.equal(random, torch.random.get_rng_state())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    assert lesions(network, digits().test, 1.0, shares=(0, 0.25, 1), repeats=2, seed=4) == rows
-    alone = lesions(network, digits().test, 1.0, shares=(0.25,), repeats=1, seed=4, kinds=("synapses",))
+    assert lesions(network, digits().test, 1.0, shares=(0, 0.25, 1), draws=Draws(repeats=2, seed=4)) == rows
+    alone = lesions(network, digits().test, 1.0, shares=(0.25,), draws=Draws(repeats=1, seed=4), kinds=("synapses",))
     assert alone == tuple(
         row for row in rows if row["share"] == 0.25 and row["kind"] == "synapses" and not row["repeat"]
     ), "a row depends on its own draw, not on what else was asked for"
@@ -309,7 +310,7 @@ def test_rows_of_shares() -> None:
 
 def test_point_neurons_have_somata_and_synapses() -> None:
     network = shaken(build("vann", (8, 8), overrides={"somata": 6, "dendrites": 2}))
-    rows = lesions(network, digits().test, 1.0, shares=(0.5,), repeats=1)
+    rows = lesions(network, digits().test, 1.0, shares=(0.5,), draws=Draws(repeats=1))
     assert {row["kind"] for row in rows} == {"somata", "synapses"}
     assert not any("readout" in row["name"] for row in rows)
 
@@ -317,7 +318,7 @@ def test_point_neurons_have_somata_and_synapses() -> None:
 def test_removed_is_the_rounded_share() -> None:
     network = build("dann-lrf", (8, 8), overrides=SMALL)
     shares = tuple(np.linspace(0, 1, 12))
-    rows = lesions(network, digits().test, 1.0, shares=shares, repeats=1, kinds=["dendrites"])
+    rows = lesions(network, digits().test, 1.0, shares=shares, draws=Draws(repeats=1), kinds=["dendrites"])
     assert [row["removed"] for row in rows] == [math.floor(18 * share + 0.5) for share in shares]
 
 
@@ -339,19 +340,23 @@ def test_several_streams_and_bytes() -> None:
     [
         ({"shares": (0.1, 1.5)}, "shares: found 1.5"),
         ({"shares": 0.5}, "shares: found 0.5"),
-        ({"shares": ()}, "shares: there is none"),
-        ({"shares": (0.1, 0.1)}, "shares: 0.1 stands there twice"),
+        ({"shares": ()}, "shares: the list is empty"),
+        ({"shares": (0.1, 0.1)}, "shares: found 0.1 twice"),
         ({"shares": (float("nan"),)}, "shares: found nan"),
-        ({"repeats": 0}, "repeats: found 0"),
-        ({"seed": -1}, "seed: found -1"),
-        ({"seed": 1.5}, "seed: found 1.5"),
         ({"kinds": ("dendrite",)}, "did you mean 'dendrites'"),
-        ({"kinds": ()}, "kinds: there is none"),
+        ({"kinds": ()}, "kinds: the list is empty"),
     ],
 )
 def test_arguments_that_are_none(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DendrographError, match=message):
         lesions(build("dann-lrf", (8, 8), overrides=SMALL), digits().test, 1.0, **settings)
+
+
+@pytest.mark.parametrize("settings", [{"repeats": 0}, {"seed": -1}, {"seed": 1.5}])
+def test_draws_out_of_range(settings: dict[str, Any]) -> None:
+    ((name, value),) = settings.items()
+    with pytest.raises(DendrographError, match=f"{name}: found {value}"):
+        Draws(**settings)
 
 
 def test_what_cannot_be_removed() -> None:

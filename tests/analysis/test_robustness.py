@@ -13,9 +13,8 @@ from scipy.integrate import quad
 from small import digits
 
 from dendrograph import DendrographError, build, datasets
-from dendrograph.analysis.curves import area, half_level, summary
 from dendrograph.analysis.lesions import lesions
-from dendrograph.analysis.robustness import noise, occluded, occlusion
+from dendrograph.analysis.robustness import Draws, area, half_level, noise, occluded, occlusion, summary
 from dendrograph.data.batches import add_noise
 from dendrograph.data.dataset import Split
 from dendrograph.training.evaluation import evaluate
@@ -36,16 +35,18 @@ def a_split(shape: tuple[int, ...], samples: int = 200, byte: bool = False) -> S
 def test_rows_of_noise_are_evaluations_under_noise() -> None:
     network = small().train()
     before = copy.deepcopy(network.state_dict())
-    rows = noise(network, digits().test, 1.0, levels=(0, 0.3, 1), repeats=2, seed=7, trained_sigma=0.25)
+    rows = noise(network, digits().test, 1.0, levels=(0, 0.3, 1), draws=Draws(repeats=2, seed=7), trained_sigma=0.25)
     assert [(row["sigma"], row["repeat"]) for row in rows] == [(s, r) for s in (0.0, 0.3, 1.0) for r in (0, 1)]
     assert {row["trained_sigma"] for row in rows} == {0.25}
     whole = evaluate(network, digits().test, 1.0)
     assert {(row["accuracy"], row["loss"]) for row in rows if row["sigma"] == 0} == {(whole.accuracy, whole.loss)}
     assert len({row["loss"] for row in rows}) == 5, "another draw for each repeat"
     assert network.training and all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    assert noise(network, digits().test, 1.0, (0, 0.3, 1), 2, 7, 0.25) == rows
-    assert noise(network, digits().test, 1.0, (0.3,), 1, 7, 0.25) == rows[2:3], "a row depends on its own draw alone"
-    assert noise(network, digits().test, 1.0, (0.3,), 1, 8)[0]["loss"] != rows[2]["loss"]
+    assert noise(network, digits().test, 1.0, (0, 0.3, 1), Draws(repeats=2, seed=7), 0.25) == rows
+    assert noise(network, digits().test, 1.0, (0.3,), Draws(repeats=1, seed=7), 0.25) == rows[2:3], (
+        "a row depends on its own draw alone"
+    )
+    assert noise(network, digits().test, 1.0, (0.3,), Draws(repeats=1, seed=8))[0]["loss"] != rows[2]["loss"]
 
 
 def test_the_noise_of_a_repeat_is_one_noise_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +58,7 @@ def test_the_noise_of_a_repeat_is_one_noise_scaled(monkeypatch: pytest.MonkeyPat
         return noisy
 
     monkeypatch.setattr("dendrograph.analysis.robustness.add_noise", watched)
-    noise(small(), a_split((8, 8), 3), 1.0, levels=(0.05, 0.1), repeats=2)
+    noise(small(), a_split((8, 8), 3), 1.0, levels=(0.05, 0.1), draws=Draws(repeats=2))
     assert all(float(one.abs().max()) < 0.5 for one in seen), "nothing is clipped here"
     torch.testing.assert_close(2 * seen[0], seen[2], rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(2 * seen[1], seen[3], rtol=1e-4, atol=1e-6)
@@ -129,7 +130,7 @@ def test_rows_of_occlusion_are_paired_over_networks(monkeypatch: pytest.MonkeyPa
     test = datasets.load("digits").test
     split = Split(dict(test.inputs), test.labels)
     network = small().train()
-    rows = occlusion(network, split, 16.0, shares=(0, 0.25), repeats=2, seed=5)
+    rows = occlusion(network, split, 16.0, shares=(0, 0.25), draws=Draws(repeats=2, seed=5))
     assert [(row["share"], row["repeat"], row["covered"]) for row in rows] == [
         (0.0, 0, 0.0),
         (0.0, 1, 0.0),
@@ -141,7 +142,7 @@ def test_rows_of_occlusion_are_paired_over_networks(monkeypatch: pytest.MonkeyPa
         assert (row["accuracy"], row["loss"]) == (found.accuracy, found.loss)
     assert rows[2]["loss"] != rows[3]["loss"] and network.training
     for kernel in ("reference", "scatter"):
-        other = occlusion(small(kernel), split, 16.0, shares=(0.25,), repeats=1, seed=5)
+        other = occlusion(small(kernel), split, 16.0, shares=(0.25,), draws=Draws(repeats=1, seed=5))
         assert other[0]["loss"] == pytest.approx(rows[2]["loss"], rel=1e-5)
 
 
@@ -179,18 +180,18 @@ def test_the_level_at_which_half_is_lost() -> None:
 def test_a_summary_has_a_row_for_each_curve() -> None:
     split = digits().test
     network = small()
-    of_noise = [row for sigma in (0.0, 0.5) for row in noise(network, split, 1.0, (0, 0.5, 1), 2, 0, sigma)]
+    of_noise = [row for sigma in (0.0, 0.5) for row in noise(network, split, 1.0, (0, 0.5, 1), Draws(repeats=2), sigma)]
     found = summary(of_noise, 10)
     assert [row["trained_sigma"] for row in found] == [0.0, 0.5] and found[0]["area"] == found[1]["area"]
     means = [np.mean([row["accuracy"] for row in of_noise if row["sigma"] == sigma]) for sigma in (0, 0.5, 1)]
     assert found[0]["area"] == pytest.approx((means[0] / 2 + means[1] + means[2] / 2) / 2)
-    of_lesions = lesions(network, split, 1.0, shares=(0, 0.5), repeats=1)
+    of_lesions = lesions(network, split, 1.0, shares=(0, 0.5), draws=Draws(repeats=1))
     assert [(row["kind"], row["name"]) for row in summary(of_lesions, 10)] == [
         ("dendrites", "hidden/dendrite"),
         ("somata", "hidden/soma"),
         ("synapses", "image->hidden/dendrite"),
     ]
-    assert len(summary(occlusion(network, split, 1.0, (0, 0.5), 1), 10)) == 1
+    assert len(summary(occlusion(network, split, 1.0, (0, 0.5), Draws(repeats=1)), 10)) == 1
 
 
 def test_arguments_that_are_none() -> None:
@@ -201,10 +202,10 @@ def test_arguments_that_are_none() -> None:
         (lambda: noise(network, split, 1.0, levels=("0.1",)), "levels: found '0.1'"),
         (lambda: noise(network, split, 1.0, levels="a"), "levels: found 'a'"),
         (lambda: noise(network, split, 1.0, trained_sigma=-1), "trained_sigma: found -1"),
-        (lambda: noise(network, split, 1.0, repeats=True), "repeats: found True"),
+        (lambda: noise(network, split, 1.0, draws=Draws(repeats=True)), "repeats: found True"),
         (lambda: noise(network, outside, 1.0), "noise is clipped"),
-        (lambda: noise(network, split, 0.0), "scale: 0.0 divides no bytes"),
-        (lambda: noise(network, split.take(torch.arange(0)), 1.0), "there is no sample"),
+        (lambda: noise(network, split, 0.0), "scale: found 0.0, which cannot divide bytes"),
+        (lambda: noise(network, split.take(torch.arange(0)), 1.0), "there are no samples"),
         (lambda: occlusion(network, split, 1.0, shares=(2,)), "shares: found 2"),
         (lambda: occlusion(network, a_split((28, 28)), 1.0), r"do not fit the network: .*expected \(batch, 8, 8\)"),
         (lambda: occlusion(build("vann", (8, 8), classes=3), split, 1.0), "labels run from 0 to 9"),
@@ -224,4 +225,4 @@ def test_an_outcome_that_is_no_number_is_told_as_such() -> None:
     network = small()
     with torch.no_grad():
         network.biases["readout"][0] = float("nan")
-    assert all(math.isnan(row["loss"]) for row in occlusion(network, digits().test, 1.0, (0, 0.5), 1))
+    assert all(math.isnan(row["loss"]) for row in occlusion(network, digits().test, 1.0, (0, 0.5), Draws(repeats=1)))

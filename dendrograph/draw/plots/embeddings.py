@@ -26,7 +26,7 @@ def embeddings_figure(points: Table, scores: Table = ()) -> Figure:
 
     Args:
         points: rows with group, space, label, x, y.
-        scores: rows with group, space, measure, mean, as `embedding.tables` gives them: the neighbourhood hit and the
+        scores: rows with group, space, measure, mean, as the analysis gives them: the neighbourhood hit and the
             silhouette stand above each panel.
 
     Raises:

@@ -23,7 +23,8 @@ from trees import CORNERS, Case, random_case
 
 from dendrograph import DendriticNetwork, Run, compile, load
 from dendrograph.cli.main import main
-from dendrograph.export import FORMATS, export, read_data, to_data, to_networkx
+from dendrograph.export import FORMATS, export, to_data, to_networkx
+from dendrograph.export.pytorch_geometric import read_data
 from dendrograph.morphology.shipped import shipped
 from dendrograph.training.model_source import ModelSource
 

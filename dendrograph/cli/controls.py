@@ -56,7 +56,7 @@ def controls_command(
     """
     from dendrograph.base import files as atomic
     from dendrograph.cli.text import fair_controls
-    from dendrograph.experiments.controls import as_file, refuse_missing, survey
+    from dendrograph.experiments.controls.controls import as_file, check_missing, survey
 
     if out is not None and (out.exists() or out.is_symlink()):
         raise DendrographError(f"{out}: already exists\n  name a new folder")
@@ -67,7 +67,7 @@ def controls_command(
     ).graph()
     found = survey(graph, only.split(",") if only is not None else None)
     if only is not None:
-        refuse_missing(graph.name, found)
+        check_missing(graph.name, found)
     files = {f"{each.morphology.name}.yaml": as_file(each, graph) for each in found if each.graph is not None}
     if out is not None:
         if not files:

@@ -40,19 +40,18 @@ def reproduce_command(
 
     After an interruption, the same command continues. Tables and figures are written to OUT/results.
     """
-    from dendrograph.experiments.reproduce.page import read
-    from dendrograph.experiments.reproduce.reproducing import publish, refuse_failures, reproduce
-    from dendrograph.experiments.sweep.interrupts import termination_as_ctrl_c
+    from dendrograph.experiments.reproduce.reproduce import check_failures, check_page, publish, reproduce
+    from dendrograph.experiments.sweep.workers import termination_as_ctrl_c
 
     if page is not None:
-        read(page)  # fails now rather than hours later
+        check_page(page, scale)  # fails now rather than hours later
     with termination_as_ctrl_c():
         found = reproduce(experiments, scale, out, data_dir, workers)
-    for name, table in found.tables.items():
+    for name, table in found.texts.items():
         print(f"\n{name}: {found.headings[name]}\n\n{table}")
     if page is not None:
         for name in publish(found, page, scale):
             print(f"note: {page} has no block for {name}")
         print(f"page: {page}")
     print(f"\ntables and figures: {found.folder / 'results'}")
-    refuse_failures(found)
+    check_failures(found)

@@ -33,8 +33,8 @@ def sweep_command(
     The file names morphologies, parameters, data sets, seeds and settings. Everything is validated before the first
     run starts. The same command continues a stopped sweep.
     """
-    from dendrograph.experiments.sweep.interrupts import termination_as_ctrl_c
-    from dendrograph.experiments.sweep.sweeping import sweep_by_name
+    from dendrograph.experiments.sweep.run_sweep import sweep_by_name
+    from dendrograph.experiments.sweep.workers import termination_as_ctrl_c
 
     with termination_as_ctrl_c():
         swept = sweep_by_name(file, out, data_dir, workers, scheduler, plugins or (), dry=dry)

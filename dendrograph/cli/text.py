@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # keeps `list` fast
     from numpy.typing import NDArray
 
     from dendrograph.analysis.stimulate import Stimulation
-    from dendrograph.experiments.controls import Control
+    from dendrograph.experiments.controls.controls import Control
     from dendrograph.graph.graph import Graph, Group, Projection
     from dendrograph.training.continual import Learned
 
@@ -88,7 +88,7 @@ def idle_units(graph: Graph) -> list[str]:
 
 def fair_controls(graph: Graph, found: Sequence[Control]) -> str:
     """Describe the controls of a network: sizes, properties kept and removed, or why a control does not exist."""
-    from dendrograph.experiments.controls import KINDS
+    from dendrograph.experiments.controls.controls import KINDS
 
     networks = [made for made in (graph, *(each.graph for each in found)) if made is not None]
     sizes = ["parameters", *["trainable_parameters"] * any(made.frozen for made in networks)]

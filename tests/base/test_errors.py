@@ -210,7 +210,7 @@ def test_what_to_pass_instead(kinds: tuple[Any, ...], value: Any, text: str) -> 
 
 
 def test_a_setting_is_named_as_its_reader_gives_it() -> None:
-    run = Run.open(PACKAGE.parent / "docs/results/fashion_mnist/dann-grf-seed1")
+    run = Run.open(PACKAGE.parent / "tests/old_runs/finished")
     record = {**run.record, "config": {**run.record["config"], "batch_size": 9}}
     for told, called in ((True, "--batch-size"), (False, "batch_size")):
         with for_command_line(told), pytest.raises(DendrographError) as error:

@@ -31,9 +31,9 @@ from dendrograph.comparison.compare import compare
 from dendrograph.experiments.sweep import folder, workers
 from dendrograph.experiments.sweep.display import Display
 from dendrograph.experiments.sweep.file import Sweep, read
-from dendrograph.experiments.sweep.jobs import jobs, work
-from dendrograph.experiments.sweep.runs import Cell, Outcome, train_cell
-from dendrograph.experiments.sweep.sweeping import Swept, run, sweep_by_name
+from dendrograph.experiments.sweep.run_sweep import Swept, run_sweep, sweep_by_name
+from dendrograph.experiments.sweep.runs import Outcome, SweepRun, train_run
+from dendrograph.experiments.sweep.workers import jobs, work
 from dendrograph.training.run import Run
 from dendrograph.training.train import Interrupted
 
@@ -62,13 +62,13 @@ def test_a_grid_is_every_combination_once(tmp_path: Path) -> None:
         "seeds: [3, 7]\ntrain: {epochs: 2, lr: [0.1, 0.01]}\n",
     )
     assert sweep.name == "grid"
-    assert len(sweep.cells) == 2 * 2 * 2 * 2
-    seen = {(c.morphology["name"], dict(c.axes)["dendrites"], c.config.lr, c.config.seed) for c in sweep.cells}
+    assert len(sweep.runs) == 2 * 2 * 2 * 2
+    seen = {(c.morphology["name"], dict(c.axes)["dendrites"], c.config.lr, c.config.seed) for c in sweep.runs}
     expected = {(m, d, lr, s) for m in ("dann-lrf", "vann") for d in "23" for lr in (0.1, 0.01) for s in (3, 7)}
     assert seen == expected
-    assert {key for cell in sweep.cells for key, _ in cell.axes} == {"dendrites", "lr"}, "only what varies"
-    assert len({cell.name for cell in sweep.cells}) == len({cell.identity for cell in sweep.cells}) == 16
-    assert len({cell.condition for cell in sweep.cells}) == 8
+    assert {key for run in sweep.runs for key, _ in run.axes} == {"dendrites", "lr"}, "only what varies"
+    assert len({run.name for run in sweep.runs}) == len({run.identity for run in sweep.runs}) == 16
+    assert len({run.condition for run in sweep.runs}) == 8
 
 
 def test_mappings_in_a_list_are_grids_one_after_the_other(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_mappings_in_a_list_are_grids_one_after_the_other(tmp_path: Path) -> Non
         tmp_path,
         "morphologies: dann-lrf\nset:\n  - {dendrites: 2, somata: 4}\n  - {dendrites: [3, 5], somata: 8}\n",
     )
-    turned = [(c.morphology["parameters"]["dendrites"], c.morphology["parameters"]["somata"]) for c in sweep.cells]
+    turned = [(c.morphology["parameters"]["dendrites"], c.morphology["parameters"]["somata"]) for c in sweep.runs]
     assert turned == [(2, 4), (3, 8), (5, 8)]
 
 
@@ -88,10 +88,10 @@ def test_an_entry_of_runs_wins_over_the_file_key_by_key(tmp_path: Path) -> None:
     )
     told = [
         (c.morphology["name"], *(c.morphology["parameters"][k] for k in ("dendrites", "somata")), c.config.lr)
-        for c in sweep.cells
+        for c in sweep.runs
     ]
     assert told == [("dann-lrf", 2, 4, 0.1), ("dann-lrf", 5, 4, 0.5), ("vann", 2, 4, 0.1), ("vann", 2, 4, 0.1)]
-    assert all(cell.config.epochs == 3 for cell in sweep.cells)
+    assert all(run.config.epochs == 3 for run in sweep.runs)
 
 
 def test_an_entry_of_runs_turns_more_knobs_of_each_mapping_of_a_list(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_an_entry_of_runs_turns_more_knobs_of_each_mapping_of_a_list(tmp_path: P
         tmp_path,
         "morphologies: dann-lrf\nset: [{dendrites: 2}, {dendrites: 3}]\nruns: [{set: {somata: [4, 5]}}, {seeds: 2}]\n",
     )
-    turned = [(c.morphology["parameters"]["dendrites"], c.morphology["parameters"]["somata"]) for c in sweep.cells]
+    turned = [(c.morphology["parameters"]["dendrites"], c.morphology["parameters"]["somata"]) for c in sweep.runs]
     assert turned == [(2, 4), (2, 5), (3, 4), (3, 5), (2, 64), (2, 64), (3, 64), (3, 64)]
 
 
@@ -110,15 +110,15 @@ def test_a_huge_grid_is_refused_before_it_is_made(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_damaged_or_another_cells_has_not_ended(tmp_path: Path) -> None:
-    (cell,) = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}").cells
-    place = cell.run_folder(tmp_path)
-    train_cell(cell, tmp_path)
-    assert cell.has_ended(tmp_path)
+    (run,) = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}").runs
+    place = run.run_folder(tmp_path)
+    train_run(run, tmp_path)
+    assert run.has_ended(tmp_path)
     for key, value in {"digest": "0", "kernel": "dense", "written": "0", "sources": {"mine": "0"}}.items():
-        assert not replace(cell, **{key: value}).has_ended(tmp_path), key
-    other = replace(cell, config=replace(cell.config, seed=1))
+        assert not replace(run, **{key: value}).has_ended(tmp_path), key
+    other = replace(run, config=replace(run.config, seed=1))
     assert not other.has_ended(tmp_path)
-    error = train_cell(other, tmp_path).error
+    error = train_run(other, tmp_path).error
     assert "seed: the run has 0, asked for is 1" in error and f"anew, delete the folder {place}" in error
     assert "--out" not in error, "it would train the whole sweep anew"
     for name, told in {
@@ -128,11 +128,11 @@ def test_a_run_that_is_damaged_or_another_cells_has_not_ended(tmp_path: Path) ->
     }.items():
         content = (place / name).read_bytes()
         (place / name).write_bytes(content[:50])
-        assert not cell.has_ended(tmp_path)
-        error = train_cell(cell, tmp_path).error
+        assert not run.has_ended(tmp_path)
+        error = train_run(run, tmp_path).error
         assert told in error and "delete the folder" in error
         (place / name).write_bytes(content)
-    assert cell.has_ended(tmp_path)
+    assert run.has_ended(tmp_path)
 
 
 def test_the_plugins_of_a_cell_decide_its_result(tmp_path: Path) -> None:
@@ -143,17 +143,17 @@ def test_the_plugins_of_a_cell_decide_its_result(tmp_path: Path) -> None:
     )
     path = tmp_path / "s.yaml"
     path.write_text(f"morphologies: dann-lrf\n{SMALL}")
-    (plain,), (cell,) = read(path).cells, read(path, plugins=[tmp_path / "swept_bump.py"]).cells
-    assert not plain.sources and list(cell.sources) == ["swept_bump"]
-    changed = replace(cell, sources={"swept_bump": "0"})
-    assert changed.identity != cell.identity
+    (plain,), (run,) = read(path).runs, read(path, plugins=[tmp_path / "swept_bump.py"]).runs
+    assert not plain.sources and list(run.sources) == ["swept_bump"]
+    changed = replace(run, sources={"swept_bump": "0"})
+    assert changed.identity != run.identity
     with pytest.raises(DendrographError, match="not those that the sweep was read with: swept_bump"):
         changed.graph(datasets.load("digits"))
 
 
 def test_a_knob_that_changes_nothing_makes_no_second_run(tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "morphologies: [dann-lrf, vann]\nset: {somata: 4, synapses: [3, 4]}\n")
-    assert [cell.morphology["name"] for cell in sweep.cells] == ["dann-lrf", "dann-lrf", "vann"]
+    assert [run.morphology["name"] for run in sweep.runs] == ["dann-lrf", "dann-lrf", "vann"]
     assert any("are not repeated: 1" in note for note in sweep.notes)
 
 
@@ -161,20 +161,20 @@ def test_settings_that_are_equal_are_one_run(tmp_path: Path) -> None:
     sweep = sweep_of(
         tmp_path, "morphologies: vann\nruns:\n  - train: {noise: [0, 0.0, 0.5]}\n  - train: {epochs: 50}\n"
     )
-    assert len(sweep.cells) == 2, "digits are trained for 50 epochs, without noise"
+    assert len(sweep.runs) == 2, "digits are trained for 50 epochs, without noise"
 
 
 def test_settings_that_say_nothing_make_no_second_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     sweep = sweep_of(tmp_path, "morphologies: vann\ntrain: {device: [cpu, auto], patience: [1, 2]}\n")
-    assert [(cell.config.device, cell.config.patience) for cell in sweep.cells] == [("cpu", 10)]
+    assert [(run.config.device, run.config.patience) for run in sweep.runs] == [("cpu", 10)]
     sweep = sweep_of(tmp_path, "morphologies: vann\ntrain: {early_stop: true, patience: [1, 2]}\n")
-    assert [cell.config.patience for cell in sweep.cells] == [1, 2]
+    assert [run.config.patience for run in sweep.runs] == [1, 2]
 
 
 def test_a_cell_is_named_by_what_another_has_not(tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "morphologies: vann\nruns: [{set: {somata: 4}}, {train: {epochs: 3}}]\n")
-    assert [cell.axes for cell in sweep.cells] == [(("somata", "4"),), (("epochs", "3"),)]
+    assert [run.axes for run in sweep.runs] == [(("somata", "4"),), (("epochs", "3"),)]
 
 
 def test_a_knob_of_one_morphology_is_left_out_for_the_others(tmp_path: Path) -> None:
@@ -183,15 +183,15 @@ def test_a_knob_of_one_morphology_is_left_out_for_the_others(tmp_path: Path) -> 
     )
     (tmp_path / "own.yaml").write_text(own)
     sweep = sweep_of(tmp_path, "morphologies: [own.yaml, vann]\nset: {mine: [1, 2], somata: 3}\n")
-    assert [cell.morphology["name"] for cell in sweep.cells] == ["own", "own", "vann"]
-    assert [cell.axes for cell in sweep.cells] == [(("mine", "1"),), (("mine", "2"),), (("somata", "3"),)]
+    assert [run.morphology["name"] for run in sweep.runs] == ["own", "own", "vann"]
+    assert [run.axes for run in sweep.runs] == [(("mine", "1"),), (("mine", "2"),), (("somata", "3"),)]
 
 
 def test_a_knob_for_all_is_left_out_of_entries_whose_morphologies_have_it_not(tmp_path: Path) -> None:
     own = "name: own\nneurons: {n: {synapses: {count: 3}}}\nlayers: [{neuron: n, count: 4}]\n"
     (tmp_path / "own.yaml").write_text(own)
     text = "set: {dendrites: [2, 3], somata: 4}\nruns: [{morphologies: vann}, {morphologies: own.yaml}]\n"
-    assert [cell.morphology["name"] for cell in sweep_of(tmp_path, text).cells] == ["vann", "vann", "own"]
+    assert [run.morphology["name"] for run in sweep_of(tmp_path, text).runs] == ["vann", "vann", "own"]
     wrong = text.replace("own.yaml}", "own.yaml, set: {dendrites: 2}}").replace("somata", "sonata")
     with pytest.raises(MorphologyError) as error:
         sweep_of(tmp_path, wrong)
@@ -211,14 +211,14 @@ def test_files_and_data_are_taken_from_where_the_sweep_lies(tmp_path: Path, monk
     np.savez(below / "own.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     for task in ("", "/permuted-2/2"):
         sweep = sweep_of(below, f"morphologies: mine.yaml\ndata: own.npz{task}\n")
-        assert [cell.data for cell in sweep.cells] == [f"{below / 'own.npz'}{task}"]
+        assert [run.data for run in sweep.runs] == [f"{below / 'own.npz'}{task}"]
 
 
 def test_controls_are_cells_of_their_own(tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\ncontrols: [linear, shuffled]\n{SMALL}")
-    names = [cell.morphology["name"] for cell in sweep.cells]
+    names = [run.morphology["name"] for run in sweep.runs]
     assert names == ["dann-lrf", "dann-lrf-linear", "dann-lrf-shuffled"]
-    assert all(cell.morphology["parameters"]["dendrites"] == 2 for cell in sweep.cells), "knobs are kept for tables"
+    assert all(run.morphology["parameters"]["dendrites"] == 2 for run in sweep.runs), "knobs are kept for tables"
 
 
 def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
@@ -297,36 +297,36 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         read(tmp_path / "binary.yaml")
 
 
-# ---- cells, one by one
+# ---- runs, one by one
 
 
 def test_a_cell_is_the_training_that_train_makes(tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\nseeds: [4]\n{SMALL}")
-    (cell,) = sweep.cells
-    outcome = train_cell(cell, tmp_path / "s")
+    (run,) = sweep.runs
+    outcome = train_run(run, tmp_path / "s")
     digits = datasets.load("digits")
     network = build(
         "dann-lrf", digits.shapes, digits.classes, seed=4, overrides={"dendrites": 2, "somata": 4, "synapses": 4}
     )
     own = train(network, digits, TrainConfig(epochs=1, seed=4), tmp_path / "own", progress=False)
-    swept = Run.open(cell.run_folder(tmp_path / "s"))
+    swept = Run.open(run.run_folder(tmp_path / "s"))
     assert swept.metrics["weights"] == own.metrics["weights"]
     assert swept.identity == own.identity
     assert outcome.validation_accuracy == own.metrics["validation"]["accuracy"] and not outcome.error
 
 
 def test_a_run_that_has_ended_is_left_as_it_is(tmp_path: Path) -> None:
-    (cell,) = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}").cells
-    train_cell(cell, tmp_path / "s")
-    before = {path: path.stat().st_mtime_ns for path in cell.run_folder(tmp_path / "s").iterdir()}
-    train_cell(cell, tmp_path / "s")
-    assert before == {path: path.stat().st_mtime_ns for path in cell.run_folder(tmp_path / "s").iterdir()}
+    (run,) = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}").runs
+    train_run(run, tmp_path / "s")
+    before = {path: path.stat().st_mtime_ns for path in run.run_folder(tmp_path / "s").iterdir()}
+    train_run(run, tmp_path / "s")
+    assert before == {path: path.stat().st_mtime_ns for path in run.run_folder(tmp_path / "s").iterdir()}
 
 
 def test_cells_of_older_sweeps_are_found_again(tmp_path: Path) -> None:
     """Their names, as the version of November 2026 gave them: an old sweep goes on, and trains nothing twice."""
     sweep = sweep_of(tmp_path, "morphologies: dann-lrf\nset: {dendrites: [2, 3], somata: 4}\ntrain: {epochs: 3}\n")
-    assert [cell.name for cell in sweep.cells] == [
+    assert [run.name for run in sweep.runs] == [
         "dann-lrf-dendrites=2-seed0-897b06840a54",
         "dann-lrf-dendrites=3-seed0-c8cff8829c49",
     ]
@@ -340,11 +340,11 @@ def test_paths_and_settings_that_are_no_whole_numbers_can_be_swept(tmp_path: Pat
     path = "neurons.n.nonlinearity.slope"
     text = f"morphologies: own.yaml\nset: {{{path}: [0.25, 1, 1.0, 1.0e-3]}}\ntrain: {{epochs: 1, lr: [0.1, 0.01]}}\n"
     sweep = sweep_of(tmp_path, text)
-    assert [dict(cell.axes) for cell in sweep.cells] == [
+    assert [dict(run.axes) for run in sweep.runs] == [
         {path: slope, "lr": lr} for slope in ("0.25", "1", "0.001") for lr in ("0.1", "0.01")
     ]
-    for cell in sweep.cells[:3]:
-        assert not train_cell(cell, tmp_path / "out").error
+    for run in sweep.runs[:3]:
+        assert not train_run(run, tmp_path / "out").error
     found = compare([tmp_path / "out"])
     assert {(row["condition"], row[path], row["lr"]) for row in found.conditions} == {
         (f"own {path_and_lr}", slope, lr)
@@ -357,46 +357,46 @@ def test_paths_and_settings_that_are_no_whole_numbers_can_be_swept(tmp_path: Pat
 
 
 def test_an_error_is_the_outcome_of_its_cell_alone(tmp_path: Path) -> None:
-    (cell,) = sweep_of(tmp_path, "morphologies: dann-lrf\ntrain: {lr: 1.0e+30, epochs: 2}\n").cells
-    outcome = train_cell(cell, tmp_path / "s")
+    (run,) = sweep_of(tmp_path, "morphologies: dann-lrf\ntrain: {lr: 1.0e+30, epochs: 2}\n").runs
+    outcome = train_run(run, tmp_path / "s")
     assert "the loss is" in outcome.error
 
 
 def test_a_run_is_found_again_when_the_file_varies_more(tmp_path: Path) -> None:
     first = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
-    train_cell(first.cells[0], tmp_path / "s")
+    train_run(first.runs[0], tmp_path / "s")
     more = sweep_of(
         tmp_path, "morphologies: dann-lrf\nset: {dendrites: [2, 3], somata: 4, synapses: 4}\ntrain: {epochs: 1}\n"
     )
-    assert more.cells[0].name != first.cells[0].name
+    assert more.runs[0].name != first.runs[0].name
     adopted = folder.adopted(tmp_path / "s", more)
-    assert adopted.cells[0].name == first.cells[0].name
-    assert folder.finished(tmp_path / "s", adopted.cells) == {first.cells[0].name}
+    assert adopted.runs[0].name == first.runs[0].name
+    assert folder.finished(tmp_path / "s", adopted.runs) == {first.runs[0].name}
 
 
 def test_of_copies_of_a_run_the_cells_own_comes_first_then_one_that_has_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
-    (cell,) = sweep.cells
-    monkeypatch.setattr(Cell, "has_ended", lambda self, _: self.name.startswith("b"))
+    (run,) = sweep.runs
+    monkeypatch.setattr(SweepRun, "has_ended", lambda self, _: self.name.startswith("b"))
     for first in ("c", "b", "a"):
-        (tmp_path / "runs" / f"{first}{cell.mark}").mkdir(parents=True)
-    assert folder.adopted(tmp_path, sweep).cells[0].name == f"b{cell.mark}"
-    cell.run_folder(tmp_path).mkdir()
-    assert folder.adopted(tmp_path, sweep).cells[0].name == cell.name
+        (tmp_path / "runs" / f"{first}{run.mark}").mkdir(parents=True)
+    assert folder.adopted(tmp_path, sweep).runs[0].name == f"b{run.mark}"
+    run.run_folder(tmp_path).mkdir()
+    assert folder.adopted(tmp_path, sweep).runs[0].name == run.name
 
 
 def test_jobs_hold_what_may_be_trained_together(tmp_path: Path) -> None:
     sweep = sweep_of(
         tmp_path, f"morphologies: [dann-lrf, vann]\nseeds: 6\nbatch: 4\n{SMALL.replace('1}', '1, lr: [0.1, 0.2]}')}"
     )
-    costs = {cell.name: 1.0 for cell in sweep.cells}
-    found = jobs(sweep.cells, 4, 2, costs)
+    costs = {run.name: 1.0 for run in sweep.runs}
+    found = jobs(sweep.runs, 4, 2, costs)
     assert sorted(len(job) for job in found) == [2, 2, 2, 2, 4, 4, 4, 4]
     assert all(len({(c.morphology["name"], c.config.lr) for c in job}) == 1 for job in found)
-    assert sorted(cell.name for job in found for cell in job) == sorted(cell.name for cell in sweep.cells)
-    assert max(len(job) for job in jobs(sweep.cells[:6], 6, 3, costs)) == 2, "no worker is left without work"
+    assert sorted(run.name for job in found for run in job) == sorted(run.name for run in sweep.runs)
+    assert max(len(job) for job in jobs(sweep.runs[:6], 6, 3, costs)) == 2, "no worker is left without work"
 
 
 # ---- the whole, on several processes
@@ -406,15 +406,15 @@ def test_jobs_hold_what_may_be_trained_together(tmp_path: Path) -> None:
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("swept")
     text = f"name: pair\nmorphologies: [dann-lrf, vann]\nseeds: 2\nbatch: 2\n{SMALL}"
-    result = run(sweep_of(place, text), place / "out", processes=2, progress=False)
+    result = run_sweep(sweep_of(place, text), place / "out", processes=2, progress=False)
     assert not result.failures and len(result.finished) == 4
     return place
 
 
 def test_a_sweep_leaves_run_folders_and_its_file(swept: Path) -> None:
     out = swept / "out"
-    cells = json.loads((out / "cells.json").read_text())["cells"]
-    assert sorted(cell["name"] for cell in cells) == sorted(path.name for path in (out / "runs").iterdir())
+    runs = json.loads((out / "cells.json").read_text())["cells"]
+    assert sorted(run["name"] for run in runs) == sorted(path.name for path in (out / "runs").iterdir())
     assert (out / "sweep.yaml").read_text() == (swept / "sweep.yaml").read_text()
     assert not (out / "failures.json").exists()
     assert all(Run.open(path).metrics["test"]["samples"] == 360 for path in (out / "runs").iterdir())
@@ -425,9 +425,9 @@ def test_a_sweep_in_a_folder_of_something_else_is_refused(swept: Path, tmp_path:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
     with pytest.raises(RunError, match="it is no sweep"):
-        run(sweep, tmp_path / "full", progress=False)
+        run_sweep(sweep, tmp_path / "full", progress=False)
     with folder.held(swept / "out"), pytest.raises(RunError, match="a sweep is at work in it"):
-        run(sweep, swept / "out", progress=False)
+        run_sweep(sweep, swept / "out", progress=False)
 
 
 @pytest.mark.parametrize(
@@ -450,16 +450,16 @@ def test_a_sweep_knows_its_own_folder(tmp_path: Path, there: str, taken: bool) -
     for name in there.split():
         (tmp_path / name).write_text("") if "." in name[1:] else (tmp_path / name).mkdir()
     if taken:
-        folder.refuse_something_else(tmp_path)
+        folder.check_sweep_folder(tmp_path)
     else:
         with pytest.raises(RunError, match="it is no sweep"):
-            folder.refuse_something_else(tmp_path)
+            folder.check_sweep_folder(tmp_path)
 
 
 def test_a_folder_that_could_not_be_made_is_refused_by_a_dry_run(tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
     with pytest.raises(DendrographError, match="cannot be made"):
-        run(sweep, tmp_path / "sweep.yaml" / "out", dry=True)
+        run_sweep(sweep, tmp_path / "sweep.yaml" / "out", dry=True)
 
 
 def test_what_a_killed_sweep_left_half_made_is_taken_away(tmp_path: Path) -> None:
@@ -473,11 +473,11 @@ def test_ctrl_c_while_steps_are_timed_tells_of_the_sweep(tmp_path: Path, monkeyp
         raise Interrupted("/tmp/gone: interrupted")
 
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
-    monkeypatch.setattr("dendrograph.experiments.sweep.cost.train", interrupted)
+    monkeypatch.setattr("dendrograph.experiments.sweep.cost_estimate.train", interrupted)
     with pytest.raises(Interrupted, match="out: interrupted; 0 of 1 runs have ended\n  the same command"):
-        run(sweep, tmp_path / "out", progress=False)
+        run_sweep(sweep, tmp_path / "out", progress=False)
     with pytest.raises(KeyboardInterrupt) as caught:
-        run(sweep, tmp_path / "out", progress=False, dry=True)
+        run_sweep(sweep, tmp_path / "out", progress=False, dry=True)
     assert not str(caught.value)
 
 
@@ -486,16 +486,18 @@ def test_more_workers_than_cores_make_nothing_faster(
 ) -> None:
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\nseeds: 4\n{SMALL}")
     monkeypatch.setattr(workers, "cores", lambda: 2)
-    monkeypatch.setattr("dendrograph.experiments.sweep.cost.seconds", lambda cells: {cell.name: 60.0 for cell in cells})
-    run(sweep, tmp_path / "out", processes=9, dry=True)
+    monkeypatch.setattr(
+        "dendrograph.experiments.sweep.cost_estimate.seconds", lambda runs: {run.name: 60.0 for run in runs}
+    )
+    run_sweep(sweep, tmp_path / "out", processes=9, dry=True)
     assert "about 2:00 on 4 workers" in capsys.readouterr().out
 
 
 def test_nothing_to_compare_is_not_advised_to_be_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    none = Swept(tmp_path, (), (("cell", "the loss is nan"),))
-    monkeypatch.setattr("dendrograph.experiments.sweep.sweeping.sweep_by_name", lambda *_, **__: none)
+    none = Swept(tmp_path, (), (("run", "the loss is nan"),))
+    monkeypatch.setattr("dendrograph.experiments.sweep.run_sweep.sweep_by_name", lambda *_, **__: none)
     with pytest.raises(SystemExit):
         main(["sweep", "s.yaml"])
     assert "next:" not in capsys.readouterr().out
@@ -505,14 +507,14 @@ def test_a_run_keeps_to_its_text_where_the_file_says_the_same_in_other_words(tmp
     text = (Path(__file__).resolve().parents[2] / "morphologies" / "dann-lrf.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(text)
     asked = f"morphologies: mine.yaml\nseeds: 2\n{SMALL}"
-    first = sweep_of(tmp_path, asked).cells[0]
-    assert train_cell(first, tmp_path / "out").error == ""
+    first = sweep_of(tmp_path, asked).runs[0]
+    assert train_run(first, tmp_path / "out").error == ""
     (tmp_path / "mine.yaml").write_text(re.sub("(?m)^about:.*$", "about: told otherwise", text))
-    cells = folder.adopted(tmp_path / "out", sweep_of(tmp_path, asked)).cells
-    assert [cell.written == first.written for cell in cells] == [True, False]
-    assert [cell.has_ended(tmp_path / "out") for cell in cells] == [True, False]
+    runs = folder.adopted(tmp_path / "out", sweep_of(tmp_path, asked)).runs
+    assert [run.written == first.written for run in runs] == [True, False]
+    assert [run.has_ended(tmp_path / "out") for run in runs] == [True, False]
     (first.run_folder(tmp_path / "out") / "metrics.json").unlink()
-    assert train_cell(cells[0], tmp_path / "out").error == "", "what has not ended goes on"
+    assert train_run(runs[0], tmp_path / "out").error == "", "what has not ended goes on"
 
 
 def test_failures_are_kept_and_the_others_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -541,8 +543,8 @@ def test_a_dry_run_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_a_dry_run_looks_where_it_would_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
     with pytest.raises(RunError, match="it is no sweep\n  give another folder"):
-        run(sweep, tmp_path, dry=True)
-    run(sweep, tmp_path / "out", scheduler="tcp://there:8786", dry=True)
+        run_sweep(sweep, tmp_path, dry=True)
+    run_sweep(sweep, tmp_path / "out", scheduler="tcp://there:8786", dry=True)
     assert "the workers of tcp://there:8786 share it" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
 
@@ -557,11 +559,11 @@ def test_a_failure_that_cannot_be_kept_stops_nothing_and_is_told(
     sweep = sweep_of(
         tmp_path, "morphologies: vann\nset: {dendrites: 2, somata: 4}\ntrain: {epochs: 1, lr: [1.0e+30, 0.1]}\n"
     )
-    result = run(sweep, tmp_path / "out", 1)
+    result = run_sweep(sweep, tmp_path / "out", 1)
     assert "is the disk full?" in capsys.readouterr().out
     ((_, error),) = result.failures
     assert "the loss is" in error
-    assert {cell.config.lr for cell in sweep.cells if cell.has_ended(tmp_path / "out")} == {0.1}
+    assert {run.config.lr for run in sweep.runs if run.has_ended(tmp_path / "out")} == {0.1}
 
 
 # ---- workers
@@ -599,7 +601,9 @@ def test_a_sweep_works_in_any_folder_that_the_system_takes(
 def in_this_process(size: int) -> Iterator[Any]:
     """In the place of `workers.local`: jobs as a worker gets them, by a pipe."""
 
-    def outcomes(jobs: list[tuple[Cell, ...]], folder: Path, lost: Callable[[int], None]) -> Iterator[list[Outcome]]:
+    def outcomes(
+        jobs: list[tuple[SweepRun, ...]], folder: Path, lost: Callable[[int], None]
+    ) -> Iterator[list[Outcome]]:
         near, far = multiprocessing.Pipe()
         for job in jobs:
             near.send((job, str(folder)))
@@ -631,7 +635,9 @@ def test_while_a_sweep_runs_no_process_of_it_can_be_reached_by_anyone_else(
         found.update(set(listening(here)) - before)
 
     monkeypatch.setattr(Display, "at", looked_at)
-    result = run(sweep_of(tmp_path, f"morphologies: vann\nseeds: 4\n{SMALL}"), tmp_path / "out", 2, progress=False)
+    result = run_sweep(
+        sweep_of(tmp_path, f"morphologies: vann\nseeds: 4\n{SMALL}"), tmp_path / "out", 2, progress=False
+    )
     assert len(result.finished) == 4 and len(workers_seen) == 2
     assert not found
     assert not any(psutil.pid_exists(pid) for pid in workers_seen), "and none of them is left behind"
@@ -666,7 +672,7 @@ def test_a_worker_that_is_killed_while_it_starts_is_started_again(
     tmp_path: Path, killed_at_start: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     started = killed_at_start(3)
-    result = run(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1)
+    result = run_sweep(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1)
     assert len(result.finished) == 1 and not result.failures
     assert len(started) == 4 and capsys.readouterr().out.count("a worker was killed") == 3
 
@@ -677,7 +683,7 @@ def test_a_sweep_of_which_no_worker_can_start_says_how_to_go_on(
     started = killed_at_start(1000)
     sweep = sweep_of(tmp_path, f"morphologies: vann\nseeds: 2\n{SMALL}")
     with pytest.raises(DendrographError) as caught:
-        run(sweep, tmp_path / "out", 2, progress=False)
+        run_sweep(sweep, tmp_path / "out", 2, progress=False)
     assert str(caught.value).startswith(
         "no worker of the sweep can start: all were killed by signal 9: out of memory?\n"
         "  the same command goes on where it stopped, with fewer `processes`"
@@ -696,7 +702,7 @@ def test_a_worker_that_ends_by_itself_at_its_start_is_not_started_again(
     started = killed_at_start(0)
     monkeypatch.setattr(workers, "_serve", sys.exit)  # with the pipe as what it says, and status 1
     with pytest.raises(DendrographError, match=r"(?s)all ended with status 1\n.*if __name__ == '__main__'"):
-        run(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1)
+        run_sweep(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1)
     assert len(started) == 1
     assert "killed" not in capsys.readouterr().out
 
@@ -707,16 +713,16 @@ def test_a_sweep_of_a_script_that_is_no_file_is_refused(tmp_path: Path, monkeypa
     script.__file__ = "<stdin>"
     monkeypatch.setitem(sys.modules, "__main__", script)
     with pytest.raises(DendrographError, match=r"and <stdin> is no file\n  save the script as a file"):
-        run(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1, progress=False)
+        run_sweep(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1, progress=False)
 
 
 def test_a_job_that_takes_down_every_worker_is_given_up_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad, good = sweep_of(tmp_path, f"morphologies: vann\nseeds: 2\n{SMALL}").cells
+    bad, good = sweep_of(tmp_path, f"morphologies: vann\nseeds: 2\n{SMALL}").runs
 
     class Worker:
-        """In this process: dead whenever it is given the bad cell."""
+        """In this process: dead whenever it is given the bad run."""
 
         starts, ready = 0, False
 
@@ -728,14 +734,14 @@ def test_a_job_that_takes_down_every_worker_is_given_up_and_the_others_go_on(
             other.close()  # there is always something to hear
             self.job: Any = ()
 
-        def begin(self, job: tuple[Cell, ...], folder: Path) -> None:
+        def begin(self, job: tuple[SweepRun, ...], folder: Path) -> None:
             self.job = job
 
         def answer(self) -> list[Outcome]:
             job, self.job, self.ready = self.job, (), True
             if bad in job:
                 raise EOFError
-            return [Outcome(cell.name, 1.0) for cell in job]
+            return [Outcome(run.name, 1.0) for run in job]
 
         def end(self) -> None:
             pass
@@ -747,7 +753,7 @@ def test_a_job_that_takes_down_every_worker_is_given_up_and_the_others_go_on(
     lost: list[int] = []
     with workers.local(1) as engine:
         told = [outcome for found in engine.outcomes([(bad,), (good,)], tmp_path, lost.append) for outcome in found]
-    assert [(outcome.cell, outcome.error) for outcome in told] == [
+    assert [(outcome.run, outcome.error) for outcome in told] == [
         (bad.name, "RuntimeError: its worker was killed again and again: out of memory?"),
         (good.name, ""),
     ]
@@ -759,7 +765,7 @@ def test_a_sweep_runs_on_a_cluster_that_is_there(tmp_path: Path, capsys: pytest.
 
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\nseeds: 2\n{SMALL}")
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", memory_limit=0) as cluster:
-        result = run(sweep, tmp_path / "out", scheduler=cluster.scheduler_address)
+        result = run_sweep(sweep, tmp_path / "out", scheduler=cluster.scheduler_address)
     assert len(result.finished) == 2 and not result.failures
     assert "without TLS: whoever connects to the cluster can run code as its user" in capsys.readouterr().out
 
@@ -795,10 +801,10 @@ def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("dendrograph.experiments.sweep.workers.SECONDS_TO_CONNECT", 1)
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
     with pytest.raises(DendrographError, match="no dask scheduler answers"):
-        run(sweep, tmp_path / "out", scheduler="tcp://127.0.0.1:9", progress=False)
+        run_sweep(sweep, tmp_path / "out", scheduler="tcp://127.0.0.1:9", progress=False)
     assert not (tmp_path / "out").exists()
     with pytest.raises(DendrographError, match="leave one out"):
-        run(sweep, tmp_path / "out", processes=2, scheduler="tcp://127.0.0.1:9", progress=False)
+        run_sweep(sweep, tmp_path / "out", processes=2, scheduler="tcp://127.0.0.1:9", progress=False)
 
 
 def test_only_a_cluster_needs_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -806,9 +812,9 @@ def test_only_a_cluster_needs_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(workers, "local", in_this_process)
     sweep = sweep_of(tmp_path, f"morphologies: vann\n{SMALL}")
-    assert len(run(sweep, tmp_path / "out", progress=False).finished) == 1
+    assert len(run_sweep(sweep, tmp_path / "out", progress=False).finished) == 1
     with pytest.raises(DendrographError, match=r"(?s)dask.distributed, which is not installed\n.*dendrograph\[sweep\]"):
-        run(sweep, tmp_path / "other", scheduler="tcp://127.0.0.1:9", progress=False)
+        run_sweep(sweep, tmp_path / "other", scheduler="tcp://127.0.0.1:9", progress=False)
     assert not (tmp_path / "other").exists()
 
 
@@ -878,7 +884,7 @@ def test_the_stop_of_a_batch_system_is_answered_as_ctrl_c(
         os.kill(os.getpid(), signal.SIGTERM)
         raise AssertionError("it was not answered")
 
-    monkeypatch.setattr("dendrograph.experiments.sweep.cost.seconds", stopped)
+    monkeypatch.setattr("dendrograph.experiments.sweep.cost_estimate.seconds", stopped)
     (tmp_path / "sweep.yaml").write_text(f"morphologies: vann\n{SMALL}")
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as ended:
@@ -901,7 +907,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path, start: Callable[
 
 
 def test_an_outcome_tells_no_test_result() -> None:
-    assert "test" not in " ".join(vars(Outcome("cell", 1.0)))
+    assert "test" not in " ".join(vars(Outcome("run", 1.0)))
 
 
 @pytest.mark.parametrize(
@@ -926,7 +932,7 @@ def test_the_time_that_is_left_is_what_was_expected_at_first_and_what_it_took_la
 
 
 def test_cells_are_named_safely(tmp_path: Path) -> None:
-    (cell,) = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}").cells
-    odd = Cell(cell.morphology, "f", "d", "0", cell.config, axes=(("data", "../../etc/pass wd"), ("k", "x" * 300)))
+    (run,) = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}").runs
+    odd = SweepRun(run.morphology, "f", "d", "0", run.config, axes=(("data", "../../etc/pass wd"), ("k", "x" * 300)))
     name = odd.named().name
     assert "/" not in name and " " not in name and len(name) < 150

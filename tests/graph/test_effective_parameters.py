@@ -129,7 +129,7 @@ def test_inputs_that_nothing_draws_are_told() -> None:
 
 
 def test_the_sparse_control_of_the_paper_has_units_without_an_output() -> None:
-    from dendrograph.experiments.controls import survey
+    from dendrograph.experiments.controls.controls import survey
 
     graph = compile(load("dann-lrf"), (28, 28), 10)
     assert (graph.without_output, graph.without_input) == (0, 0)

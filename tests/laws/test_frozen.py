@@ -18,7 +18,7 @@ from dendrograph.base.progress import Silent
 from dendrograph.cli.main import main
 from dendrograph.comparison.compare import compare
 from dendrograph.data.tasks import Tasks
-from dendrograph.experiments.controls import survey
+from dendrograph.experiments.controls.controls import survey
 from dendrograph.morphology.json_schema import schema
 from dendrograph.training import checkpoint
 

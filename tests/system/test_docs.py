@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dendrograph import Run, compile, load
+from dendrograph import compile, load
 from dendrograph.base.errors import MorphologyError, for_command_line
 from dendrograph.cli.main import main
 
@@ -99,48 +99,6 @@ def test_links_lead_somewhere() -> None:
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
             if not link.startswith("http"):
                 assert (page.parent / link).exists(), f"{page.name} links to {link}"
-
-
-def test_results_of_the_readme_come_from_recorded_runs() -> None:
-    """Each row of the table is worked out again from the records in docs/results."""
-    import statistics
-
-    table = re.search(
-        r"<!-- results: begin -->\n(.*?)<!-- results: end -->", (ROOT / "README.md").read_text(), re.DOTALL
-    )
-    assert table
-    rows = [line.strip("| ").split(" | ") for line in table[1].strip().splitlines()[2:]]
-    shipped = (ROOT / "morphologies").glob("*.yaml")
-    of_the_paper = [path.stem for path in shipped if load(path).citation == "10.1038/s41467-025-56297-9"]
-    assert sorted(row[0] for row in rows) == sorted(of_the_paper)
-    for name, parameters, effective, accuracy, _loss, runs in rows:
-        stem, seeds = re.fullmatch(r"([\w-]+)-seed\{([\d,]+)\}", runs).groups()  # type: ignore[union-attr]
-        folders = [ROOT / "docs" / "results" / "fashion_mnist" / f"{stem}-seed{seed}" for seed in seeds.split(",")]
-        metrics = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
-        assert stem == name
-        assert {f"{one['parameters']:,}" for one in metrics} == {parameters}
-        assert effective == f"{statistics.mean(Run.open(one).graph().effective_parameters for one in folders):,.0f}"
-        values = [100 * one["test"]["accuracy"] for one in metrics]
-        assert accuracy == f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
-
-
-def test_results_of_the_k_tree_come_from_recorded_runs() -> None:
-    import statistics
-
-    rows = re.findall(
-        r"^\| (point neuron|\d+ trees?) \| ([\d,]+) \| (\S+ ± \S+) ",
-        (ROOT / "docs/tutorials/k-tree.md").read_text(),
-        re.M,
-    )
-    assert len(rows) == 7
-    for name, parameters, accuracy in rows:
-        kind = "point-neuron" if name == "point neuron" else f"k-tree{name.split()[0]}"
-        folders = list((ROOT / "docs" / "results" / "k_tree").glob(f"{kind}-seed*"))
-        assert len(folders) == 3, kind
-        metrics = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
-        assert {f"{one['parameters']:,}" for one in metrics} == {parameters}
-        values = [100 * one["test"]["accuracy"] for one in metrics]
-        assert accuracy == f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
 
 
 def _speed() -> str:

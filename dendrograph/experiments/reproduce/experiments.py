@@ -9,7 +9,7 @@ from pathlib import Path
 from dendrograph.base.errors import DendrographError
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.experiments.reproduce import SCALES
-from dendrograph.experiments.sweep.runs import Cell
+from dendrograph.experiments.sweep.runs import SweepRun
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class Group:
 
     name: of the files and of the page's block
     about: the heading of its tables
-    holds: whether a cell of the sweep belongs to it
+    holds: whether a run of the sweep belongs to it
     reference: the morphology to which the others are held, pair by pair; none where there are no pairs
     """
 
     name: str
     about: str
-    holds: Callable[[Cell], bool]
+    holds: Callable[[SweepRun], bool]
     reference: str | None = None
 
 
@@ -43,41 +43,41 @@ class Experiment:
     measured: tuple[str, ...] = ()
 
 
-def _any(_cell: Cell) -> bool:
+def _any(_cell: SweepRun) -> bool:
     return True
 
 
-def _size(dendrites: int, somata: int) -> Callable[[Cell], bool]:
-    return lambda cell: (
-        cell.morphology["parameters"]["dendrites"] == dendrites and cell.morphology["parameters"]["somata"] == somata
+def _size(dendrites: int, somata: int) -> Callable[[SweepRun], bool]:
+    return lambda run: (
+        run.morphology["parameters"]["dendrites"] == dendrites and run.morphology["parameters"]["somata"] == somata
     )
 
 
-def _of(*beginnings: str) -> Callable[[Cell], bool]:
+def _of(*beginnings: str) -> Callable[[SweepRun], bool]:
     """Cells of a morphology, with its controls; and of others by their whole name."""
     own, *others = beginnings
-    return lambda cell: cell.morphology["name"].startswith(own) or cell.morphology["name"] in others
+    return lambda run: run.morphology["name"].startswith(own) or run.morphology["name"] in others
 
 
-def _noise(sigma: float) -> Callable[[Cell], bool]:
-    return lambda cell: cell.config.noise == sigma and not cell.config.sequential
+def _noise(sigma: float) -> Callable[[SweepRun], bool]:
+    return lambda run: run.config.noise == sigma and not run.config.sequential
 
 
-def _depth(layers: int) -> Callable[[Cell], bool]:
-    return lambda cell: cell.morphology["parameters"].get("layers", 1) == layers and _plain(cell)
+def _depth(layers: int) -> Callable[[SweepRun], bool]:
+    return lambda run: run.morphology["parameters"].get("layers", 1) == layers and _plain(run)
 
 
-def _with_dropout(share: float) -> Callable[[Cell], bool]:
-    return lambda cell: _dropout(cell) == share
+def _with_dropout(share: float) -> Callable[[SweepRun], bool]:
+    return lambda run: _dropout(run) == share
 
 
-def _dropout(cell: Cell) -> float:
-    neuron = next(iter(cell.morphology["neurons"].values()))
+def _dropout(run: SweepRun) -> float:
+    neuron = next(iter(run.morphology["neurons"].values()))
     return float(neuron.get("dropout", 0.0))
 
 
-def _plain(cell: Cell) -> bool:
-    return not _dropout(cell) and not cell.config.early_stop
+def _plain(run: SweepRun) -> bool:
+    return not _dropout(run) and not run.config.early_stop
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -109,7 +109,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
                 )
                 for sigma in (0.0, 0.25, 0.5, 0.75)
             ),
-            Group("fig6-sequential", "classes one after the other", lambda cell: cell.config.sequential, "dann-lrf"),
+            Group("fig6-sequential", "classes one after the other", lambda run: run.config.sequential, "dann-lrf"),
         ),
     ),
     Experiment(
@@ -121,7 +121,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
                 Group(f"fig7-dropout-{p:g}", f"dropout {p:g} in all compartments", _with_dropout(p), "vann")
                 for p in (0.2, 0.5)
             ),
-            Group("fig7-early-stop", "early stopping", lambda cell: cell.config.early_stop, "vann"),
+            Group("fig7-early-stop", "early stopping", lambda run: run.config.early_stop, "vann"),
         ),
     ),
     Experiment(

@@ -61,7 +61,7 @@ class Display:
             told = f"failed: {outcome.error.splitlines()[0]}"
         else:
             told = f"validation accuracy {outcome.validation_accuracy:.2%}, {outcome.seconds:.1f} s"
-        line = f"{self._count}  {outcome.cell}: {told}"
+        line = f"{self._count}  {outcome.run}: {told}"
         if self.bar:
             above(self.bar, line)
         else:

@@ -1,4 +1,4 @@
-"""The file of a sweep: read, validated as a whole, and expanded into cells.
+"""The file of a sweep: read, validated as a whole, and expanded into runs.
 
 Every fault is found before anything runs: unknown keys, knobs that no morphology has, settings out of range, data that
 are not there, and combinations that cannot be compiled, each with its place in the file.
@@ -16,11 +16,17 @@ from pathlib import Path
 from dendrograph.base.errors import DataError, DendrographError, Faults, MorphologyError
 from dendrograph.data.batches import validation_rows
 from dendrograph.data.dataset import Dataset
-from dendrograph.experiments.controls import controls
-from dendrograph.experiments.sweep import axes
-from dendrograph.experiments.sweep.choices import MOST_CELLS, Choice, Choices, many, refuse_too_many
-from dendrograph.experiments.sweep.runs import Cell, content
-from dendrograph.experiments.sweep.sources import Sources
+from dendrograph.experiments.controls.controls import controls
+from dendrograph.experiments.sweep import grid
+from dendrograph.experiments.sweep.grid import (
+    MOST_RUNS,
+    AxisValue,
+    AxisValues,
+    SweepInputs,
+    axis_values,
+    fault_too_many,
+)
+from dendrograph.experiments.sweep.runs import SweepRun, content
 from dendrograph.graph.compiler import compile
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.morphology import Morphology
@@ -37,19 +43,19 @@ KEYS = ("morphologies", "controls", "set", "data", "seeds", "train")
 TOP = ("name", "about", "batch", "kernel", "runs", *KEYS)
 SUCH_AS = "morphologies: [dann-lrf, vann], seeds: 5"
 
-Files = list[tuple[Choice, Document]]  # morphologies, with what names them
+Files = list[tuple[AxisValue, Document]]  # morphologies, with what names them
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A validated sweep: its cells are the trainings, each once, in the order of the file.
+    """A validated sweep: its runs are the trainings, each once, in the order of the file.
 
     batch: how many networks one worker may train as one graph
     text: of the file
     """
 
     name: str
-    cells: tuple[Cell, ...]
+    runs: tuple[SweepRun, ...]
     batch: int = 1
     about: str = ""
     text: str = field(default="", repr=False)
@@ -71,7 +77,7 @@ def read(
         path: of the YAML file.
         data_dir: where data sets lie.
         plugins: what the morphologies need, as `load` takes them.
-        more: reads the keys that a file has beside those of a sweep, once its cells are known, and notes their faults.
+        more: reads the keys that a file has beside those of a sweep, once its runs are known, and notes their faults.
         more_keys: their names.
 
     Raises:
@@ -95,7 +101,7 @@ def read(
     import_plugins(named)
     document = Document.from_text(text, str(path))
     faults = Faults(document.faults)
-    sources = Sources(path.parent, str(data_dir) if data_dir else None, named)
+    sources = SweepInputs(path.parent, str(data_dir) if data_dir else None, named)
     top = Cursor(document, faults)
     sweep = _Reader(top, sources).sweep(path.stem, (*TOP, *more_keys))
     if more is not None and isinstance(top.value, dict):
@@ -105,9 +111,9 @@ def read(
 
 
 class _Reader:
-    """Expands a file into cells."""
+    """Expands a file into runs."""
 
-    def __init__(self, top: Cursor, sources: Sources) -> None:
+    def __init__(self, top: Cursor, sources: SweepInputs) -> None:
         self.top = top
         self.sources = sources
         self.compiled: set[tuple[str, str]] = set()
@@ -122,20 +128,20 @@ class _Reader:
         entries: list[Cursor | None] = [None]
         if runs_at:
             entries = [entry for entry in runs_at.entries("runs") if entry.keys(KEYS, such_as="{morphologies: vann}")]
-        found: dict[str, Cell] = {}
+        found: dict[str, SweepRun] = {}
         here = TrainConfig().for_data("").device
         doubled = 0
         of_parts = [(part, self._files(part)) for part in (_Part(top, entry) for entry in entries)]
         every = [document for _, files in of_parts for _, document in files]
         for part, files in of_parts:
-            for cell in self._cells(part, files, every):
-                doubled += (training := _training(cell, here)) in found
-                found.setdefault(training, cell)
+            for run in self._runs(part, files, every):
+                doubled += (training := _training(run, here)) in found
+                found.setdefault(training, run)
         if doubled:
             self.notes.append(f"combinations that are the same training as another, and are not repeated: {doubled:,}")
         return Sweep(
             name_at.slug() if name_at else stem,
-            tuple(cell.named() for cell in _with_axes_that_vary(list(found.values()))),
+            tuple(run.named() for run in _with_axes_that_vary(list(found.values()))),
             batch_at.whole(1) if batch_at else 1,
             about_at.text() if about_at else "",
             notes=tuple(self.notes),
@@ -148,28 +154,28 @@ class _Reader:
             remedy = f"name files, or morphologies that ship: {SUCH_AS}"
             part.at.fault("missing key 'morphologies'", remedy, "morphologies")
             return []
-        given = ((choice, self.sources.document(choice)) for choice in many("morphology", at))
+        given = ((choice, self.sources.document(choice)) for choice in axis_values("morphology", at))
         return [(choice, document) for choice, document in given if document is not None]
 
-    def _cells(self, part: _Part, files: Files, every: Sequence[Document]) -> Iterator[Cell]:
-        """The cells of one entry of `runs`, or of the file itself; `every` are the morphologies of all entries."""
+    def _runs(self, part: _Part, files: Files, every: Sequence[Document]) -> Iterator[SweepRun]:
+        """The runs of one entry of `runs`, or of the file itself; `every` are the morphologies of all entries."""
         sources, data_at = self.sources, part.get("data")
-        named = many("data", data_at) if data_at else [Choice("data", DEFAULT_DATA, self.top)]
-        asked = axes.kinds_of_controls(part.get("controls"))
+        named = axis_values("data", data_at) if data_at else [AxisValue("data", DEFAULT_DATA, self.top)]
+        asked = grid.control_kinds(part.get("controls"))
         own = [document for _, document in files]
         # What the file says for all need not be for each entry.
-        knobs = axes.knobs([(at, own if at.path[0] == "runs" else every) for at in part.all("set")])
+        knobs = grid.knobs([(at, own if at.path[0] == "runs" else every) for at in part.all("set")])
         loaded = ((choice, sources.dataset(choice)) for choice in named)
         data = [(choice, dataset) for choice, dataset in loaded if dataset is not None]
-        configs = axes.configs(part.all("train"))
+        configs = grid.configs(part.all("train"))
         for choice, dataset in data:
             self._hold_splits(choice, dataset, configs)
-        seeds = axes.seeds(part.get("seeds"))
+        seeds = grid.seeds(part.get("seeds"))
         kernel_at = self.top.child("kernel")
         kernel = kernel_at.choice("kernel", ("auto", *(one.name for one in KERNELS))) if kernel_at else "auto"
         number = len(files) * len(knobs) * len(data) * len(configs) * len(seeds) * (1 + len(asked))
-        if number > MOST_CELLS:
-            refuse_too_many(part.at)
+        if number > MOST_RUNS:
+            fault_too_many(part.at)
             return
         for (file, document), turned, (data_choice, dataset) in itertools.product(files, knobs, data):
             taken = tuple(choice for choice in turned if can_override(document, choice.key, Morphology.KEYS))
@@ -178,7 +184,7 @@ class _Reader:
                 for config, settings in configs:
                     decided = _decided(config, dataset)
                     for seed in seeds:
-                        yield Cell(
+                        yield SweepRun(
                             content(tree, tree),
                             sources.path(file.value),
                             sources.data_path(data_choice.value),
@@ -193,7 +199,7 @@ class _Reader:
                         )
 
     def _trees(
-        self, file: Choice, taken: Choices, data: Choice, dataset: Dataset, asked: Sequence[str]
+        self, file: AxisValue, taken: AxisValues, data: AxisValue, dataset: Dataset, asked: Sequence[str]
     ) -> Iterator[Morphology]:
         """The morphology with the knobs that it takes turned, and its controls; what does not compile is a fault."""
         at = taken[0].cursor if taken else file.cursor
@@ -217,7 +223,9 @@ class _Reader:
             return
         yield from trees
 
-    def _hold_splits(self, data: Choice, dataset: Dataset, configs: Sequence[tuple[TrainConfig, Choices]]) -> None:
+    def _hold_splits(
+        self, data: AxisValue, dataset: Dataset, configs: Sequence[tuple[TrainConfig, AxisValues]]
+    ) -> None:
         """Where a validation split cannot be made, that is a fault of its share, or of the data by the default one."""
         shares = {}
         for config, settings in configs:
@@ -272,19 +280,19 @@ def _decided(config: TrainConfig, data: Dataset) -> TrainConfig:
     )
 
 
-def _training(cell: Cell, here: str) -> str:
-    """What tells cells of one file apart: their identity, where `auto` is the device that this machine has for it."""
-    if cell.config.device == here:
-        return replace(cell, config=replace(cell.config, device="auto")).identity
-    return cell.identity
+def _training(run: SweepRun, here: str) -> str:
+    """What tells runs of one file apart: their identity, where `auto` is the device that this machine has for it."""
+    if run.config.device == here:
+        return replace(run, config=replace(run.config, device="auto")).identity
+    return run.identity
 
 
-def _with_axes_that_vary(cells: list[Cell]) -> list[Cell]:
-    """The cells, told apart by those axes alone that not all of them have with one value."""
+def _with_axes_that_vary(runs: list[SweepRun]) -> list[SweepRun]:
+    """The runs, told apart by those axes alone that not all of them have with one value."""
     values: dict[str, set[str]] = {}
-    times = Counter(key for cell in cells for key in dict(cell.axes))
-    for cell in cells:
-        for key, value in cell.axes:
+    times = Counter(key for run in runs for key in dict(run.axes))
+    for run in runs:
+        for key, value in run.axes:
             values.setdefault(key, set()).add(value)
-    vary = {key for key in values if len(values[key]) > 1 or times[key] < len(cells)}
-    return [replace(cell, axes=tuple((key, value) for key, value in cell.axes if key in vary)) for cell in cells]
+    vary = {key for key in values if len(values[key]) > 1 or times[key] < len(runs)}
+    return [replace(run, axes=tuple((key, value) for key, value in run.axes if key in vary)) for run in runs]

@@ -4,7 +4,7 @@ sweep.yaml     the file, as it was when the sweep last began
 cells.json     its trainings: names, identities, what varies
 runs/NAME/     a run folder for each
 failures.json  what could not be trained, with the error; only where there is any
-.locks/        which cell is being trained, and whether a sweep is at work in the folder
+.locks/        which run is being trained, and whether a sweep is at work in the folder
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dendrograph.base import files as atomic
 from dendrograph.base.errors import RunError, argument
 from dendrograph.base.json_files import sealed
 from dendrograph.experiments.sweep.file import Sweep
-from dendrograph.experiments.sweep.runs import Cell
+from dendrograph.experiments.sweep.runs import SweepRun
 
 OF_A_SWEEP = {"sweep.yaml", "runs", "failures.json"}
 OF_A_SWEEP |= {"results", "continual"}  # `dendrograph reproduce` keeps its tables and learnings with its runs
@@ -36,7 +36,7 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         RunError: another sweep is at work in it, or the folder is something else.
     """
-    claim(folder)
+    make_sweep_folder(folder)
     lock = FileLock(folder / ".locks" / "sweep.lock", timeout=0)
     try:
         lock.acquire()
@@ -52,13 +52,13 @@ def held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def claim(folder: Path) -> None:
+def make_sweep_folder(folder: Path) -> None:
     """Make the folder, if it is not there, and mark it as a sweep's: by its locks it is known, whatever else is in it.
 
     Raises:
         DendrographError: it is something else, or cannot be made.
     """
-    refuse_something_else(folder)
+    check_sweep_folder(folder)
     try:
         (folder / ".locks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -69,7 +69,7 @@ def _unwritable(folder: Path, error: OSError) -> RunError:
     return RunError(f"{folder}: cannot be written: {error.strerror}\n  give a writable folder by {argument('out')}")
 
 
-def refuse_something_else(folder: Path) -> None:
+def check_sweep_folder(folder: Path) -> None:
     """Hold a folder to what a sweep can begin or go on in; nothing is written.
 
     Raises:
@@ -94,49 +94,49 @@ def refuse_something_else(folder: Path) -> None:
 
 
 def adopted(folder: Path, sweep: Sweep) -> Sweep:
-    """The sweep, with the names that its cells have in the folder already.
+    """The sweep, with the names that its runs have in the folder already.
 
-    A file that varies something more would name its old cells anew; their runs are found by their identity.
+    A file that varies something more would name its old runs anew; their runs are found by their identity.
     """
     there: dict[str, list[str]] = {}
     for name in sorted(entry.name for entry in folder.glob("runs/*")):
-        there.setdefault(cell_mark(name), []).append(name)
+        there.setdefault(run_mark(name), []).append(name)
 
-    def named(cell: Cell) -> Cell:
-        names = there.get(cell.mark, [cell.name])
-        if cell.name in names:
-            return cell
-        known = [replace(cell, name=name) for name in names]
+    def named(run: SweepRun) -> SweepRun:
+        names = there.get(run.mark, [run.name])
+        if run.name in names:
+            return run
+        known = [replace(run, name=name) for name in names]
         # Of copies, one that has ended.
         return next((one for one in known if len(known) > 1 and one.has_ended(folder)), known[0])
 
-    return replace(sweep, cells=tuple(named(cell).as_begun(folder) for cell in sweep.cells))
+    return replace(sweep, runs=tuple(named(run).as_begun(folder) for run in sweep.runs))
 
 
-def cell_mark(name: str) -> str:
-    """The end of a run folder's name that `Cell.mark` gives; empty where it is no cell's."""
+def run_mark(name: str) -> str:
+    """The end of a run folder's name that `SweepRun.mark` gives; empty where it is no run's."""
     found = re.search(r"-seed\d+-[0-9a-f]{12}\Z", name)
     return found[0] if found else ""
 
 
 def begin(folder: Path, sweep: Sweep) -> None:
     """Write what the sweep is about to do, and take away what killed processes have left half made."""
-    atomic.clear_left_behind(folder / "runs", [cell.name for cell in sweep.cells])
+    atomic.clear_left_behind(folder / "runs", [run.name for run in sweep.runs])
     atomic.clear(folder, ("sweep.yaml", "cells.json", "failures.json"))
     atomic.write(folder / "sweep.yaml", sweep.text)
-    content = {"name": sweep.name, "cells": [cell.record() for cell in sweep.cells]}
+    content = {"name": sweep.name, "cells": [run.record() for run in sweep.runs]}
     atomic.write(folder / "cells.json", sealed(content))
 
 
-def finished(folder: Path, cells: Sequence[Cell]) -> set[str]:
-    """The names of cells whose run has ended, and is whole."""
-    return {cell.name for cell in cells if cell.has_ended(folder)}
+def finished(folder: Path, runs: Sequence[SweepRun]) -> set[str]:
+    """The names of runs whose run has ended, and is whole."""
+    return {run.name for run in runs if run.has_ended(folder)}
 
 
-def epochs(folder: Path, cell: Cell) -> int:
-    """How many epochs of a cell are done, by its history."""
+def epochs(folder: Path, run: SweepRun) -> int:
+    """How many epochs of a run are done, by its history."""
     try:
-        return max(0, (cell.run_folder(folder) / "history.csv").read_bytes().count(b"\n") - 1)
+        return max(0, (run.run_folder(folder) / "history.csv").read_bytes().count(b"\n") - 1)
     except OSError:
         return 0
 
@@ -144,7 +144,7 @@ def epochs(folder: Path, cell: Cell) -> int:
 def strangers(folder: Path, sweep: Sweep) -> list[str]:
     """Run folders that are not of the sweep: of the file as it was before."""
     runs = folder / "runs"
-    known = {cell.name for cell in sweep.cells}
+    known = {run.name for run in sweep.runs}
     return (
         sorted(entry.name for entry in runs.iterdir() if entry.name not in known and entry.name[0] != ".")
         if runs.is_dir()

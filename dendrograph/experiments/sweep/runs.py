@@ -1,4 +1,4 @@
-"""A cell of a sweep: one training, with all that decides its result; and how a worker trains it."""
+"""A run of a sweep: one training, with all that decides its result; and how a worker trains it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from dendrograph.training.train import train
 
 
 @dataclass(frozen=True)
-class Cell:
+class SweepRun:
     """One training.
 
     name: of its run folder; it ends with the first digits of `identity`
@@ -58,12 +58,12 @@ class Cell:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of all that decides the result: two cells of one identity are one training."""
+        """SHA-256 of all that decides the result: two runs of one identity are one training."""
         return _digest({**self._decisive, "seed": self.config.seed})
 
     @cached_property
     def condition(self) -> str:
-        """SHA-256 of all that decides the result but the seed: cells of one condition are replicates."""
+        """SHA-256 of all that decides the result but the seed: runs of one condition are replicates."""
         return _digest(self._decisive)
 
     @property
@@ -73,8 +73,8 @@ class Cell:
         plugins = {"plugins": dict(self.sources)} if self.sources else {}
         return {"morphology": morphology, "data": self.digest, "config": config, "kernel": self.kernel, **plugins}
 
-    def named(self) -> Cell:
-        """This cell, with a name made of what the sweep varies."""
+    def named(self) -> SweepRun:
+        """This run, with a name made of what the sweep varies."""
         words = [str(self.morphology["name"]), *(f"{key}={value}" for key, value in self.axes)]
         readable = "".join(letter if letter.isalnum() or letter in "=_.-+" else "_" for letter in "-".join(words))
         return replace(self, name=f"{readable[:100]}{self.mark}")
@@ -118,7 +118,7 @@ class Cell:
     def has_ended(self, folder: Path) -> bool:
         """Whether it has been trained to its end in that folder, and nothing of that has been lost.
 
-        What is damaged, or another cell's, has not ended: to go on with it tells what is wrong.
+        What is damaged, or another run's, has not ended: to go on with it tells what is wrong.
         """
         place = self.run_folder(folder)
         try:
@@ -140,8 +140,8 @@ class Cell:
             and bool(run.text and run.weights)  # what is not as it was is an error
         )
 
-    def as_begun(self, folder: Path) -> Cell:
-        """This cell as its run was begun: with the text of the run's morphology, if that says the same.
+    def as_begun(self, folder: Path) -> SweepRun:
+        """This run as its run was begun: with the text of the run's morphology, if that says the same.
 
         What a file says about itself, the order of its neurons and the names of its knobs may have changed since; the
         run keeps to its own text.
@@ -158,13 +158,13 @@ class Cell:
         return own if own.identity == self.identity else self
 
     def lock(self, folder: Path) -> FileLock:
-        """Held by the process that trains the cell: a worker that was thought dead may still be at it."""
+        """Held by the process that trains the run: a worker that was thought dead may still be at it."""
         (folder / ".locks").mkdir(parents=True, exist_ok=True)
         return FileLock(folder / ".locks" / f"{self.name}.lock")
 
 
 def content(tree: Morphology, turned: Morphology) -> dict[str, Any]:
-    """A morphology as a cell holds it: plain values, with the parameters of `turned`, which tables name.
+    """A morphology as a run holds it: plain values, with the parameters of `turned`, which tables name.
 
     For a control these are its morphology's: its own values are worked out.
     """
@@ -173,44 +173,44 @@ def content(tree: Morphology, turned: Morphology) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a cell; `error` is empty where it was trained to its end.
+    """What became of a run; `error` is empty where it was trained to its end.
 
     The validation accuracy alone is told: a sweep is for choosing, and the test split is not for that.
     """
 
-    cell: str
+    run: str
     seconds: float
     validation_accuracy: float = float("nan")
     error: str = ""
 
 
-def train_cell(cell: Cell, folder: Path) -> Outcome:
-    """Train a cell into its run folder, or go on with it; a run that has ended is left as it is.
+def train_run(run: SweepRun, folder: Path) -> Outcome:
+    """Train a run into its run folder, or go on with it; a run that has ended is left as it is.
 
-    Whatever goes wrong is the outcome: other cells are not to suffer from it.
+    Whatever goes wrong is the outcome: other runs are not to suffer from it.
     """
     began = time.monotonic()
     try:
-        with cell.lock(folder):
-            place = cell.run_folder(folder)
-            if not cell.has_ended(folder):
-                data = dataset(cell.data, cell.data_dir)
-                train(cell.network(data), data, cell.config, place, resume=True, progress=False)
+        with run.lock(folder):
+            place = run.run_folder(folder)
+            if not run.has_ended(folder):
+                data = dataset(run.data, run.data_dir)
+                train(run.network(data), data, run.config, place, resume=True, progress=False)
             write_learning_curves(Run.open(place))
-        return ended_well(cell, folder, time.monotonic() - began)
-    except Exception as error:  # noqa: BLE001 (a fault of any kind is that of this cell alone)
-        return failed(cell, folder, error, time.monotonic() - began)
+        return ended_well(run, folder, time.monotonic() - began)
+    except Exception as error:  # noqa: BLE001 (a fault of any kind is that of this run alone)
+        return failed(run, folder, error, time.monotonic() - began)
 
 
-def ended_well(cell: Cell, folder: Path, seconds: float) -> Outcome:
-    """The outcome of a cell whose run has ended."""
-    metrics = Run.open(cell.run_folder(folder)).metrics
-    return Outcome(cell.name, seconds, metrics["validation"]["accuracy"])
+def ended_well(run: SweepRun, folder: Path, seconds: float) -> Outcome:
+    """The outcome of a run whose run has ended."""
+    metrics = Run.open(run.run_folder(folder)).metrics
+    return Outcome(run.name, seconds, metrics["validation"]["accuracy"])
 
 
-def failed(cell: Cell, folder: Path, error: BaseException, seconds: float = 0.0) -> Outcome:
-    """The outcome of a cell that met an error."""
-    text, place = str(error), cell.run_folder(folder)
+def failed(run: SweepRun, folder: Path, error: BaseException, seconds: float = 0.0) -> Outcome:
+    """The outcome of a run that met an error."""
+    text, place = str(error), run.run_folder(folder)
     if isinstance(error, RunError) and place.exists():
         # Another folder, which a run by itself is advised, would train all of the sweep anew.
         advice = f"give another folder by {argument('out')}"
@@ -218,12 +218,12 @@ def failed(cell: Cell, folder: Path, error: BaseException, seconds: float = 0.0)
         text = "\n".join([*lines, f"  to have it trained anew, delete the folder {place}"])
     if not isinstance(error, DendrographError) or not text:
         text = f"{type(error).__name__}: {text}"
-    return Outcome(cell.name, seconds, error=text)
+    return Outcome(run.name, seconds, error=text)
 
 
 @lru_cache(maxsize=3)
 def dataset(name: str, data_dir: str | None) -> Dataset:
-    """A data set, kept for the next cell. How it was read is said where the sweep's file is read."""
+    """A data set, kept for the next run. How it was read is said where the sweep's file is read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         return datasets.load(name, data_dir)

@@ -15,17 +15,20 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from dendrograph.base.errors import DendrographError, argument, clip, is_for_command_line
-from dendrograph.experiments.sweep.jobs import Job, work
-from dendrograph.experiments.sweep.runs import Outcome, failed
+import torch
+
+from dendrograph.base.errors import DendrographError, argument, clip, for_command_line, is_for_command_line
+from dendrograph.experiments.sweep.runs import Outcome, SweepRun, dataset, ended_well, failed, train_run
 
 INSTALL = "install it with dendrograph's extra: pip install 'dendrograph[sweep]'"
 SECONDS_TO_CONNECT = 30
@@ -33,6 +36,8 @@ SECONDS_TO_END = 10
 MOST_STARTS = 5  # of one worker that is killed before it is ready, in a row
 MOST_TRIES = 4  # of one job that takes down its workers
 KILLED = "its worker was killed again and again: out of memory?"
+
+Job = tuple[SweepRun, ...]
 
 
 def cores() -> int:
@@ -153,7 +158,7 @@ class Local:
                     if tries[job[0].name] < MOST_TRIES:
                         waiting.appendleft(job)
                     else:
-                        yield [failed(cell, folder, RuntimeError(KILLED)) for cell in job]
+                        yield [failed(run, folder, RuntimeError(KILLED)) for run in job]
                 self._replace(worker, status)
 
     def _replace(self, worker: _Worker, status: int) -> None:
@@ -227,7 +232,7 @@ def _serve(pipe: Connection) -> None:
             try:
                 found = work(job, folder, command_line)
             except Exception as error:  # noqa: BLE001 (whatever it is, it is the failure of this job)
-                found = [failed(cell, Path(folder), error) for cell in job]
+                found = [failed(run, Path(folder), error) for run in job]
             pipe.send(found)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -285,9 +290,9 @@ class Cluster:
                     try:
                         yield future.result()
                     except KilledWorker:
-                        yield [failed(cell, folder, RuntimeError(KILLED)) for cell in job]
+                        yield [failed(run, folder, RuntimeError(KILLED)) for run in job]
                     except Exception as error:  # noqa: BLE001 (what a worker could not give back is told as the failure)
-                        yield [failed(cell, folder, error) for cell in job]
+                        yield [failed(run, folder, error) for run in job]
         finally:
             client.cancel(list(waiting), force=True)
 
@@ -318,3 +323,75 @@ def attached(scheduler: str) -> Iterator[Cluster]:
         ) from None
     with client:
         yield Cluster(client)
+
+
+def jobs(runs: Sequence[SweepRun], batch: int, workers: int, costs: Mapping[str, float]) -> list[Job]:
+    """Cells as jobs, the longest first, so that no worker is left with a long one at the end.
+
+    Only runs of one kind of network, one data set and like settings are put together, and never so many that a worker
+    would have nothing to do.
+    """
+    alike: dict[object, list[SweepRun]] = {}
+    for run in runs:
+        settings = replace(run.config, seed=0)
+        alike.setdefault((run.morphology["name"], run.digest, settings, run.kernel), []).append(run)
+    most = max(1, min(batch, -(-len(runs) // max(1, workers))))
+    found: list[Job] = []
+    for group in alike.values():
+        found += [tuple(group[start : start + most]) for start in range(0, len(group), most)]
+    return sorted(found, key=lambda job: -sum(costs.get(run.name, 0.0) for run in job))
+
+
+def work(job: Job, folder: str, command_line: bool = False) -> list[Outcome]:
+    """Train the runs of a job; what a worker is asked to do. `command_line` says who reads its messages."""
+    torch.set_num_threads(1)  # there are as many workers as cores
+    with for_command_line(command_line):
+        return _outcomes(job, Path(folder))
+
+
+def _outcomes(job: Job, place: Path) -> list[Outcome]:
+    if len(job) == 1:
+        return [train_run(job[0], place)]
+    began = time.monotonic()
+    unfinished = [run for run in job if not run.has_ended(place)]
+    found = _together(unfinished, place) if len(unfinished) > 1 else [train_run(run, place) for run in unfinished]
+    share = (time.monotonic() - began) / max(1, len(unfinished))
+    there = {outcome.run for outcome in found}
+    found += [train_run(run, place) for run in job if run.name not in there]
+    return [replace(outcome, seconds=min(outcome.seconds, share) or share) for outcome in found]
+
+
+def _together(runs: Sequence[SweepRun], folder: Path) -> list[Outcome]:
+    """Train runs as one graph; one by one where that cannot be."""
+    from dendrograph.training.ensemble import reasons_against, train_together
+
+    try:
+        data = dataset(runs[0].data, runs[0].data_dir)
+        networks = [run.network(data) for run in runs]
+        configs = [run.config for run in runs]
+        if reasons_against(networks, configs):
+            return [train_run(run, folder) for run in runs]
+        with ExitStack() as locks:
+            # In one order everywhere, so that no two processes wait for each other.
+            for run in sorted(runs, key=lambda run: run.name):
+                locks.enter_context(run.lock(folder))
+            results = train_together(networks, data, configs, [run.run_folder(folder) for run in runs])
+    except Exception as error:  # noqa: BLE001 (as in `train_run`)
+        return [failed(run, folder, error) for run in runs]
+    return [
+        failed(run, folder, result) if isinstance(result, BaseException) else ended_well(run, folder, 0.0)
+        for run, result in zip(runs, results, strict=True)
+    ]
+
+
+@contextmanager
+def termination_as_ctrl_c() -> Iterator[None]:
+    """Within it SIGTERM is answered as Ctrl-C is: the workers end, and the user is told how to go on."""
+    if threading.current_thread() is not threading.main_thread():  # no other may say who answers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,190 @@
+"""Fair controls: networks that share with a morphology all but one thing, each a morphology itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from dendrograph.base.errors import DendrographError, WiringError, clip
+from dendrograph.base.suggestions import did_you_mean
+from dendrograph.comparison.conditions import CONTROLS, control_name
+from dendrograph.experiments.controls.fan_in_matched import Made, fan_in_matched
+from dendrograph.experiments.controls.linear_and_shuffled import linear, shuffled
+from dendrograph.experiments.controls.parameter_matched import compute_matched, parameter_matched
+from dendrograph.graph.compiler import compile
+from dendrograph.graph.graph import Graph
+from dendrograph.morphology.morphology import Morphology, Shape
+
+Maker = Callable[[Graph, str, str], Made]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a control is made of a graph, what it is in one line, what it keeps of the morphology and what it takes."""
+
+    make: Maker
+    about: str
+    keeps: str
+    takes: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "parameter-matched": Kind(
+        parameter_matched,
+        "an MLP with as many parameters",
+        "the trainable parameters, the number of layers",
+        "dendrites and sparse synapses (point neurons, all-to-all, of one width)",
+    ),
+    "linear": Kind(
+        linear,
+        "linear dendrites",
+        "the trees, every synapse and cable, somata and readout",
+        "the nonlinearity of dendrites and single synapses",
+    ),
+    "shuffled": Kind(
+        shuffled,
+        "shuffled somata",
+        "the trees, every dendrite's synapses, the synapses of each input",
+        "which of them share a soma",
+    ),
+    "fan-in-matched": Kind(
+        fan_in_matched,
+        "a sparse ANN with the same fan-in",
+        "units of each kind, their nonlinearity, the number and sources of their synapses",
+        "trees and receptive fields (point neurons that draw at random)",
+    ),
+    "compute-matched": Kind(
+        compute_matched,
+        "a vanilla ANN with as many multiplications",
+        "synapses and cables (multiplications a sample), the proportions of the layers",
+        "trees and sparse synapses (point neurons, all-to-all)",
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """A control as it was found: its compiled network, or why there is none; `notes` tell what else differs."""
+
+    kind: str
+    graph: Graph | None
+    missing: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def morphology(self) -> Morphology:
+        """The control itself."""
+        assert self.graph is not None and self.graph.morphology is not None
+        return self.graph.morphology
+
+
+def controls(
+    morphology: Morphology,
+    inputs: Shape | int | Mapping[str, Shape | int] | None,
+    classes: int,
+    names: Iterable[str] | None = None,
+) -> dict[str, Morphology]:
+    """The controls of a morphology, by the names in `CONTROLS`.
+
+    Args:
+        morphology: what `load` gives.
+        inputs: shape of one sample, or of each stream, as `compile` takes it.
+        classes: units of the readout.
+        names: which controls; by default all that the morphology has.
+
+    Raises:
+        DendrographError: there is no such control, or one that is named does not exist for this morphology.
+        MorphologyError: the morphology does not compile for these inputs.
+    """
+    if classes is None:
+        raise DendrographError("controls are compared by their readout\n  give the number of classes")
+    found = survey(compile(morphology, inputs, classes), names)
+    if names is not None:
+        check_missing(morphology.name, found)
+    return {control.kind: control.morphology for control in found if control.graph is not None}
+
+
+def check_missing(name: str, found: Iterable[Control]) -> None:
+    """Refuse controls that do not exist.
+
+    Raises:
+        DendrographError: with the reason of each.
+    """
+    missing = [f"{name} has no control '{each.kind}'\n  {each.missing}" for each in found if each.graph is None]
+    if missing:
+        raise DendrographError("\n".join(missing))
+
+
+def survey(graph: Graph, names: Iterable[str] | None = None) -> tuple[Control, ...]:
+    """Each control of a compiled morphology, compiled for the same inputs, classes and seed, or why there is none.
+
+    Raises:
+        DendrographError: there is no control of such a name.
+    """
+    if names is not None and not isinstance(names, Iterable):
+        raise DendrographError(f"names must be names of controls, not {clip(repr(names))}\n  {', '.join(CONTROLS)}")
+    wanted = CONTROLS if names is None else (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
+    for name in wanted:
+        if name not in CONTROLS:
+            raise DendrographError(f"unknown control '{clip(str(name))}'\n  {did_you_mean(name, CONTROLS, 'controls')}")
+    return tuple(_made(graph, name) for name in wanted)
+
+
+def _made(graph: Graph, kind: str) -> Control:
+    about = KINDS[kind].about[0].upper() + KINDS[kind].about[1:]
+    try:
+        morphology, notes = KINDS[kind].make(
+            graph, control_name(graph.name, kind), f"{about} (a control of {graph.name})."
+        )
+        made = compile(morphology, dict(graph.inputs), graph.classes, graph.seed)
+    except WiringError:  # a fault of the program, not of the morphology
+        raise
+    except DendrographError as error:
+        return Control(kind, None, str(error))
+    if _likeness(made) == _likeness(graph):
+        return Control(kind, None, "it would be the same network")
+    return Control(kind, made, "", notes)
+
+
+def as_file(control: Control, graph: Graph) -> str:
+    """The text of a morphology file that begins with what it is the control of, and what was matched."""
+    kind, made, shapes = KINDS[control.kind], control.graph, told_shapes(graph)
+    assert made is not None, "there is one"
+    counted = (("trainable parameters", "trainable_parameters"), ("synapses and cables", "edges"))
+    told = [f"{getattr(made, key):,} {what}, of {graph.name} {getattr(graph, key):,}" for what, key in counted]
+    lines = (
+        f"{made.name}: a control of {graph.name}, {kind.about}.",
+        "",
+        f"It keeps {kind.keeps}.",
+        f"It takes away {kind.takes}.",
+        *(f"Note: {note}." for note in control.notes),
+        "",
+        f"For {shapes} and {graph.classes} classes it has {told[0]},",
+        f"and {told[1]}. Made by `dendrograph controls`: make it anew for other data.",
+    )
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines) + control.morphology.to_yaml()
+
+
+def told_shapes(graph: Graph) -> str:
+    """The input streams of a network, such as `image 28×28`."""
+    return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in graph.inputs.items())
+
+
+def _likeness(graph: Graph) -> object:
+    """All that makes a network what it is, but for names and chance."""
+    numbers = {group.name: number for number, group in enumerate(graph.groups)}
+    groups = [
+        replace(each, name="", layer="", role="soma" if each.role == "dendrite" else each.role)
+        for each in (replace(group, start=0, stage=0, neurons=0) for group in graph.groups)
+    ]
+    projections = []
+    for each in graph.projections:
+        field = each.field
+        rule: object = each.kind
+        if each.edges == each.sources * each.targets and (field is None or field.distinct):
+            rule = "all"  # a cable too, where there are one dendrite and one soma
+        elif field is not None:
+            rule = (field.rule, field.fan_in, field.distinct, field.members, field.drawn_for is None)
+        own = (each.edges, each.init, each.reduce, each.nonlinearity, each.sign, each.factor, each.trainable)
+        projections.append((numbers[each.source], numbers[each.target], rule, *own))
+    return groups, sorted(projections, key=repr)

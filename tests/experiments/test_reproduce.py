@@ -14,10 +14,10 @@ from small import train_named
 
 from dendrograph.base.errors import DataError, DendrographError, MorphologyError
 from dendrograph.cli.main import main
+from dendrograph.experiments.reproduce import SCALES, tables
 from dendrograph.experiments.reproduce import reproduce as reproduce_module
-from dendrograph.experiments.reproduce import tables
 from dendrograph.experiments.reproduce.continual import ContinualExperiment, read_continual_experiment, run_all
-from dendrograph.experiments.reproduce.experiments import EXPERIMENTS, NAMES, SCALES, chosen, file_of
+from dendrograph.experiments.reproduce.experiments import EXPERIMENTS, NAMES, chosen, file_of
 from dendrograph.experiments.reproduce.records import put, read_continual, read_runs, restore
 from dendrograph.experiments.reproduce.reproduce import check_failures, publish, reproduce
 from dendrograph.experiments.reproduce.tables import ResultTable

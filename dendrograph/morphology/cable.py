@@ -1,45 +1,47 @@
-"""The cable from a dendrite to its parent compartment: how its weight starts, and what is lost on the way."""
+"""The cable from a dendrite to its parent compartment: its initial weight, and the attenuation along it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
+from dendrograph.morphology.grammar import Key, Keys, read_keys
 from dendrograph.morphology.validation import WithDefaults, check_kind, check_no_arrays, not_default, where
-from dendrograph.morphology.weights import Init, Sign
+from dendrograph.morphology.weights import INIT, Init, Sign
 
 ATTENUATIONS = ("factor", "initial")
 INFINITE, SEALED = ENDS = ("infinite", "sealed")
-SIGNS = (Sign.FREE, Sign.EXCITATORY)
 UM_PER_CM = 1e4
-LEAST = 1e-30  # of an attenuation: less is nothing, in float32
+LEAST = 1e-30  # a smaller attenuation is 0 in float32
 
 
 @dataclass(frozen=True)
 class Cable:
-    """The edge from a dendrite to its parent; all copies of a dendrite have cables of one length and diameter.
+    """The edge from a dendrite to its parent. All copies of a dendrite have cables of the same length and diameter.
 
     A passive cable loses a part of the voltage on its way from the dendrite to the parent. In the steady state, with
-    l = L / lambda and lambda = sqrt(d Rm / (4 Ra)), it passes
+    l = L / lambda and lambda = sqrt(d Rm / (4 Ra)), the share of the voltage that reaches the parent is
 
         a = exp(-l)                                  `ends: infinite`
         a = 1 / (cosh(l) + G / G_inf sinh(l))        `ends: sealed`
 
-    where G_inf = pi/2 d^(3/2) / sqrt(Rm Ra) is the input conductance of an endless cable, and G that of all that is
-    joined to the parent's end: see `graph.tree` for how G is found (Rall, Experimental Neurology 1 (1959); Rall &
-    Rinzel, Biophysical Journal 13 (1973); Koch, Biophysics of Computation, 1999). With `attenuation` `factor` the
-    parent gets a w y, with a fixed and w from `init`; with `initial` the weight w starts at a, and is trained from
-    there. Without a length a is 1.
+    where G_inf = pi/2 d^(3/2) / sqrt(Rm Ra) is the input conductance of an endless cable, and G is the conductance of
+    everything that is joined to the parent's end; `graph.tree` computes G (Rall, Experimental Neurology 1 (1959); Rall
+    & Rinzel, Biophysical Journal 13 (1973); Koch, Biophysics of Computation, 1999). With `attenuation: factor` the
+    parent gets a w y, with a fixed and w from `init`. With `attenuation: initial` the weight w starts at a and is
+    trained from there. Without a length, a is 1.
 
-    init: how the weight starts
-    sign: `free`, or `excitatory` for a weight that stays positive
-    trainable: whether the weight is learnt
-    length_um, diameter_um: L and d, in µm; both or none (0)
-    rm_ohm_cm2: Rm, the specific membrane resistance, in Ω cm²
-    ra_ohm_cm: Ra, the axial resistivity, in Ω cm
-    attenuation: `factor` or `initial`
-    ends: `infinite`, or `sealed` for a cable in a finite tree
+    Attributes:
+        init: the rule for the initial weight.
+        sign: `free`, or `excitatory` for a weight that stays positive.
+        trainable: whether the weight is trained.
+        length_um: L, in µm. Length and diameter are both given, or both 0.
+        diameter_um: d, in µm.
+        rm_ohm_cm2: Rm, the specific membrane resistance, in Ω cm².
+        ra_ohm_cm: Ra, the axial resistivity, in Ω cm.
+        attenuation: `factor` or `initial`.
+        ends: `infinite`, or `sealed` for a cable in a finite tree.
     """
 
     init: Init = Init()
@@ -52,8 +54,19 @@ class Cable:
     attenuation: str = "factor"
     ends: str = INFINITE
 
-    LENGTHS = ("length_um", "diameter_um", "rm_ohm_cm2", "ra_ohm_cm")
-    KEYS = ("init", "sign", "trainable", *LENGTHS, "attenuation", "ends")
+    KEYS: ClassVar[Keys] = {
+        "init": INIT,
+        "sign": Key.choice(
+            "sign of a cable", (Sign.FREE, Sign.EXCITATORY), "excitatory: a weight that stays positive."
+        ),
+        "trainable": Key.flag("Whether the weight is trained."),
+        "length_um": Key.number("Length, in µm.", above=0.0),
+        "diameter_um": Key.number("Diameter, in µm.", above=0.0),
+        "rm_ohm_cm2": Key.number("Specific membrane resistance, in Ω cm².", above=0.0),
+        "ra_ohm_cm": Key.number("Axial resistivity, in Ω cm.", above=0.0),
+        "attenuation": Key.choice("attenuation", ATTENUATIONS, "A fixed factor, or the initial value of the weight."),
+        "ends": Key.choice("kind of ends", ENDS, "infinite: exp(-L/λ); sealed: a finite, branching cable."),
+    }
 
     def __post_init__(self) -> None:
         check_kind(self, "init", Init)
@@ -67,15 +80,15 @@ class Cable:
 
     @property
     def endless_conductance(self) -> float:
-        """G_inf, the input conductance of a cable of this diameter without end, in S."""
+        """G_inf, the input conductance of an endless cable of this diameter, in S."""
         diameter_cm = self.diameter_um / UM_PER_CM
         return math.pi / 2 * diameter_cm**1.5 / math.sqrt(self.rm_ohm_cm2 * self.ra_ohm_cm)
 
     def conductance(self, load: float) -> float:
-        """The input conductance at one end, in S, with a conductance `load` at the other.
+        """The input conductance at one end, in S, with a conductance `load` (S) at the other end.
 
-        Of a finite cable G_inf (B + tanh(l)) / (1 + B tanh(l)), with B = load / G_inf. A cable without a length is no
-        cable at all: what is joined to one end is joined to the other.
+        A finite cable has G_inf (B + tanh(l)) / (1 + B tanh(l)), with B = load / G_inf. A cable without a length joins
+        both ends directly.
         """
         if not self.diameter_um:
             return load
@@ -85,42 +98,28 @@ class Cable:
         return self.endless_conductance * (relative + passed) / (1 + relative * passed)
 
     def passes(self, load: float = 0.0) -> float:
-        """The share of the dendrite's voltage that is left at the parent's end, where the conductance is `load`, in S.
+        """The share of the dendrite's voltage at the parent's end, where the conductance is `load`, in S.
 
-        With a load of G_inf a finite cable passes what an infinite one does; without one, 1 / cosh(l).
+        With a load of G_inf a finite cable passes as much as an infinite one; without a load, 1 / cosh(l).
         """
         if not self.diameter_um:
             return 1.0
         if self.ends == INFINITE:
             return math.exp(-self.length_um / self.lambda_um)
-        length = min(self.length_um / self.lambda_um, 700.0)  # beyond it cosh is no finite number
+        length = min(self.length_um / self.lambda_um, 700.0)  # cosh overflows beyond it
         return 1 / (math.cosh(length) + load / self.endless_conductance * math.sinh(length))
 
     @classmethod
     def read(cls, declared: WithDefaults) -> Cable:
-        """The mapping of a dendrite, together with the file's defaults for it."""
+        """Read the mapping of a dendrite's cable together with the file's defaults for cables."""
         for cursor in (declared.own, declared.defaults):
             if cursor:
                 cursor.keys(cls.KEYS, such_as="{init: he}")
-        settings: dict[str, Any] = {}
-        if init_at := declared.get("init"):
-            settings["init"] = Init.read(init_at)
-        if sign_at := declared.get("sign"):
-            settings["sign"] = sign_at.choice("sign of a cable", SIGNS) or Sign.FREE
-        if trainable_at := declared.get("trainable"):
-            settings["trainable"] = trainable_at.flag()
-        for key in cls.LENGTHS:
-            if length_at := declared.get(key):
-                settings[key] = length_at.number(above=0.0) or getattr(cls, key)  # 0 stands for what cannot be read
-        if attenuation_at := declared.get("attenuation"):
-            settings["attenuation"] = attenuation_at.choice("attenuation", ATTENUATIONS) or ATTENUATIONS[0]
-        if ends_at := declared.get("ends"):
-            settings["ends"] = ends_at.choice("kind of ends", ENDS) or INFINITE
-        return cls(**settings)
+        return cls(**read_keys(declared, cls.KEYS))
 
     @classmethod
     def read_whole(cls, declared: WithDefaults) -> Cable:
-        """The same, held together: what the settings mean with each other is seen here, and not in defaults alone."""
+        """Read a cable, and check its settings against each other, which the defaults alone cannot show."""
         cable = cls.read(declared)
         at = declared.own or declared.defaults
         if at is None:
@@ -134,10 +133,9 @@ class Cable:
         both = {"length_um", "diameter_um"}
         if not given & both:
             of_lengths = ("rm_ohm_cm2", "ra_ohm_cm", "attenuation", "ends")
-            for key in of_lengths:
-                if declared.is_own(key):
-                    fault(f"'{key}' says nothing without a length", "give length_um and diameter_um", key)
-            # What defaults say of lengths is for the cables that have one.
+            for key in filter(declared.is_own, of_lengths):
+                fault(f"'{key}' says nothing without a length", "give length_um and diameter_um", key)
+            # Defaults of these keys apply only to the cables that have a length.
             cable = replace(cable, **{key: getattr(cls, key) for key in of_lengths})
         elif missing := both - given:
             at.keys(cls.KEYS, dict.fromkeys(missing, "a cable that attenuates has length_um and diameter_um"))
@@ -154,6 +152,6 @@ class Cable:
         return cable
 
     def to_dict(self) -> dict[str, Any]:
-        """The mapping that `read` takes."""
+        """Return the mapping that `read` takes."""
         own_init = {} if self.attenuation == "initial" and self.init == Init() else {"init": self.init.to_dict()}
         return {**own_init, **not_default(self, (key for key in self.KEYS if key != "init"))}

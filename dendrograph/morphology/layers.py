@@ -6,10 +6,11 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from dendrograph.base.errors import Fault
 from dendrograph.base.suggestions import did_you_mean
+from dendrograph.morphology.grammar import Key, Keys, list_schema, read_keys, reference
 from dendrograph.morphology.neuron import Compartment
 from dendrograph.morphology.synapses import PREVIOUS, Synapses
 from dendrograph.morphology.validation import PLACEHOLDER, Cursor, Where, as_tuple, check_no_arrays, not_default, where
@@ -21,12 +22,25 @@ SOME_LAYER = "{neuron: NAME, count: 64}"
 DALE = (Sign.FREE, Sign.EXCITATORY, Sign.INHIBITORY)
 
 
+def _read_sign(cursor: Cursor) -> str:
+    if cursor.value == Sign.SHUNTING:
+        cursor.fault("a layer is not shunting", "its synapses are: write sign: shunting there, inhibitory here")
+        return PLACEHOLDER
+    return cursor.choice("sign of a layer", DALE)
+
+
 @dataclass(frozen=True)
 class Layer:
-    """A population of `count` neurons of one morphology, stacked `repeat` times.
+    """A population of `count` neurons of one kind, stacked `repeat` times.
 
-    `sign` is that of every synapse which draws from its somata: Dale's principle, where it is not `free`. `trainable`
-    says whether anything of its neurons is learnt; the synapses that draw from it are those of later layers.
+    Attributes:
+        name: of the layer.
+        neuron: one of the morphology's neurons.
+        count: the number of neurons.
+        repeat: the number of such layers, each fed by the one before.
+        sign: of every synapse that draws from its somata (Dale's principle), or `free`.
+        trainable: whether anything of its neurons is trained. The synapses that draw from it belong to later layers.
+        where: the position in the file.
     """
 
     name: str
@@ -37,42 +51,43 @@ class Layer:
     trainable: bool = True
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
-    KEYS = ("name", "neuron", "count", "repeat", "sign", "trainable")
+    KEYS: ClassVar[Keys] = {
+        "name": Key(Key.name("Of the layer.").schema),
+        "neuron": Key(Key.name("One of neurons.").schema),
+        "count": Key.whole(1, "How many neurons it has."),
+        "repeat": Key.whole(1, "How many such layers follow each other."),
+        "sign": Key(
+            {"enum": [*map(str, DALE)], "description": "Of every synapse that draws from it: Dale's principle."},
+            _read_sign,
+        ),
+        "trainable": Key.flag("Whether anything of its neurons is trained."),
+    }
 
     def __post_init__(self) -> None:
         check_no_arrays(self)
 
     @classmethod
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Layer:
-        """One mapping of the layer keys."""
-        required = {"neuron": did_you_mean("", neurons, "declared under neurons"), "count": "how many neurons it has"}
+        """Read one mapping of the layer keys."""
+        declared = "declared under neurons"
+        required = {"neuron": did_you_mean("", neurons, declared), "count": "how many neurons it has"}
         if not cursor.keys(cls.KEYS, required, such_as=SOME_LAYER):
             return cls(PLACEHOLDER, PLACEHOLDER, 1)
         name_at, neuron_at = cursor.child("name"), cursor.child("neuron")
-        count_at, repeat_at = cursor.child("count"), cursor.child("repeat")
         name = name_at.slug() if name_at else fallback
         if name_at and name in RESERVED:
             name_at.fault(f"'{name}' is a word of the language", "choose another name")
         neuron = neuron_at.slug() if neuron_at else PLACEHOLDER
         if neuron_at and neuron and neurons and neuron not in neurons:
-            neuron_at.fault(f"unknown neuron '{neuron}'", did_you_mean(neuron, neurons, "declared under neurons"))
-        count, repeat = count_at.whole(1) if count_at else 1, repeat_at.whole(1) if repeat_at else 1
-        sign_at = cursor.child("sign")
-        sign: str = Sign.FREE
-        if sign_at and sign_at.value == Sign.SHUNTING:
-            sign_at.fault("a layer is not shunting", "its synapses are: write sign: shunting there, inhibitory here")
-        elif sign_at:
-            sign = sign_at.choice("sign of a layer", DALE)
-        trainable_at = cursor.child("trainable")
-        trainable = trainable_at.flag() if trainable_at else True
-        return cls(name, neuron, count, repeat, sign or Sign.FREE, trainable, where(cursor))
+            neuron_at.fault(f"unknown neuron '{neuron}'", did_you_mean(neuron, neurons, declared))
+        return cls(name, neuron, where=where(cursor), **{"count": 1, **read_keys(cursor, cls.KEYS)})
 
     def copy_name(self, number: int) -> str:
         """Name of a copy where the layer is repeated: `hidden` gives `hidden1`, `V1` gives `V1_1`."""
         return f"{self.name}_{number}" if self.name[-1:].isdigit() else f"{self.name}{number}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The mapping that `read` takes."""
+        """Return the mapping that `read` takes."""
         more = not_default(self, ("repeat", "sign", "trainable"))
         return {"name": self.name, "neuron": self.neuron, "count": self.count, **more}
 
@@ -85,7 +100,10 @@ class Stack:
     layers: tuple[Layer, ...]
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
-    KEYS = ("repeat", "layers")
+    KEYS: ClassVar[Keys] = {
+        "repeat": Key.whole(1, "How many times its layers follow each other."),
+        "layers": Key(list_schema(reference("layer"))),
+    }
 
     def __post_init__(self) -> None:
         as_tuple(self, "layers", Layer)
@@ -93,11 +111,11 @@ class Stack:
 
     @classmethod
     def read(cls, cursor: Cursor, neurons: Mapping[str, Compartment], fallback: str) -> Stack:
-        """A mapping of `repeat` and `layers`."""
+        """Read a mapping of `repeat` and `layers`."""
         own = "an entry with 'layers' is a stack: this key belongs to each of its layers"
         hints = dict.fromkeys(("name", "neuron", "count", "sign", "trainable"), own)
         cursor.keys(cls.KEYS, {"repeat": "how many times its layers stand one after the other"}, hints=hints)
-        repeat_at, layers_at = cursor.child("repeat"), cursor.child("layers")
+        layers_at = cursor.child("layers")
         layers = []
         for index, entry in enumerate(
             layers_at.entries("layers", f"give at least one, such as - {SOME_LAYER}") if layers_at else []
@@ -108,10 +126,10 @@ class Stack:
                 )
             else:
                 layers.append(Layer.read(entry, neurons, f"{fallback}_{index + 1}"))
-        return cls(repeat_at.whole(1) if repeat_at else 1, tuple(layers), where(cursor))
+        return cls(layers=tuple(layers), where=where(cursor), **{"repeat": 1, **read_keys(cursor, cls.KEYS)})
 
     def to_dict(self) -> dict[str, Any]:
-        """The mapping that `read` takes."""
+        """Return the mapping that `read` takes."""
         return {"repeat": self.repeat, "layers": [layer.to_dict() for layer in self.layers]}
 
 

@@ -10,13 +10,14 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 from dendrograph.base.errors import DendrographError, Fault, Faults, clip, expect
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.morphology.cable import Cable
 from dendrograph.morphology.document import Document
-from dendrograph.morphology.expressions import LARGEST, names
+from dendrograph.morphology.expressions import GREATEST, LARGEST, names
+from dendrograph.morphology.grammar import Key, Keys, list_schema, mapping_schema, named_schema, read_keys, reference
 from dendrograph.morphology.layers import (
     RESERVED,
     SOME_LAYER,
@@ -44,7 +45,7 @@ from dendrograph.morphology.validation import (
     check_no_arrays,
     not_default,
 )
-from dendrograph.morphology.weights import Init, read_bias, written_bias
+from dendrograph.morphology.weights import INIT, Init, bias_key, bias_to_dict
 from dendrograph.morphology.yaml_reader import LARGEST_FILE, Path, decoded, show_path, written
 
 # The classes of which a morphology is built, those of its neurons included.
@@ -73,7 +74,11 @@ class Readout:
     bias_trainable: bool = True
     trainable: bool = True
 
-    KEYS = ("init", "bias", "trainable")
+    KEYS: ClassVar[Keys] = {
+        "init": INIT,
+        "bias": bias_key("Of its units."),
+        "trainable": Key.flag("Whether it is trained."),
+    }
 
     def __post_init__(self) -> None:
         check_kind(self, "init", Init)
@@ -87,16 +92,12 @@ class Readout:
         """A mapping of `init`, `bias` and `trainable`."""
         if not cursor.keys(cls.KEYS, such_as="{init: glorot, bias: true}"):
             return cls()
-        init_at, bias_at, trainable_at = cursor.child("init"), cursor.child("bias"), cursor.child("trainable")
-        return cls(
-            Init.read(init_at) if init_at else Init(),
-            **(read_bias(bias_at) if bias_at else {}),
-            trainable=trainable_at.flag() if trainable_at else True,
-        )
+        settings = read_keys(cursor, cls.KEYS)
+        return cls(**{**settings, **settings.pop("bias", {})})
 
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `read` takes."""
-        bias = written_bias(self.bias, self.bias_trainable)
+        bias = bias_to_dict(self.bias, self.bias_trainable)
         return {"init": self.init.to_dict(), "bias": bias, **not_default(self, ("trainable",))}
 
 
@@ -136,7 +137,53 @@ class Morphology:
     # What it was read from. A morphology that is built in Python, or changed by `replace`, has none: it is unchecked.
     document: Document | None = dataclasses.field(default=None, init=False, compare=False, repr=False)
 
-    KEYS = ("name", "about", "citation", "plugins", "parameters", "inputs", "defaults", "neurons", "layers", "readout")
+    KEYS: ClassVar[Keys] = {
+        "name": Key.name("Of the morphology."),
+        "about": Key.text("One line for `dendrograph list`, or more."),
+        "citation": Key.text("A DOI or a reference."),
+        "plugins": Key(
+            list_schema(
+                {"type": "string"},
+                uniqueItems=True,
+                description="Installed plugins that add nonlinearities and fields.",
+            )
+        ),
+        "parameters": Key(
+            named_schema(
+                {"type": "number", "minimum": -GREATEST, "maximum": GREATEST},
+                "Numbers that other values name as $name, and that --set changes.",
+                may_be_empty=True,
+            )
+        ),
+        "inputs": Key(
+            named_schema(
+                {
+                    "anyOf": [
+                        {"const": "auto"},
+                        Key.whole(1, "units").schema,
+                        list_schema(Key.whole(1).schema, maxItems=3),
+                    ]
+                },
+                "Streams of input: auto, 784, [28, 28] or [32, 32, 3].",
+                reserved=RESERVED,
+            )
+        ),
+        "defaults": Key(
+            lambda: mapping_schema(Compartment.DEFAULTS, "Values for each compartment and synapse that sets no other.")
+        ),
+        "neurons": Key(named_schema(reference("neuron"), "Kinds of neurons: a name, and the keys of its soma.")),
+        "layers": Key(
+            lambda: list_schema(
+                {
+                    "if": {"required": ["layers"]},
+                    "then": mapping_schema(Stack.KEYS, "Layers that are repeated together.", required=Stack.KEYS),
+                    "else": reference("layer"),
+                },
+                description="Populations of neurons, from the input to the readout.",
+            )
+        ),
+        "readout": Key(mapping_schema(Readout.KEYS, "The output layer: a linear unit a class.")),
+    }
 
     def __post_init__(self) -> None:
         for key, kind in (("neurons", Mapping), ("inputs", Mapping), ("parameters", Mapping), ("readout", Readout)):
@@ -189,13 +236,13 @@ class Morphology:
         }
         if not cursor.keys(cls.KEYS, required):
             return cls(PLACEHOLDER, {}, ())
-        name_at, about_at, citation_at = cursor.child("name"), cursor.child("about"), cursor.child("citation")
-        parameters_at, inputs_at = cursor.child("parameters"), cursor.child("inputs")
-        neurons_at, layers_at, readout_at = cursor.child("neurons"), cursor.child("layers"), cursor.child("readout")
+        parameters_at, inputs_at, neurons_at, layers_at = map(
+            cursor.child, ("parameters", "inputs", "neurons", "layers")
+        )
         if plugins_at := cursor.child("plugins"):  # before anything is looked up that a plugin may bring
             plugins = tuple(dict.fromkeys((*read_plugins(plugins_at), *plugins)))
         defaults = _defaults(cursor)
-        settings: dict[str, Any] = {}
+        settings = {"name": PLACEHOLDER, **read_keys(cursor, cls.KEYS)}
         if inputs_at:
             streams = inputs_at.named_entries("input streams", RESERVED)
             settings["inputs"] = {key: read_shape(entry) for key, entry in streams.items()}
@@ -214,14 +261,11 @@ class Morphology:
             kind: type[Layer | Stack] = Stack if is_stack(entry) else Layer
             layers.append(kind.read(entry, neurons, f"layer{index + 1}"))
         morphology = cls(
-            name=name_at.slug() if name_at else PLACEHOLDER,
             neurons=neurons,
             layers=tuple(layers),
-            about=about_at.text() if about_at else "",
-            citation=citation_at.text() if citation_at else "",
             parameters=_parameters(parameters_at) if parameters_at else {},
-            readout=Readout.read(readout_at) if readout_at else Readout(),
             plugins=plugins,
+            readout=Readout.read(readout_at) if (readout_at := cursor.child("readout")) else Readout(),
             **settings,
         )
         for fault in misnamed(morphology.layers, morphology.inputs, neurons) if morphology.inputs else ():
@@ -292,7 +336,7 @@ def _defaults(cursor: Cursor) -> Cursor | None:
     Cable.read(declared.section("cable"))
     synapses = defaults.child("synapses")
     if synapses and synapses.keys(Synapses.KEYS):
-        Synapses.read_settings(WithDefaults(None, synapses))
+        read_keys(synapses, Synapses.KEYS)
     return defaults
 
 

@@ -1,7 +1,4 @@
-"""One kind of neuron as a user declares it: its tree of compartments, and the synapses onto each.
-
-Each class is one mapping of the grammar (docs/reference/language.md), and its `read` is the rule for it.
-"""
+"""One kind of neuron as a user declares it: its tree of compartments, with the synapses onto each."""
 
 from __future__ import annotations
 
@@ -12,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dendrograph.morphology.cable import Cable
+from dendrograph.morphology.grammar import Key, Keys, list_schema, read_keys, reference
 from dendrograph.morphology.nonlinearities import Nonlinearity
-from dendrograph.morphology.synapses import PREVIOUS, Synapses
+from dendrograph.morphology.synapses import Synapses
 from dendrograph.morphology.validation import (
-    PLACEHOLDER,
     Cursor,
     Where,
     WithDefaults,
@@ -25,11 +22,8 @@ from dendrograph.morphology.validation import (
     not_default,
     where,
 )
-from dendrograph.morphology.weights import Init, read_bias, written_bias
+from dendrograph.morphology.weights import bias_key, bias_to_dict
 from dendrograph.morphology.yaml_reader import MOST_IN_A_ROW, Steps, unwound
-
-# The classes of which a neuron is built.
-__all__ = ["PREVIOUS", "Cable", "Compartment", "Init", "Nonlinearity", "Synapses", "Where", "WithDefaults", "where"]
 
 INTEGRATIONS = ("sum", "mean", "max", "min", "product")
 NORMALISATIONS = ("none", "layer")
@@ -38,15 +32,25 @@ SOMA = "soma"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Compartment:
-    """A node of a neuron's tree, standing for all of its copies: the soma (root), or a dendrite.
+    """A node of a neuron's tree: the soma (root), or a dendrite with all of its copies.
 
-    A tree may be of any depth: nothing here calls itself once for each level.
+    A tree may have any depth: no function recurses over its levels.
 
-    count: copies on each parent compartment (1 for the soma)
-    integration: how what arrives combines: `sum`, `mean`, `max`, `min` or `product`
-    bias_trainable: whether its biases are learnt, or stay as they start, at 0
-    normalisation: `layer` gives the group mean 0 and variance 1 in each sample, before the nonlinearity
-    trainable: whether anything of it is learnt: synapses, cable, bias, nonlinearity; its dendrites say so themselves
+    Attributes:
+        name: unique among its siblings.
+        count: the number of copies on each parent compartment (1 for the soma).
+        nonlinearity: applied to the integrated input.
+        integration: how the inputs combine: `sum`, `mean`, `max`, `min` or `product`.
+        bias: whether each compartment has a bias.
+        dropout: the share of the activities that is dropped in training.
+        normalisation: `layer` gives the group mean 0 and variance 1 in each sample, before the nonlinearity.
+        cable: the connection to the parent.
+        synapses: the synapses onto each copy.
+        dendrites: the branches.
+        bias_trainable: whether biases are trained, or stay at their initial value 0.
+        trainable: whether its synapses, cable, bias and nonlinearity are trained. Its dendrites have a `trainable` of
+            their own.
+        where: the position in the file.
     """
 
     name: str = SOMA
@@ -64,16 +68,31 @@ class Compartment:
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
     # Keys that `defaults` may set too.
-    SHARED = ("nonlinearity", "integration", "bias", "dropout", "normalisation", "trainable")
-    DEFAULTS = (*SHARED, "cable", "synapses")  # all the keys of `defaults`
-    KEYS = ("name", "count", *DEFAULTS, "dendrites")
-    # Keys that a user may look for here, and where they stand.
+    SHARED: ClassVar[Keys] = {
+        "nonlinearity": Key(reference("nonlinearity"), Nonlinearity.read),
+        "integration": Key.choice("integration", INTEGRATIONS, "How a compartment combines its inputs."),
+        "bias": bias_key("Whether each compartment has a bias, and whether it is trained."),
+        "dropout": Key.number("Share of the activities that is dropped in training.", low=0.0, below=1.0),
+        "normalisation": Key.choice(
+            "normalisation", NORMALISATIONS, "Of the integrals, over the compartments of a group."
+        ),
+        "trainable": Key.flag("Whether anything of the compartment is trained."),
+    }
+    DEFAULTS: ClassVar[Keys] = {**SHARED, "cable": Key(reference("cable")), "synapses": Key(reference("synapses"))}
+    KEYS: ClassVar[Keys] = {
+        "name": Key.name("Of the compartment."),
+        "count": Key.whole(1, "How many of them each parent has."),
+        **DEFAULTS,
+        "synapses": Key({"anyOf": [list_schema(reference("synapses")), reference("synapses")]}),
+        "dendrites": Key(list_schema(reference("dendrite"), description="Its branches.")),
+    }
+    # Keys of its parts that a user may look for here, and where they belong.
     OF_PARTS: ClassVar[dict[str, str]] = {
         **{key: f"it is a key of synapses: write synapses: {{{key}: ...}}" for key in Synapses.KEYS},
         **{key: f"it is a key of the cable: write cable: {{{key}: ...}}" for key in Cable.KEYS},
         **dict.fromkeys(("sign", "init"), "it is a key of synapses and of the cable"),
     }
-    # The soma is the root: what to do about the keys that it lacks.
+    # Keys of dendrites that the soma, the root, does not have, and what to do.
     NOT_OF_SOMA: ClassVar[dict[str, str]] = {
         "count": "a neuron has one soma; the number of neurons is the layer's count",
         "cable": "a cable joins a dendrite to its parent: it is a key of dendrites",
@@ -91,7 +110,7 @@ class Compartment:
 
     @classmethod
     def read(cls, cursor: Cursor, defaults: Cursor | None, fallback_name: str = SOMA) -> Compartment:
-        """One mapping of the compartment keys; the soma takes no `count` and no `cable`."""
+        """Read one mapping of the compartment keys; the soma has no `count` and no `cable`."""
         return unwound(cls._read(cursor, defaults, fallback_name))
 
     @classmethod
@@ -101,12 +120,10 @@ class Compartment:
         keys = [key for key in cls.KEYS if not soma or key not in cls.NOT_OF_SOMA]
         if not cursor.keys(keys, hints=cls.OF_PARTS | cls.NOT_OF_SOMA if soma else cls.OF_PARTS):
             return cls()
-        name_at, count_at = cursor.child("name"), cursor.child("count")
-        synapses_at, dendrites_at = cursor.child("synapses"), cursor.child("dendrites")
-        name = (name_at.slug() if name_at else PLACEHOLDER) or fallback_name
-        count = count_at.whole(1) if count_at else 1
+        name_at, synapses_at, dendrites_at = map(cursor.child, ("name", "synapses", "dendrites"))
         declared = WithDefaults(cursor, defaults)
-        settings = cls.read_settings(declared)
+        settings = {"name": fallback_name, **read_keys(cursor, cls.KEYS), **cls.read_settings(declared)}
+        name = settings["name"]
         if not soma:
             settings["cable"] = Cable.read_whole(declared.section("cable"))
         synapses = _synapses(synapses_at, defaults) if synapses_at else ()
@@ -121,9 +138,9 @@ class Compartment:
                 "give it one or the other; a compartment that is meant to be silent has synapses: {count: 0}",
             )
         if not settings.get("trainable", True):
-            _refuse_trainable_parts(cursor)
+            _check_trainable_parts(cursor)
         place = where(cursor, defaults)
-        return cls(name=name, count=count, synapses=synapses, dendrites=dendrites, where=place, **settings)
+        return cls(synapses=synapses, dendrites=dendrites, where=place, **settings)
 
     @classmethod
     def _read_dendrites(cls, cursor: Cursor, defaults: Cursor | None) -> Steps[tuple[Compartment, ...]]:
@@ -143,24 +160,12 @@ class Compartment:
 
     @classmethod
     def read_settings(cls, declared: WithDefaults) -> dict[str, Any]:
-        """What is set of the keys that `defaults` may set too."""
-        settings: dict[str, Any] = {}
-        if integration_at := declared.get("integration"):
-            settings["integration"] = integration_at.choice("integration", INTEGRATIONS) or "sum"
-        if normalisation_at := declared.get("normalisation"):
-            settings["normalisation"] = normalisation_at.choice("normalisation", NORMALISATIONS) or "none"
-        if nonlinearity_at := declared.get("nonlinearity"):
-            settings["nonlinearity"] = Nonlinearity.read(nonlinearity_at)
-        if bias_at := declared.get("bias"):
-            settings |= read_bias(bias_at)
-        if dropout_at := declared.get("dropout"):
-            settings["dropout"] = dropout_at.number(low=0.0, below=1.0)
-        if trainable_at := declared.get("trainable"):
-            settings["trainable"] = trainable_at.flag()
-        return settings
+        """The settings of the keys that `defaults` may set too."""
+        settings = read_keys(declared, cls.SHARED)
+        return {**settings, **settings.pop("bias", {})}
 
     def to_dict(self, soma: bool = True) -> dict[str, Any]:
-        """The mapping that `read` takes."""
+        """Return the mapping that `read` takes."""
         return unwound(self._to_dict(soma))
 
     def _to_dict(self, soma: bool) -> Steps[dict[str, Any]]:
@@ -173,7 +178,7 @@ class Compartment:
             **({} if soma and self.cable == Cable() else {"cable": self.cable.to_dict()}),
             "nonlinearity": self.nonlinearity.to_dict(),
             **not_default(self, (key for key in self.SHARED if key != "nonlinearity")),
-            **({} if self.bias_trainable else {"bias": written_bias(self.bias, False)}),
+            **({} if self.bias_trainable else {"bias": bias_to_dict(self.bias, False)}),
             **({"synapses": [synapses.to_dict() for synapses in self.synapses]} if self.synapses else {}),
             **({"dendrites": dendrites} if dendrites else {}),
         }
@@ -186,7 +191,7 @@ class Compartment:
             waiting += reversed(compartment.dendrites)
 
     def _flat(self) -> tuple[tuple[Any, ...], ...]:
-        """What tells the tree from others: of each compartment its own values, and how many dendrites it has."""
+        """A value that is equal for equal trees: of each compartment its own values, and its number of dendrites."""
         keys = [each.name for each in dataclasses.fields(self) if each.compare and each.name != "dendrites"]
         return tuple((*(getattr(each, key) for key in keys), len(each.dendrites)) for each in self.tree())
 
@@ -222,8 +227,8 @@ class Compartment:
         return _regrown, (flat,)
 
 
-def _refuse_trainable_parts(cursor: Cursor) -> None:
-    """Parts that are said to be learnt of a compartment that is not."""
+def _check_trainable_parts(cursor: Cursor) -> None:
+    """Report the parts with `trainable: true` of a compartment with `trainable: false`."""
     parts = [part for key in ("synapses", "cable", "bias") if (part := cursor.child(key))]
     lists = [part.entries("synapses") if isinstance(part.value, list) and part.value else [part] for part in parts]
     for part in itertools.chain.from_iterable(lists):
@@ -239,7 +244,7 @@ def _synapses(cursor: Cursor, defaults: Cursor | None) -> tuple[Synapses, ...]:
 
 
 def _regrown(flat: list[tuple[dict[str, Any], int]]) -> Compartment:
-    """A tree from what stands for it where it is pickled: of each compartment its values, and how many dendrites."""
+    """The tree of a pickle, which holds the values of each compartment and its number of dendrites."""
     grown: list[Compartment] = []
     for values, dendrites in reversed(flat):
         grown.append(Compartment(**values, dendrites=tuple(grown.pop() for _ in range(dendrites))))

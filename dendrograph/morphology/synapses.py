@@ -1,13 +1,14 @@
-"""Synapses onto a group of compartments as a user declares them: how many, from where, of which sign."""
+"""Synapses onto a group of compartments, as a user declares them: how many, from where, and of which sign."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from dendrograph.morphology import receptive_fields
+from dendrograph.morphology.grammar import Key, Keys, list_schema, read_keys, reference
 from dendrograph.morphology.nonlinearities import Nonlinearity
-from dendrograph.morphology.receptive_fields import known as known_fields
 from dendrograph.morphology.validation import (
     PLACEHOLDER,
     Cursor,
@@ -19,22 +20,58 @@ from dendrograph.morphology.validation import (
     not_default,
     where,
 )
-from dendrograph.morphology.weights import Init, Sign
+from dendrograph.morphology.weights import INIT, Init, Sign
 
 PREVIOUS = "previous"
+_SOURCE = Key.name("previous, a stream or a layer.").schema
 
 All = Literal["all"]
+
+
+def _read_count(cursor: Cursor) -> int | str:
+    every = isinstance(cursor.value, str) and cursor.value == "all"
+    return "all" if every else cursor.whole(0, ", or all")
+
+
+def _read_sources(cursor: Cursor) -> tuple[str, ...]:
+    if isinstance(cursor.value, str):
+        return (cursor.slug(),)
+    if not isinstance(cursor.value, list):
+        cursor.expected(
+            "a source, or a list of sources", "a source is an input stream, an earlier layer, or 'previous'"
+        )
+        return ()
+    names: list[str] = []
+    for entry in cursor.entries("sources"):
+        name = entry.slug()
+        if name and name in names:
+            entry.fault(f"the source '{name}' stands twice", "name each source once")
+        names.append(name)
+    return tuple(names)
+
+
+def _read_nonlinearity(cursor: Cursor) -> Nonlinearity | str:
+    return PLACEHOLDER if cursor.value is None else Nonlinearity.read(cursor, learnable=False)
 
 
 @dataclass(frozen=True)
 class Synapses:
     """Synapses onto each compartment of a group: how many, from where, and which receptive field draws them.
 
-    count: a number a compartment (for the fields `local` and `global`: of grid positions), or `"all"`
-    sign: what a weight may be: `free`, or of one sign through all training; `shunting` divides what the rest sums to
-    nonlinearity: of each synapse by itself, before the compartment integrates
-    shuffle: whether compartments exchange what was drawn for them, at random, with others of their group and layer
-    trainable: whether the weights are learnt
+    Attributes:
+        count: the number of synapses of a compartment (for the fields `local` and `global`: of grid positions), or
+            `"all"`.
+        sources: the input streams and layers that they come from.
+        field: the receptive field that draws them.
+        init: the rule for initial weights.
+        replace: whether one source may be drawn twice.
+        group: the number of somata that share a centre, for the field `global`.
+        sign: `free`, or the sign that weights keep through all training. A `shunting` synapse divides the sum of the
+            others.
+        nonlinearity: applied to each synapse alone, before the compartment integrates.
+        shuffle: whether compartments exchange their drawn synapses at random with others of their group and layer.
+        trainable: whether the weights are trained.
+        where: the position in the file.
     """
 
     count: int | All
@@ -49,8 +86,28 @@ class Synapses:
     trainable: bool = True
     where: Where = dataclasses.field(default_factory=Where, compare=False, repr=False)
 
-    KEYS = ("count", "from", "field", "group", "nonlinearity", "sign", "init", "replace", "shuffle", "trainable")
-    # Key, the value of it that goes with any field, and the fields that it may be turned for.
+    KEYS: ClassVar[Keys] = {
+        "count": Key(
+            {"anyOf": [Key.whole(0).schema, {"const": "all"}], "description": "Synapses of one compartment, or all."},
+            _read_count,
+        ),
+        "from": Key({"anyOf": [_SOURCE, list_schema(_SOURCE)]}, _read_sources),
+        "field": Key(
+            lambda: {
+                "enum": [*receptive_fields.known()],
+                "description": "The receptive field: how sources are drawn.",
+            },
+            lambda cursor: cursor.choice("field", receptive_fields.known()),
+        ),
+        "group": Key.whole(1, "Somata that share a centre, for the field global."),
+        "nonlinearity": Key(reference("synapse_nonlinearity"), _read_nonlinearity),
+        "sign": Key.choice("sign", Sign, "Of the weights, kept by construction; shunting divides."),
+        "init": INIT,
+        "replace": Key.flag("Whether one source may be drawn twice."),
+        "shuffle": Key.flag("Whether compartments exchange their drawn synapses, at random, within the layer."),
+        "trainable": Key.flag("Whether the weights are trained."),
+    }
+    # Key, its value that goes with any field, and the fields that allow other values.
     ONLY_WITH = (("replace", False, ("random", "pooled")), ("group", 1, ("global",)))
 
     def __post_init__(self) -> None:
@@ -62,7 +119,7 @@ class Synapses:
 
     @classmethod
     def read(cls, cursor: Cursor, defaults: Cursor | None) -> Synapses:
-        """One mapping of the synapse keys."""
+        """Read one mapping of the synapse keys, and check its settings against each other."""
         if not cursor.keys(cls.KEYS, such_as="{count: 16, from: previous, field: random}"):
             return cls("all")
         declared = WithDefaults(cursor, defaults)
@@ -71,10 +128,11 @@ class Synapses:
         def fault(problem: str, remedy: str, key: str) -> None:
             cursor.faults.add(place.fault(problem, remedy, key))
 
-        settings = cls.read_settings(declared)
-        field = settings.pop("field", None)
-        count = settings.pop("count", None)
-        if count == "all" and field not in (None, "all", PLACEHOLDER):
+        settings = read_keys(declared, cls.KEYS)
+        if "from" in settings:
+            settings["sources"] = settings.pop("from")
+        field, count = settings.pop("field", None), settings.pop("count", None)
+        if count == "all" and field not in (None, "all"):
             if declared.more_local("count", than="field"):
                 field = "all"
             elif declared.more_local("field", than="count"):
@@ -108,35 +166,8 @@ class Synapses:
             fault(*wrong, "init")
         return cls(count="all" if count is None else count, field=field, where=place, **settings)
 
-    @classmethod
-    def read_settings(cls, declared: WithDefaults) -> dict[str, Any]:
-        """What is set, key by key; what the settings mean together is for `read` to see."""
-        settings: dict[str, Any] = {}
-        if count_at := declared.get("count"):
-            every = isinstance(count_at.value, str) and count_at.value == "all"
-            settings["count"] = "all" if every else count_at.whole(0, ", or all")
-        if from_at := declared.get("from"):
-            settings["sources"] = _sources(from_at)
-        if field_at := declared.get("field"):
-            settings["field"] = field_at.choice("field", known_fields())
-        if init_at := declared.get("init"):
-            settings["init"] = Init.read(init_at)
-        if replace_at := declared.get("replace"):
-            settings["replace"] = replace_at.flag()
-        if shuffle_at := declared.get("shuffle"):
-            settings["shuffle"] = shuffle_at.flag()
-        if trainable_at := declared.get("trainable"):
-            settings["trainable"] = trainable_at.flag()
-        if group_at := declared.get("group"):
-            settings["group"] = group_at.whole(1)
-        if sign_at := declared.get("sign"):
-            settings["sign"] = sign_at.choice("sign", Sign) or Sign.FREE
-        if (nonlinearity_at := declared.get("nonlinearity")) and nonlinearity_at.value is not None:
-            settings["nonlinearity"] = Nonlinearity.read(nonlinearity_at, learnable=False)
-        return settings
-
     def to_dict(self) -> dict[str, Any]:
-        """The mapping that `read` takes."""
+        """Return the mapping that `read` takes."""
         return {
             **({} if self.field == self.count == "all" else {"count": self.count}),
             "from": self.sources[0] if len(self.sources) == 1 else list(self.sources),
@@ -145,20 +176,3 @@ class Synapses:
             **not_default(self, ("replace", "group", "sign", "shuffle", "trainable")),
             **({"nonlinearity": self.nonlinearity.to_dict()} if self.nonlinearity else {}),
         }
-
-
-def _sources(cursor: Cursor) -> tuple[str, ...]:
-    if isinstance(cursor.value, str):
-        return (cursor.slug(),)
-    if not isinstance(cursor.value, list):
-        cursor.expected(
-            "a source, or a list of sources", "a source is an input stream, an earlier layer, or 'previous'"
-        )
-        return ()
-    names: list[str] = []
-    for entry in cursor.entries("sources"):
-        name = entry.slug()
-        if name and name in names:
-            entry.fault(f"the source '{name}' stands twice", "name each source once")
-        names.append(name)
-    return tuple(names)

@@ -252,7 +252,7 @@ def _of_kind(value: object, usual: object) -> bool:
 class WithDefaults:
     """A mapping of the file together with the file's defaults for it: the most local setting wins."""
 
-    def __init__(self, own: Cursor | None, defaults: Cursor | None) -> None:
+    def __init__(self, own: Cursor | None, defaults: Cursor | None = None) -> None:
         self.own = own
         self.defaults = defaults
 

@@ -15,6 +15,8 @@ from docutils.parsers.rst import Directive
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from dendrograph.cli.main import app as commands  # noqa: E402 (first, because autodoc imports some modules twice)
+
 project = "dendrograph"
 author = "The dendrograph developers"
 version = release = installed_version("dendrograph")
@@ -45,7 +47,7 @@ class CommandHelp(Directive):
         """Called by docutils."""
         from dendrograph.cli.options import app
 
-        group: Any = typer.main.get_command(app)
+        group: Any = typer.main.get_command(commands)
         return [self._section(name, command) for name, command in group.commands.items()]
 
     def _section(self, name: str, command: Any) -> nodes.Node:

@@ -15,6 +15,8 @@ from docutils.parsers.rst import Directive
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from dendrograph.cli.options import app as commands
+
 project = "dendrograph"
 author = "The dendrograph developers"
 version = release = installed_version("dendrograph")
@@ -43,9 +45,7 @@ class CommandHelp(Directive):
 
     def run(self) -> list[nodes.Node]:
         """Called by docutils."""
-        from dendrograph.cli.options import app
-
-        group: Any = typer.main.get_command(app)
+        group: Any = typer.main.get_command(commands)
         return [self._section(name, command) for name, command in group.commands.items()]
 
     def _section(self, name: str, command: Any) -> nodes.Node:

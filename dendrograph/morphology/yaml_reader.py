@@ -22,7 +22,7 @@ from ruamel.yaml.docinfo import Version
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.reader import ReaderError
-from ruamel.yaml.scanner import Scanner
+from ruamel.yaml.scanner import Scanner, ScannerError
 from ruamel.yaml.tag import Tag
 
 from dendrograph.base.errors import Fault, Faults, MorphologyError, clip
@@ -168,6 +168,25 @@ class _Scanner(Scanner):
                 return
             if not self.flow_level:
                 self.allow_simple_key = True
+
+    # ruamel looks at every level of nesting at each token, which takes seconds for thousands of levels on one line. A
+    # deeper level begins later in the text, so the first key that is not stale ends the search.
+
+    def stale_possible_simple_keys(self) -> None:
+        """Remove what can no longer be a key: text on an earlier line, or more than 1024 characters back."""
+        keys = self.possible_simple_keys
+        while keys:
+            level, key = next(iter(keys.items()))
+            if key.line == self.reader.line and self.reader.index - key.index <= 1024:
+                return
+            if key.required:
+                problem = "could not find expected ':'"
+                raise ScannerError("while scanning a simple key", key.mark, problem, self.reader.get_mark())
+            del keys[level]
+
+    def next_possible_simple_key(self) -> Any:
+        """The number of the first token that may be a key, or None."""
+        return next((key.token_number for key in self.possible_simple_keys.values()), None)
 
     def scan_plain_spaces(self, indent: Any, start_mark: Any) -> Any:
         """White space inside plain text: what stands between two words of a line is kept."""

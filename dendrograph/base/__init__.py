@@ -1,1 +1,1 @@
-"""What knows nothing of neurons: errors, files, tables, progress. Imports nothing else of the package."""
+"""Errors, suggestions, files, tables and progress: nothing about neurons, and no import from another package."""

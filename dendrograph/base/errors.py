@@ -1,7 +1,7 @@
-"""What dendrograph tells a user whose input it cannot take.
+"""The errors that a user's input can cause, and how messages show values, arguments and options.
 
-Every error that a user can cause is a `DendrographError`: its text says what was found, what is allowed and what to
-do, and the command line prints it without a traceback and leaves with exit code 2.
+Every such error is a `DendrographError`. Its text says what was found, what is allowed and what to do. The command line
+prints it without a traceback and exits with code 2.
 """
 
 from __future__ import annotations
@@ -15,28 +15,35 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, cast
 
-MOST_FAULTS = 100  # reading stops there: nobody mends more at once, and looking for near names takes time
-MOST_WORDS = 25  # a longer list of what is known is cut short
+MOST_FAULTS = 100  # reading stops after so many: the search for similar names takes time
+MOST_WORDS = 25  # longer lists of known words are shortened
 
-SETTING = ("--set ", "set={")  # how the place of a value begins that no file holds: see `argument`
+SETTING = ("--set ", "overrides={")  # the beginning of the place of a value that was set, and is in no file
 _for_command_line = False
 
 
 class DendrographError(Exception):
-    """Bad input. The text alone must be enough to mend it."""
+    """Wrong input. The text alone must be enough to correct it."""
 
     def __str__(self) -> str:
-        """Printable, whatever names it quotes."""
+        """The text, printable whatever names it quotes."""
         return printable(super().__str__())
 
 
 class DataWarning(UserWarning):
-    """How data of the user's own was read, where something else may have been meant. Commands print it as a note."""
+    """A doubtful reading of the user's own data. Commands print it as a note."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of a morphology file: where it stands (`file:line:column`), its path, what is wrong, what to do."""
+    """One fault of a morphology file.
+
+    Attributes:
+        place: `file:line:column`, or the override that set the value.
+        path: of the value in the file, such as `layers[0].count`.
+        problem: what is wrong.
+        remedy: what to do.
+    """
 
     place: str
     path: str
@@ -49,11 +56,11 @@ class Fault:
 
 
 class KindError(DendrographError, TypeError):
-    """An argument that is another kind of object than the one that is needed."""
+    """An argument of the wrong type."""
 
 
 class MorphologyError(DendrographError):
-    """A morphology that cannot be taken; `faults` holds every fault found, in the order of the file."""
+    """A morphology that is not valid. `faults` holds every fault found, in the order of the file."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
@@ -61,11 +68,11 @@ class MorphologyError(DendrographError):
 
 
 class WiringError(DendrographError):
-    """A receptive field that cannot be wired as asked, or wiring that is not what the morphology declares."""
+    """A receptive field that cannot be wired as declared, or wiring that does not match the morphology."""
 
 
 class DataError(DendrographError):
-    """A data set that is missing, damaged, or does not fit the morphology."""
+    """A data set that is missing, is damaged, or does not fit the morphology."""
 
 
 class RunError(DendrographError):
@@ -73,7 +80,7 @@ class RunError(DendrographError):
 
 
 class TrainingError(DendrographError):
-    """A training that cannot go on, such as a loss that is not finite."""
+    """A training that cannot continue, for example because the loss is not finite."""
 
 
 class Faults:
@@ -81,14 +88,14 @@ class Faults:
 
     def __init__(self, found: Iterable[Fault] = ()) -> None:
         self._found = {_identity(fault): fault for fault in found}
-        # A value that could not even be read is a placeholder by now: what is wrong with that says nothing new.
+        # A value that could not be read is a placeholder, whose further faults mean nothing.
         self._unread = {(fault.place, fault.path) for fault in self._found.values()}
 
     def add(self, fault: Fault) -> None:
         """Note a fault.
 
         Raises:
-            MorphologyError: there are `MOST_FAULTS` by now.
+            MorphologyError: there are `MOST_FAULTS` faults.
         """
         if (fault.place, fault.path) not in self._unread:
             self._found.setdefault(_identity(fault), fault)
@@ -96,12 +103,12 @@ class Faults:
             raise MorphologyError([*self, Fault("", "", f"reading stopped after {MOST_FAULTS} faults")])
 
     def raise_if_any(self) -> None:
-        """Raise all of them together as one `MorphologyError`, in the order of the file."""
+        """Raise all faults together as one `MorphologyError`, in the order of the file."""
         if self._found:
             raise MorphologyError(self)
 
     def __iter__(self) -> Iterator[Fault]:
-        """In the order of the file."""
+        """The faults in the order of the file."""
         return iter(sorted(self._found.values(), key=lambda fault: _line_and_column(fault.place)))
 
 
@@ -111,13 +118,13 @@ def _line_and_column(place: str) -> tuple[int, ...]:
 
 
 def _identity(fault: Fault) -> object:
-    # By an alias, one value of a file may stand at many paths: once is enough.
+    # An alias puts one value of a file at many paths; it is reported once.
     return (fault.place, fault.problem) if _line_and_column(fault.place) else fault
 
 
 @contextmanager
 def for_command_line(whether: bool = True) -> Iterator[None]:
-    """Messages that are made within it are for a reader at the command line, otherwise for a caller in Python."""
+    """Within this context, messages are worded for the command line; otherwise for a caller in Python."""
     global _for_command_line
     before, _for_command_line = _for_command_line, whether
     try:
@@ -127,20 +134,20 @@ def for_command_line(whether: bool = True) -> Iterator[None]:
 
 
 def is_for_command_line() -> bool:
-    """Whether messages are for a reader at the command line; what starts another process tells it so."""
+    """Whether messages are worded for the command line. Whoever starts another process passes this on."""
     return _for_command_line
 
 
 def worded(command_line: str, python: str) -> str:
-    """The one of two texts that the reader of a message can use."""
+    """The text for the command line or the one for Python, whichever the reader of the message uses."""
     return command_line if _for_command_line else python
 
 
-OPTIONS = {"overrides": "set"}  # arguments in Python whose option has another name
+OPTIONS = {"overrides": "set"}  # arguments in Python whose command-line option has another name
 
 
 def argument(name: str, value: object = None, option: str | None = None) -> str:
-    """An argument as the reader of a message writes it; every message that names one calls this.
+    """An argument as the reader of a message writes it. Every message that names an argument uses this function.
 
         argument("out")                   --out                 `out`
         argument("resume", True)          --resume              resume=True
@@ -149,9 +156,9 @@ def argument(name: str, value: object = None, option: str | None = None) -> str:
         argument("overrides", {"n": 3})   --set n=3             overrides={'n': 3}
 
     Args:
-        name: in Python.
-        value: its value, where the message is about that.
-        option: its name at the command line, where it is another one there.
+        name: the name in Python.
+        value: its value, if the message is about the value.
+        option: the name at the command line, if it differs.
     """
     if not _for_command_line:
         shown = str(value) if isinstance(value, os.PathLike) else value
@@ -167,21 +174,21 @@ def argument(name: str, value: object = None, option: str | None = None) -> str:
 
 
 def setting(name: str) -> str:
-    """A setting as the reader of a message writes it, where the message begins with it: `lr`, or `--lr`."""
+    """A setting at the beginning of a message: `lr` in Python, `--lr` at the command line."""
     return argument(name) if _for_command_line else name
 
 
 def printable(text: str) -> str:
-    r"""A text without what a terminal would obey or hide: control characters, escape sequences, marks of direction.
+    r"""A text in which control characters, escape sequences and marks of direction are visible, not obeyed.
 
-    Each is shown as Python writes it, such as `\x1b`. Line breaks, tabs and spaces of any width stay.
+    Each is written as Python writes it, such as `\x1b`. Line breaks, tabs and spaces of any width are kept.
     """
     if text.isprintable():
         return text
     return "".join(c if c in "\n\t" or unicodedata.category(c) == "Zs" else _escaped(c) for c in text)
 
 
-# What to pass in the place of an object, by the names of the class that is needed and of the one that was found.
+# What to pass instead of an object, by the name of the class that is expected and of the class that was found.
 _DATASET = "datasets.from_tensors(x_train, y_train, x_test, y_test)"
 _NAME_OR_PATH = {"Run": "{0}.folder", "bytes": "{0}.decode()", "device": "str({0})"}
 _INSTEAD: Mapping[str, Mapping[str, str]] = {
@@ -242,10 +249,10 @@ _KIND_NAMES: Mapping[type, str] = {os.PathLike: "path", Integral: "int", Real: "
 
 
 def expect(name: str, value: object, *kinds: type | None) -> None:
-    """Hold an argument to the kinds of object that it may be; None stands for nothing given.
+    """Check the type of an argument. `None` among the types allows that it is not given.
 
     Raises:
-        KindError: it is of another kind; the text says which were expected, what was found and what to pass.
+        KindError: another type; the text says which were expected, what was found and what to pass.
     """
     allowed = tuple(type(None) if kind is None else kind for kind in kinds)
     if isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):
@@ -260,10 +267,10 @@ def expect(name: str, value: object, *kinds: type | None) -> None:
 
 
 def several(name: str, given: object, *kinds: type) -> list[Any]:
-    """An argument that names one thing or several, as a list; by default of texts.
+    """The list of values of an argument that takes one value or several, by default texts.
 
     Raises:
-        KindError: it is neither, or one of them is of another kind.
+        KindError: the argument, or one of its values, is of another type.
     """
     kinds = kinds or (str,)
     expect(name, given, *kinds, *(() if isinstance(given, Mapping) else (Iterable,)))
@@ -274,7 +281,7 @@ def several(name: str, given: object, *kinds: type) -> list[Any]:
 
 
 def shown(value: object) -> str:
-    """A value as messages show it: itself where it is short and plain, else what kind of object it is."""
+    """A value as messages show it: the value itself if it is short and plain, else its type."""
     if value is None or isinstance(value, str | bool | int | float | complex):
         return clip(repr(value))
     if isinstance(value, list | tuple | dict) and len(value) <= MOST_WORDS and len(text := repr(value)) <= 60:
@@ -294,13 +301,13 @@ def shown(value: object) -> str:
 
 
 def clip(text: str, most: int = 60) -> str:
-    """A user's text as messages quote it: short, on one line, printable."""
+    """A user's text as messages quote it: short, printable and on one line."""
     shown = "".join(map(_escaped, text[: most + 1]))
     return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
 def one_line(text: object) -> str:
-    """A path or another text that is quoted whole: on one line, whatever is in it."""
+    """A text in full, printable and on one line, such as a path."""
     return "".join(map(_escaped, str(text)))
 
 

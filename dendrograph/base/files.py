@@ -1,7 +1,7 @@
-"""Files and folders that come to be whole or not at all, also when the power fails.
+"""Atomic writing of files and folders: they exist in full or not at all, even after a power failure.
 
-Each is written under a temporary name, `.NAME.HOST-PROCESS-RANDOM.tmp`, and then put in its place. What a killed
-process left is known by that name, and nothing else is ever deleted.
+Each is written under a temporary name, `.NAME.HOST-PROCESS-RANDOM.tmp`, and then renamed. The remains of a killed
+process are recognised by that name; nothing else is ever deleted.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from pathlib import Path
 from dendrograph.base.errors import DendrographError, RunError, argument, worded
 
 MOST_NAME = 255  # bytes of a name, on all file systems in use
-LONG_AGO = 24 * 3600  # seconds after which what another machine left half made is given up
+LONG_AGO = 24 * 3600  # seconds after which the temporary files of another machine are removed
 _TEMPORARY = re.compile(r"\.(.+)\.(?:([0-9a-f]{8})-([0-9]+)-)?[0-9a-f]{8}\.tmp", re.DOTALL)  # older ones: no host
 
 
 def write(path: Path, content: bytes | str) -> None:
-    """Replace a file's content in one step: whoever reads, and whatever kills us, finds the old or the new, whole.
+    """Write a file atomically: readers see either the old or the new content.
 
     Raises:
-        RunError: it cannot be written; what stood there before still stands.
+        RunError: the file cannot be written; the old content is kept.
     """
     temporary = temporary_beside(path)
     try:
         try:
             with temporary.open("xb") as stream:
-                # Of a name that is not UTF-8 the bytes are shown, as in messages.
+                # Bytes of names that are not UTF-8 are escaped, as in messages.
                 stream.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -49,7 +49,7 @@ def write(path: Path, content: bytes | str) -> None:
 
 
 def check_new_file(path: Path, force: bool, such_as: str) -> None:
-    """Refuse to make a file where a folder is, or, unless it is meant so, where one is already.
+    """Check that a new file would replace no folder and, unless `force`, no file.
 
     Raises:
         DendrographError: naming the path and what to do.
@@ -63,10 +63,10 @@ def check_new_file(path: Path, force: bool, such_as: str) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a file that could not be written, before the work for it is done.
+    """Check that a file can be written, before the work for it is done.
 
     Raises:
-        DendrographError: its folder is none, or is not writable; or it is a folder itself.
+        DendrographError: its folder does not exist or is not writable, or the path is a folder.
     """
     folder = path.parent
     if path.is_dir():
@@ -79,10 +79,10 @@ def check_writable(path: Path) -> None:
 
 
 def check_new_folder(folder: Path) -> None:
-    """Refuse a folder that could not be made, before the work for what goes into it is done.
+    """Check that a folder can be made, before the work for its content is done.
 
     Raises:
-        DendrographError: there is something already; or what it would lie in is no folder, or is not writable.
+        DendrographError: the path exists already, or the folder above it is not a folder or not writable.
     """
     if folder.exists() or folder.is_symlink():
         raise DendrographError(f"{folder}: there is something already\n  name a folder that is to be made")
@@ -93,10 +93,10 @@ def check_new_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
-    """Make a folder with these files in it, in one step; folders above it are made as needed.
+    """Make a folder with these files atomically. Missing folders above it are made too.
 
     Raises:
-        RunError: it cannot be made; nothing is left of it.
+        RunError: the folder cannot be made; nothing of it remains.
     """
     check_name_lengths(folder)
     temporary = temporary_beside(folder)
@@ -119,10 +119,10 @@ def make_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
 
 
 def check_name_lengths(path: Path) -> None:
-    """Refuse a path that no file system takes, before anything is made.
+    """Check that file systems accept the names of a path, before anything is made.
 
     Raises:
-        RunError: a name in it is too long, or holds a zero byte.
+        RunError: a name is too long, or holds a zero byte.
     """
     for name in path.parts:
         if len(os.fsencode(name)) > MOST_NAME:
@@ -139,20 +139,20 @@ def _another() -> str:
 
 
 def clear(folder: Path, names: Collection[str]) -> None:
-    """Take away what processes have left half made in a folder that no other process writes to.
+    """Remove temporary files and folders from a folder that no other process writes to.
 
     Args:
-        folder: where to look.
-        names: of the files and folders that are made in it; temporary names of others are not ours.
+        folder: the folder to clear.
+        names: the final names of the files and folders; temporary names of others are kept.
     """
     for left in _temporary(folder, names):
         _remove(left)
 
 
 def clear_left_behind(folder: Path, names: Collection[str]) -> None:
-    """Take away what processes that have ended have left half made, in a folder that others may write to.
+    """Remove temporary files and folders of ended processes, from a folder that other processes may write to.
 
-    Of a process on another machine, nobody here knows whether it has ended: what it made is given up after a day.
+    Whether a process on another machine has ended is unknown; its files are removed after a day.
     """
     import psutil
 
@@ -164,14 +164,14 @@ def clear_left_behind(folder: Path, names: Collection[str]) -> None:
         else:
             try:
                 ended = time.time() - path.lstat().st_mtime > LONG_AGO
-            except FileNotFoundError:  # it was put in its place just now
+            except FileNotFoundError:  # it was renamed just now
                 continue
         if ended:
             _remove(path)
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a file or folder has a temporary name as this module makes them."""
+    """Whether a file or folder has a temporary name of this module."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
@@ -191,9 +191,9 @@ def _remove(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk: without it a file that was put in place may be lost with the power.
+    """Write the names of a folder to the disk, so that a renamed file survives a power failure.
 
-    Where the system has no such call (Windows), or forbids to read the folder, nothing is done.
+    Nothing happens if the system has no such call (Windows) or the folder cannot be read.
     """
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
@@ -204,12 +204,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def temporary_beside(path: Path) -> Path:
-    """A temporary name beside a file or folder, which no other process takes."""
+    """A temporary name beside a file or folder, unique to this process."""
     return path.with_name(f".{_shortened(path.name)}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def _shortened(name: str) -> str:
-    """The name as it stands in a temporary name, which may be no longer than another."""
+    """The name, shortened so that its temporary name is not too long."""
     most = MOST_NAME - len(f"..{_host()}-{2**32}-00000000.tmp")
     while len(os.fsencode(name)) > most:
         name = name[:-1]

@@ -24,7 +24,7 @@ REMEDY = "take the file from a copy of the run; what a run recorded cannot be ed
 
 @dataclass(frozen=True)
 class Value:
-    """A single value: what it must be, in words, and whether it is."""
+    """The form of a single value: a description in words, and a test."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -32,7 +32,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Each:
-    """A mapping from any names, or a list, whose values are all of one form; there are at least so many."""
+    """The form of a list or of a mapping of any names, with at least `least` values, all of one form."""
 
     kind: type[dict] | type[list]
     form: Form
@@ -41,12 +41,12 @@ class Each:
 
 @dataclass(frozen=True)
 class Maybe:
-    """A value of a form, or none (`null`)."""
+    """The form of a value that may be missing (`null`)."""
 
     form: Form
 
 
-Form = Value | Each | Maybe | Mapping[str, Any]  # a mapping holds the form of each field; NAME? may be missing
+Form = Value | Each | Maybe | Mapping[str, Any]  # a mapping has the form of each field; a field NAME? may be missing
 
 
 def whole(low: int, high: int = 2**63) -> Value:
@@ -55,7 +55,7 @@ def whole(low: int, high: int = 2**63) -> Value:
 
 
 def number(low: float, high: float = math.inf, finite: bool = True) -> Value:
-    """A number within bounds. Where it need not be `finite`, it may also be none (nan)."""
+    """A number within bounds. If it need not be `finite`, it may also be nan."""
 
     def fits(value: Any) -> bool:
         if type(value) not in (int, float) or (isinstance(value, int) and abs(value) > 2**1000):
@@ -79,17 +79,17 @@ DIGEST = Value(
 
 
 def check_form(value: Any, form: Form, path: Path, place: str = "", remedy: str = REMEDY) -> None:
-    """Hold a value of a file to its form.
+    """Check that a value of a file has a form.
 
     Args:
-        value: plain values, as JSON has them.
-        form: what it must be.
-        path: the file.
-        place: where in the file it stands, such as `graph.inputs`.
+        value: a plain value, as JSON has them.
+        form: the form that it must have.
+        path: the file, for messages.
+        place: the place in the file, such as `graph.inputs`.
         remedy: what to do about a fault.
 
     Raises:
-        RunError: naming the field, what was found and what is allowed.
+        RunError: another form; the text names the field, what was found and what is allowed.
     """
     if isinstance(form, Maybe):
         if value is not None:
@@ -120,7 +120,7 @@ def _fault(value: Any, allowed: str, path: Path, place: str, remedy: str) -> Run
         found = "a mapping"
     elif isinstance(value, list):
         found = f"a list of {len(value)}"
-    else:  # tensors of some types cannot be printed
+    else:  # some types of tensors cannot be printed
         plain = value is None or isinstance(value, str | int | float)
         found = clip(repr(value)) if plain else f"an object of type {type(value).__name__}"
     where = f"'{place}'" if place else "it"
@@ -128,11 +128,11 @@ def _fault(value: Any, allowed: str, path: Path, place: str, remedy: str) -> Run
 
 
 def read_file(path: Path, most: int = MOST_TEXT) -> bytes:
-    """The content of a file, which must be an ordinary one and no larger than `most` bytes.
+    """The content of an ordinary file of at most `most` bytes.
 
     Raises:
-        FileNotFoundError: there is none.
-        RunError: it cannot be read, or is something else.
+        FileNotFoundError: there is no such file.
+        RunError: it cannot be read, is not an ordinary file, or is too large.
     """
     try:
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:  # a pipe must not block
@@ -154,7 +154,7 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        RunError: it cannot be read, or is no JSON.
+        RunError: it cannot be read, or is not JSON.
     """
     try:
         return json.loads(read_file(path).decode())
@@ -167,7 +167,7 @@ def read_json(path: Path) -> Any:
 
 
 def sealed(value: Mapping[str, Any]) -> str:
-    """The text of a JSON file that ends with a SHA-256 of its content, so that damage and edits show."""
+    """The text of a JSON file that ends with a SHA-256 of its content, which reveals damage and edits."""
     return json.dumps({**value, "sha256": seal(value)}, indent=2) + "\n"
 
 
@@ -181,11 +181,11 @@ def read_sealed(path: Path, form: Form | None = None, version: int | None = None
 
     Args:
         path: the file.
-        form: what it must hold.
-        version: of the file's format, where it names one.
+        form: the form of its content.
+        version: the version of the file's format, if the file names one.
 
     Raises:
-        RunError: it cannot be read, is not what it was, or holds something else.
+        RunError: it cannot be read, was changed, or has another form or version.
     """
     value = read_json(path)
     try:

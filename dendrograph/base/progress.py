@@ -1,11 +1,11 @@
-"""What a training shows while it runs: a bar on a terminal, a plain line an epoch elsewhere, or nothing."""
+"""Progress of a training: a bar on a terminal, one plain line per epoch elsewhere, or nothing."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from dendrograph.base.errors import printable
 
@@ -16,18 +16,18 @@ Item = TypeVar("Item")
 
 
 class Printable:
-    """A stream to which nothing is written that a terminal would obey; all else about it is as of the one it wraps."""
+    """A stream that writes control characters visibly. In everything else it behaves like the stream that it wraps."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write what is printable of a text, and the rest as `printable` shows it."""
+        """Write a text as `printable` shows it."""
         self.stream.write(printable(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write each of them."""
+        """Write each line."""
         for line in lines:
             self.write(line)
 
@@ -36,10 +36,10 @@ class Printable:
 
 
 def bar_of(*columns: ProgressColumn) -> Progress:
-    """A bar that stands below what is printed while it moves.
+    """A progress bar below the printed lines.
 
-    It alone may send the terminal what it obeys. So rich does not print in the place of others: what is to stand above
-    the bar goes through `above`.
+    Only the bar may send control sequences to the terminal. Other output goes through `above`, because rich does not
+    redirect the standard streams here.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -56,53 +56,38 @@ def above(bar: Progress, text: str) -> None:
     bar.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
 
-class Reporter(Protocol):
-    """Told of a training's progress; it changes nothing."""
+class Reporter:
+    """Receives the progress of a training. This base class shows nothing."""
 
     def start(self, epochs: int, done: int, samples: int) -> None:
-        """Training begins: `epochs` in all, `done` of them before, `samples` in each."""
+        """Begin a training of `epochs` epochs, `done` of them before, with `samples` samples each."""
 
     def batch(self, epoch: int, seen: int, loss: float, accuracy: float) -> None:
-        """So many samples of this epoch are done; the loss is their mean, the accuracy may be some batches older."""
+        """Show `seen` samples of this epoch as done, with their mean loss; the accuracy may be some batches older."""
 
     def epoch(self, row: Mapping[str, float]) -> None:
-        """An epoch is done: its row of the history."""
+        """Show a finished epoch by its row of the history."""
 
     def note(self, text: str) -> None:
-        """Something that the user should know."""
+        """Show a note to the user."""
 
     def stop(self) -> None:
-        """Training has ended, one way or another."""
+        """End the training, whether it finished or failed."""
 
 
 def reporter(progress: bool) -> Reporter:
-    """The reporter that fits where standard output goes."""
+    """The reporter that suits standard output."""
     if not progress:
         return Silent()
     return Bar() if sys.stdout.isatty() else Lines()
 
 
-class Silent:
+class Silent(Reporter):
     """Shows nothing."""
 
-    def start(self, epochs: int, done: int, samples: int) -> None:
-        """Nothing."""
 
-    def batch(self, epoch: int, seen: int, loss: float, accuracy: float) -> None:
-        """Nothing."""
-
-    def epoch(self, row: Mapping[str, float]) -> None:
-        """Nothing."""
-
-    def note(self, text: str) -> None:
-        """Nothing."""
-
-    def stop(self) -> None:
-        """Nothing."""
-
-
-class Lines(Silent):
-    """One plain line an epoch, for logs."""
+class Lines(Reporter):
+    """Prints one plain line per epoch, for logs."""
 
     def start(self, epochs: int, done: int, samples: int) -> None:
         """Start the clock."""
@@ -121,15 +106,15 @@ class Lines(Silent):
         print(printable(text), flush=True)
 
 
-class Bar(Silent):
-    """A bar with loss, accuracy, samples a second and the remaining time; a line stays for each epoch."""
+class Bar(Reporter):
+    """Shows a bar with loss, accuracy, samples per second and remaining time, and leaves one line per epoch."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
         self.bar = bar_of(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=None),  # what the text leaves of the line
+            BarColumn(bar_width=None),  # the rest of the line
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
         )
@@ -142,7 +127,7 @@ class Bar(Silent):
         self.bar.start()
 
     def batch(self, epoch: int, seen: int, loss: float, accuracy: float) -> None:
-        """Move the bar, ten times a second at most: drawing must not cost what training does."""
+        """Move the bar at most ten times a second, so that drawing costs little."""
         now = time.monotonic()
         if now - self.drawn < 0.1:
             return
@@ -153,15 +138,15 @@ class Bar(Silent):
         self.bar.update(self.task, description=f"epoch {epoch}/{self.epochs}", completed=done, state=state)
 
     def epoch(self, row: Mapping[str, float]) -> None:
-        """Leave the epoch's line above the bar."""
+        """Print the epoch's line above the bar."""
         above(self.bar, epoch_text(row, self.epochs))
 
     def note(self, text: str) -> None:
-        """Leave it above the bar."""
+        """Print the note above the bar."""
         above(self.bar, text)
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.bar.stop()
 
 
@@ -175,7 +160,7 @@ def epoch_text(row: Mapping[str, float], epochs: int) -> str:
 
 
 def with_progress(items: Sequence[Item], name: Callable[[Item], str], stream: TextIO) -> Iterator[Item]:
-    """The items, one by one; before each a line is written that names it, its number and the time that is left."""
+    """Yield the items. Before each, write a line with its name, its number and the remaining time."""
     began = time.monotonic()
     for done, item in enumerate(items):
         seconds = (time.monotonic() - began) / max(done, 1) * (len(items) - done)

@@ -9,9 +9,9 @@ from dendrograph.base.errors import MOST_WORDS, clip
 
 
 def did_you_mean(word: object, known: Iterable[str], kind: str = "known") -> str:
-    """Say the nearest of the `known` words, where one is near, and then list them all."""
+    """Name the nearest of the `known` words, if one is similar, and list all of them."""
     words = sorted(map(clip, known))
-    # Words that differ in capitals alone are as near as can be; of two such the one nearer as it is written.
+    # Words that differ only in capitals are the nearest; among several of those, the most similar spelling.
     by_form: dict[str, list[str]] = {}
     for one in words:
         by_form.setdefault(one.lower(), []).append(one)
@@ -22,11 +22,11 @@ def did_you_mean(word: object, known: Iterable[str], kind: str = "known") -> str
 
 
 def listed(words: Sequence[str]) -> str:
-    """Words as messages list them: no more than `MOST_WORDS`."""
+    """The words as messages list them, at most `MOST_WORDS`."""
     more = f" and {len(words) - MOST_WORDS:,} more" if len(words) > MOST_WORDS else ""
     return (", ".join(words[:MOST_WORDS]) or "none") + more
 
 
 def numbered(count: int, what: str) -> str:
-    """What the numbers of so many things are, for whoever named another one."""
+    """The valid numbers of `count` things, for a message about another number."""
     return f"there is one {what}, number 0" if count == 1 else f"they are numbered from 0 to {count - 1:,}"

@@ -1,10 +1,9 @@
-r"""Tables of results: rows of named values as CSV or as Parquet, the same bytes for the same rows; and printed.
+r"""Tables of results: rows of named values as CSV, as Parquet or printed. The same rows give the same bytes.
 
-A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula and runs it, whoever gave the name. Every
-CSV file of ours is therefore written here: such a text gets an apostrophe before it, as spreadsheets write it
-themselves, and `read_csv` takes it away again. Numbers, negative ones too, are written as they are.
-A terminal obeys some characters, such as escape sequences: they are written as Python writes them (`\x1b`), and the
-backslashes of such a text are doubled. `read_csv` gives the text itself here, too.
+A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@` as a formula. Every CSV file of the package is therefore
+written here: such a text gets an apostrophe before it, as spreadsheets write it, and `read_csv` removes the apostrophe.
+Numbers, also negative ones, stay as they are. Characters that a terminal obeys, such as escape sequences, are written
+as Python writes them (`\x1b`), and the backslashes of such a text are doubled. `read_csv` restores the text.
 """
 
 from __future__ import annotations
@@ -21,61 +20,61 @@ from dendrograph.base.suggestions import did_you_mean
 
 Row = Mapping[str, Any]
 
-# How a character that a terminal would obey or hide is written: as Python writes it.
+# A control character as Python writes it.
 ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 FORMATS = ("csv", "parquet")
-LONGEST = 22  # letters of a label, so that a printed table fits into 100 columns
+LONGEST = 22  # characters of a label, so that a printed table fits into 100 columns
 
-# What a spreadsheet may take for a formula: it may skip spaces, and reads the wide signs of Chinese and Japanese
-# keyboards as the narrow ones. A text that has apostrophes before it already gets one more, so that none is lost.
+# A text that a spreadsheet may take for a formula. Spreadsheets skip spaces, and read the wide signs of Chinese and
+# Japanese keyboards as narrow ones. A text that begins with apostrophes gets one more, so that none is lost.
 FORMULA = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@＝＋－＠])")
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def columns_of(rows: Iterable[Row]) -> tuple[str, ...]:
-    """The names of all columns, in the order in which they first stand in a row."""
+    """The names of all columns, in the order of their first appearance."""
     return tuple(dict.fromkeys(name for row in rows for name in row))
 
 
 def to_csv(rows: Sequence[Row], columns: Sequence[str] | None = None) -> str:
-    """The text of a CSV file: a header, a line a row. Numbers keep all their digits; what a row lacks is empty.
+    """The text of a CSV file: a header, and one line per row. Numbers keep all digits; a missing value is empty.
 
-    Text that a spreadsheet would run as a formula begins with an apostrophe; `read_csv` gives the text itself.
+    A text that a spreadsheet would run as a formula gets an apostrophe before it, which `read_csv` removes.
 
     Args:
         rows: named values.
-        columns: which, in their order; by default all that a row has.
+        columns: the columns in their order; by default all columns of the rows.
     """
     names = columns_of(rows) if columns is None else columns
     return csv_line(names) + "".join(csv_line([row.get(name) for name in names]) for row in rows)
 
 
 def csv_line(cells: Iterable[Any]) -> str:
-    """One line of a CSV file, with its end."""
+    """One line of a CSV file, with its line break."""
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\r\n").writerow(map(_cell, cells))  # quotes what has either of the two in it
+    csv.writer(stream, lineterminator="\r\n").writerow(map(_cell, cells))  # it quotes cells with either of the two
     return stream.getvalue().removesuffix("\r\n") + "\n"
 
 
 def read_csv(text: str) -> list[dict[str, str]]:
-    """The rows of a file of `to_csv`, each cell as the text that was written: `'=a` stands for the name `=a`.
+    """The rows of a file that `to_csv` wrote, each cell as the original text: `'=a` gives `=a`.
 
     Raises:
-        csv.Error: the text is none of a table.
+        csv.Error: the text is not a table.
     """
     lines = [[_original(cell) for cell in line] for line in csv.reader(io.StringIO(text, newline=""))]
     return [dict(zip(lines[0], line, strict=False)) for line in lines[1:]]
 
 
 def to_parquet(rows: Sequence[Row]) -> bytes:
-    """The content of a Parquet file. What a row lacks is null, which is not the same as nan.
+    """The content of a Parquet file. A missing value is null, which differs from nan.
 
     Args:
-        rows: a column holds numbers, words or truth values, and one kind of them.
+        rows: named values; the values of a column are all numbers, all texts or all booleans.
 
     Raises:
-        DendrographError: PyArrow is not installed, or a column holds values of several kinds.
+        DendrographError: PyArrow is not installed, or a column holds values of several types.
     """
     require("parquet")
     import pyarrow
@@ -87,8 +86,8 @@ def to_parquet(rows: Sequence[Row]) -> bytes:
             columns[name] = pyarrow.array([_plain(row.get(name)) for row in rows])
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
             raise DendrographError(
-                f"column '{clip(name)}': values of several kinds make no column of a Parquet file: {error}\n"
-                "  take the format csv"
+                f"column '{clip(name)}': a column of a Parquet file cannot hold values of several types: {error}\n"
+                "  use the format csv"
             ) from None
     sink = pyarrow.BufferOutputStream()
     parquet.write_table(pyarrow.table(columns), sink)
@@ -96,7 +95,7 @@ def to_parquet(rows: Sequence[Row]) -> bytes:
 
 
 def encode(rows: Sequence[Row], form: str) -> str | bytes:
-    """The rows as a file of one of the `FORMATS`.
+    """The content of a file of the rows in one of the `FORMATS`.
 
     Raises:
         DendrographError: there is no such format, or its library is not installed.
@@ -106,7 +105,7 @@ def encode(rows: Sequence[Row], form: str) -> str | bytes:
 
 
 def require(form: str) -> None:
-    """Say before the work is done that its tables could not be written.
+    """Check that tables of a format can be written, before the work is done.
 
     Raises:
         DendrographError: there is no such format, or its library is not installed.
@@ -115,13 +114,13 @@ def require(form: str) -> None:
         raise DendrographError(f"unknown format '{clip(form)}' of tables\n  {did_you_mean(form, FORMATS, 'formats')}")
     if form == "parquet" and find_spec("pyarrow") is None:
         raise DendrographError(
-            "tables as Parquet are written by PyArrow, which is not installed\n"
-            "  pip install 'dendrograph[parquet]', or take the format csv"
+            "Parquet tables need PyArrow, which is not installed\n"
+            "  pip install 'dendrograph[parquet]', or use the format csv"
         )
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy's as Python's own; in a path that is not UTF-8, bytes that are no characters as codes."""
+    """A NumPy number as a Python number, and a text in which bytes that are not UTF-8 are escaped."""
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     return value.item() if hasattr(value, "item") else value
@@ -156,7 +155,7 @@ def _character(escape: str) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns aligned; those of numbers to the right."""
+    """The rows as text with aligned columns; columns of numbers are aligned to the right."""
     numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = []
@@ -174,7 +173,7 @@ def _is_number(cell: str) -> bool:
 
 
 def short_labels(labels: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Labels as they fit, long ones with a number and without their middle; and what those are in full."""
+    """Labels that fit a table, long ones with a number and without their middle; and those in full, by number."""
     shown: dict[str, str] = {}
     in_full: list[str] = []
     for number, label in enumerate(labels, start=1):

@@ -1,1 +1,1 @@
-"""What a user declares: the language of morphologies, read, checked and frozen."""
+"""Morphologies as users declare them: the language of their files, read, checked and frozen."""

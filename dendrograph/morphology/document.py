@@ -1,4 +1,4 @@
-"""A morphology file as plain values that know their places: knobs are turned and expressions worked out here."""
+"""A morphology file as plain values with their positions; the arithmetic of its `$name` expressions is done here."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from dendrograph.base.errors import SETTING, Fault, Faults, MorphologyError, cli
 from dendrograph.morphology.expressions import ExpressionError, evaluate, is_expression, names
 from dendrograph.morphology.yaml_reader import Path, Reading, Steps, is_extension, show_path, unwound
 
-_FREE_TEXT = {"name", "about", "citation", "parameters"}  # top-level keys whose '$' is only a character
+_FREE_TEXT = {"name", "about", "citation", "parameters"}  # top-level keys in which '$' is an ordinary character
 
 
 @dataclass(frozen=True)
 class Document:
-    """Plain values of one file (`value`), and where they stood.
+    """The plain values of one file, with their positions.
 
-    `places` holds the position of each value and `key_places` that of each key, by path. `faults` are those found
-    while reading: they are raised by whoever validates the document, together with their own. `stand_ins` are the paths
-    of values that cannot be known, for a parameter is no number: a fault of its own, so that these have none.
+    Attributes:
+        name: the file, for messages.
+        value: the plain values.
+        places: the position of each value, by path.
+        key_places: the position of each key, by path.
+        faults: the faults found while reading. The validation raises them together with its own.
+        expressions: the text of each expression, by path.
+        stand_ins: the paths of values that depend on a faulty parameter. Only the parameter is reported.
     """
 
     name: str
@@ -32,10 +37,10 @@ class Document:
 
     @classmethod
     def from_text(cls, text: str, name: str) -> Document:
-        """Read one YAML document; `name` (a path) stands before each line number.
+        """Read one YAML document. Messages put `name`, a path, before each line number.
 
         Raises:
-            MorphologyError: text that is no YAML at all. Lesser faults are kept in `faults`.
+            MorphologyError: the text is not YAML. Other faults are kept in `faults`.
         """
         reading = Reading(name)
         value = reading.text(text)
@@ -47,12 +52,12 @@ class Document:
 
     @classmethod
     def from_plain(cls, value: Any, name: str) -> Document:
-        """Plain Python values, copied; what no file could hold is a fault."""
+        """A document of plain Python values, which are copied. A value that no file can hold is a fault."""
         reading = Reading(name, placed=False)
         return cls(name, _used(reading.plain(value)), faults=tuple(reading.faults))
 
     def place(self, path: Path, key: bool = False) -> str:
-        """`file:line:column` of the value (or of the key) at a path, or of the nearest value that holds it."""
+        """`file:line:column` of the value (or of the key) at a path, or of the nearest value around it."""
         if key and path in self.key_places:
             return self.key_places[path]
         for end in range(len(path), -1, -1):
@@ -61,11 +66,11 @@ class Document:
         return self.name
 
     def fault(self, path: Path, problem: str, remedy: str = "", key: bool = False) -> Fault:
-        """A fault of the value (or of the key) at a path; where a knob that was turned may be the cause, it says so."""
+        """A fault of the value (or of the key) at a path. It names the override that may be the cause."""
         expression = self.expressions.get(path, "")
         used = [self.places.get(("parameters", name), "") for name in sorted(names(expression))]
-        turned = [place for place in used if place.startswith(SETTING)]
-        because = f"'{clip(expression)}' was worked out with {', '.join(turned)}" if turned else ""
+        overrides = [place for place in used if place.startswith(SETTING)]
+        because = f"'{clip(expression)}' was worked out with {', '.join(overrides)}" if overrides else ""
         return Fault(self.place(path, key), show_path(path), problem, "\n".join(filter(None, (remedy, because))))
 
     def holds(self, path: Path) -> bool:
@@ -79,12 +84,12 @@ class Document:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of the knobs that it declares."""
+        """The names of the parameters that it declares."""
         declared = self.value.get("parameters") if isinstance(self.value, dict) else None
         return tuple(declared) if isinstance(declared, dict) else ()
 
     def resolved(self) -> Document:
-        """A copy in which every `$name` expression is a number; those that cannot be worked out are faults."""
+        """A copy with the number of every `$name` expression. An expression without a value is a fault."""
         expressions: dict[Path, str] = {}
         stand_ins: set[Path] = set()
         document = replace(self, expressions=expressions, stand_ins=stand_ins)
@@ -129,7 +134,7 @@ class Document:
 
 
 def _used(value: Any) -> Any:
-    """The value without its top-level keys that begin with `x-`: what anchors name there stands where it is used."""
+    """The value without its top-level keys that begin with `x-`, which only hold anchors."""
     if not isinstance(value, dict):
         return value
     return {key: item for key, item in value.items() if not is_extension((key,))}

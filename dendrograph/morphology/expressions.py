@@ -1,6 +1,6 @@
 """Arithmetic on a file's parameters: `$dendrites * $somata`, `0.5 * $slope`.
 
-Only numbers, `$name`, `+ - * / // % **` and brackets exist; anything else is refused, and nothing is ever executed.
+An expression holds numbers, `$name`, `+ - * / // % **` and brackets. Anything else is refused; no code is executed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dendrograph.base.errors import clip
 from dendrograph.base.suggestions import did_you_mean
 
 LONGEST = 200  # characters
-LARGEST = 10**15  # a count beyond this is a slip, and products of such numbers would grow without bound
-SMALLEST, GREATEST = 1e-30, 1e30  # of numbers with a fraction: float32 holds these, and their products with weights
+LARGEST = 10**15  # a larger count is a mistake, and products of such numbers would grow without bound
+SMALLEST, GREATEST = 1e-30, 1e30  # the range of fractions: float32 holds them, and their products with weights
 
 Number = int | float
 
@@ -29,13 +29,13 @@ _ALLOWED = "an expression holds numbers, $names, + - * / // % ** and brackets"
 
 
 def _quotient(first: Number, second: Number) -> Number:
-    """The quotient; a whole number where two whole numbers divide without a rest."""
+    """The quotient; a whole number if two whole numbers divide without remainder."""
     whole = isinstance(first, int) and isinstance(second, int) and first % second == 0
     return first // second if whole else first / second
 
 
 def _power(base: Number, exponent: Number) -> Number:
-    """The power, which is never worked out where it would be huge."""
+    """The power; a huge one is never computed."""
     if base == 0 and exponent < 0:
         raise ZeroDivisionError
     if abs(base) not in (0, 1) and abs(exponent * math.log10(abs(base))) > 300:
@@ -60,7 +60,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Number]] = {
 
 
 class ExpressionError(Exception):
-    """An expression that cannot be evaluated; `remedy` says what is allowed."""
+    """An expression without a value. `remedy` says what is allowed."""
 
     def __init__(self, problem: str, remedy: str = _ALLOWED) -> None:
         super().__init__(problem)
@@ -68,7 +68,7 @@ class ExpressionError(Exception):
 
 
 def is_expression(value: object) -> bool:
-    """Whether a value of a file is text that holds a `$name`."""
+    """Whether a value of a file is a text with a `$name`."""
     return isinstance(value, str) and _NAME.search(value) is not None
 
 
@@ -78,18 +78,18 @@ def names(text: str) -> set[str]:
 
 
 def hint(text: str) -> str:
-    """How a parameter is written, for text that has one as other languages write it: `${d}`, `$ d`."""
+    """The right spelling of a parameter that is written as in other languages: `${d}`, `$ d`."""
     almost = _ALMOST.search(text)
     return f"a parameter is written ${almost[1] or almost[2]}" if almost else ""
 
 
 def vanishes(number: str) -> bool:
-    """Whether what is written is not 0, but so small that a float of it would be."""
+    """Whether a written number is not 0, but so small that its float is 0."""
     return float(number) == 0 and re.search("[1-9]", number.lower().partition("e")[0]) is not None
 
 
 def evaluate(text: str, parameters: Mapping[str, Number]) -> Number:
-    """Value of an expression such as `$dendrites * ($somata + 1)`; a whole number where it has no fraction.
+    """The value of an expression such as `$dendrites * ($somata + 1)`; an int if it has no fraction.
 
     Raises:
         ExpressionError: an unknown name, another operator, a division by zero, a number too large or too small.
@@ -109,10 +109,10 @@ def evaluate(text: str, parameters: Mapping[str, Number]) -> Number:
         raise ExpressionError(f"cannot evaluate '{clip(word)}' in {quoted}", remedy)
     if any(map(vanishes, _NUMBER.findall(blank))):
         raise ExpressionError(f"{quoted} has too small a number", f"0, or at least {SMALLEST:g} in size")
-    # '$' is no character of Python's grammar. With nothing foreign left, `_name` can only be a parameter, and every
-    # character keeps its column.
+    # Python's grammar has no '$'. No other names are left, so `_name` is a parameter, and every character keeps its
+    # column.
     try:
-        if re.search(r"[\w.]\$", text):  # `$a$b` is no parameter named a_b
+        if re.search(r"[\w.]\$", text):  # `$a$b` is not a parameter a_b
             raise SyntaxError
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

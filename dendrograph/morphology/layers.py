@@ -1,4 +1,4 @@
-"""Populations of neurons and stacks of them: what a layer is, how repeats unfold, and which names hold where."""
+"""Layers (populations of neurons) and stacks of layers: how repeats unfold, and which names a layer may draw from."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from dendrograph.morphology.synapses import PREVIOUS, Synapses
 from dendrograph.morphology.validation import PLACEHOLDER, Cursor, Where, as_tuple, check_no_arrays, not_default, where
 from dendrograph.morphology.weights import Sign
 
-RESERVED = (PREVIOUS, "readout", "auto", "all")  # words that no layer and no stream may be named
-MOST_LAYERS = 1000  # once repeats are unfolded
+RESERVED = (PREVIOUS, "readout", "auto", "all")  # words that cannot name a layer or a stream
+MOST_LAYERS = 1000  # with repeats unfolded
 SOME_LAYER = "{neuron: NAME, count: 64}"
 DALE = (Sign.FREE, Sign.EXCITATORY, Sign.INHIBITORY)
 
@@ -83,7 +83,7 @@ class Layer:
         return cls(name, neuron, where=where(cursor), **{"count": 1, **read_keys(cursor, cls.KEYS)})
 
     def copy_name(self, number: int) -> str:
-        """Name of a copy where the layer is repeated: `hidden` gives `hidden1`, `V1` gives `V1_1`."""
+        """The name of a copy of a repeated layer: `hidden` gives `hidden1`, `V1` gives `V1_1`."""
         return f"{self.name}_{number}" if self.name[-1:].isdigit() else f"{self.name}{number}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,16 +114,11 @@ class Stack:
         """Read a mapping of `repeat` and `layers`."""
         own = "an entry with 'layers' is a stack: this key belongs to each of its layers"
         hints = dict.fromkeys(("name", "neuron", "count", "sign", "trainable"), own)
-        cursor.keys(cls.KEYS, {"repeat": "how many times its layers stand one after the other"}, hints=hints)
-        layers_at = cursor.child("layers")
+        cursor.keys(cls.KEYS, {"repeat": "how many times its layers follow each other"}, hints=hints)
         layers = []
-        for index, entry in enumerate(
-            layers_at.entries("layers", f"give at least one, such as - {SOME_LAYER}") if layers_at else []
-        ):
+        for index, entry in enumerate(layer_entries(cursor)):
             if is_stack(entry):
-                entry.fault(
-                    "a stack stands in a stack", "a stack holds layers, and those may have a repeat of their own"
-                )
+                entry.fault("a stack stands in a stack", "a stack holds layers, which may have a repeat of their own")
             else:
                 layers.append(Layer.read(entry, neurons, f"{fallback}_{index + 1}"))
         return cls(layers=tuple(layers), where=where(cursor), **{"repeat": 1, **read_keys(cursor, cls.KEYS)})
@@ -133,6 +128,12 @@ class Stack:
         return {"repeat": self.repeat, "layers": [layer.to_dict() for layer in self.layers]}
 
 
+def layer_entries(cursor: Cursor) -> list[Cursor]:
+    """The entries of the key `layers` of a mapping."""
+    layers_at = cursor.child("layers")
+    return layers_at.entries("layers", f"give at least one, such as - {SOME_LAYER}") if layers_at else []
+
+
 def is_stack(cursor: Cursor) -> bool:
     """Whether an entry of `layers` is a stack."""
     return isinstance(cursor.value, dict) and "layers" in cursor.value
@@ -140,9 +141,12 @@ def is_stack(cursor: Cursor) -> bool:
 
 @dataclass(frozen=True)
 class Copy:
-    """One layer once stacks and repeats are unfolded.
+    """One layer after stacks and repeats are unfolded.
 
-    `scope` maps each name that its synapses may draw from to an input stream or to the name of an earlier copy.
+    Attributes:
+        name: of the copy, such as `hidden2`.
+        layer: the declared layer.
+        scope: maps each name that its synapses may draw from to an input stream or an earlier copy.
     """
 
     name: str
@@ -153,10 +157,10 @@ class Copy:
 def unfold(
     layers: Iterable[Layer | Stack], streams: Iterable[str], neurons: Mapping[str, Compartment]
 ) -> Iterator[Copy]:
-    """The layers, stacks and repeats unfolded; the bare name of a repeated layer means its latest copy.
+    """The copies of all layers, with stacks and repeats unfolded. The name of a repeated layer means its latest copy.
 
-    Each copy is fed by the one before: where the first copy draws by name from what stood before it, a later copy that
-    would otherwise draw nothing from the layer before it draws from that one.
+    Each copy draws from the one before. If the first copy draws by name from the layer before it, a later copy draws
+    from its own predecessor instead, unless it draws from that anyway.
     """
     scope = {stream: stream for stream in streams}
     if len(scope) == 1:
@@ -193,7 +197,7 @@ def sources(neuron: Compartment) -> set[str]:
 def misnamed(
     layers: tuple[Layer | Stack, ...], streams: Mapping[str, Any], neurons: Mapping[str, Compartment]
 ) -> Iterator[Fault]:
-    """Names of streams and layers must differ, and each `from` must name what stands before the layer."""
+    """Faults of names: streams and layers have different names, and each `from` names a stream or an earlier layer."""
     total = 0
     for entry in layers:
         inside = entry.layers if isinstance(entry, Stack) else ()
@@ -227,7 +231,7 @@ def misnamed(
                 problem = f"'{source}' is not earlier than layer '{copy.name}', which uses this neuron"
             for place in _drawing(neurons[neuron], source):
                 yield place.fault(problem, remedy, "from")
-    # A neuron that no layer uses may be there for `--set` to choose; a name that stands nowhere is a slip all the same.
+    # `--set` may choose a neuron that no layer uses. A source that does not exist is a mistake even there.
     used = {copy.layer.neuron for copy in copies}
     for neuron in neurons if copies else ():
         for source in sorted(drawn[neuron] - {*owners, PREVIOUS}) if neuron not in used else ():
@@ -237,7 +241,7 @@ def misnamed(
 
 
 def sign_from(synapses: Synapses, presynaptic: str) -> str | None:
-    """The sign of synapses from a layer (or stream) of some sign; None where the two contradict each other."""
+    """The sign of synapses that draw from a layer (or stream) of a sign; None if the signs contradict each other."""
     if Sign.FREE in (synapses.sign, presynaptic):
         return presynaptic if synapses.sign == Sign.FREE else synapses.sign
     if synapses.sign == Sign.SHUNTING and presynaptic == Sign.INHIBITORY:
@@ -248,7 +252,7 @@ def sign_from(synapses: Synapses, presynaptic: str) -> str | None:
 def contradicting(
     layers: tuple[Layer | Stack, ...], streams: Iterable[str], neurons: Mapping[str, Compartment]
 ) -> Iterator[Fault]:
-    """Synapses of another sign than that of the layer which they draw from, or that start with another."""
+    """Faults of synapses whose sign or initial weight contradicts the sign of the layer that they draw from."""
     signs: dict[str, str] = {}
     for copy in unfold(layers, streams, neurons):
         for synapses in all_synapses(neurons[copy.layer.neuron]):
@@ -266,5 +270,5 @@ def contradicting(
 
 
 def _drawing(neuron: Compartment, source: str) -> Iterator[Where]:
-    """Where the synapses stand that draw from a source."""
+    """The positions of the synapses that draw from a source."""
     return (synapses.where for synapses in all_synapses(neuron) if source in synapses.sources)

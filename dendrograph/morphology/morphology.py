@@ -1,6 +1,6 @@
-"""A morphology: what a user declares, validated and frozen, knowing the source line of every value.
+"""A morphology: the validated and frozen content of a file, with the source line of every value.
 
-docs/reference/language.md lists the keys. Each class is one mapping of the grammar, and its `read` is the rule for it.
+docs/reference/language.md describes the grammar. Each class is one mapping of the grammar, which its `read` reads.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from dendrograph.morphology.layers import (
     Stack,
     contradicting,
     is_stack,
+    layer_entries,
     misnamed,
     sources,
     unfold,
@@ -48,7 +49,7 @@ from dendrograph.morphology.validation import (
 from dendrograph.morphology.weights import INIT, Init, bias_key, bias_to_dict
 from dendrograph.morphology.yaml_reader import LARGEST_FILE, Path, decoded, show_path, written
 
-# The classes of which a morphology is built, those of its neurons included.
+# The classes of a morphology and of its neurons.
 __all__ = [
     "Cable",
     "Compartment",
@@ -67,7 +68,14 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Readout:
-    """The output layer: one linear unit a class, all-to-all from the last layer."""
+    """The output layer: one linear unit per class, connected to the whole last layer.
+
+    Attributes:
+        init: the rule for initial weights.
+        bias: whether its units have biases.
+        bias_trainable: whether biases are trained.
+        trainable: whether its weights and biases are trained.
+    """
 
     init: Init = dataclasses.field(default_factory=Init)
     bias: bool = True
@@ -85,24 +93,24 @@ class Readout:
         check_kind(self, "bias_trainable", bool)
         check_no_arrays(self)
         if self.bias is False:
-            object.__setattr__(self, "bias_trainable", True)  # there is none
+            object.__setattr__(self, "bias_trainable", True)  # it has no bias
 
     @classmethod
     def read(cls, cursor: Cursor) -> Readout:
-        """A mapping of `init`, `bias` and `trainable`."""
+        """Read a mapping of `init`, `bias` and `trainable`."""
         if not cursor.keys(cls.KEYS, such_as="{init: glorot, bias: true}"):
             return cls()
         settings = read_keys(cursor, cls.KEYS)
         return cls(**{**settings, **settings.pop("bias", {})})
 
     def to_dict(self) -> dict[str, Any]:
-        """The mapping that `read` takes."""
+        """Return the mapping that `read` takes."""
         bias = bias_to_dict(self.bias, self.bias_trainable)
         return {"init": self.init.to_dict(), "bias": bias, **not_default(self, ("trainable",))}
 
 
 def read_shape(cursor: Cursor) -> Shape | None:
-    """`auto` (None), a number of units, or `[height, width]` or `[height, width, channels]`."""
+    """Read `auto` (None), a number of units, `[height, width]` or `[height, width, channels]`."""
     if cursor.value == "auto":
         return None
     if type(cursor.value) is int:
@@ -114,7 +122,7 @@ def read_shape(cursor: Cursor) -> Shape | None:
 
 
 def _shape(given: Any) -> Shape | None:
-    """The shape of a stream as it may be given in Python: also a list, a number of units, or auto."""
+    """The shape of a stream that is given in Python as a tuple, a list, a number of units, None or `auto`."""
     if given is None or (isinstance(given, str) and given == "auto"):
         return None
     return tuple(given) if isinstance(given, list | tuple) else (given,)
@@ -122,19 +130,31 @@ def _shape(given: Any) -> Shape | None:
 
 @dataclass(frozen=True)
 class Morphology:
-    """A validated morphology file. Nothing in it depends on a data set."""
+    """A validated morphology, independent of any data set.
+
+    Attributes:
+        name: of the morphology.
+        neurons: the kinds of neurons by name, each the compartment of its soma.
+        layers: the layers and stacks, from the input to the readout.
+        about: a description.
+        citation: a DOI or a reference.
+        parameters: the parameters of the file. All other values have them applied, so they do not count in comparisons.
+        inputs: the shape of each input stream; None for `auto`.
+        readout: the output layer.
+        plugins: the plugins that it needs, by their names in files.
+        document: the document that it was read from. None, which means unchecked, if it was built in Python or changed
+            by `replace`.
+    """
 
     name: str
     neurons: Mapping[str, Compartment]
     layers: tuple[Layer | Stack, ...]
     about: str = ""
     citation: str = ""
-    # The knobs of the file. Their values are worked out in all the rest, so they no longer tell two morphologies apart.
     parameters: Mapping[str, int | float] = dataclasses.field(default_factory=dict, compare=False)
     inputs: Mapping[str, Shape | None] = dataclasses.field(default_factory=lambda: {"image": None})
     readout: Readout = Readout()
-    plugins: tuple[str, ...] = ()  # by the names that files give them
-    # What it was read from. A morphology that is built in Python, or changed by `replace`, has none: it is unchecked.
+    plugins: tuple[str, ...] = ()
     document: Document | None = dataclasses.field(default=None, init=False, compare=False, repr=False)
 
     KEYS: ClassVar[Keys] = {
@@ -151,7 +171,7 @@ class Morphology:
         "parameters": Key(
             named_schema(
                 {"type": "number", "minimum": -GREATEST, "maximum": GREATEST},
-                "Numbers that other values name as $name, and that --set changes.",
+                "Numbers that other values name as $name, and that overrides change.",
                 may_be_empty=True,
             )
         ),
@@ -198,7 +218,7 @@ class Morphology:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], name: str | PathLike[str] = "morphology") -> Morphology:
-        """A morphology from plain values of the grammar, as `to_dict` gives them.
+        """A morphology from plain values of the grammar, as `to_dict` returns them.
 
         Raises:
             MorphologyError: with every fault found.
@@ -208,7 +228,7 @@ class Morphology:
 
     @classmethod
     def from_document(cls, document: Document, plugins: tuple[str, ...] = ()) -> Morphology:
-        """A morphology from a document, together with plugins that it need not name.
+        """A morphology from a document, with plugins that the document need not name.
 
         Raises:
             MorphologyError: with every fault found.
@@ -236,10 +256,8 @@ class Morphology:
         }
         if not cursor.keys(cls.KEYS, required):
             return cls(PLACEHOLDER, {}, ())
-        parameters_at, inputs_at, neurons_at, layers_at = map(
-            cursor.child, ("parameters", "inputs", "neurons", "layers")
-        )
-        if plugins_at := cursor.child("plugins"):  # before anything is looked up that a plugin may bring
+        parameters_at, inputs_at, neurons_at = map(cursor.child, ("parameters", "inputs", "neurons"))
+        if plugins_at := cursor.child("plugins"):  # before the names that a plugin may add are looked up
             plugins = tuple(dict.fromkeys((*read_plugins(plugins_at), *plugins)))
         defaults = _defaults(cursor)
         settings = {"name": PLACEHOLDER, **read_keys(cursor, cls.KEYS)}
@@ -250,16 +268,14 @@ class Morphology:
                 inputs_at.fault("no input stream", "leave the key out for one stream, named image")
         neurons: dict[str, Compartment] = {}
         if neurons_at:
-            for key, entry in neurons_at.named_entries("neurons").items():
-                neurons[key] = Compartment.read(entry, defaults)
+            entries = neurons_at.named_entries("neurons")
+            neurons = {key: Compartment.read(entry, defaults) for key, entry in entries.items()}
             if neurons_at.value == {}:
                 neurons_at.fault("no neuron", "declare at least one: a name, and under it the keys of its soma")
-        layers: list[Layer | Stack] = []
-        for index, entry in enumerate(
-            layers_at.entries("layers", f"give at least one, such as - {SOME_LAYER}") if layers_at else []
-        ):
-            kind: type[Layer | Stack] = Stack if is_stack(entry) else Layer
-            layers.append(kind.read(entry, neurons, f"layer{index + 1}"))
+        layers = [
+            (Stack if is_stack(entry) else Layer).read(entry, neurons, f"layer{index + 1}")
+            for index, entry in enumerate(layer_entries(cursor))
+        ]
         morphology = cls(
             neurons=neurons,
             layers=tuple(layers),
@@ -274,23 +290,23 @@ class Morphology:
 
     @property
     def file(self) -> str:
-        """The file that it was read from, as messages name it."""
+        """The name of its file in messages."""
         return self.document.name if self.document else self.name
 
     @property
     def idle_parameters(self) -> tuple[str, ...]:
-        """Parameters that nothing uses: a model keeps them so that one sweep can turn the same knobs of several."""
+        """Unused parameters, which a model keeps so that one sweep can set the same parameters of several models."""
         used = {name for text in (self.document.expressions if self.document else {}).values() for name in names(text)}
         return tuple(name for name in self.parameters if name not in used)
 
     def checked(self) -> Morphology:
-        """This morphology, if it was read; one that was built in Python is read now, so that its faults are found.
+        """This morphology if it was read from a document. One that was built in Python is read now, to find its faults.
 
         Raises:
             MorphologyError: with every fault found.
         """
         if self.document is None:
-            name: Any = self.name  # of any type, where it was given in Python
+            name: Any = self.name  # of any type if it was given in Python
             return Morphology.from_dict(self.to_dict(), name if isinstance(name, str) else "morphology")
         require_plugins(self.plugins)  # another process may have read it
         return self
@@ -302,11 +318,11 @@ class Morphology:
         return self.document.fault(path, problem, remedy, key)
 
     def copies(self) -> Iterator[Copy]:
-        """The layers, stacks and repeats unfolded; the bare name of a repeated layer means its latest copy."""
+        """The copies of all layers, with stacks and repeats unfolded; see `layers.unfold`."""
         return unfold(self.layers, self.inputs, self.neurons)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values of the grammar, every expression and default worked out, so that no parameters are left."""
+        """Plain values of the grammar, with the numbers of all expressions and defaults, and without parameters."""
         return {
             "name": self.name,
             **({"about": self.about} if self.about else {}),
@@ -322,12 +338,12 @@ class Morphology:
         }
 
     def to_yaml(self) -> str:
-        """The morphology as the text of a file; reading it gives an equal morphology."""
+        """The text of a file that gives an equal morphology when it is read."""
         return written(self.to_dict())
 
 
 def _defaults(cursor: Cursor) -> Cursor | None:
-    """The file's defaults, each checked on its own; what they mean together shows where they are used."""
+    """The file's defaults, each checked alone. Contradictions between them are found where they are used."""
     defaults = cursor.child("defaults")
     if defaults is None or not defaults.keys(Compartment.DEFAULTS, hints=Compartment.OF_PARTS):
         return None
@@ -359,7 +375,7 @@ def _parameters(cursor: Cursor) -> dict[str, int | float]:
 
 
 def _unused(morphology: Morphology) -> Iterator[Fault]:
-    """A stream or a layer that feeds nothing is a slip: it would cost time and change nothing."""
+    """Faults of streams and layers that nothing draws from: they would cost time and change nothing."""
     copies = tuple(morphology.copies())
     drawn = {name: sources(neuron) for name, neuron in morphology.neurons.items()}
     used = {copy.scope[source] for copy in copies for source in drawn[copy.layer.neuron]}
@@ -376,7 +392,7 @@ def _unused(morphology: Morphology) -> Iterator[Fault]:
 
 
 def _readout_of_another_sign(morphology: Morphology) -> Iterator[Fault]:
-    """A readout whose weights start with another sign than that of the last layer."""
+    """The fault of a readout whose initial weights contradict the sign of the last layer."""
     last = list(morphology.copies())[-1].layer
     if wrong := morphology.readout.init.contradicts(last.sign, f"weights from layer '{last.name}'"):
         yield morphology.fault(("readout", "init"), *wrong)
@@ -387,15 +403,15 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     plugins: Iterable[str | pathlib.Path] = (),
 ) -> Morphology:
-    """Read a morphology file, or one that ships with the package by its name.
+    """Read a morphology file, or a morphology that ships with the package by its name.
 
     Args:
         path_or_name: a path to a YAML file, or a shipped name such as `dann-lrf`.
         overrides: values that replace those of the file, such as `{"dendrites": 64, "layers.0.count": 512}`. Text is
             read as YAML, like that of `--set` on the command line.
         plugins: installed plugins, modules or files of Python that add nonlinearities and fields, such as
-            `my_package.dendrites` or `./mine.py`. The morphology then names them as if its file did. The file's own
-            line of plugins may name those that are installed, and those that were given here.
+            `my_package.dendrites` or `./mine.py`. The morphology names them as if its file did. The file itself may
+            name installed plugins and those that are given here.
 
     Raises:
         MorphologyError: the file is not a valid morphology, or a path of `overrides` leads nowhere; the message names
@@ -407,7 +423,7 @@ def load(
     path = _find(path_or_name)
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)  # one byte too many shows that a file is too large
+            data = file.read(LARGEST_FILE + 1)  # one more byte shows that a file is too large
     except OSError as error:
         raise DendrographError(f"{path}: cannot be read: {error.strerror}") from None
     document = Document.from_text(decoded(data, str(path)), str(path))
@@ -426,6 +442,6 @@ def _find(path_or_name: str | pathlib.Path) -> pathlib.Path:
     if str(path_or_name) in known:
         return known[str(path_or_name)]
     if folder:
-        raise DendrographError(f"{path}: a folder, where a YAML file is needed")
+        raise DendrographError(f"{path}: expected a YAML file, found a folder")
     remedy = did_you_mean(path_or_name, known, "morphologies that ship")
     raise DendrographError(f"{clip(str(path_or_name))}: no such file, and no morphology of that name\n  {remedy}")

@@ -1,4 +1,4 @@
-"""One kind of neuron as a user declares it: its tree of compartments, with the synapses onto each."""
+"""A kind of neuron as a user declares it: a tree of compartments, with the synapses onto each."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Compartment:
         check_kind(self, "bias_trainable", bool)
         check_no_arrays(self)
         if self.bias is False:
-            object.__setattr__(self, "bias_trainable", True)  # there is none
+            object.__setattr__(self, "bias_trainable", True)  # it has no bias
 
     @classmethod
     def read(cls, cursor: Cursor, defaults: Cursor | None, fallback_name: str = SOMA) -> Compartment:
@@ -219,7 +219,7 @@ class Compartment:
         return "".join(parts)
 
     def __deepcopy__(self, memo: object) -> Compartment:
-        return self  # nothing in it can be changed
+        return self  # it is immutable
 
     def __reduce__(self) -> tuple[Any, ...]:
         keys = [each.name for each in dataclasses.fields(self) if each.name != "dendrites"]

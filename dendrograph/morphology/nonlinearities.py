@@ -1,11 +1,12 @@
-"""Transfer functions of a compartment: one registry, each entry with its equation, its source and its parameters.
+"""Nonlinearities of compartments and synapses: the registry of transfer functions, and their declaration in files.
 
-A nonlinearity acts on the integrated input u of a compartment, element by element. PyTorch is imported only when one is
-bound, so that a morphology can be read and checked without it.
+A nonlinearity acts element by element on the integrated input u of a compartment. PyTorch is imported only when a
+function is bound, so that a morphology can be read and checked without it.
 """
 
 from __future__ import annotations
 
+import functools
 import keyword
 import math
 import numbers
@@ -30,94 +31,72 @@ _Own = TypeVar("_Own", bound=Callable[..., "Tensor"])
 
 @dataclass(frozen=True)
 class TransferFunction:
-    """One entry of the registry: `bind(**parameters)` returns the function of u.
+    """One entry of the registry.
 
-    A parameter is a number, or, where it is learnt, a tensor that broadcasts with u (units, batch). `own` is the
-    function that a user registered; the language's own entries have none.
+    Attributes:
+        name: the word for `nonlinearity:`.
+        equation: f(u), as docs/reference writes equations.
+        source: the publication that it comes from.
+        defaults: the parameters with their default values.
+        positive: the parameters that must be greater than 0.
+        own: the function f(u, **parameters) that a user registered; None for the entries of the language.
     """
 
     name: str
     equation: str
     source: str
     defaults: Mapping[str, float]
-    bind: Callable[..., Function]
-    positive: frozenset[str] = frozenset()  # parameters that must be greater than 0
+    positive: frozenset[str] = frozenset()
     own: Callable[..., Tensor] | None = None
 
+    def bind(self, **parameters: Parameter) -> Function:
+        """The function of u with these parameters.
 
-def _identity() -> Function:
-    return lambda u: u
-
-
-def _relu() -> Function:
-    import torch
-
-    return torch.relu
-
-
-def _leaky_relu(slope: Parameter) -> Function:
-    import torch
-    import torch.nn.functional as F
-
-    if isinstance(slope, float):
-        return lambda u: F.leaky_relu(u, slope)
-    return lambda u: torch.where(u > 0, u, slope * u)
+        Args:
+            parameters: a number each, or, where it is trained, a tensor that broadcasts with u (units, batch).
+        """
+        if self.own:
+            return functools.partial(self.own, **parameters)
+        return _functions()[self.name](**parameters)
 
 
-def _elu(alpha: Parameter) -> Function:
+@functools.cache
+def _functions() -> dict[str, Callable[..., Function]]:
+    """The functions of u by name, once their parameters are given."""
     import torch
     import torch.nn.functional as F
 
-    if isinstance(alpha, float):
-        return lambda u: F.elu(u, alpha)
-    # exp of what is not positive only: a branch that is not taken must not overflow, or its gradient is no number.
-    return lambda u: torch.where(u > 0, u, alpha * torch.expm1(u.clamp(max=0)))
+    def leaky_relu(slope: Parameter) -> Function:
+        if isinstance(slope, float):
+            return lambda u: F.leaky_relu(u, slope)
+        return lambda u: torch.where(u > 0, u, slope * u)
 
+    def elu(alpha: Parameter) -> Function:
+        if isinstance(alpha, float):
+            return lambda u: F.elu(u, alpha)
+        # The clamp keeps exp from an overflow in the branch that is not taken, which would make its gradient nan.
+        return lambda u: torch.where(u > 0, u, alpha * torch.expm1(u.clamp(max=0)))
 
-def _gelu() -> Function:
-    import torch.nn.functional as F
+    def dcaap(threshold: Parameter, gain: Parameter, decay: Parameter) -> Function:
+        return lambda u: torch.sigmoid(gain * (u - threshold)) * torch.exp(-torch.relu(u - threshold) / decay)
 
-    return F.gelu
+    def leaky_ada(leak: Parameter, alpha: Parameter, c: Parameter) -> Function:
+        return lambda u: leak * u.clamp(max=0) + torch.relu(u) * torch.exp(c - alpha * torch.relu(u))
 
-
-def _sigmoid() -> Function:
-    import torch
-
-    return torch.sigmoid
-
-
-def _tanh() -> Function:
-    import torch
-
-    return torch.tanh
-
-
-def _softplus() -> Function:
-    import torch.nn.functional as F
-
-    return F.softplus
-
-
-def _sublinear(saturation: Parameter) -> Function:
-    return lambda u: u * saturation / (saturation + u.abs())
-
-
-def _nmda(threshold: Parameter, gain: Parameter, plateau: Parameter) -> Function:
-    import torch
-
-    return lambda u: plateau * torch.sigmoid(gain * (u - threshold))
-
-
-def _dcaap(threshold: Parameter, gain: Parameter, decay: Parameter) -> Function:
-    import torch
-
-    return lambda u: torch.sigmoid(gain * (u - threshold)) * torch.exp(-torch.relu(u - threshold) / decay)
-
-
-def _leaky_ada(leak: Parameter, alpha: Parameter, c: Parameter) -> Function:
-    import torch
-
-    return lambda u: leak * u.clamp(max=0) + torch.relu(u) * torch.exp(c - alpha * torch.relu(u))
+    return {
+        "identity": lambda: lambda u: u,
+        "relu": lambda: torch.relu,
+        "leaky_relu": leaky_relu,
+        "elu": elu,
+        "gelu": lambda: F.gelu,
+        "sigmoid": lambda: torch.sigmoid,
+        "tanh": lambda: torch.tanh,
+        "softplus": lambda: F.softplus,
+        "sublinear": lambda saturation: lambda u: u * saturation / (saturation + u.abs()),
+        "nmda": lambda threshold, gain, plateau: lambda u: plateau * torch.sigmoid(gain * (u - threshold)),
+        "dcaap": dcaap,
+        "leaky_ada": leaky_ada,
+    }
 
 
 _GIDON = "Gidon et al., Science 367 (2020): dendritic calcium action potentials of human layer 2/3 neurons"
@@ -125,33 +104,30 @@ _GIDON = "Gidon et al., Science 367 (2020): dendritic calcium action potentials 
 NONLINEARITIES: dict[str, TransferFunction] = {
     entry.name: entry
     for entry in (
-        TransferFunction("identity", "f(u) = u", "a linear compartment", {}, _identity),
-        TransferFunction("relu", "f(u) = max(0, u)", "Nair & Hinton, ICML 2010", {}, _relu),
+        TransferFunction("identity", "f(u) = u", "a linear compartment", {}),
+        TransferFunction("relu", "f(u) = max(0, u)", "Nair & Hinton, ICML 2010", {}),
         TransferFunction(
             "leaky_relu",
             "f(u) = u for u > 0, slope u otherwise",
             "Maas et al., ICML 2013; slope 0.1 as in Chavlis & Poirazi, Nature Communications 2025",
             {"slope": 0.1},
-            _leaky_relu,
         ),
         TransferFunction(
             "elu",
             "f(u) = u for u > 0, alpha (exp(u) - 1) otherwise",
             "Clevert et al., ICLR 2016",
             {"alpha": 1.0},
-            _elu,
             frozenset({"alpha"}),
         ),
-        TransferFunction("gelu", "f(u) = u Phi(u), Phi the normal distribution", "Hendrycks & Gimpel 2016", {}, _gelu),
-        TransferFunction("sigmoid", "f(u) = 1 / (1 + exp(-u))", "the logistic function", {}, _sigmoid),
-        TransferFunction("tanh", "f(u) = tanh(u)", "the hyperbolic tangent", {}, _tanh),
-        TransferFunction("softplus", "f(u) = log(1 + exp(u))", "Dugas et al., NIPS 2000", {}, _softplus),
+        TransferFunction("gelu", "f(u) = u Phi(u), Phi the normal distribution", "Hendrycks & Gimpel 2016", {}),
+        TransferFunction("sigmoid", "f(u) = 1 / (1 + exp(-u))", "the logistic function", {}),
+        TransferFunction("tanh", "f(u) = tanh(u)", "the hyperbolic tangent", {}),
+        TransferFunction("softplus", "f(u) = log(1 + exp(u))", "Dugas et al., NIPS 2000", {}),
         TransferFunction(
             "sublinear",
             "f(u) = saturation u / (saturation + |u|)",
             "passive dendrite whose driving force shrinks as it depolarises (Koch, Biophysics of Computation, 1999)",
             {"saturation": 1.0},
-            _sublinear,
             frozenset({"saturation"}),
         ),
         TransferFunction(
@@ -159,7 +135,6 @@ NONLINEARITIES: dict[str, TransferFunction] = {
             "f(u) = plateau / (1 + exp(-gain (u - threshold)))",
             "sigmoidal subunit of a thin dendrite: Poirazi, Brannon & Mel, Neuron 37 (2003)",
             {"threshold": 1.0, "gain": 4.0, "plateau": 1.0},
-            _nmda,
             frozenset({"gain", "plateau"}),
         ),
         TransferFunction(
@@ -167,7 +142,6 @@ NONLINEARITIES: dict[str, TransferFunction] = {
             "f(u) = exp(-max(0, u - threshold) / decay) / (1 + exp(-gain (u - threshold)))",
             f"{_GIDON}: all or none, greatest just above threshold, smaller beyond; a small gain gives a soft onset",
             {"threshold": 1.0, "gain": 1000.0, "decay": 1.0},
-            _dcaap,
             frozenset({"gain", "decay"}),
         ),
         TransferFunction(
@@ -175,7 +149,6 @@ NONLINEARITIES: dict[str, TransferFunction] = {
             "f(u) = leak min(0, u) + max(0, u) exp(c - alpha u)",
             "leaky apical dendrite activation: Georgescu et al., arXiv 2003.03229 (2020), after Gidon et al. 2020",
             {"leak": 0.01, "alpha": 1.0, "c": 1.0},
-            _leaky_ada,
             frozenset({"alpha"}),
         ),
     )
@@ -190,26 +163,27 @@ def register_nonlinearity(
     parameters: Mapping[str, float] | None = None,
     positive: Iterable[str] = (),
 ) -> Callable[[_Own], _Own]:
-    """Decorate a function f(u, **parameters) of tensors, to make it a nonlinearity of the language.
+    """Decorate a function f(u, **parameters) of tensors, to add it to the language as a nonlinearity.
 
         @register_nonlinearity("cube", equation="f(u) = strength u^3", parameters={"strength": 1.0})
         def cube(u, strength):
             return strength * u**3
 
-    u has shape (units, batch). A parameter is a float, or, where a morphology trains it, a tensor that broadcasts with
-    u; a function of PyTorch's element-wise operations serves both. `compile` tries the function before a network is
-    built of it (see `dendrograph.graph.user_functions`).
+    u has shape (units, batch). A parameter is a float, or a tensor that broadcasts with u if a morphology trains it; a
+    function of PyTorch's element-wise operations works with both. `compile` tries the function before a network is
+    built with it (see `dendrograph.graph.user_functions`).
 
     Args:
-        name: what `nonlinearity:` calls it. The same function may be registered again, as when a notebook's cell runs
-            twice: the later definition holds for networks that are built from then on.
+        name: the word for `nonlinearity:`. The same function may be registered again, as when a cell of a notebook runs
+            twice; networks that are built afterwards use the later definition.
         equation: as `docs/reference/nonlinearities.md` writes equations.
-        source: where it comes from.
-        parameters: their names, with what they are where a morphology does not say.
-        positive: those that must be greater than 0; they stay so in training.
+        source: the publication that it comes from.
+        parameters: the names of the parameters with their default values.
+        positive: the parameters that must be greater than 0; they stay so in training.
 
     Raises:
-        DendrographError: the name is no name or is another's, a parameter is none, or the function does not take them.
+        DendrographError: the name or a parameter is not valid, the name is taken, or the function does not take the
+            parameters.
     """
     check_name("nonlinearity", name)
     if parameters is not None and not isinstance(parameters, Mapping):
@@ -230,11 +204,7 @@ def register_nonlinearity(
         called = f"f({', '.join(['u', *defaults])})"
         check_function("nonlinearity", name, function, called, None, **defaults)
         check_name_is_free("nonlinearity", name, function, {key: entry.own for key, entry in NONLINEARITIES.items()})
-
-        def bound(**values: Parameter) -> Function:
-            return lambda u: function(u, **values)
-
-        NONLINEARITIES[name] = TransferFunction(name, equation, source, defaults, bound, above_zero, function)
+        NONLINEARITIES[name] = TransferFunction(name, equation, source, defaults, above_zero, function)
         return function
 
     return register
@@ -244,7 +214,7 @@ def _default(name: str, key: object, value: object) -> float:
     """The default of a parameter, as a float.
 
     Raises:
-        DendrographError: it is no number that a morphology could hold, or its name is none.
+        DendrographError: it is not a number that a morphology can hold, or its name is not valid.
     """
     named = f"nonlinearity '{name}'"
     if not is_name(key) or "-" in str(key) or keyword.iskeyword(str(key)):
@@ -261,10 +231,10 @@ def _default(name: str, key: object, value: object) -> float:
 
 
 def bind(name: str, parameters: Mapping[str, Parameter]) -> Function:
-    """The function of u for a nonlinearity of the registry, parameters that are not given at their defaults.
+    """The function of u for a nonlinearity of the registry. Parameters that are not given have their defaults.
 
     Raises:
-        DendrographError: a morphology that came from another process names what nothing has registered in this one.
+        DendrographError: no nonlinearity of this name is registered in this process.
     """
     entry = NONLINEARITIES.get(name)
     if entry is None:
@@ -274,16 +244,21 @@ def bind(name: str, parameters: Mapping[str, Parameter]) -> Function:
 
 Shared = Literal["group", "compartment"]
 SHARED: tuple[Shared, ...] = ("group", "compartment")
-OF_PARAMETER = ("value", "trainable")  # the keys of a parameter that is written as a mapping
+OF_PARAMETER = ("value", "trainable")  # the keys of a parameter that is a mapping
 
 
 @dataclass(frozen=True)
 class Nonlinearity:
-    """Name and parameters of a transfer function (see `dendrograph.morphology.nonlinearities`).
+    """A nonlinearity as a morphology declares it: the name of a transfer function, and its parameters.
 
-    `trainable` holds (parameter, how many there are) for those that are learnt: one for the whole `group`, or one for
-    each `compartment`. `parameters` then holds where they start. Both may be given as mappings, and parameters that are
-    left out are at their defaults: `Nonlinearity("nmda", {"gain": 2.0}, {"gain": "group"})`.
+        Nonlinearity("nmda", {"gain": 2.0}, {"gain": "group"})
+
+    Attributes:
+        name: of the transfer function.
+        parameters: values of its parameters, or initial values of those that are trained. May be given as a mapping;
+            parameters that are left out have their defaults.
+        trainable: for each trained parameter, whether there is one for the whole `group` or one for each `compartment`.
+            May be given as a mapping.
     """
 
     name: str = "leaky_relu"
@@ -304,7 +279,7 @@ class Nonlinearity:
 
     @classmethod
     def read(cls, cursor: Cursor, learnable: bool = True) -> Nonlinearity:
-        """A name, or a mapping of `name` and the nonlinearity's own parameters."""
+        """Read a name, or a mapping of `name` and the parameters of the nonlinearity."""
         named = isinstance(cursor.value, dict)
         if not named and not isinstance(cursor.value, str):
             cursor.expected("a nonlinearity's name, or a mapping of its name and parameters")
@@ -332,7 +307,7 @@ class Nonlinearity:
         return cls(entry.name, tuple(values.items()), tuple(trainable))
 
     def to_dict(self) -> dict[str, Any]:
-        """The mapping that `read` takes."""
+        """Return the mapping that `read` takes."""
         values = {key: {"value": value} for key, value in self.parameters}
         learnt = {key: {**values.get(key, {}), "trainable": shared} for key, shared in self.trainable}
         return {"name": self.name, **dict(self.parameters), **learnt}
@@ -345,7 +320,7 @@ class Nonlinearity:
 
 
 def _parameter(cursor: Cursor, learnable: bool) -> tuple[Cursor | None, Shared | None]:
-    """Where a parameter's value stands, if it does, and how it is learnt, if it is."""
+    """The position of a parameter's value, and how the parameter is trained; None for what is not given."""
     if not isinstance(cursor.value, dict):
         return cursor, None
     value_at, trainable_at = cursor.child("value"), cursor.child("trainable")

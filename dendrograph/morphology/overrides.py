@@ -45,7 +45,7 @@ def _with_override(document: Document, path_text: str, value: Any, sections: tup
     except MorphologyError as error:
         faults = [replace(fault, place=setting, path=show_path(path)) for fault in error.faults]
         return replace(document, faults=(*document.faults, *faults))
-    # Mappings that were not there before have come by this setting, too.
+    # New mappings on the way come from this override, too.
     start = next((path[:end] for end in range(1, len(path)) if not document.holds(path[:end])), path)
     stays = {at: place for at, place in document.places.items() if at[: len(start)] != start}
     keys = {at: place for at, place in document.key_places.items() if at[: len(start)] != start or at == start}
@@ -59,7 +59,7 @@ def _with_override(document: Document, path_text: str, value: Any, sections: tup
 
 
 def _resolve(document: Document, words: list[str], sections: tuple[str, ...]) -> Path:
-    """The path along which the words of a setting lead."""
+    """The path of an override from the words of its text."""
 
     def refusal(problem: str, remedy: str) -> MorphologyError:
         return MorphologyError([Fault("", "", problem, remedy)])
@@ -96,14 +96,14 @@ def _resolve(document: Document, words: list[str], sections: tuple[str, ...]) ->
 
 
 def _setting(path_text: str, value: Any) -> str:
-    """The place of a value that was set from outside: it stands where a value of a file has its line and column."""
-    told = clip(value if isinstance(value, str) else flow(value))
-    shown = repr(told if isinstance(value, str) else value) if isinstance(value, str | int | float) else told
-    return worded(f"--set {path_text}={told}", f"overrides={{{path_text!r}: {clip(shown)}}}")
+    """The place of an overriding value in messages, instead of the line and column of a file."""
+    text = clip(value if isinstance(value, str) else flow(value))
+    shown = repr(text if isinstance(value, str) else value) if isinstance(value, str | int | float) else text
+    return worded(f"--set {path_text}={text}", f"overrides={{{path_text!r}: {clip(shown)}}}")
 
 
 def _put(value: Any, path: Path, new: Any) -> Any:
-    """A copy of the value in which `new` stands at a path; mappings that are missing on the way are made."""
+    """A copy of the value with `new` at a path. Missing mappings on the way are created."""
     holders: list[Any] = []
     for step in path:
         holders.append(value if isinstance(step, int) else value or {})

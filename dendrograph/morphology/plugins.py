@@ -1,9 +1,8 @@
-"""Plugins: modules of Python that add nonlinearities and fields to the language.
+"""Plugins: Python modules that add nonlinearities and fields to the language.
 
-A morphology file names the plugins that it needs, and can do no more than that: a name is that of a plugin which the
-user has installed (an entry point of the group `dendrograph.plugins`), or of one which he named himself, by `--plugin`
-or `load(..., plugins=[...])`. Nothing else is ever imported because a file says so. What was named once is known to the
-process from then on, and is imported once.
+A morphology file only names the plugins that it needs. A name belongs to a plugin that the user has installed (an entry
+point of the group `dendrograph.plugins`), or has named with `--plugin` or `load(..., plugins=[...])`. A file cannot
+import anything else. A plugin is imported once per process and stays known.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _ENTRY = re.compile(rf"\s*({_DOTTED})\s*(?::\s*({_DOTTED})\s*)?(?:\[.*\]\s*)?\Z"
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin that was imported: its name in files, what it was imported from, and the SHA-256 of its source."""
+    """An imported plugin: its name in files, the module or file that it comes from, and the SHA-256 of its source."""
 
     name: str
     origin: str
@@ -51,14 +50,14 @@ IMPORTED: dict[str, Plugin] = {}
 
 
 def import_plugins(named: Iterable[str | Path]) -> tuple[str, ...]:
-    """Import the plugins that the user names himself, and give their names as files write them.
+    """Import the plugins that the user names, and return their names in files.
 
     Args:
-        named: each an installed plugin, a module such as `my_package.dendrites` (its name in files is the same), or the
-            path of a file such as `./mine.py` (its name in files is `mine`).
+        named: installed plugins, modules such as `my_package.dendrites` (the name in files is the same), or paths of
+            files such as `./mine.py` (the name in files is `mine`).
 
     Raises:
-        DendrographError: there is no such plugin, it cannot be imported, or its name is that of another.
+        DendrographError: there is no such plugin, it cannot be imported, or another plugin has its name.
     """
     if isinstance(named, str | Path):
         raise DendrographError(f"plugins is a list of modules and files\n  write plugins=[{str(named)!r}]")
@@ -66,11 +65,11 @@ def import_plugins(named: Iterable[str | Path]) -> tuple[str, ...]:
 
 
 def read_plugins(cursor: Cursor) -> tuple[str, ...]:
-    """The list of plugins of a file, each of which is imported.
+    """Import the plugins that a file lists, and return their names.
 
     Raises:
-        MorphologyError: one that is not there or cannot be imported, together with all faults so far: without it, what
-            follows in the file cannot be judged.
+        MorphologyError: one is missing or cannot be imported, together with all faults so far. The rest of the file
+            cannot be checked without it.
     """
     if isinstance(cursor.value, str):
         cursor.expected("a list of plugins", f"write plugins: [{clip(cursor.value)}]")
@@ -97,27 +96,27 @@ def read_plugins(cursor: Cursor) -> tuple[str, ...]:
 
 
 def require_plugins(names: Iterable[str]) -> None:
-    """Import the plugins that a morphology was read with, where another process read it.
+    """Import the plugins of a morphology that another process has read.
 
     Raises:
-        DendrographError: one is not installed here, and the user has not named it in this process.
+        DendrographError: one is not installed, and the user has not named it in this process.
     """
     for name in names:
         _import_by_name(name)
 
 
 def digests(names: Iterable[str]) -> dict[str, str]:
-    """The SHA-256 of the source of each plugin that a morphology was read with: it decides results as the file does."""
+    """The SHA-256 of the source of each plugin, on which results depend as on the morphology file."""
     return {name: IMPORTED[name].digest for name in names}
 
 
 def installed() -> dict[str, list[EntryPoint]]:
-    """Name -> entry points of the installed plugins; more than one where two packages have taken one name.
+    """The entry points of the installed plugins by name; several if two packages use one name.
 
-    What lies in a folder that is searched only because of where Python was started is not installed: else a file from
-    a stranger could bring its plugin along.
+    Folders that Python searches only because it was started in them do not count, so that a file from a stranger cannot
+    bring its own plugin.
     """
-    from importlib.metadata import entry_points  # not needed by most files, and not light
+    from importlib.metadata import entry_points  # slow to import, and most files do not need it
 
     by_chance = _searched_by_chance()
     found: dict[str, dict[str, EntryPoint]] = {}
@@ -129,10 +128,10 @@ def installed() -> dict[str, list[EntryPoint]]:
 
 
 def _searched_by_chance() -> set[Path]:
-    """The folders in which Python looks for modules only because of the working directory.
+    """The folders that Python searches for modules only because of the working directory.
 
-    `python -m` looks in the working directory, and so does an empty or relative entry of PYTHONPATH ('', '.', 'lib'). A
-    folder that is also named by its whole path was meant.
+    `python -m` searches the working directory, and so does an empty or relative entry of PYTHONPATH ('', '.', 'lib'). A
+    folder that is also named by its absolute path is intended.
     """
     environment = "" if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "")
     entries = environment.split(os.pathsep) if environment else []
@@ -144,7 +143,7 @@ def _searched_by_chance() -> set[Path]:
 
 
 def _import_by_name(name: str) -> None:
-    """Import the plugin of a name that stands in a file."""
+    """Import a plugin by its name in a file."""
     if name in IMPORTED:
         return
     there = installed()
@@ -163,7 +162,7 @@ def _import_by_name(name: str) -> None:
 
 
 def _import_named(named: str) -> str:
-    """Import what the user named, and give its name in files."""
+    """Import a plugin that the user named, and return its name in files."""
     there = installed()
     if named.endswith(".py") or "/" in named or "\\" in named:
         path = _file(named)
@@ -180,12 +179,12 @@ def _import_named(named: str) -> str:
 
 
 def _file(named: str) -> Path:
-    """The file of a plugin that was named by its path."""
+    """The file of a plugin that the user named by its path."""
     shown = f"plugin {clip(named)}"
     try:
         path = Path(named).resolve()
         kind = "a folder" if path.is_dir() else "no file of Python" if path.is_file() else "no such file"
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # not a valid file name
         raise DendrographError(f"{shown}: no such file\n  give a module, or a file such as ./mine.py") from None
     if not path.is_file() or path.suffix != ".py":
         raise DendrographError(f"{shown}: {kind}\n  give a module, or a file such as ./mine.py")
@@ -207,7 +206,7 @@ def _import_installed(name: str, entries: list[EntryPoint]) -> str:
 
 
 def _once(name: str, origin: str, named: str) -> str:
-    """Import a plugin unless that was done; its origin is a file, a module, or `module:function`."""
+    """Import a plugin once. Its origin is a file, a module, or `module:function`."""
     known = IMPORTED.get(name)
     if known is None:
         IMPORTED[name] = Plugin(name, origin, _digest(_import(name, origin)))
@@ -217,10 +216,10 @@ def _once(name: str, origin: str, named: str) -> str:
 
 
 def _import(name: str, origin: str) -> ModuleType:
-    """The module of a plugin, imported.
+    """Import the module of a plugin.
 
     Raises:
-        DendrographError: whatever goes wrong in it.
+        DendrographError: the import fails, for whatever reason.
     """
     file = origin if origin.endswith(".py") else ""
     module, _, function = ("", "", "") if file else origin.partition(":")
@@ -247,7 +246,7 @@ def _import(name: str, origin: str) -> ModuleType:
 
 
 def _found(module: str) -> object:
-    """Where a module stands, without importing it."""
+    """The specification of a module, without importing it."""
     try:
         return importlib.util.find_spec(module)
     except (ImportError, AttributeError, ValueError):
@@ -255,11 +254,11 @@ def _found(module: str) -> object:
 
 
 def _import_file(name: str, file: str) -> ModuleType:
-    """A file as a module of its own name, which hides no other."""
+    """Import a file as a module with a name that hides no other module."""
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec and spec.loader, "a file that ends in .py has a loader"
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # as an import does: dataclasses look there
+    sys.modules[name] = module  # as `import` does; dataclasses need it
     try:
         spec.loader.exec_module(module)
     except BaseException:
@@ -269,7 +268,7 @@ def _import_file(name: str, file: str) -> ModuleType:
 
 
 def _digest(module: ModuleType) -> str:
-    """The SHA-256 of a module's source; empty where it has none."""
+    """The SHA-256 of a module's source; empty if it has no source."""
     try:
         return hashlib.sha256(Path(str(getattr(module, "__file__", None))).read_bytes()).hexdigest()
     except OSError:

@@ -1,4 +1,4 @@
-"""Receptive fields by name: the language's own, and those that users add."""
+"""Receptive fields by name: those of the language, and those that users register."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dendrograph.morphology.registry import check_function, check_name, check_name_is_free
 
-if TYPE_CHECKING:  # a file can be checked without NumPy
+if TYPE_CHECKING:  # files are checked without NumPy
     import numpy as np
 
 BUILT_IN = ("random", "pooled", "local", "global", "tiled", "all")
@@ -20,16 +20,19 @@ _Own = TypeVar("_Own", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Request:
-    """What a field is asked to draw: `count` sources for each of the compartments of one group.
+    """A request to a field: draw `count` sources for each compartment of one group.
 
-    Compartments are ordered neuron by neuron; `per_neuron` of them belong to each of the `neurons`.
+    Compartments are ordered neuron by neuron.
 
-    sources: what there is to draw from: the units of all sources, one source after the other, or the positions of the
-        grid (row × width + column)
-    grid: height and width of the source, of the first where there are several; a stream of so many units, and a layer,
-        are laid out nearly square
-    channels: units at each position of the grid
-    rng: where all randomness must come from, so that the same seed gives the same wiring
+    Attributes:
+        count: the number of sources for each compartment.
+        neurons: the number of neurons.
+        per_neuron: the number of compartments of each neuron.
+        sources: the number of candidates: the units of all sources, one source after the other, or the positions of the
+            grid (row × width + column).
+        grid: height and width of the (first) source. A layer, and a stream without a shape, are laid out nearly square.
+        channels: the number of units at each position of the grid.
+        rng: the only source of randomness, so that the same seed gives the same wiring.
     """
 
     count: int
@@ -42,13 +45,13 @@ class Request:
 
     @property
     def compartments(self) -> int:
-        """How many compartments draw."""
+        """The number of compartments that draw."""
         return self.neurons * self.per_neuron
 
 
 @dataclass(frozen=True)
 class RegisteredField:
-    """A field that was registered."""
+    """A receptive field that a user registered."""
 
     name: str
     draw: Draw
@@ -64,7 +67,7 @@ def known() -> tuple[str, ...]:
 
 
 def register_field(name: str, positions: bool = False) -> Callable[[_Own], _Own]:
-    """Decorate a function that draws the synapses of a group, to make it a field of the language.
+    """Decorate a function that draws the synapses of a group, to add it to the language as a receptive field.
 
         @register_field("column", positions=True)
         def column(request):
@@ -72,17 +75,15 @@ def register_field(name: str, positions: bool = False) -> Callable[[_Own], _Own]
             ...
             return positions  # whole numbers, shape (request.compartments, request.count)
 
-    Each row holds what one compartment draws, in any order and each source once: numbers from 0 to
-    `request.sources - 1`. The compiler refuses anything else, and what is drawn otherwise a second time from the same
-    random numbers.
+    Each row holds the sources of one compartment, in any order and each once: numbers from 0 to `request.sources - 1`.
+    The compiler refuses any other result, and a function that gives different results for the same random numbers.
 
     Args:
-        name: what `field:` calls it. The same function may be registered again, as when a notebook's cell runs twice.
-        positions: whether it draws positions of the source's grid, each of which brings all of its channels, and not
-            units.
+        name: the word for `field:`. The same function may be registered again, as when a cell of a notebook runs twice.
+        positions: whether it draws positions of the source's grid, each with all of its channels, instead of units.
 
     Raises:
-        DendrographError: the name is no name or is another's, or the function does not take a request.
+        DendrographError: the name is not valid or is taken, or the function does not take a request.
     """
     check_name("field", name)
 

@@ -1,4 +1,4 @@
-"""What the registries of nonlinearities and fields share: whose a name is, and how a user's function is told of."""
+"""Checks of names and functions that users register, and messages about errors in their code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dendrograph.base.errors import DendrographError, clip
 
 NAME_RULE = "a name is a letter, then letters, digits, '-' and '_', 64 characters at most"
 
-LONGEST_NAME = 64  # letters of a name
-NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"  # as a JSON Schema has it
+LONGEST_NAME = 64  # characters of a name
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"  # also used in the JSON Schema
 
 _NAME = re.compile(NAME_PATTERN.strip("^$") + r"\Z")
 
@@ -22,25 +22,25 @@ Added = Callable[..., Any]
 
 
 def is_name(text: object) -> bool:
-    """Whether it is a letter, then letters, digits, `-` and `_`."""
+    """Whether a text is a letter, then letters, digits, `-` and `_`."""
     return isinstance(text, str) and _NAME.match(text) is not None
 
 
 def check_name(kind: str, name: object) -> None:
-    """Hold a name to the language's rule.
+    """Check that a name is valid.
 
     Raises:
-        DendrographError: it is no name.
+        DendrographError: it is not.
     """
     if not is_name(name):
         raise DendrographError(f"'{clip(str(name))}' cannot name a {kind}\n  {NAME_RULE}")
 
 
 def check_function(kind: str, name: str, function: object, called: str, *given: Any, **values: Any) -> None:
-    """Hold a function to how it will be called.
+    """Check that a function can be called with these arguments.
 
     Raises:
-        DendrographError: it is no function, or does not take what it will be given.
+        DendrographError: it is not a function, or does not take the arguments.
     """
     if not callable(function):
         raise DendrographError(f"{kind} '{name}': {clip(repr(function))} is no function\n  it is called as {called}")
@@ -48,18 +48,21 @@ def check_function(kind: str, name: str, function: object, called: str, *given: 
         inspect.signature(function).bind(*given, **values)
     except TypeError as error:
         raise DendrographError(f"{kind} '{name}': {error}\n  it is called as {called}") from None
-    except ValueError:  # a function of a library that does not tell what it takes
+    except ValueError:  # a library function without a signature
         return
 
 
 def check_name_is_free(kind: str, name: str, function: Added, known: Mapping[str, Added | None]) -> None:
-    """Hold that a name is free, or that the function which has it is the same, defined again.
+    """Check that a name is free, or belongs to the same function, so that a notebook's cell can run again.
 
-    A notebook's cell, or a module that is loaded anew, may run as often as it likes. `known` maps each name to the
-    function behind it, None for what belongs to the language.
+    Args:
+        kind: `nonlinearity` or `field`.
+        name: the name to register.
+        function: the function to register.
+        known: the registered function of each name; None for the names of the language.
 
     Raises:
-        DendrographError: the name is another's.
+        DendrographError: the name is taken.
     """
     if name not in known:
         return
@@ -71,7 +74,7 @@ def check_name_is_free(kind: str, name: str, function: Added, known: Mapping[str
 
 
 def place_of(function: Added) -> str:
-    """Where a function stands, as messages tell it: `mine.py:12`; by its name where it stands in no file."""
+    """The place of a function in messages, such as `mine.py:12`; its name if it is in no file."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         return str(getattr(function, "__qualname__", None) or type(function).__name__)
@@ -79,7 +82,7 @@ def place_of(function: Added) -> str:
 
 
 def describe_error(error: BaseException, file: str) -> str:
-    """An error of a user's code: the last line of `file` that it came through, its type and its text."""
+    """An error of a user's code: the last line of `file` in its traceback, its type and its text."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     if isinstance(error, SyntaxError) and error.filename == file:
         lines = [error.lineno]
@@ -92,15 +95,15 @@ def describe_error(error: BaseException, file: str) -> str:
 
 
 def describe_error_of(error: BaseException, function: Added) -> str:
-    """The same, of an error that a function raised."""
+    """An error that a user's function raised, as `describe_error` words it."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return describe_error(error, code.co_filename if code else "")
 
 
 def _same_definition(one: Added, other: Added) -> bool:
-    """Whether two functions stand at one place: the same name in the same module, or in the same file.
+    """Whether two functions have the same name in the same module or file.
 
-    What stands within a function, and a lambda, has no place of its own.
+    Functions within functions, and lambdas, only equal themselves.
     """
     if one is other:
         return True

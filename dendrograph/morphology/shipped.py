@@ -1,4 +1,4 @@
-"""The morphologies that ship with the package, found by name from anywhere."""
+"""The morphologies that ship with the package, by name, and the commented morphology of `dendrograph new`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dendrograph.morphology.registry import NAME_RULE, is_name
 
 
 def folder() -> Path:
-    """Where they lie: inside the installed package, or beside it in a checkout."""
+    """The folder of the shipped morphologies: inside the installed package, or beside it in a checkout."""
     here = Path(__file__).resolve().parent.parent
     installed = here / "morphologies"
     return installed if installed.is_dir() else here.parent / "morphologies"
 
 
 def shipped() -> dict[str, Path]:
-    """Name -> file of every morphology that ships, in alphabetical order."""
+    """The file of every shipped morphology by its name, in alphabetical order."""
     return {path.stem: path for path in sorted(folder().glob("*.yaml"))}
 
 
@@ -33,10 +33,10 @@ STARTER = """\
 name: "{name}"
 about: Basal dendrites at the soma, and an apical trunk with a tuft.
 
-# Knobs: numbers that stand below as $name. Turn them without an edit: --set somata=128
+# Parameters, used below as $name. Change them without an edit: --set somata=128
 parameters: {{somata: 64, basals: 4, tufts: 4, synapses: 16}}
 
-# What holds for every compartment, cable and synapse that says nothing else.
+# Values for every compartment, cable and synapse that sets no other.
 defaults:
   # relu, elu, gelu, sigmoid, tanh, softplus, sublinear, nmda, dcaap, ...: see docs/reference/nonlinearities.md
   nonlinearity: {{name: leaky_relu, slope: 0.1}}
@@ -49,11 +49,11 @@ neurons:
     dendrites:
       - name: basal
         count: $basals # of each soma
-        # Where synapses come from: previous is the input, or the layer before. How they are drawn: random, local,
-        # global, pooled, tiled, or all.
+        # from: the source of the synapses; previous is the input, or the layer before. field: how sources are drawn:
+        # random, local, global, pooled, tiled, or all.
         synapses: {{count: $synapses, from: previous, field: local}}
-      - name: trunk # no synapses of its own: it sums what its branches bring
-        # cable: {{length_um: 200, diameter_um: 3}} # what passes is then attenuated
+      - name: trunk # no synapses of its own: it sums its branches
+        # cable: {{length_um: 200, diameter_um: 3}} # with attenuation
         dendrites:
           - name: tuft
             count: $tufts # of each trunk
@@ -67,18 +67,18 @@ layers:
 
 
 def write_starter(name: str, out: Path | None = None, force: bool = False) -> Path:
-    """Write a commented morphology that compiles and trains as it is.
+    """Write a commented morphology that compiles and trains without changes.
 
     Args:
-        name: of the morphology.
-        out: the file to make; by default NAME.yaml in the current folder.
-        force: whether a file that is there already may be replaced.
+        name: the name of the morphology.
+        out: the file to write; by default NAME.yaml in the current folder.
+        force: whether an existing file may be replaced.
 
     Returns:
         The file.
 
     Raises:
-        DendrographError: it is no name, or the file is there already or cannot be written.
+        DendrographError: the name is not valid, or the file exists or cannot be written.
     """
     if not is_name(name):
         raise DendrographError(f"'{clip(name)}' is no name\n  {NAME_RULE}")

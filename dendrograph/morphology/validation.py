@@ -1,7 +1,7 @@
-"""Typed reading of a document, value by value: every fault is noted with its place, and reading goes on.
+"""Validation of a document, value by value. Every fault is noted with its place, and reading continues.
 
-A getter that meets a fault returns a harmless placeholder, so that one pass finds all the faults of a file; the caller
-raises at the end if there was any.
+A getter returns a harmless placeholder for a faulty value, so that one pass finds all faults of a file. The caller
+raises at the end. The module also checks objects that are built in Python.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from dendrograph.morphology.expressions import GREATEST, LARGEST, SMALLEST, hint
 from dendrograph.morphology.registry import NAME_RULE, is_name
 from dendrograph.morphology.yaml_reader import EXTENSION, Path, describe, flow
 
-PLACEHOLDER = ""  # what `slug` and `choice` return for a fault; checks that compare names pass over it
+PLACEHOLDER = ""  # the value of `slug` and `choice` for a fault; checks that compare names skip it
 
 
 class Cursor:
-    """A value of a document, with the path that leads to it."""
+    """A value of a document, with its path."""
 
     def __init__(self, document: Document, faults: Faults, value: Any = ..., path: Path = ()) -> None:
         self.document = document
@@ -34,20 +34,20 @@ class Cursor:
         self.path = path
 
     def fault(self, problem: str, remedy: str = "", at: str | None = None, key: bool = False) -> None:
-        """Note what is wrong with this value; or with the value at a key (`at`), or with that key itself."""
+        """Note a fault of this value, of the value at a key (`at`), or of that key itself."""
         path = self.path if at is None else (*self.path, at)
         if path not in self.document.stand_ins:
             self.faults.add(self.document.fault(path, problem, remedy, key))
 
     def expected(self, what: str, remedy: str = "") -> None:
-        """Note that the value is not `what`."""
+        """Note that the value is not as expected; `what` describes the expected value."""
         source = self.document.expressions.get(self.path)
         found = describe(self.value) + (f", the value of '{clip(source)}'" if source else "")
         written = hint(self.value) if isinstance(self.value, str) else ""
         self.fault(f"expected {what}, found {found}", "\n".join(filter(None, (written, remedy))))
 
     def child(self, key: str | int) -> Cursor | None:
-        """The value at a key of this mapping, or None where the key is absent."""
+        """The value at a key of this mapping, or None if the key is absent."""
         if isinstance(key, str) and not (isinstance(self.value, dict) and key in self.value):
             return None
         return Cursor(self.document, self.faults, self.value[key], (*self.path, key))
@@ -59,13 +59,13 @@ class Cursor:
         such_as: str = "",
         hints: Mapping[str, str] | None = None,
     ) -> bool:
-        """Whether this is a mapping; unknown and missing keys are noted as faults. Nothing stands for `{}`.
+        """Whether this is a mapping. Unknown and missing keys are noted as faults. An empty value counts as `{}`.
 
         Args:
-            allowed: the keys that there are.
-            required: those that must stand, each with what to write.
+            allowed: the allowed keys.
+            required: the required keys, each with the remedy if it is missing.
             such_as: an example of the mapping.
-            hints: what to do about keys that are not allowed here, though a user may expect them.
+            hints: remedies for keys that a user may expect here, but that are not allowed.
         """
         known = sorted(allowed)
         if self.value is None:
@@ -79,13 +79,13 @@ class Cursor:
             remedy = (hints or {}).get(key) or placed or did_you_mean(key, known)
             self.fault(f"unknown key '{clip(key)}'", remedy, key, key=True)
         for key, remedy in (required or {}).items():
-            # A key that is misspelt is told of once.
+            # A misspelt key is reported only as unknown.
             if key not in self.value and not difflib.get_close_matches(key, unknown):
                 self.fault(f"missing key '{key}'", remedy, key)
         return True
 
     def entries(self, what: str, remedy: str = "give at least one, or leave the key out") -> list[Cursor]:
-        """The elements of this list; a fault and no element where it is no list, or an empty one."""
+        """The elements of this list. Anything else, or an empty list, is a fault and has no elements."""
         if not isinstance(self.value, list):
             self.expected(f"a list of {what}", "begin each entry with '- '" if isinstance(self.value, dict) else "")
             return []
@@ -94,7 +94,7 @@ class Cursor:
         return [Cursor(self.document, self.faults, item, (*self.path, index)) for index, item in enumerate(self.value)]
 
     def named_entries(self, what: str, reserved: Iterable[str] = ()) -> dict[str, Cursor]:
-        """The entries of this mapping, whose keys are names of the user's choice; a bad name is a fault."""
+        """The entries of this mapping, whose keys are names that the user chooses; a wrong name is a fault."""
         if self.value is None:
             self.value = {}
         if not isinstance(self.value, dict):
@@ -108,7 +108,7 @@ class Cursor:
         return {key: Cursor(self.document, self.faults, item, (*self.path, key)) for key, item in self.value.items()}
 
     def whole(self, minimum: int, otherwise: str = "") -> int:
-        """A whole number of at least `minimum`; `otherwise` says what else may stand there."""
+        """A whole number of at least `minimum`; `otherwise` names other allowed values in the message."""
         if type(self.value) is int and minimum <= self.value <= LARGEST:
             return self.value
         source = self.document.expressions.get(self.path)
@@ -160,7 +160,7 @@ class Cursor:
         return self.value
 
     def choice(self, what: str, options: Iterable[str]) -> str:
-        """One of the options; `what` names them in the message."""
+        """One of the options; `what` names the key in the message."""
         words = tuple(options)
         if isinstance(self.value, str) and self.value in words:
             return self.value
@@ -173,9 +173,9 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Where:
-    """Where a mapping stands in its file, and where the defaults stand on which it falls back.
+    """The position of a mapping in its file, and the path of the defaults that it uses.
 
-    What is built in Python stands in no file: then messages tell of it without a place.
+    An object that is built in Python has no document, and its faults have no place.
     """
 
     document: Document | None = None
@@ -193,15 +193,15 @@ class Where:
 
 
 def where(cursor: Cursor, defaults: Cursor | None = None) -> Where:
-    """Where the mapping of a cursor stands."""
+    """The position of a cursor's mapping."""
     return Where(cursor.document, cursor.path, defaults.path if defaults else ())
 
 
 def check_kind(built: object, key: str, kind: type) -> None:
-    """Hold an attribute of what is built in Python to its class; what a file could not hold either is seen later.
+    """Check the class of an attribute of an object that is built in Python.
 
     Raises:
-        DendrographError: it is of another.
+        DendrographError: it is of another class.
     """
     value = getattr(built, key)
     if not isinstance(value, kind):
@@ -210,7 +210,7 @@ def check_kind(built: object, key: str, kind: type) -> None:
 
 
 def check_no_arrays(built: object) -> None:
-    """Hold what is built in Python to attributes that compare as one value: of an array, each element would.
+    """Check that no attribute of an object is an array, whose comparison would not give one boolean.
 
     Raises:
         DendrographError: one is an array or a tensor.
@@ -221,10 +221,10 @@ def check_no_arrays(built: object) -> None:
 
 
 def as_tuple(built: object, key: str, *kinds: type) -> None:
-    """Hold an attribute of what is built in Python to a tuple of these classes; a list, or one alone, is made one.
+    """Make an attribute, which may be a list or a single value, a tuple of objects of these classes.
 
     Raises:
-        DendrographError: something else is in it.
+        DendrographError: it holds something else.
     """
     given = getattr(built, key)
     values = (given,) if isinstance(given, kinds) else tuple(given) if isinstance(given, list | tuple) else None
@@ -236,38 +236,40 @@ def as_tuple(built: object, key: str, *kinds: type) -> None:
 
 
 def not_default(built: object, keys: Iterable[str]) -> dict[str, Any]:
-    """Of the keys of what is built, with their values, those that are not at the default of its class.
+    """The keys and values of an object that differ from the defaults of its class.
 
-    A value of another type is told too, so that whoever reads the mapping finds what a constructor let pass; a whole
-    number may stand for one with a fraction.
+    A value of another type differs, so that a reader of the mapping finds what the constructor did not check. An int
+    may stand for a float.
     """
+
+    def same_kind(value: object, usual: object) -> bool:
+        if isinstance(value, str) and isinstance(usual, str):  # a `Sign`, or its word
+            return True
+        return type(value) is type(usual) or (type(value), type(usual)) == (int, float)
+
     found = {key: (getattr(built, key), getattr(type(built), key)) for key in keys}
-    return {key: value for key, (value, usual) in found.items() if value != usual or not _of_kind(value, usual)}
-
-
-def _of_kind(value: object, usual: object) -> bool:
-    return type(value) is type(usual) or (type(value), type(usual)) == (int, float)
+    return {key: value for key, (value, usual) in found.items() if value != usual or not same_kind(value, usual)}
 
 
 class WithDefaults:
-    """A mapping of the file together with the file's defaults for it: the most local setting wins."""
+    """A mapping of the file together with the file's defaults for it. The mapping overrides the defaults."""
 
     def __init__(self, own: Cursor | None, defaults: Cursor | None = None) -> None:
         self.own = own
         self.defaults = defaults
 
     def get(self, key: str) -> Cursor | None:
-        """The value at a key, from the mapping itself or else from the defaults."""
+        """The value at a key, from the mapping or else from the defaults."""
         return (self.own and self.own.child(key)) or (self.defaults and self.defaults.child(key))
 
     def section(self, key: str) -> WithDefaults:
-        """The mapping at a key, together with its defaults, which hold key by key."""
+        """The mapping at a key together with its defaults, which apply key by key."""
         return WithDefaults(self.own and self.own.child(key), self.defaults and self.defaults.child(key))
 
     def more_local(self, key: str, than: str) -> bool:
-        """Whether the mapping itself sets a key while another comes from the defaults, which it thereby overrides."""
+        """Whether the mapping sets `key`, while `than` comes from the defaults and is therefore overridden."""
         return self.is_own(key) and not self.is_own(than)
 
     def is_own(self, key: str) -> bool:
-        """Whether the mapping itself sets a key."""
+        """Whether the mapping sets a key, not the defaults."""
         return self.own is not None and self.own.child(key) is not None

@@ -1,7 +1,7 @@
-"""YAML text, or plain Python values, as what a morphology file may hold; each value with the place where it stood.
+"""The YAML of morphology files: reading values with their positions, and writing them.
 
-YAML 1.2 with its core schema, one document a file. No object is constructed, no tag is followed, aliases cannot unfold
-without end, and the size is limited, so that reading a stranger's file is safe. `written` is the way back.
+The language is YAML 1.2 with its core schema, one document per file. A stranger's file is safe to read: no object is
+constructed, no tag is followed, aliases cannot expand without end, and the size is limited.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ from dendrograph.morphology.expressions import GREATEST, SMALLEST, vanishes
 LARGEST_FILE = 1024**2  # bytes
 LARGEST_NUMBER = 10**30
 MOST_VALUES = 50_000
-MOST_STEPS = 80_000_000  # of the paths to all values together, eight bytes each
-MOST_IN_A_ROW = 2_000  # dendrites on one path from the soma, far more than any neuron has
-DEEPEST = 2 * MOST_IN_A_ROW + 10  # levels: two a dendrite, and those around the first and inside the last
-EXTENSION = "x-"  # begins keys whose values only anchors use
+MOST_STEPS = 80_000_000  # in the paths to all values together, eight bytes each
+MOST_IN_A_ROW = 2_000  # dendrites on one path from the soma; no neuron has nearly as many
+DEEPEST = 2 * MOST_IN_A_ROW + 10  # levels: two per dendrite, and those around the first and inside the last
+EXTENSION = "x-"  # the prefix of keys whose values only anchors use
 
 _TOO_DEEP = f"at most {DEEPEST:,} levels: {MOST_IN_A_ROW:,} dendrites in a row"
 _YAML = "tag:yaml.org,2002:"
-# The core schema of YAML 1.2 (chapter 10.3.2): what a plain scalar is; anything else is text.
+# The types of plain scalars in the core schema of YAML 1.2 (chapter 10.3.2); anything else is text.
 _CORE = {
     "null": re.compile("null|Null|NULL|~|"),
     "bool": re.compile("true|True|TRUE|false|False|FALSE"),
     "int": re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"),
     "float": re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
 }
-# Line breaks of YAML 1.1 that are ordinary characters of YAML 1.2, where only CR and LF end a line.
+# Line breaks of YAML 1.1 that are ordinary characters in YAML 1.2, where only CR and LF end a line.
 _NO_BREAKS = "\x85\u2028\u2029"
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
-Steps = Generator[Any, Any, T]  # of a function for `unwound`
+Steps = Generator[Any, Any, T]  # the type of a function for `unwound`
 
 
 def unwound(steps: Steps[T]) -> T:
-    """Run a recursive function that is written as a generator: `yield f(x)` calls f, and gives its result.
+    """Run a recursive function that is written as a generator: `yield f(x)` calls f and gives its result.
 
-    Nesting then takes memory only, and no stack, however deep a tree is:
+    Deep trees then need memory, but no stack:
 
         def depth(node):
             return 1 + max([(yield depth(child)) for child in node.children], default=0)  # as a loop
@@ -78,12 +78,12 @@ def unwound(steps: Steps[T]) -> T:
 
 
 def is_extension(path: Path) -> bool:
-    """Whether a path leads into a top-level key that begins with `x-`: a place for values that only anchors use."""
+    """Whether a path leads into a top-level key that begins with `x-`, whose values only anchors use."""
     return bool(path) and str(path[0]).startswith(EXTENSION)
 
 
 def core_type(text: str) -> str:
-    """What a plain scalar is by the core schema of YAML 1.2: `null`, `bool`, `int`, `float` or `str`."""
+    """The type of a plain scalar in the core schema of YAML 1.2: `null`, `bool`, `int`, `float` or `str`."""
     return next((kind for kind, pattern in _CORE.items() if pattern.fullmatch(text)), "str")
 
 
@@ -99,7 +99,7 @@ def decoded(data: bytes, name: str) -> str:
     """The text of a file's bytes.
 
     Raises:
-        MorphologyError: too many bytes, or no UTF-8.
+        MorphologyError: the file is too large, or not UTF-8.
     """
     _fits(data, name)
     try:
@@ -111,14 +111,14 @@ def decoded(data: bytes, name: str) -> str:
 
 
 def _line_and_column(before: str) -> str:
-    """`line:column` of what follows a text."""
+    """`line:column` of the position after a text."""
     lines = re.split("\r\n|\r|\n", before)
     return f"{len(lines)}:{len(lines[-1]) + 1}"
 
 
 def _fits(data: bytes, name: str, placed: bool = True) -> None:
     if len(data) > LARGEST_FILE:
-        end = _line_and_column(data[:LARGEST_FILE].decode("utf-8", "ignore"))  # of what would fit
+        end = _line_and_column(data[:LARGEST_FILE].decode("utf-8", "ignore"))  # the end of the part that fits
         place = f"{name}:{end}" if placed else name
         raise MorphologyError([Fault(place, "", "the file is too large", f"at most {LARGEST_FILE // 1024} KiB")])
 
@@ -127,8 +127,13 @@ def _fits(data: bytes, name: str, placed: bool = True) -> None:
 class _Node:
     """One value of a text as the parser found it. An alias is the node that it names.
 
-    kind: `scalar`, `list` or `mapping`, whose items are keys and values in turn
-    tag: as it was written; empty without one
+    Attributes:
+        kind: `scalar`, `list` or `mapping`.
+        tag: as written; empty if there is none.
+        start, end: the marks of the parser.
+        text: of a scalar.
+        plain: whether a scalar has no quotes.
+        items: the entries of a list; the keys and values of a mapping in turn.
     """
 
     kind: str
@@ -141,7 +146,7 @@ class _Node:
 
 
 class _Scanner(Scanner):
-    """ruamel's scanner, which also takes tabs between tokens, in plain text and on blank lines, as YAML 1.2 does."""
+    """The scanner of ruamel, which also accepts tabs between tokens, in plain text and on blank lines (YAML 1.2)."""
 
     def scan_to_next_token(self) -> None:
         """Skip white space, comments and ends of lines."""
@@ -153,13 +158,13 @@ class _Scanner(Scanner):
             while reader.peek(ahead) in " \t":
                 ahead += 1
             tab = "\t" in reader.prefix(ahead)
-            begun = reader.buffer[: reader.pointer].rstrip(" \t")[-1:] not in ("", "\r", "\n")  # a token stands before
+            begun = reader.buffer[: reader.pointer].rstrip(" \t")[-1:] not in ("", "\r", "\n")  # after a token
             if tab and not (self.flow_level or begun or reader.peek(ahead) in "#\r\n\0"):
                 while reader.peek() == " ":
                     reader.forward()
-                return  # a tab as indentation, at which the scanner fails
+                return  # a tab as indentation, which the scanner reports
             if tab and begun and not self.flow_level:
-                self.allow_simple_key = False  # no key begins behind a tab
+                self.allow_simple_key = False  # a key cannot begin after a tab
             reader.forward(ahead)
             if reader.peek() == "#":
                 while reader.peek() not in "\r\n\0":
@@ -189,7 +194,7 @@ class _Scanner(Scanner):
         return next((key.token_number for key in self.possible_simple_keys.values()), None)
 
     def scan_plain_spaces(self, indent: Any, start_mark: Any) -> Any:
-        """White space inside plain text: what stands between two words of a line is kept."""
+        """White space inside plain text, which is kept between two words of a line."""
         ahead = 0
         while self.reader.peek(ahead) in " \t":
             ahead += 1
@@ -204,11 +209,11 @@ class _Scanner(Scanner):
             while self.reader.peek(ahead) in " \t":
                 ahead += 1
             if self.reader.peek(ahead) not in "\r\n\0":
-                self.reader.forward(ahead)  # behind the indentation of a further line tabs are white space
+                self.reader.forward(ahead)  # after the indentation of the next line, tabs are white space
         return found
 
     def scan_yaml_directive_value(self, start_mark: Any) -> Any:
-        """A version, such as 1.2; later ones of YAML 1 are read as this."""
+        """A version, such as 1.2. Later versions of YAML 1 are read as 1.2."""
         major, minor = super().scan_yaml_directive_value(start_mark)
         if major == 1 and minor > 2:
             self.yaml_version = (1, 2)
@@ -218,9 +223,14 @@ class _Scanner(Scanner):
 
 
 class Reading:
-    """Makes plain values, and notes where each stood (`placed=False`: by the name alone) and what is wrong with it.
+    """Reads plain values, and notes their positions and faults.
 
-    `places` holds the position of each value and `key_places` that of each key, by path.
+    Attributes:
+        name: of the file, in messages.
+        placed: whether positions have line and column, besides the name.
+        places: the position of each value, by path.
+        key_places: the position of each key, by path.
+        faults: the faults found.
     """
 
     def __init__(self, name: str, placed: bool = True) -> None:
@@ -233,13 +243,13 @@ class Reading:
         self._values = self._steps = 0
 
     def text(self, text: str, path: Path = ()) -> Any:
-        """The value of a YAML document, which stands at a path.
+        """The value of a YAML document that belongs at a path.
 
         Raises:
-            MorphologyError: text that is no YAML at all. Lesser faults are kept in `faults`.
+            MorphologyError: the text is not YAML. Other faults are kept in `faults`.
         """
         _fits(text.encode("utf-8", "surrogatepass"), self.name, self.placed)
-        # What the parser would take for an end of line is a stand-in for it: a character that the text lacks.
+        # Replace characters that the parser would take for line breaks by characters that the text does not have.
         spare = (character for code in range(0xE000, 0xF8FF) if (character := chr(code)) not in text)
         stand_ins = {ord(character): next(spare) for character in _NO_BREAKS if character in text}
         meant = {ord(stand_in): chr(code) for code, stand_in in stand_ins.items()}
@@ -247,12 +257,11 @@ class Reading:
         yaml.Scanner = _Scanner
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # an anchor may be set anew
+                warnings.simplefilter("ignore")  # an anchor may be defined again
                 root = self._composed(yaml.parse(text.translate(stand_ins)), meant)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            told = " ".join(part for part in (error.context, error.problem) if part).translate(meant)
-            problem = clip(told, most=200)
+            problem = clip(" ".join(filter(None, (error.context, error.problem))).translate(meant), most=200)
             began = error.context_mark if mark and error.context_mark and error.context_mark.line < mark.line else None
             where = f"\nwhat was being read begins at {self._at(began)}" if began and self.placed else ""
             before = re.split("\r\n|\r|\n", text)[mark.line][: mark.column] if mark else ""
@@ -262,13 +271,13 @@ class Reading:
             problem = f"not YAML: the character '{clip(text[error.position])}' is not allowed"
             raise self._refusal(place, problem, "a morphology is plain text in UTF-8") from None
         except (YAMLError, ValueError, TypeError, AttributeError, LookupError, AssertionError) as error:
-            # The parser meets some malformed input with errors of its own making; whatever its type, it is the file's.
+            # The parser raises errors of various types for malformed input.
             problem = clip(str(error)) or type(error).__name__
             raise self._refusal(self._at(yaml.reader), f"not YAML: {problem}", _yaml_remedy(problem)) from None
         return None if root is None else unwound(self._value(root, path))
 
     def _composed(self, found: Iterable[Any], meant: Mapping[int, str]) -> _Node | None:
-        """The root of the one document that the parser finds."""
+        """The root of the single document that the parser finds."""
         roots: list[_Node] = []
         anchors: dict[str, _Node] = {}
         within: list[_Node] = []
@@ -308,7 +317,7 @@ class Reading:
         return roots[0] if roots else None
 
     def plain(self, value: Any, path: Path = ()) -> Any:
-        """A copy of a Python value as a file could hold it."""
+        """A copy of a Python value, restricted to values that a file can hold."""
         return unwound(self._plain(value, path))
 
     def _plain(self, value: Any, path: Path) -> Steps[Any]:
@@ -354,7 +363,7 @@ class Reading:
         return MorphologyError([*self.faults, Fault(place, "", problem, remedy)])
 
     def _enter(self, value: Any, place: str, path: Path) -> None:
-        """Count a value, and refuse what would unfold without end."""
+        """Count a value, and refuse values that would expand without end."""
         self._values += 1
         self._steps += len(path)
         if self._steps > MOST_STEPS:
@@ -394,7 +403,7 @@ class Reading:
                 merges.append((key, item))
             else:
                 entries.append((key.text, key, item))
-        # Merged mappings go first, the earliest last, so that values and places of what is nearer overwrite theirs.
+        # Merged mappings go first, the earliest of them last, so that nearer values and places overwrite theirs.
         for _, item in merges[:1]:
             for source in reversed(item.items) if item.kind == "list" else [item]:
                 if source.kind == "mapping":
@@ -415,7 +424,7 @@ class Reading:
             self.key_places[at] = self._at(key.start)
             result[word] = yield self._value(item, at)
             if item.start.index == item.end.index:
-                self.places[at] = self.key_places[at]  # nothing stands there: the parser tells of the line after
+                self.places[at] = self.key_places[at]  # an empty value, for which the parser gives the next line
         self.places[path] = self._at(node.start)
         return result
 
@@ -456,7 +465,7 @@ class Reading:
         return 1
 
     def _unusable(self, node: _Node, path: Path, problem: str, remedy: str) -> None:
-        """A fault of a number that YAML allows, unless only anchors use it, so that the language need not."""
+        """Report a number that YAML allows and the language does not, unless only anchors use it."""
         if not is_extension(path):
             self._fault(node, path, problem, remedy)
 
@@ -472,10 +481,10 @@ class Reading:
 
 
 def written(value: Any) -> str:
-    """Plain values as the text of a YAML file; reading it gives equal values.
+    """The text of a YAML file of plain values; reading it gives equal values.
 
-    A list or mapping of scalars stands on one line, and so does all that is nested more deeply than 64 levels, where
-    indentation would take more room than what is indented.
+    A list or mapping of scalars is written on one line, and so is everything below 64 levels, where indentation would
+    take more space than the content.
     """
     events = list(_events(value))
     yaml = YAML()
@@ -486,12 +495,12 @@ def written(value: Any) -> str:
     return stream.getvalue()
 
 
-_ON_ONE_LINE = 1  # a flow style of its own
+_ON_ONE_LINE = 1  # a flow style besides True and False
 _FLAT_FROM = 64
 
 
 def _events(value: Any) -> Iterator[Any]:
-    """What ruamel's own dumper sends to its emitter, which it does by recursion."""
+    """The events that ruamel's dumper would send to its emitter; the dumper would recurse over the levels."""
     yield parsed.StreamStartEvent()
     yield parsed.DocumentStartEvent()
     resolver = YAML().resolver
@@ -514,7 +523,7 @@ def _events(value: Any) -> Iterator[Any]:
             waiting += [(part, depth + 1, bool(flow_style)) for part in reversed(items)]
         else:
             text = item if isinstance(item, str) else repr(item).lower() if isinstance(item, float) else flow(item)
-            # Quotes where a reader of YAML 1.2, or ruamel, would take a text for something else.
+            # Quotes where a reader of YAML 1.2, or ruamel, would not read a text.
             other = isinstance(item, str) and (
                 core_type(text) != "str" or str(resolver.resolve(ScalarNode, text, (True, False))) != f"{_YAML}str"
             )
@@ -525,12 +534,12 @@ def _events(value: Any) -> Iterator[Any]:
 
 
 def _quoted(value: Any) -> bool:
-    """Whether a text has characters that are not kept unless it stands in double quotes."""
+    """Whether a text has characters that only double quotes keep."""
     return isinstance(value, str) and any(character in value for character in f"{_NO_BREAKS}\ufeff")
 
 
 def flow(value: Any, levels: int = 3) -> str:
-    """A value as YAML would show it on one line, shortened."""
+    """A value as YAML on one line, shortened."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if isinstance(value, numbers.Integral):
@@ -545,7 +554,7 @@ def flow(value: Any, levels: int = 3) -> str:
 
 
 def describe(value: Any) -> str:
-    """A value as messages name it: `nothing`, `'text'`, `16`, `the list [1, 2]`."""
+    """A value as messages show it: `nothing`, `'text'`, `16`, `the list [1, 2]`."""
     if value is None:
         return "nothing"
     kind = "the mapping " if isinstance(value, dict) else "the list " if isinstance(value, list) else ""
@@ -553,7 +562,7 @@ def describe(value: Any) -> str:
 
 
 def _yaml_remedy(problem: str, before: str = "") -> str:
-    """What to do about what the parser says; `before` is what stands before the place on its line."""
+    """The remedy for a problem of the parser; `before` is the text before the position on its line."""
     if "version" in problem:
         return "write %YAML 1.2, or remove the line"
     if "'<document start>'" in problem:

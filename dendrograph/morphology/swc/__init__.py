@@ -1,1 +1,1 @@
-"""Reconstructions of real neurons (SWC) as morphologies."""
+"""Reconstructions of real neurons (SWC files), read, reduced and written as morphologies."""

@@ -1,4 +1,4 @@
-"""`dendrograph import`: a reconstruction of a neuron becomes an ordinary morphology file, for people to edit."""
+"""`dendrograph import`: writes a reconstruction of a neuron as an ordinary morphology file, for people to edit."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import json
 import os
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dendrograph.base import files
 from dendrograph.base.errors import DendrographError, MorphologyError, argument, clip, worded
 from dendrograph.base.suggestions import did_you_mean
+from dendrograph.morphology import receptive_fields
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.morphology import Morphology
 from dendrograph.morphology.nonlinearities import NONLINEARITIES
-from dendrograph.morphology.receptive_fields import known as known_fields
 from dendrograph.morphology.registry import NAME_RULE, is_name
 from dendrograph.morphology.swc.reduction import (
     BIN_UM,
@@ -39,7 +40,7 @@ from dendrograph.morphology.yaml_reader import decoded, written
 SOMA = "soma"
 USUAL = "leaky_relu"
 SYNAPSES = 16
-MOST_HEADER = 20  # lines of the reconstruction's own header that are taken over
+MOST_HEADER = 20  # lines that are copied from the header of the reconstruction
 WIDTH = 120
 
 DONE = {
@@ -60,25 +61,28 @@ CABLES = (
     "the mean diameter along it. Each cable passes what a branching cable with sealed ends passes (ends: sealed), see "
     "docs/concepts/cables.md."
 )
-BLOCKS = 8  # dendrites on one path that are written below each other; what grows from there is written on one line
+BLOCKS = 8  # levels of dendrites that are indented; deeper ones are written in brackets
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a user chooses of the morphology that an import makes.
+    """Options of an import.
 
-    about: a line on the morphology, in place of one that names the file
-    reduce: `section`, `order` or `bins` (of at most `bin_um`)
-    orders: leave out branches of a higher order
-    scale: µm to one unit of the file
-    join_trees: take trees that nothing joins to the soma to grow from it
-    min_radius: in µm; unknown and smaller radii are taken to be this
-    root_soma: take the root for the soma where no sample has type 1
-    synapses: of each dendrite; the file's parameter `$synapses`
-    synapses_per_um: instead, so many for each µm of dendrite, at least one
-    field: from which they are drawn
-    neurons: of the layer; the file's parameter `$somata`
-    nonlinearities: of `soma`, `basal` and `apical`, where it is not `leaky_relu`
+    Attributes:
+        name: of the morphology; by default from the name of the file.
+        about: a description of the morphology, instead of one that names the file.
+        reduce: `section`, `order` or `bins` (of at most `bin_um`).
+        bin_um: the largest length of a bin, in µm.
+        orders: the highest branch order; branches of higher orders are left out.
+        scale: µm per unit of the file.
+        join_trees: whether unconnected trees are joined to the soma.
+        min_radius: in µm; it replaces unknown and smaller radii.
+        root_soma: whether the root is the soma if no sample has type 1.
+        synapses: synapses of each dendrite; the parameter `$synapses` of the file.
+        synapses_per_um: instead, synapses per µm of dendrite, at least one per dendrite.
+        field: the receptive field of the synapses.
+        neurons: neurons of the layer; the parameter `$somata` of the file.
+        nonlinearities: of `soma`, `basal` and `apical`, if not `leaky_relu`.
     """
 
     name: str | None = None
@@ -97,52 +101,45 @@ class Choices:
     nonlinearities: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def check(self) -> None:
-        """Hold each choice to what it may be.
+        """Check each option.
 
         Raises:
-            DendrographError: by the names of the options.
+            DendrographError: an option is not valid.
         """
-        if self.name is not None and not is_name(self.name):
-            raise DendrographError(f"{argument('name', clip(self.name))}: no name\n  {NAME_RULE}")
-        if self.about is not None and not self.about.isprintable():
-            raise DendrographError(f"{argument('about', clip(self.about))}: expected text on one line")
-        if self.reduce not in REDUCTIONS:
-            known = did_you_mean(self.reduce, REDUCTIONS)
-            raise DendrographError(f"{argument('reduce', clip(self.reduce))}: {known}")
+
+        def check(key: str, is_valid: Callable[[Any], bool], problem: str) -> None:
+            value = getattr(self, key)
+            if value is not None and not is_valid(value):
+                raise DendrographError(f"{argument(key, clip(value) if isinstance(value, str) else value)}: {problem}")
+
+        fields = tuple(name for name in receptive_fields.known() if name != "all")  # which takes no count
+        check("name", is_name, f"no name\n  {NAME_RULE}")
+        check("about", str.isprintable, "expected text on one line")
+        check("reduce", REDUCTIONS.__contains__, did_you_mean(self.reduce, REDUCTIONS))
         if self.bin_um is not None and self.reduce != BINS:
-            idle = f"{argument('bin_um')} says nothing without bins"
-            raise DendrographError(f"{idle}\n  add {argument('reduce', BINS)}, or leave it out")
-        for key, value in (
-            ("bin_um", self.bin_um),
-            ("scale", self.scale),
-            ("min_radius", self.min_radius),
-            ("synapses_per_um", self.synapses_per_um),
-        ):
-            if value is not None and not (1e-6 <= value <= 1e6):
-                raise DendrographError(f"{argument(key, value)}: expected a number from 1e-6 to 1e6")
-        for key, count in (("orders", self.orders), ("synapses", self.synapses), ("neurons", self.neurons)):
-            if count is not None and count < 1:
-                raise DendrographError(f"{argument(key, count)}: expected a whole number of at least 1")
+            unused = f"{argument('bin_um')} says nothing without bins"
+            raise DendrographError(f"{unused}\n  add {argument('reduce', BINS)}, or leave it out")
+        for key in ("bin_um", "scale", "min_radius", "synapses_per_um"):
+            check(key, lambda value: 1e-6 <= value <= 1e6, "expected a number from 1e-6 to 1e6")
+        for key in ("orders", "synapses", "neurons"):
+            check(key, lambda count: count >= 1, "expected a whole number of at least 1")
         if self.synapses is not None and self.synapses_per_um is not None:
             both = f"{argument('synapses')} and {argument('synapses_per_um')}"
             raise DendrographError(f"{both} say the same in two ways\n  give one of them")
-        fields = tuple(name for name in known_fields() if name != "all")  # which has no count
-        if self.field not in fields:
-            known = did_you_mean(self.field, fields)
-            raise DendrographError(f"{argument('field', clip(self.field))}: {known}")
+        check("field", fields.__contains__, did_you_mean(self.field, fields))
         for kind, name in self.nonlinearities.items():
             if name not in NONLINEARITIES:
                 raise DendrographError(f"{_choice(kind, clip(name))}: {did_you_mean(name, NONLINEARITIES)}")
 
 
 def _choice(kind: str, nonlinearity: str) -> str:
-    """A nonlinearity as it was chosen."""
+    """The option that chose a nonlinearity, as messages write it."""
     return worded(argument(kind, nonlinearity), argument("nonlinearities", {kind: nonlinearity}))
 
 
 @dataclass(frozen=True)
 class Imported:
-    """A morphology file that was made: where it lies, its text, what was made of what, and what to know of it."""
+    """A written morphology file: its path, its text, a summary of its dendrites, and notes for the user."""
 
     path: Path
     text: str
@@ -153,18 +150,18 @@ class Imported:
 def import_swc(
     path: str | Path, out: str | Path | None = None, force: bool = False, choices: Choices | None = None
 ) -> Imported:
-    """Make a morphology file of an SWC file.
+    """Write an SWC file as a morphology file.
 
     Args:
-        path: of the SWC file.
-        out: the file to make, or a folder for it; by default NAME.yaml in the current folder. Text that ends in `/` is
-            a folder, which is made where it is not there.
-        force: whether a file that is there already may be replaced.
-        choices: of the reduction, and of what a reconstruction does not tell.
+        path: the SWC file.
+        out: the file to write, or a folder for it; by default NAME.yaml in the current folder. A text that ends in `/`
+            is a folder, which is made if it does not exist.
+        force: whether an existing file may be replaced.
+        choices: options of the reduction, and of values that a reconstruction does not have.
 
     Raises:
-        DendrographError: a choice that is none, a file that is no reconstruction or too large for a morphology, or
-            `out` is there already.
+        DendrographError: an option is not valid, the file is not a reconstruction or too large for a morphology, or
+            `out` exists.
     """
     chosen = choices or Choices()
     chosen.check()
@@ -180,7 +177,7 @@ def import_swc(
     )
     parts = reduced(reconstruction, chosen.reduce, chosen.bin_um or BIN_UM, chosen.orders)
     text = morphology_text(reconstruction, parts, name, chosen)
-    _holds(text, reconstruction, name, parts, chosen)
+    _check_text(text, reconstruction, name, parts, chosen)
     if makes_folder:
         files.check_name_lengths(target)
         target.parent.mkdir(exist_ok=True)
@@ -192,7 +189,7 @@ def import_swc(
     ]
     copies = f" ({dendrites(parts):,} a neuron)" if dendrites(parts) > entries(parts) else ""
     summary = (
-        *_told(reconstruction, chosen),
+        *_summary(reconstruction, chosen),
         f"{target}: {counted(entries(parts), 'dendrite')}{copies}, at most {nested(parts)} in a row; "
         + DONE[chosen.reduce].format(bin_um=chosen.bin_um or BIN_UM),
     )
@@ -202,17 +199,17 @@ def import_swc(
 def import_several(
     paths: Sequence[str | Path], out: str | Path | None = None, force: bool = False, choices: Choices | None = None
 ) -> Iterator[Imported]:
-    """Make a morphology file of each of several SWC files. One that cannot be read keeps no other from being made.
+    """Write several SWC files as one morphology file each. All readable files are written.
 
     Args:
-        paths: of the SWC files.
-        out: a folder for the files; it is made where it is not there. By default the current folder.
-        force: whether files that are there already may be replaced.
-        choices: as for `import_swc`; a name and a line about it cannot be given to several.
+        paths: the SWC files.
+        out: a folder for the files, which is made if it does not exist; by default the current folder.
+        force: whether existing files may be replaced.
+        choices: as for `import_swc`, without a name and a description.
 
     Raises:
-        DendrographError: two would make the same file, and nothing is made; or, once all others are made, what was
-            wrong with each that was not.
+        DendrographError: two files would have the same name, in which case nothing is written; or, at the end, the
+            errors of all files that could not be imported.
     """
     chosen = choices or Choices()
     chosen.check()
@@ -244,43 +241,43 @@ def import_several(
 
 
 def _target(name: str, out: str | Path | None) -> Path:
-    """The file to make: `out`, or NAME.yaml in it where it is a folder."""
+    """The file to write: `out`, or NAME.yaml in it if it is a folder."""
     if out is None:
         return Path(f"{name}.yaml")
     return Path(out) / f"{name}.yaml" if Path(out).is_dir() or _is_folder(out) else Path(out)
 
 
 def _is_folder(out: str | Path | None) -> bool:
-    """Whether the text says that it is a folder, there or not."""
+    """Whether a text names a folder, which need not exist."""
     return isinstance(out, str) and out.endswith(("/", os.sep))
 
 
 def morphology_text(reconstruction: Reconstruction, parts: Sequence[Part], name: str, chosen: Choices) -> str:
-    """The morphology as a commented file."""
+    """The text of the morphology file, with comments."""
     per_um = chosen.synapses_per_um
     bin_um = chosen.bin_um or BIN_UM
     file = clip(Path(reconstruction.file).name)
     axon = "; the axon is left out" if reconstruction.axon[0] else ""
     about = chosen.about or f"Neuron reconstructed in {file}, {DONE[chosen.reduce].format(bin_um=bin_um)}{axon}."
-    knobs = {"somata": chosen.neurons, **({} if per_um else {"synapses": chosen.synapses or SYNAPSES})}
+    parameters = {"somata": chosen.neurons, **({} if per_um else {"synapses": chosen.synapses or SYNAPSES})}
     header = [clip(line, WIDTH - 6) for line in reconstruction.header]
     lines = [
         *_comment(f"{name}: a neuron reconstructed in {file}, made by `dendrograph import`."),
         "#",
-        *(f"#   {line}" for line in _told(reconstruction, chosen)),
+        *(f"#   {line}" for line in _summary(reconstruction, chosen)),
         "#",
         *_comment(f"{HOW[chosen.reduce].format(bin_um=bin_um)} {CABLES}"),
-        *(["#", "# What the reconstruction says of itself:"] if header else []),
+        *(["#", "# The header of the reconstruction:"] if header else []),
         *(f"#   {line}" for line in header[:MOST_HEADER]),
         *([f"#   ({len(header) - MOST_HEADER:,} more lines)"] if len(header) > MOST_HEADER else []),
         f"name: {_quoted(name)}",
         f"about: {json.dumps(about, ensure_ascii=False)}",
         "",
-        f"# The knobs: somata of the layer{'' if per_um else ', synapses of each dendrite'}.",
-        f"parameters: {{{', '.join(f'{key}: {value}' for key, value in knobs.items())}}}",
+        f"# Parameters: somata of the layer{'' if per_um else ', synapses of each dendrite'}.",
+        f"parameters: {{{', '.join(f'{key}: {value}' for key, value in parameters.items())}}}",
         "",
         *([f"# Synapses: {per_um:g} to each µm of dendrite, at least one a dendrite."] if per_um else []),
-        "# A reconstruction does not tell of synapses and nonlinearities: turn them as you like.",
+        "# A reconstruction has no synapses and nonlinearities: choose them as you like.",
         "defaults:",
         f"  nonlinearity: {USUAL}",
         "  cable: {ends: sealed}",
@@ -299,14 +296,14 @@ def morphology_text(reconstruction: Reconstruction, parts: Sequence[Part], name:
 
 
 def _quoted(name: str) -> str:
-    """A name that YAML does not take for something else."""
+    """A name, in quotes if YAML would not read it as text."""
     return json.dumps(name) if name.lower() in ("null", "true", "false") else name
 
 
 def _dendrites(parts: Sequence[Part], chosen: Choices) -> Iterator[str]:
-    """The lines of `dendrites:` and all below it.
+    """The lines of `dendrites:` with all levels.
 
-    What lies deeper than `BLOCKS` stands in brackets, so that indentation does not grow with every dendrite.
+    Levels beyond `BLOCKS` are written in brackets, so that the indentation stops growing.
     """
     yield "    dendrites:"
     waiting: list[str | tuple[Part, int, int]] = [(part, part.count, 1) for part in reversed(parts)]
@@ -334,7 +331,7 @@ def _dendrites(parts: Sequence[Part], chosen: Choices) -> Iterator[str]:
 
 
 def _settings(part: Part, copies: int, chosen: Choices) -> list[str]:
-    """What the file says of one dendrite, of which so many stand on a neuron."""
+    """The settings of one dendrite in the file; a neuron has `copies` of it."""
     nonlinearity = chosen.nonlinearities.get(part.kind, USUAL)
     synapses = "$synapses"
     if chosen.synapses_per_um:
@@ -347,8 +344,8 @@ def _settings(part: Part, copies: int, chosen: Choices) -> list[str]:
     ]
 
 
-def _holds(text: str, reconstruction: Reconstruction, name: str, parts: Sequence[Part], chosen: Choices) -> None:
-    """The text is a morphology, and so is what it becomes with every default worked out, as a run folder keeps it."""
+def _check_text(text: str, reconstruction: Reconstruction, name: str, parts: Sequence[Part], chosen: Choices) -> None:
+    """Check that the text is a valid morphology, also with all defaults written out, as a run folder stores it."""
     file = reconstruction.file
     try:
         morphology = Morphology.from_document(Document.from_text(text, name))
@@ -357,9 +354,9 @@ def _holds(text: str, reconstruction: Reconstruction, name: str, parts: Sequence
         again = Morphology.from_document(Document.from_plain(plain, name))
     except MorphologyError as error:
         if any(word in fault.problem for fault in error.faults for word in ("too large", "values")):
-            told = f"{entries(parts):,} dendrites are more than a morphology file may hold"
+            problem = f"{entries(parts):,} dendrites are more than a morphology file may hold"
             remedy = advice(reconstruction, chosen.reduce, chosen.bin_um or BIN_UM, chosen.orders)
-            raise DendrographError(f"{file}: {told}\n  {remedy}") from None
+            raise DendrographError(f"{file}: {problem}\n  {remedy}") from None
         fault = error.faults[0]
         remedy = f"are the coordinates in µm? {argument('scale')} says how many µm one unit of the file is"
         here, line = parts, 0
@@ -368,11 +365,13 @@ def _holds(text: str, reconstruction: Reconstruction, name: str, parts: Sequence
         place = f"{file}:{line}:1: the dendrite that ends here" if line else f"{file}: no morphology"
         raise DendrographError(f"{place}: {fault.problem}\n  {remedy}") from None
     if again != morphology:
-        raise DendrographError(f"{file}: the morphology does not come back as it was\n  a fault of ours")
+        raise DendrographError(
+            f"{file}: internal error: the written morphology differs when it is read again\n  report it, with the file"
+        )
 
 
-def _told(reconstruction: Reconstruction, chosen: Choices) -> Iterator[str]:
-    """What was found, and what was left out."""
+def _summary(reconstruction: Reconstruction, chosen: Choices) -> Iterator[str]:
+    """A summary of the reconstruction: its parts, and those that are left out."""
     rows = [("soma", reconstruction.soma)]
     for kind in _kinds(reconstruction):
         here = [section for section in reconstruction.sections if section.kind == kind]
@@ -399,14 +398,14 @@ def _kinds(reconstruction: Reconstruction) -> list[str]:
 
 
 def _name(path: Path) -> str:
-    """A name of the language from that of a file: `cnic 001.CNG.swc` gives `cnic-001-CNG`."""
+    """A valid name from the name of a file: `cnic 001.CNG.swc` gives `cnic-001-CNG`."""
     stem = path.name[:-4] if path.suffix.lower() == ".swc" else path.name
     name = re.sub("[^A-Za-z0-9_]+", "-", stem).strip("-")
     return (name if name[:1].isalpha() else f"neuron-{name}".rstrip("-"))[:64]
 
 
 def _number(value: float) -> str:
-    """A length as the file shows it: to a nanometre, or to three digits where it is smaller than ten of them."""
+    """A length in the file: rounded to a nanometre, or to three digits below ten nanometres."""
     if value < 0.01:
         return f"{value:.3g}"
     return f"{value:.3f}".rstrip("0").rstrip(".")

@@ -1,9 +1,9 @@
-"""The samples of an SWC file: every line checked, and the tree turned so that it grows from its soma.
+"""The lines of an SWC file as samples. Every line is checked.
 
 A line is a sample: id, type, x, y, z, radius and the id of its parent (Cannon et al., Journal of Neuroscience Methods
 84 (1998)). Types: 1 soma, 2 axon, 3 basal dendrite, 4 apical dendrite, 0 undefined; 5 and 6 mark fork and end points;
-7 and above are the author's own. Programs write the numbers, the soma and the order of lines in many ways: what has one
-meaning is read, and all else is refused, every fault with its line.
+7 and above are the author's own. Programs write numbers, soma and columns in many ways: unambiguous files are read, and
+all others are refused, with the line of each fault.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from pathlib import Path
 
 from dendrograph.base.errors import DendrographError, Fault, MorphologyError, argument, clip
 
-LARGEST_FILE = 64 * 1024**2  # bytes: some two million samples
+LARGEST_FILE = 64 * 1024**2  # bytes: about two million samples
 LARGEST_WHOLE = 10**15  # of an id or a type
 GREATEST = 1e9  # of a coordinate or a radius
 
 SOMA, AXON, BASAL, APICAL = 1, 2, 3, 4
 OTHER = 0  # the kind of a dendrite that is neither basal nor apical
-UNDEFINED, POINTS = 0, (5, 6)  # types that say nothing of the neurite: undefined; fork and end points
+UNDEFINED, POINTS = 0, (5, 6)  # types without information on the neurite: undefined; fork and end points
 COLUMNS = ("id", "type", "x", "y", "z", "radius", "parent")
 LENGTHS = ("x", "y", "z", "radius")
 SHAPE = f"a line has seven numbers, with spaces or commas between them: {' '.join(COLUMNS)}"
-UNKNOWN = {"nan", "na", "n/a", "null", "none", "unknown", "-", "?"}  # words for a radius that was not measured
+UNKNOWN = {"nan", "na", "n/a", "null", "none", "unknown", "-", "?"}  # words for an unknown radius
 
-# Words by which programs name the columns, without capitals and marks; a diameter stands in place of a radius.
+# The names that programs give to columns, in lower case and without punctuation. A diameter may replace the radius.
 _NAMES = {
     word: column
     for column, words in {
@@ -62,15 +62,28 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,4})?\Z")
 
 @dataclass
 class Samples:
-    """The samples of a file, column by column, and the lines on which they stand.
+    """The samples of a file, column by column, with their lines. Samples are numbered by index.
 
-    header: the comments before the first sample, except that which names the columns
-    types: as the file has them
-    kinds: SOMA, AXON, BASAL, APICAL or OTHER, worked out of the types
-    radii: NaN where unknown
-    parents: places in the columns, -1 for a root. The tree with the soma grows from the soma, whatever the file's root
-    children: places, by the place of their parent; `roots` has those of no parent
-    notes: what a user should know of how the file was read
+    Attributes:
+        name: the file, for messages.
+        header: the comments before the first sample, except for the one that names the columns.
+        lines: the line of each sample.
+        ids: as in the file.
+        types: as in the file.
+        points: x, y, z.
+        radii: NaN if unknown.
+        parent_ids: as in the file.
+        kinds: SOMA, AXON, BASAL, APICAL or OTHER, derived from the types.
+        parents: the index of each sample's parent, -1 for a root. The soma is the root of its tree, whatever the file's
+            root is.
+        children: the indices of each sample's children.
+        roots: the indices of the samples without a parent.
+        notes: notes for the user on how the file was read.
+        whole: the number of lines with seven columns or more.
+        longer: the number of lines with more than seven columns.
+        commas: the number of lines with decimal commas.
+        columns: the position of each column in a line.
+        diameters: whether the file has diameters instead of radii.
     """
 
     name: str
@@ -86,28 +99,28 @@ class Samples:
     children: list[list[int]] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    whole: int = 0  # lines of seven columns or more
-    longer: int = 0  # lines of more
-    commas: int = 0  # lines with decimal commas
+    whole: int = 0
+    longer: int = 0
+    commas: int = 0
     columns: dict[str, int] = field(default_factory=lambda: {name: place for place, name in enumerate(COLUMNS)})
-    diameters: bool = False  # whether these stand in place of radii
+    diameters: bool = False
 
     @property
     def soma(self) -> list[int]:
-        """The places of the soma's samples, in the order of the file."""
+        """The indices of the soma's samples, in the order of the file."""
         return [place for place, kind in enumerate(self.kinds) if kind == SOMA]
 
     @property
     def loose(self) -> list[int]:
-        """The roots of trees that nothing joins to the soma."""
+        """The roots of the trees that are not connected to the soma."""
         return [root for root in self.roots if self.kinds[root] != SOMA]
 
     def fault(self, place: int, problem: str, remedy: str = "") -> Fault:
-        """A fault of one sample."""
+        """A fault of the sample with this index."""
         return Fault(f"{self.name}:{self.lines[place]}:1", "", problem, remedy)
 
     def outwards(self, roots: list[int]) -> Iterator[int]:
-        """All samples of the trees that grow from some roots: parents before children, each branch to its end."""
+        """All samples of the trees of some roots: parents before children, each branch to its end."""
         waiting = roots[::-1]
         while waiting:
             place = waiting.pop()
@@ -123,10 +136,10 @@ class Samples:
 
 
 def text_of(path: Path) -> str:
-    """The text of an SWC file, every line ended by a line feed. Comments may be in any encoding.
+    """The text of an SWC file, with line feeds at the ends of lines. Comments may have any encoding.
 
     Raises:
-        DendrographError: there is no such file, it cannot be read, or it is no text.
+        DendrographError: there is no such file, it cannot be read, or it is not text.
     """
     try:
         if path.is_dir():
@@ -147,13 +160,13 @@ def text_of(path: Path) -> str:
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
-        text = data.decode("latin-1")  # names in the comments of older files; every byte is a character there
+        text = data.decode("latin-1")  # comments of older files; every byte is a character in it
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_lines(text: str, found: Samples, scale: float) -> Iterator[Fault]:
-    """The lines into columns."""
-    for number, line in enumerate(text.rstrip("\x1a").split("\n"), start=1):  # DOS ended a text by this character
+    """Read the lines into the columns of `found`, and yield their faults."""
+    for number, line in enumerate(text.rstrip("\x1a").split("\n"), start=1):  # the end of a text in DOS
         data, hash_sign, comment = line.partition("#")
         words = _words(data)
         if not found.whole and (names := _names(data, True) if words else _names(comment, False)):
@@ -162,7 +175,7 @@ def read_lines(text: str, found: Samples, scale: float) -> Iterator[Fault]:
         if not words:
             if hash_sign and not found.ids and comment.strip():
                 found.header.append(comment.strip())
-                _tell_scale(found, number, comment, scale)
+                _note_scale(found, number, comment, scale)
             continue
         if len(words) <= max(found.columns.values()):
             problem = f"expected {_needed(found)} numbers, found {len(words)}: '{clip(data.strip())}'"
@@ -212,16 +225,16 @@ _EXPECTED = {
 
 
 def _needed(found: Samples) -> str:
-    """How many numbers a line must have, in words."""
+    """The number of values that a line must have, in words."""
     most = max(found.columns.values()) + 1
     return "seven" if most == len(COLUMNS) else f"{most}"
 
 
 def _names(text: str, bare: bool) -> list[tuple[str, str]]:
-    """The columns that a line names and the unit of each, both empty where there is none; no columns in other lines.
+    """The columns that a line names, with their units, or nothing if the line names none. Unknown names are empty.
 
-    A bare line, which is no comment, names columns where it has x, y and z. A comment does where it has five names or
-    more with no more than one other word between them; what stands around them is left out, except a unit of all.
+    A bare line, which is not a comment, names columns if it has x, y and z. A comment does if it has at least five
+    names, with at most one other word between them. Words around them are ignored, except for a common unit.
     """
     title, _, rest = text.partition(":")
     text = rest if rest and not bare and "x" not in title.lower().split() else text
@@ -251,10 +264,10 @@ def _names(text: str, bare: bool) -> list[tuple[str, str]]:
 
 
 def _take_columns(found: Samples, number: int, named: list[tuple[str, str]], scale: float) -> None:
-    """Read the columns in the order of their names.
+    """Set the columns of `found` to the named order.
 
     Raises:
-        MorphologyError: the names do not say which column is which, or they name another unit.
+        MorphologyError: the names do not determine the columns, or they name another unit.
     """
 
     def refuse(problem: str, remedy: str) -> None:
@@ -290,8 +303,8 @@ def _take_columns(found: Samples, number: int, named: list[tuple[str, str]], sca
         found.notes.append(f"the columns named on line {number} hold diameters: radii are half of them")
 
 
-def _tell_scale(found: Samples, number: int, comment: str, scale: float) -> None:
-    """A note on a comment that speaks of a scale, which nothing applies."""
+def _note_scale(found: Samples, number: int, comment: str, scale: float) -> None:
+    """Note a comment about a scale, which is not applied."""
     words = re.split(r"[\s,;:=]+", comment.strip())
     factors = [word for word in words[1:4] if _NUMBER.match(word.lower())]
     if words[0].lower() == "scale" and scale == 1 and any(float(factor) != 1 for factor in factors):
@@ -300,9 +313,9 @@ def _tell_scale(found: Samples, number: int, comment: str, scale: float) -> None
 
 
 def _words(data: str) -> list[str]:
-    """The words of a line: between semicolons, between commas, or between blanks.
+    """The words of a line, separated by semicolons, commas or blanks.
 
-    Between semicolons or blanks a comma inside a word is a decimal one (`0,5`).
+    If semicolons or blanks separate the words, a comma in a word is a decimal comma (`0,5`).
     """
     if ";" in data:
         words = [word.strip() for word in data.split(";")]
@@ -310,13 +323,13 @@ def _words(data: str) -> list[str]:
         words = [word.strip() for word in data.split(",")]
         if len(words) < len(COLUMNS) or any(len(word.split()) > 1 for word in words[: len(COLUMNS)]):
             words = [word[:-1] if word.endswith(",") else word for word in data.split()]
-    while words and not words[-1]:  # what stands after the last separator
+    while words and not words[-1]:  # after the last separator
         words.pop()
     return words
 
 
 def _value(column: str, word: str) -> float | int | None:
-    """The number that a word is, NaN for an unknown radius; None where a column cannot hold it."""
+    """The number of a word, NaN for an unknown radius, or None if the column cannot hold it."""
     plain = word.lower().replace("\u2212", "-").replace("d", "e")  # Fortran writes 1.5D+01
     plain = re.sub(r"(?<=[0-9]),(?=[0-9])", ".", plain, count=1)
     if column == "radius" and word.lower() in UNKNOWN:
@@ -328,7 +341,7 @@ def _value(column: str, word: str) -> float | int | None:
         if column == "radius" and number < 0:
             return math.nan
         return number if abs(number) <= GREATEST else None
-    # Not by way of a float where it can be helped: ids may have sixteen digits.
+    # Not through a float if possible: ids may have sixteen digits.
     whole = int(plain) if plain.lstrip("+-").isdigit() and len(plain) < 20 else float(plain)
     if whole != whole // 1 or not (-1 if column == "parent" else 0) <= whole <= LARGEST_WHOLE:
         return None

@@ -1,4 +1,4 @@
-"""From the sections of a reconstruction to the dendrites of a morphology: one a section, one a branch order, or bins.
+"""Reductions of a reconstruction to the dendrites of a morphology: one per section, one per branch order, or bins.
 
 Branch orders are counted outwards from the soma: a stem has order 1, and each fork or change of type begins the next.
 """
@@ -18,20 +18,24 @@ from dendrograph.morphology.yaml_reader import LARGEST_FILE, MOST_IN_A_ROW, MOST
 SECTION, ORDER, BINS = REDUCTIONS = ("section", "order", "bins")
 BIN_UM = 50.0
 
-# What a dendrite takes of a file in which all its defaults are written out: at least, and at most.
+# Values (at least, at most) and bytes of a dendrite in a file with all defaults written out.
 LEAST_VALUES, VALUES, BYTES = 17, 18, 400
 
 
 @dataclass(frozen=True)
 class Part:
-    """What becomes one dendrite of the file.
+    """One dendrite of the morphology file.
 
-    count: copies on each parent
-    length_um, diameter_um: of one copy; where it stands for several sections, their means
-    sections: for how many it stands, all copies together (a bin stands for a piece of one)
-    total_um: their length
-    dendrites: its children
-    line: of the SWC file, on which the section ends, or the first of several
+    Attributes:
+        name: unique among its siblings.
+        kind: `basal`, `apical` or `dendrite`.
+        length_um: the length of one copy, in µm; the mean if it stands for several sections.
+        diameter_um: the diameter of one copy, in µm; the mean if it stands for several sections.
+        total_um: the length of all sections that it stands for, in µm.
+        count: copies on each parent.
+        sections: the number of sections that all copies stand for. A bin is a piece of one.
+        dendrites: its branches.
+        line: the line of the SWC file on which the (first) section ends.
     """
 
     name: str
@@ -48,25 +52,25 @@ class Part:
 def reduced(
     reconstruction: Reconstruction, how: str = SECTION, bin_um: float = BIN_UM, orders: int | None = None
 ) -> tuple[Part, ...]:
-    """The dendrites that leave the soma.
+    """Reduce a reconstruction to the dendrites that leave the soma.
 
     `section`: each section is a dendrite.
 
-    `order`: the sections of one stem that have the same branch order and the same types from the stem on are one
-    dendrite. In a regular stem, where all sections of an order have equally many branches, it has that `count`, so that
-    there are as many dendrites as sections. In any other stem its count is 1. Either way the length is the mean of
-    theirs, and the diameter the mean weighted by length: so length × diameter, and the membrane with it, is a mean too.
+    `order`: the sections of one stem with the same branch order, and the same types from the stem on, are one dendrite.
+    In a regular stem, all sections of an order have equally many branches. The dendrite has that `count`, so that there
+    are as many dendrites as sections. In any other stem its count is 1. In both cases the length is the mean length,
+    and the diameter the mean weighted by length, so that the membrane area (length × diameter) is a mean too.
 
-    `bins`: each section is cut into the fewest equal pieces of at most `bin_um`, one dendrite on the other.
+    `bins`: each section is cut into the fewest equal pieces of at most `bin_um`, chained to each other.
 
     Args:
         reconstruction: of the neuron.
         how: `section`, `order` or `bins`.
-        bin_um: for `bins`.
-        orders: leave out branches of a higher order.
+        bin_um: the largest length of a bin, in µm.
+        orders: the highest branch order; branches of higher orders are left out.
 
     Raises:
-        DendrographError: there would be more dendrites, or more of them one on the other, than a file may hold.
+        DendrographError: there would be more dendrites, or longer chains of them, than a file may hold.
     """
     tree = _tree(reconstruction, orders)
     size = tree.size(how, bin_um)
@@ -83,7 +87,7 @@ def reduced(
 
 
 def advice(reconstruction: Reconstruction, how: str, bin_um: float, orders: int | None) -> str:
-    """What makes a reconstruction fit into a file that it does not fit into as it would be reduced."""
+    """The remedy for a reduction that does not fit into a file."""
     tree = _tree(reconstruction, orders)
     if how == BINS and tree.size(SECTION).fits():
         larger = math.ceil(bin_um)
@@ -107,7 +111,7 @@ def advice(reconstruction: Reconstruction, how: str, bin_um: float, orders: int 
 
 
 def _tree(reconstruction: Reconstruction, orders: int | None) -> _Tree:
-    """The sections up to a branch order."""
+    """The tree of the sections up to a branch order."""
     children: dict[int | None, list[int]] = defaultdict(list)
     for place in within(reconstruction, orders):
         children[reconstruction.sections[place].parent].append(place)
@@ -116,15 +120,15 @@ def _tree(reconstruction: Reconstruction, orders: int | None) -> _Tree:
 
 @dataclass(frozen=True)
 class _Size:
-    """How many dendrites there are, how many lie on the longest path, and on the paths to all of them together."""
+    """The number of dendrites, the length of the longest path, and the length of the paths to all of them together."""
 
     number: int
     deepest: int
     steps: int
 
     def fits(self) -> bool:
-        """Whether a file holds them for certain."""
-        around = 40  # values of the file that are no dendrite's
+        """Whether a file certainly holds them."""
+        around = 40  # values of the file outside its dendrites
         return (
             self.deepest <= MOST_IN_A_ROW
             and VALUES * self.number + around <= MOST_VALUES
@@ -134,7 +138,7 @@ class _Size:
 
 
 def within(reconstruction: Reconstruction, orders: int | None) -> list[int]:
-    """The places of the sections up to a branch order."""
+    """The indices of the sections up to a branch order."""
     found: list[int] = []
     order: list[int] = []
     for place, section in enumerate(reconstruction.sections):
@@ -145,7 +149,7 @@ def within(reconstruction: Reconstruction, orders: int | None) -> list[int]:
 
 
 def walk(parts: Iterable[Part]) -> Iterator[tuple[Part, int, int]]:
-    """Every dendrite of the file, parents first: with its copies on one neuron, and how many lie on the way to it."""
+    """Every dendrite of the file, parents first, with its number of copies on a neuron and its depth."""
     waiting = [(part, part.count, 1) for part in reversed([*parts])]
     while waiting:
         part, copies, depth = waiting.pop()
@@ -154,34 +158,34 @@ def walk(parts: Iterable[Part]) -> Iterator[tuple[Part, int, int]]:
 
 
 def entries(parts: Iterable[Part]) -> int:
-    """Dendrites as the file lists them, copies not counted."""
+    """The number of dendrites in the file, without copies."""
     return sum(1 for _ in walk(parts))
 
 
 def dendrites(parts: Iterable[Part]) -> int:
-    """Dendrites of one neuron, copies counted."""
+    """The number of dendrites of one neuron, with copies."""
     return sum(copies for _, copies, _ in walk(parts))
 
 
 def nested(parts: Iterable[Part]) -> int:
-    """Dendrites on the longest path from the soma."""
+    """The number of dendrites on the longest path from the soma."""
     return max((depth for _, _, depth in walk(parts)), default=0)
 
 
 def pieces(length: float, bin_um: float) -> int:
-    """The fewest equal pieces of at most `bin_um`, within the rounding of float32 coordinates."""
+    """The smallest number of equal pieces of at most `bin_um`, with the tolerance of float32 coordinates."""
     return max(1, math.ceil(length / bin_um * (1 - 1e-6)))
 
 
 @dataclass(frozen=True)
 class _Tree:
-    """The sections that are kept, and the places of the branches of each (None: of the soma)."""
+    """The sections that are kept, and the indices of the branches of each (None: of the soma)."""
 
     sections: Sequence[Section]
     children: Mapping[int | None, Sequence[int]]
 
     def size(self, how: str, bin_um: float = BIN_UM) -> _Size:
-        """Of what a reduction makes; of bins it is worked out without making them."""
+        """The size of a reduction. For bins it is computed without making them."""
         if how == ORDER:
             depths = [depth for _, _, depth in walk(self.by_orders())]
             return _Size(len(depths), max(depths), sum(depths))
@@ -197,11 +201,11 @@ class _Tree:
         return _Size(number, deepest, steps)
 
     def by_orders(self) -> tuple[Part, ...]:
-        """What grows from the soma, each stem by its orders."""
+        """The dendrites at the soma, one per stem, reduced by branch order."""
         return _named([self.by_order(stem) for stem in self.children[None]])
 
     def by_section(self, bin_um: float) -> tuple[Part, ...]:
-        """What grows from the soma, a section or its pieces each."""
+        """The dendrites at the soma, one per section or piece of a section."""
         made: dict[int, Part] = {}
 
         def branches(place: int | None) -> tuple[Part, ...]:
@@ -213,7 +217,7 @@ class _Tree:
         return branches(None)
 
     def _in_pieces(self, section: Section, bin_um: float, branches: tuple[Part, ...]) -> Part:
-        """A section, or its pieces, the outer ones on the inner ones and the branches on the outermost."""
+        """A section as a chain of pieces, with its branches on the outermost."""
         number = pieces(section.length, bin_um)
         step = section.length / number
         for piece in range(number, 0, -1):
@@ -222,7 +226,7 @@ class _Tree:
         return branches[0]
 
     def by_order(self, stem: int) -> Part:
-        """One stem, its orders one on the other."""
+        """One stem as a chain of its branch orders."""
         orders = self._orders(stem)
         counted = all(self._regular(order.places, orders[order.inner].places) for order in orders[1:])
         outwards: list[list[Part]] = [[] for _ in orders]
@@ -244,9 +248,9 @@ class _Tree:
         return part
 
     def _orders(self, stem: int) -> list[_Order]:
-        """The sections of a stem: those of one branch order that are of the same types from the stem on together."""
+        """The sections of a stem, grouped by branch order and by their types from the stem on."""
         orders = [_Order([stem], 1, 0)]
-        for at, order in enumerate(orders):  # the list grows on the way
+        for at, order in enumerate(orders):  # the loop extends the list
             by_kind: dict[str, list[int]] = defaultdict(list)
             for place in order.places:
                 for child in self.children.get(place, ()):
@@ -255,14 +259,14 @@ class _Tree:
         return orders
 
     def _regular(self, places: Sequence[int], parents: Sequence[int]) -> bool:
-        """Whether all of the parents have equally many of these branches."""
+        """Whether all parents have equally many of these branches."""
         counts = Counter(self.sections[place].parent for place in places)
         return len(counts) == len(parents) and len(set(counts.values())) == 1
 
 
 @dataclass(frozen=True)
 class _Order:
-    """Sections that become one dendrite: their places, their branch order, and the position of what they grow from."""
+    """Sections that become one dendrite: their indices, their branch order, and the index of the inner order."""
 
     places: Sequence[int]
     number: int

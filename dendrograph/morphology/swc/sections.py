@@ -1,4 +1,4 @@
-"""Reconstructions of real neurons: the samples of an SWC file as the sections of its dendrites."""
+"""The sections of a reconstruction: the samples of an SWC file as unbranched stretches of dendrite."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 BASAL, APICAL, OTHER = "basal", "apical", "dendrite"
 KINDS = {BASAL_TYPE: BASAL, APICAL_TYPE: APICAL}  # every other dendrite is OTHER
 
-# Beyond these, in µm, a file is hardly in µm: across the soma, across a dendrite, and from the soma to a tip.
+# Limits in µm beyond which a file is probably not in µm: the soma, a dendrite's diameter, the distance of a tip.
 LARGEST_SOMA, THICKEST, FARTHEST, NEAREST = 300.0, 100.0, 30_000.0, 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A stretch of dendrite between two forks, or where its type changes: a chain of truncated cones.
+    """A stretch of dendrite between forks or changes of type: a chain of truncated cones.
 
-    kind: `basal`, `apical` or `dendrite`
-    parent: the place of its parent among the sections, which stands before it; None for a stem, which leaves the soma
-    lengths: of its cones, in µm; shape (cones,). A stem's first one is the gap from the surface of the soma
-    diameters: at the ends of the cones, in µm; shape (cones + 1,)
-    line: of the file, on which its last sample stands
+    Attributes:
+        kind: `basal`, `apical` or `dendrite`.
+        parent: the index of its parent, which comes earlier; None for a stem, which leaves the soma.
+        lengths: of its cones, in µm; shape (cones,). The first one of a stem is the gap from the surface of the soma.
+        diameters: at the ends of the cones, in µm; shape (cones + 1,).
+        line: the line of its last sample in the file.
     """
 
     kind: str
@@ -46,13 +47,13 @@ class Section:
 
     @property
     def length(self) -> float:
-        """Along the path, in µm."""
+        """The length along the path, in µm."""
         return float(self.lengths.sum())
 
     def mean_diameter(self, start: float = 0.0, stop: float = float("inf")) -> float:
-        """The mean along the path from `start` to `stop` (µm from its beginning).
+        """The mean diameter in µm along the path from `start` to `stop` (µm from its beginning).
 
-        A cylinder of this diameter and the same length has the same membrane, the slant of the cones left aside.
+        A cylinder of this diameter and length has the same membrane area, except for the slant of the cones.
         """
         import numpy as np
 
@@ -65,13 +66,15 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """A neuron as its file tells of it, its axon left out.
+    """A neuron without its axon, as its file describes it.
 
-    header: the comments at the beginning of the file
-    soma: in words
-    sections: parents before children; those of no length are left out, their branches moved to what they grew from
-    axon: sections of axon, and their length in µm
-    notes: what a user should know of how the file was read
+    Attributes:
+        file: the path of the file.
+        header: the comments at the beginning of the file.
+        soma: a description of the soma.
+        sections: parents before children. Sections without length are left out, and their branches move to the parent.
+        axon: the number of sections of axon, and their length in µm.
+        notes: notes for the user on how the file was read.
     """
 
     file: str
@@ -89,14 +92,14 @@ def read(
 
     Args:
         path: of the file.
-        scale: µm to one unit of the file.
-        join_trees: whether trees that nothing joins to the soma are taken to grow from it.
-        min_radius: in µm; unknown and smaller radii are taken to be this.
-        root_soma: whether the first root is the soma where no sample has type 1.
+        scale: µm per unit of the file.
+        join_trees: whether unconnected trees are joined to the soma.
+        min_radius: in µm; it replaces unknown and smaller radii.
+        root_soma: whether the first root is the soma if no sample has type 1.
 
     Raises:
-        DendrographError: there is no such file; or, with every fault found and its line, the file is no reconstruction
-            of a neuron.
+        DendrographError: there is no such file, or it is not a reconstruction of a neuron; the text has every fault
+            found, with its line.
     """
     text, name = text_of(path), str(path)
     found = samples(text, name, scale, join_trees, min_radius, root_soma)
@@ -123,7 +126,7 @@ def read(
 
 
 def _unlikely(soma: _Soma, sections: tuple[Section, ...], scale: float) -> Iterator[str]:
-    """A word on sizes that no neuron has: most often a file that is not in µm."""
+    """A note on sizes that no neuron has, most often because the file is not in µm."""
     reach: list[float] = []
     for section in sections:
         reach.append((0.0 if section.parent is None else reach[section.parent]) + section.length)
@@ -137,12 +140,14 @@ def _unlikely(soma: _Soma, sections: tuple[Section, ...], scale: float) -> Itera
 
 
 class _Soma:
-    """What the soma is, in words, and how far a point lies from its surface.
+    """The soma: its description, and the distance of a point from its surface.
 
-    The soma is a ball, or, of several samples, their balls and the one about their middle, whose radius is their mean
-    distance from it, so that an outline is taken for what it encloses.
+    The soma is a ball. Of several samples, it is their balls together with a ball about their centre, whose radius is
+    their mean distance from the centre, so that an outline counts as a solid body.
 
-    across: its diameter, in µm
+    Attributes:
+        across: its diameter, in µm.
+        words: its description.
     """
 
     def __init__(self, found: Samples) -> None:
@@ -153,7 +158,7 @@ class _Soma:
         radii = np.array([found.radii[place] for place in places])
         self.centre = points.mean(axis=0)
         if is_one_ball(found):
-            # Three points stand for a cylinder with the surface of the ball about the first.
+            # Three points are a cylinder with the same surface as the ball about the first.
             count = "one point" if len(points) == 1 else "three points"
             first = next(at for at, place in enumerate(places) if found.parents[place] < 0)
             self.points, self.radii, self.radius = points[first : first + 1], radii[first : first + 1], 0.0
@@ -165,7 +170,7 @@ class _Soma:
         self.words = f"{count}, {shown(self.across)} µm across"
 
     def gap(self, point: tuple[float, ...]) -> float:
-        """From the surface to a point; 0 for one that lies inside."""
+        """The distance from the surface to a point, in µm; 0 for a point inside."""
         import numpy as np
 
         nearest = float((np.linalg.norm(self.points - point, axis=1) - self.radii).min())
@@ -175,13 +180,13 @@ class _Soma:
 
 
 def _cut(found: Samples) -> Iterator[tuple[int | None, list[int]]]:
-    """The samples of each section, parents first, and the number of the section that it grows from (None: the soma).
+    """The samples of each section, parents first, with the index of the parent section (None: the soma).
 
-    A section ends where the tree forks, and where its kind changes.
+    A section ends at a fork and at a change of kind.
     """
     inner = [root for root in found.roots if found.kinds[root] == SOMA_TYPE]
     stems: list[int] = []
-    for place in inner:  # the list grows on the way
+    for place in inner:  # the loop extends the list
         for child in found.children[place]:
             (inner if found.kinds[child] == SOMA_TYPE else stems).append(child)
     stems += found.loose
@@ -199,17 +204,17 @@ def _cut(found: Samples) -> Iterator[tuple[int | None, list[int]]]:
 
 
 def _sections(found: Samples, soma: _Soma) -> tuple[tuple[Section, ...], int, tuple[int, float]]:
-    """The sections of the dendrites, how many of no length were left out, and the axon's number and length."""
+    """The sections of the dendrites, the number of sections without length, and the axon's number and length."""
     import numpy as np
 
     points, radii = np.array(found.points), np.array(found.radii)
     alone = {place for place in found.loose if not found.children[place]}
     sections: list[Section] = []
-    new: list[int | None] = []  # a section's number -> the place of what stands for it; None: the soma
+    new: list[int | None] = []  # the index of the kept section for each section; None: the soma
     axon, axon_length, left_out = 0, 0.0, 0
     for parent, path in _cut(found):
         kind = found.kinds[path[0]]
-        # A branch begins at the last sample of its parent, a stem at the surface of the soma.
+        # A branch begins at the last sample of its parent; a stem begins at the surface of the soma.
         places = path if parent is None else [found.parents[path[0]], *path]
         lengths = np.linalg.norm(np.diff(points[places], axis=0), axis=1)
         diameters = 2 * radii[places]
@@ -231,7 +236,7 @@ def _sections(found: Samples, soma: _Soma) -> tuple[tuple[Section, ...], int, tu
 
 
 def _joined(sections: list[Section]) -> tuple[Section, ...]:
-    """Sections that no fork parts are one: where an axon left, and where one of two branches had no length."""
+    """Join sections without a fork between them, where an axon or a branch without length was left out."""
     import numpy as np
 
     children = [0] * len(sections)
@@ -260,10 +265,10 @@ def _joined(sections: list[Section]) -> tuple[Section, ...]:
 
 
 def shown(um: float) -> str:
-    """A length in µm as notes show it."""
+    """A length in µm, as notes show it."""
     return f"{um:,.0f}" if um >= 1000 else f"{um:.4g}"
 
 
 def counted(count: int, what: str) -> str:
-    """So many of them: `1 section`, `3 sections`."""
+    """A count with its noun: `1 section`, `3 sections`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -27,18 +28,18 @@ NEAR = 20.0  # µm between the surfaces of one soma's samples that no parent joi
 def samples(
     text: str, name: str, scale: float = 1.0, join_trees: bool = False, min_radius: float = 0.0, root_soma: bool = False
 ) -> Samples:
-    """The samples of an SWC file; `name` (a path) stands before each line number.
+    """The samples of an SWC file, as one tree that grows from the soma. Messages begin with `name`, a path.
 
     Args:
-        text: of the file, as `text_of` gives it.
+        text: of the file, as `text_of` returns it.
         name: of the file, in messages.
-        scale: µm to one unit of the file; what is returned is in µm.
-        join_trees: whether trees that nothing joins to the soma are allowed.
-        min_radius: in µm; unknown and smaller radii are taken to be this.
-        root_soma: whether the first root is the soma where no sample has type 1.
+        scale: µm per unit of the file. The result is in µm.
+        join_trees: whether trees that are not connected to the soma are allowed.
+        min_radius: in µm; it replaces unknown and smaller radii.
+        root_soma: whether the first root is the soma if no sample has type 1.
 
     Raises:
-        MorphologyError: with every fault found. Faults of the tree are looked for once the lines have none.
+        MorphologyError: with every fault found. The tree is checked only if the lines have no faults.
     """
     faults = Faults()
     found = Samples(name)
@@ -51,31 +52,30 @@ def samples(
     if not found.ids:
         raise MorphologyError([Fault(name, "", "no samples: the file is empty, or holds comments only", SHAPE)])
 
-    def hold(*checks: Iterator[Fault]) -> None:
-        for check in checks:
-            for fault in check:
-                faults.add(fault)
+    def check(*found_faults: Iterator[Fault]) -> None:
+        for fault in itertools.chain(*found_faults):
+            faults.add(fault)
         faults.raise_if_any()
 
     _in_um(found, scale)
-    hold(_linked(found))
+    check(_linked(found))
     found.link()
-    hold(_circles(found))
+    check(_circles(found))
     for fault in _grown_from_soma(found, root_soma):
         faults.add(fault)
     if SOMA not in found.types:
         faults.raise_if_any()
     _take_kinds(found)
-    hold(_radii(found, min_radius), _dendrites(found), iter(()) if join_trees else _joined(found))
-    hold(_size(found))
-    _tell_types(found)
+    check(_radii(found, min_radius), _dendrites(found), iter(()) if join_trees else _joined(found))
+    check(_size(found))
+    _note_types(found)
     return found
 
 
 def _in_um(found: Samples, scale: float) -> None:
-    """Points and radii in µm, the points from the first sample of the soma on.
+    """Convert points and radii to µm, with the first sample of the soma as origin.
 
-    They have the precision of float32, which is more than any reconstruction has.
+    They get the precision of float32, which is finer than any reconstruction.
     """
     import numpy as np
 
@@ -86,7 +86,7 @@ def _in_um(found: Samples, scale: float) -> None:
 
 
 def _linked(found: Samples) -> Iterator[Fault]:
-    """Each id once, each parent there; fills `parents`."""
+    """Fill `parents`. Each id must be unique, and each parent must exist."""
     at: dict[int, int] = {}
     for place, ident in enumerate(found.ids):
         if at.setdefault(ident, place) != place:
@@ -113,7 +113,7 @@ def _linked(found: Samples) -> Iterator[Fault]:
 
 
 def _circles(found: Samples) -> Iterator[Fault]:
-    """Parents that lead back to where they began: no root reaches these samples."""
+    """Faults of circles of parents, which no root reaches."""
     seen = [False] * len(found.ids)
     for place in found.outwards(found.roots):
         seen[place] = True
@@ -133,7 +133,7 @@ def _circles(found: Samples) -> Iterator[Fault]:
 
 
 def _grown_from_soma(found: Samples, root_soma: bool) -> Iterator[Fault]:
-    """One soma, whatever its shape; the tree that holds it is turned, so that it grows from there."""
+    """Make the soma, of whatever shape, the root of its tree. There must be exactly one."""
     types = found.types
     if SOMA not in types:
         if not root_soma:
@@ -145,7 +145,7 @@ def _grown_from_soma(found: Samples, root_soma: bool) -> Iterator[Fault]:
         found.notes.append(f"the root, on line {found.lines[found.roots[0]]}, is taken for the soma")
     elif root_soma:
         found.notes.append(f"there is a soma: {argument('root_soma', True)} changes nothing")
-    # Samples of the soma that parents join are one piece of it: `inner` maps each to the innermost one of its piece.
+    # Connected samples of the soma are one piece: `inner` maps each sample to the innermost one of its piece.
     inner: dict[int, int] = {}
     for place in found.outwards(found.roots):
         if types[place] == SOMA:
@@ -155,7 +155,7 @@ def _grown_from_soma(found: Samples, root_soma: bool) -> Iterator[Fault]:
     soma = [place for place, innermost in inner.items() if innermost == first]
     if found.parents[first] >= 0:
         found.notes.append(f"the soma, on line {found.lines[first]}, grows from a neurite: read from the soma on")
-        # From its middle: the sample that most others of the soma are joined to.
+        # The new root is the middle of the soma: the sample with the most connections to others of the soma.
         joined = Counter(found.parents[place] for place in soma if place != first)
         joined.update(place for place in soma if place != first)
         soma.sort(key=lambda place: -joined[place])
@@ -178,9 +178,9 @@ def _grown_from_soma(found: Samples, root_soma: bool) -> Iterator[Fault]:
 
 
 def _touching(found: Samples, soma: list[int], pieces: list[int], inner: dict[int, int]) -> list[int]:
-    """Join to the soma the pieces of it that no parent joins, where they touch; returns those that do not.
+    """Join unconnected pieces of the soma that touch it; return the others.
 
-    A piece from which no neurite grows, as a point of an outline, need only be as near as `NEAR`.
+    A piece without neurites, such as a point of an outline, may be up to `NEAR` away.
     """
     import numpy as np
     from scipy.spatial import cKDTree
@@ -211,16 +211,16 @@ def _touching(found: Samples, soma: list[int], pieces: list[int], inner: dict[in
 
 
 def _gap(found: Samples, one: int, other: int) -> float:
-    """From surface to surface of two samples, in µm; unknown radii count as 0."""
+    """The distance between the surfaces of two samples, in µm. Unknown radii count as 0."""
     radii = (0.0 if math.isnan(found.radii[place]) else found.radii[place] for place in (one, other))
     return math.dist(found.points[one], found.points[other]) - sum(radii)
 
 
 def _take_kinds(found: Samples) -> None:
-    """What each sample is part of.
+    """Fill `kinds`, the neurite that each sample belongs to.
 
-    Undefined samples, fork points and end points are part of the neurite inwards. At the root of a tree, fork and end
-    points are part of the one outwards. Types of the author's own are dendrites, but part of the axon that they go on.
+    Undefined samples, fork points and end points belong to the neurite of their parent. At the root of a tree, fork and
+    end points belong to the neurite of their children. The author's own types are dendrites, or axon on an axon.
     """
     kinds = found.kinds = [kind if kind in (SOMA, AXON, BASAL, APICAL) else OTHER for kind in found.types]
     for place in found.outwards(found.roots):
@@ -236,8 +236,8 @@ def _take_kinds(found: Samples) -> None:
             kinds[place] = kinds[ahead] if kinds[ahead] != SOMA else OTHER
 
 
-def _tell_types(found: Samples) -> None:
-    """Notes on types that are no soma, axon, basal or apical dendrite."""
+def _note_types(found: Samples) -> None:
+    """Note the types other than soma, axon, basal and apical dendrite."""
     pairs = {(kind, taken) for kind, taken in zip(found.types, found.kinds, strict=True)}
     marks = sorted({kind for kind, taken in pairs if kind in (UNDEFINED, *POINTS) and taken != OTHER})
     if marks:
@@ -259,7 +259,7 @@ def _listed(types: list[int]) -> str:
 
 
 def _radii(found: Samples, min_radius: float) -> Iterator[Fault]:
-    """Soma and dendrites have a thickness; a tip may end in 0, and so may the samples of an outline of the soma."""
+    """Faults of radii of soma and dendrites that are unknown or 0. Tips and outlines of the soma may have radius 0."""
     if min_radius:
         dendritic = [place for place, kind in enumerate(found.kinds) if kind != AXON]
         small = [place for place in dendritic if not found.radii[place] >= min_radius]
@@ -294,9 +294,9 @@ def _radii(found: Samples, min_radius: float) -> Iterator[Fault]:
 
 
 def is_one_ball(found: Samples) -> bool:
-    """Whether the soma is a ball: one sample, or three as NeuroMorpho.Org writes a ball.
+    """Whether the soma is a ball: one sample, or three in the convention of NeuroMorpho.Org.
 
-    There the second and the third sample grow from the first, have its radius, and lie that far from it.
+    In this convention, the second and third samples are children of the first, with its radius, and that far from it.
     """
     first, *others = sorted(found.soma, key=lambda place: found.parents[place] >= 0)
     if len(others) != 2 or any(found.parents[place] != first for place in others):
@@ -307,7 +307,7 @@ def is_one_ball(found: Samples) -> bool:
 
 
 def _dendrites(found: Samples) -> Iterator[Fault]:
-    """Dendrites grow from the soma or from each other."""
+    """Faults of dendrites that grow from the axon."""
     for place, kind in enumerate(found.kinds):
         parent = found.parents[place]
         if kind not in (SOMA, AXON) and parent >= 0 and found.kinds[parent] == AXON:
@@ -316,7 +316,7 @@ def _dendrites(found: Samples) -> Iterator[Fault]:
 
 
 def _joined(found: Samples) -> Iterator[Fault]:
-    """All trees grow from the soma; an axon is left out anyway."""
+    """Faults of unconnected trees, except for axons, which are left out."""
     for place in found.loose if SOMA in found.types else ():
         if found.kinds[place] != AXON:
             remedy = f"give it a parent, or hang such trees on the soma by {argument('join_trees', True)}"
@@ -324,7 +324,7 @@ def _joined(found: Samples) -> Iterator[Fault]:
 
 
 def _size(found: Samples) -> Iterator[Fault]:
-    """Sections in all, as many as a neuron may have."""
+    """The fault of too many sections."""
     sections = 0
     for place in found.outwards(found.roots):
         children = found.children[place]

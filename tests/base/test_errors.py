@@ -77,9 +77,9 @@ def test_an_argument_is_written_as_its_reader_writes_it(arguments: Any, option: 
 def test_the_command_line_leaves_python_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["train", "vann", "--resume"])
-    assert capsys.readouterr().err.startswith("error: --resume needs to know the run\n  give its folder by --out, or")
+    assert capsys.readouterr().err.startswith("error: --resume needs the folder of the run\n  give it by --out, or")
     assert not is_for_command_line()
-    with pytest.raises(DendrographError, match="resume=True needs to know the run\n  give its folder by `out`, or"):
+    with pytest.raises(DendrographError, match="resume=True needs the folder of the run\n  give it by `out`, or"):
         train_named("vann", resume=True)
 
 
@@ -144,25 +144,24 @@ def _wrong(*right: type) -> list[Any]:
 
 def _train(**given: Any) -> Any:
     network = build("dann-lrf", (8, 8), overrides={"somata": 2, "dendrites": 2, "synapses": 2})
-    return train(**{"network": network, "data": small.digits(), "out": "run", "progress": False, **given})
+    return train(**{"source": network, "data": small.digits(), "out": "run", "progress": False, **given})
 
 
 NAMES = (str, Path)
 CALLS: dict[str, tuple[Any, tuple[type, ...]]] = {
-    "network": (lambda one: train(one, small.digits(), progress=False), (DendriticNetwork,)),
-    "data": (lambda one: _train(data=one), (Dataset,)),
+    "data": (lambda one: _train(data=one), (Dataset, *NAMES, type(None))),
     "config": (lambda one: _train(config=one), (TrainConfig, type(None))),
     "out": (lambda one: _train(out=one), (*NAMES, type(None))),
     "graph": (DendriticNetwork, (Graph,)),
     "morphology": (lambda one: compile(one, (8, 8)), (Morphology,)),
     "path_or_name": (load, NAMES),
-    "set": (lambda one: load("dann-lrf", one), (dict, type(None))),
+    "overrides": (lambda one: load("dann-lrf", one), (dict, type(None))),
     "kernel": (lambda one: DendriticNetwork(compile(load("xor-dcaap"), (2,), 2), one), (str,)),
     "name_or_path": (datasets.load, NAMES),
     "data_dir": (lambda one: datasets.load("mnist", one), (*NAMES, type(None))),
     "folder": (Run.open, NAMES),
-    "neurons": (stimulate, (Graph, DendriticNetwork)),
-    "split": (lambda one: evaluate(DendriticNetwork(compile(load("xor-dcaap"), (2,), 2)), one, 1.0), ()),
+    "model": (stimulate, (Graph, DendriticNetwork, Morphology, *NAMES)),
+    "split": (lambda one: evaluate(DendriticNetwork(compile(load("xor-dcaap"), (2,), 2)), one, 1.0), (type(None),)),
     "path": (lambda one: export("xor-dcaap", one), NAMES),
     "at": (lambda one: stimulate(compile(load("xor-dcaap"), (2,), 2), one), (str, list, type(None))),
 }
@@ -274,8 +273,8 @@ def test_options_of_another_kind_are_told(name: str) -> None:
     ("call", "text"),
     [
         (lambda: stimulate(GRAPH, neuron=NeuronIndex(index=np.zeros(2))), "`index`: expected int, found an object"),
-        (lambda: stimulate(GRAPH, amplitudes=0.5), "amplitudes is a list of numbers, not 0.5"),
-        (lambda: stimulate(GRAPH, amplitudes=None), "amplitudes is a list of numbers, not None"),
+        (lambda: stimulate(GRAPH, amplitudes=0.5), "amplitudes must be a list of numbers, found 0.5"),
+        (lambda: stimulate(GRAPH, amplitudes=None), "amplitudes must be a list of numbers, found None"),
         (lambda: compile(load("dann-lrf"), b"xx"), "is no shape of an input"),
         (lambda: compare(["x" * 5000]), "there is no such folder"),
         (lambda: parameter_groups(nn.Linear(2, 2), -5), "weight_decay must be a number of at least 0, found -5"),

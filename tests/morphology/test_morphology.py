@@ -799,7 +799,7 @@ class TestLoad:
                 "no/such.yaml",
                 "no/such.yaml: no such file, and no morphology of that name\n  morphologies that ship: apical-basal, ",
             ),
-            ("", ".: a folder, where a YAML file is needed"),
+            ("", ".: expected a YAML file, found a folder"),
             ("x" * 10_000, "x" * 57 + "...: cannot be read: File name too long"),
             ("a\0b", "a\\x00b: no such file"),
             ("\ud800", "\\ud800: no such file"),
@@ -838,7 +838,7 @@ class TestLoad:
         }
 
     def test_settings_that_are_no_mapping(self) -> None:
-        with pytest.raises(DendrographError, match=r"^`set`: expected Mapping or None, found 'x=3'\n  pass a mapping"):
+        with pytest.raises(DendrographError, match=r"^`overrides`: expected Mapping or None, found 'x=3'\n  pass a mapping"):
             load("dann-lrf", "x=3")  # type: ignore[arg-type]
 
     def test_settings_reach_every_key(self, tmp_path: Path) -> None:

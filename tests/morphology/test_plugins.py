@@ -476,7 +476,7 @@ class TestLikeBuiltIn:
         plugins.import_plugins(["mine.py"])
         with pytest.raises(RunError, match="the plugin 'mine' is not what it was when the run began: it was changed"):
             Run.open("run").graph()
-        with pytest.raises(RunError, match="plugins: their source was changed since"):
+        with pytest.raises(RunError, match="plugins: their source has changed since"):
             train_again()
 
     def test_every_kernel_computes_it(self) -> None:

@@ -84,9 +84,7 @@ def test_parquet_holds_what_csv_holds() -> None:
 
 def test_a_column_of_several_kinds() -> None:
     pytest.importorskip("pyarrow")
-    with pytest.raises(
-        DendrographError, match="cannot hold values of several types"
-    ):
+    with pytest.raises(DendrographError, match="cannot hold values of several types"):
         tables.to_parquet([{"a": 1}, {"a": "one"}])
 
 

@@ -838,7 +838,9 @@ class TestLoad:
         }
 
     def test_settings_that_are_no_mapping(self) -> None:
-        with pytest.raises(DendrographError, match=r"^`overrides`: expected Mapping or None, found 'x=3'\n  pass a mapping"):
+        with pytest.raises(
+            DendrographError, match=r"^`overrides`: expected Mapping or None, found 'x=3'\n  pass a mapping"
+        ):
             load("dann-lrf", "x=3")  # type: ignore[arg-type]
 
     def test_settings_reach_every_key(self, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def _with_gradients(run: Callable[..., Tensor], drawn: Drawn, operands: list[Ten
     return [total.detach(), *(torch.autograd.grad(total, wanted, g.to(total.dtype)) if wanted else ())]
 
 
-def _hold(found: list[Tensor], expected: list[Tensor], tolerance: float) -> None:
+def _check_close(found: list[Tensor], expected: list[Tensor], tolerance: float) -> None:
     for mine, its in zip(found, expected, strict=True):
         assert mine.shape == its.shape
         scale = max(1.0, float(its.abs().max())) if its.numel() else 1.0
@@ -187,10 +187,10 @@ def test_every_batch_size(instruction_set: str, function: str, dtype: torch.dtyp
         drawn = _drawn(batch=batch, function=function, seed=batch)
         operands = drawn.to(dtype)
         expected = _with_gradients(_plainly, drawn, drawn.to(torch.float64))
-        _hold(_with_gradients(_pass, drawn, operands), expected, TOLERANCE[dtype])
+        _check_close(_with_gradients(_pass, drawn, operands), expected, TOLERANCE[dtype])
 
         alone = [*operands[:2], None, None]
-        _hold(_with_gradients(_product, drawn, alone), _with_gradients(_looped, drawn, alone), TOLERANCE[dtype])
+        _check_close(_with_gradients(_product, drawn, alone), _with_gradients(_looped, drawn, alone), TOLERANCE[dtype])
 
 
 def _product(drawn: Drawn, weight: Tensor, x: Tensor, *_: None) -> Tensor:
@@ -213,8 +213,8 @@ def test_every_function_and_type(instruction_set: str, function: str, bias: bool
         found = _with_gradients(_pass, drawn, operands)
         assert all(tensor.dtype == dtype for tensor in found)
         expected = _with_gradients(_plainly, drawn, exact)
-        _hold(found, expected, TOLERANCE[dtype])
-        _hold(_with_gradients(_step_by_step, drawn, exact), expected, 1e-13)
+        _check_close(found, expected, TOLERANCE[dtype])
+        _check_close(_with_gradients(_step_by_step, drawn, exact), expected, 1e-13)
 
 
 @built_only
@@ -224,7 +224,7 @@ def test_any_number_of_children(function: str, parents: int) -> None:
     for children in range(1, 71):
         drawn = _drawn(parents, children, batch=7, function=function, most=6, seed=children)
         operands = drawn.to(torch.float64)
-        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+        _check_close(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
 
 
 @built_only
@@ -238,7 +238,7 @@ def test_dendrites_of_every_number_of_edges(instruction_set: str, function: str)
         weight = torch.randn(projection.edges, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
         drawn = Drawn(projection, own, (weight, *drawn.operands[1:]))
         operands = drawn.to(torch.float64)
-        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+        _check_close(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
 
 
 @built_only
@@ -257,7 +257,7 @@ def test_dendrites_of_every_number_of_edges(instruction_set: str, function: str)
 def test_random_dendrites(dtype: torch.dtype, **drawing: Any) -> None:
     drawn = _drawn(**drawing)
     found = _with_gradients(_pass, drawn, drawn.to(dtype))
-    _hold(found, _with_gradients(_plainly, drawn, drawn.to(torch.float64)), TOLERANCE[dtype])
+    _check_close(found, _with_gradients(_plainly, drawn, drawn.to(torch.float64)), TOLERANCE[dtype])
 
 
 @built_only
@@ -275,7 +275,7 @@ def test_local_fields_of_many_dendrites(function: str) -> None:
         shapes = ((projection.edges,), (sources, 33), (dendrites,), (dendrites,))
         drawn = Drawn(projection, own, tuple(torch.from_numpy(rng.standard_normal(shape)) for shape in shapes))
         operands = drawn.to(torch.float64)
-        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-12)
+        _check_close(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-12)
 
 
 @built_only
@@ -285,7 +285,7 @@ def test_no_edges_and_no_samples(function: str, bias: bool) -> None:
     for batch, most in ((0, 9), (0, 0), (17, 0), (130, 0)):
         drawn = _drawn(batch=batch, most=most, function=function, bias=bias)
         operands = drawn.to(torch.float64)
-        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+        _check_close(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
 
 
 # --- layouts ----------------------------------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ def test_expanded_operands_and_gradients(along: int) -> None:
     found = _pass(drawn, spread[0], expanded, *spread[1:])
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
     gradients_found = torch.autograd.grad(_pass(drawn, *operands).sum(), operands)  # sent back with strides of 0
-    _hold([*gradients_found], [*torch.autograd.grad(expected.sum(), operands)], 1e-13)
+    _check_close([*gradients_found], [*torch.autograd.grad(expected.sum(), operands)], 1e-13)
 
 
 @built_only
@@ -346,7 +346,7 @@ def test_the_result_of_a_gradient_is_no_borrowed_memory() -> None:
     expected = _with_gradients(_plainly, drawn, drawn.to(torch.float32))
     found = [_with_gradients(_pass, drawn, drawn.to(torch.float32)) for _ in range(50)]
     for each in found:
-        _hold(each, expected, 1e-5)
+        _check_close(each, expected, 1e-5)
 
 
 # --- derivatives ------------------------------------------------------------------------------------------------------
@@ -379,13 +379,13 @@ def test_any_gradients_alone_and_together(function: str, needed: int) -> None:
     every = _with_gradients(_plainly, drawn, operands)
     wanted = [number for number in range(4) if needed >> number & 1]
     some = [one.detach().requires_grad_(number in wanted) for number, one in enumerate(operands)]
-    _hold(_with_gradients(_pass, drawn, some), [every[0], *(every[1 + number] for number in wanted)], 1e-13)
+    _check_close(_with_gradients(_pass, drawn, some), [every[0], *(every[1 + number] for number in wanted)], 1e-13)
     assert _pass(drawn, *some).requires_grad == bool(wanted)
     if wanted:
         total = _pass(drawn, *some)
         made = torch.autograd.grad(total.square().sum(), [some[number] for number in wanted], create_graph=True)
         plain = torch.autograd.grad(_plainly(drawn, *operands).square().sum(), operands)
-        _hold([one.detach() for one in made], [plain[number] for number in wanted], 1e-12)
+        _check_close([one.detach() for one in made], [plain[number] for number in wanted], 1e-12)
 
 
 @built_only
@@ -405,7 +405,7 @@ def test_operands_that_follow_from_each_other(function: str, create_graph: bool)
             return [*first]
         return [*first, *torch.autograd.grad(sum(one.square().sum() for one in first), leaves)]
 
-    _hold([one.detach() for one in found(_pass)], [one.detach() for one in found(_plainly)], 1e-11)
+    _check_close([one.detach() for one in found(_pass)], [one.detach() for one in found(_plainly)], 1e-11)
 
 
 @built_only
@@ -416,7 +416,7 @@ def test_at_exactly_zero_the_slope_is_the_one_below(instruction_set: str, functi
     weight, x, bias, cable = drawn.to(torch.float64)
     operands = [weight, torch.full_like(x, at).requires_grad_(), torch.full_like(bias, at).requires_grad_(), cable]
     found = _with_gradients(_pass, drawn, operands)
-    _hold(found, _with_gradients(_plainly, drawn, operands), 1e-13)
+    _check_close(found, _with_gradients(_plainly, drawn, operands), 1e-13)
     assert found[3].abs().max() > 0 or function in ("relu", "leaky_relu 0.0")
 
 
@@ -428,7 +428,7 @@ def test_at_a_threshold_it_is_as_step_by_step(instruction_set: str, function: st
     drawn = _drawn(function=function, batch=17)
     weight, x, bias, cable = drawn.to(torch.float64)
     operands = [weight, torch.zeros_like(x).requires_grad_(), torch.full_like(bias, at).requires_grad_(), cable]
-    _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+    _check_close(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -686,7 +686,7 @@ def test_activations_are_those_of_the_pass() -> None:
     network = _network().double()
     x = inputs_of(network.graph, 9)
     values = network.activations(x)
-    assert values["here/d"].shape == (9, 15), "what the pass does not store is told all the same"
+    assert values["here/d"].shape == (9, 15), "activations that the pass does not store are given as well"
     torch.testing.assert_close(values["readout"], network(x), rtol=0, atol=1e-14)
 
 

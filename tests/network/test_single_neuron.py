@@ -1,4 +1,4 @@
-"""One neuron of a layer: its part of the wiring, and the names of its compartments. tests/analysis has its responses."""
+"""One neuron of a layer: its part of the wiring, and the names of its compartments."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -202,11 +203,9 @@ def _looped(drawn: Drawn, weight: Tensor, x: Tensor, *_: None) -> Tensor:
     return x.new_zeros(drawn.projection.targets, x.shape[1]).index_add(0, target, weight.unsqueeze(1) * x[source])
 
 
-@every_dtype
 @every_function
-@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
-def test_every_function_and_type(instruction_set: str, function: str, bias: bool, dtype: torch.dtype) -> None:
-    for batch in FEW_BATCHES:
+def test_every_function_and_type(instruction_set: str, function: str) -> None:
+    for dtype, bias, batch in product(TOLERANCE, (True, False), FEW_BATCHES):
         drawn = _drawn(function=function, bias=bias, batch=batch, seed=batch)
         operands = drawn.to(dtype)
         exact = [None if one is None else one.detach().double().requires_grad_() for one in operands]
@@ -365,9 +364,9 @@ def test_derivatives_hold_against_finite_differences(function: str, bias: bool) 
     assert torch.autograd.gradcheck(run, operands)
     assert torch.autograd.gradgradcheck(run, operands)
     assert torch.autograd.gradgradcheck(lambda *given: torch.tanh(run(*given)), operands)
-    product = operands[:2]
-    assert torch.autograd.gradcheck(lambda *given: _product(drawn, *given), product)
-    assert torch.autograd.gradgradcheck(lambda *given: torch.tanh(_product(drawn, *given)), product)
+    alone = operands[:2]
+    assert torch.autograd.gradcheck(lambda *given: _product(drawn, *given), alone)
+    assert torch.autograd.gradgradcheck(lambda *given: torch.tanh(_product(drawn, *given)), alone)
 
 
 @built_only
@@ -410,14 +409,14 @@ def test_operands_that_follow_from_each_other(function: str, create_graph: bool)
 
 @built_only
 @every_function
-@pytest.mark.parametrize("at", [0.0, -0.0])
-def test_at_exactly_zero_the_slope_is_the_one_below(instruction_set: str, function: str, at: float) -> None:
+def test_at_exactly_zero_the_slope_is_the_one_below(instruction_set: str, function: str) -> None:
     drawn = _drawn(function=function, batch=17)
     weight, x, bias, cable = drawn.to(torch.float64)
-    operands = [weight, torch.full_like(x, at).requires_grad_(), torch.full_like(bias, at).requires_grad_(), cable]
-    found = _with_gradients(_pass, drawn, operands)
-    _check_close(found, _with_gradients(_plainly, drawn, operands), 1e-13)
-    assert found[3].abs().max() > 0 or function in ("relu", "leaky_relu 0.0")
+    for at in (0.0, -0.0):
+        operands = [weight, torch.full_like(x, at).requires_grad_(), torch.full_like(bias, at).requires_grad_(), cable]
+        found = _with_gradients(_pass, drawn, operands)
+        _check_close(found, _with_gradients(_plainly, drawn, operands), 1e-13)
+        assert found[3].abs().max() > 0 or function in ("relu", "leaky_relu 0.0")
 
 
 @built_only
@@ -551,11 +550,9 @@ def _pattern(tensor: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("function", ["identity", "relu", "leaky_relu 0.1", "leaky_relu -0.5", *CURVES])
-@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
-@pytest.mark.parametrize("operand", range(4), ids=["weight", "x", "bias", "cable"])
-def test_numbers_that_are_not_finite(instruction_set: str, operand: int, value: float, function: str) -> None:
-    """They reach what they reach step by step, and no sample, row or padded lane beside it."""
-    for batch in (1, 15, 131):
+def test_numbers_that_are_not_finite(instruction_set: str, function: str) -> None:
+    """They spread as they do step by step, and reach no other sample, row or padded lane. In any of the operands."""
+    for operand, value, batch in product(range(4), (torch.inf, -torch.inf, torch.nan), (1, 15, 131)):
         drawn = _drawn(batch=batch, function=function, most=9, seed=batch)
         operands = drawn.to(torch.float32)
         with torch.no_grad():
@@ -572,10 +569,9 @@ def _as_double(operands: list[Tensor | None]) -> list[Tensor | None]:
 
 # Not ELU: of a slope where there is no number PyTorch says 1 or none, as the number of samples will have it.
 @pytest.mark.parametrize("function", ["leaky_relu 0.1", *(name for name in CURVES if name[:3] != "elu")])
-@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
-def test_gradients_where_a_source_is_not_finite(instruction_set: str, value: float, function: str) -> None:
+def test_gradients_where_a_source_is_not_finite(instruction_set: str, function: str) -> None:
     """An unused sample, source or row keeps finite gradients; the rest is not finite where it is not step by step."""
-    for batch in (3, 17, 131):
+    for value, batch in product((torch.inf, -torch.inf, torch.nan), (3, 17, 131)):
         drawn = _drawn(batch=batch, function=function, most=9, seed=batch)
         operands = drawn.to(torch.float32)
         with torch.no_grad():

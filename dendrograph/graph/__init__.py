@@ -1,1 +1,1 @@
-"""What a morphology compiles to: groups of compartments, projections, verified wiring, initial weights."""
+"""From a morphology to a graph: groups of compartments, projections, checked wiring, initial weights, size limits."""

@@ -1,4 +1,4 @@
-"""What a morphology becomes before synapses are drawn: the shapes of its input streams, and its layers unfolded."""
+"""The first step of the compiler: the shapes of the input streams, and the layers with stacks and repeats unfolded."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from dendrograph.morphology.morphology import Morphology
 from dendrograph.morphology.synapses import Synapses
 from dendrograph.morphology.weights import Sign
 
-MOST_GROUPS = 100_000  # of compartments and of synapses: each takes time, however few it holds
+MOST_GROUPS = 100_000  # of compartments and of synapses: each takes time, also if it is small
 
 # While training in float32, a weight, its gradient, its place in the vector of all gradients, and Adam's two moments
 # are 20 bytes. Sampled wiring is stored as source and target (8 bytes), and, if its sources are compartments, again
@@ -80,7 +80,7 @@ def check_size(
         limit: bytes that training may take; None for the memory that is available.
 
     Raises:
-        MorphologyError: a field has too few sources, or a group is too small for what it declares.
+        MorphologyError: a field has too few sources, or a single compartment is to be normalised or shuffled.
         DendrographError: the network does not fit.
     """
     sources = {stream: PresynapticGroup(stream, shape) for stream, shape in shapes.items()}

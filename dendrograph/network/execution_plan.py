@@ -121,7 +121,7 @@ def _choose(projection: Projection, wanted: str, device: str) -> KernelChoice:
     for kernel in sorted(KERNELS, key=lambda known: known.name != wanted):  # stable: the wanted one comes first
         reasons = kernel.reasons_against(projection, device)
         if not reasons and kernel is DENSE and kernel.name != wanted and projection.density < crossover:
-            limit = f"{crossover}, where a matrix product begins to pay"
+            limit = f"{crossover}, where a matrix product becomes faster"
             reasons = (f"density {projection.density:.3g} is below {limit}",)
         if reasons:
             refusals.append((kernel.name, "; ".join(reasons)))

@@ -326,15 +326,6 @@ def locations_of(graph: Graph) -> Locations:
     return Locations.of(cut_out(graph, "hidden"), "hidden")
 
 
-def test_names_of_sites(tree: Graph) -> None:
-    sites = locations_of(tree)
-    assert dict(sites.sizes) == {"soma": 1, "basal": 4, "apical": 2, "axonal": 1, "apical/tuft": 6}
-    for text in ("soma", "axonal", "basal[3]", "apical/tuft[5]"):
-        assert str(sites.read(text)) == text
-    assert str(sites.read(" soma[0] ")) == "soma"
-    assert list(map(str, sites.read_stimulus("basal[0] + apical/tuft[ 1 ]"))) == ["basal[0]", "apical/tuft[1]"]
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -503,7 +503,7 @@ def _change_one_edge(seed: int) -> str:
 
 
 def _fields_are_whole(moved: Projection) -> bool:
-    """Whether each field is still its centre and whole rings, told slowly (see test_wiring.py)."""
+    """Whether each field is still its centre and whole rings, by a slow and simple way (see test_wiring.py)."""
     field = moved.field
     assert field is not None and field.centres is not None
     source, target = moved.endpoints()
@@ -514,7 +514,7 @@ def _fields_are_whole(moved: Projection) -> bool:
 
 
 def _tiles_are_even(graph: Graph, field: ReceptiveField) -> bool:
-    """Whether all neurons use every source equally often, up to one, told slowly."""
+    """Whether all neurons use every source equally often, up to one, by a slow and simple way."""
     parts = [projection for projection in graph.projections if projection.field is field]
     used = [Counter[tuple[str, int]]() for _ in range(parts[0].targets // field.members)]
     for part in parts:
@@ -527,9 +527,9 @@ def _tiles_are_even(graph: Graph, field: ReceptiveField) -> bool:
 @pytest.mark.parametrize("case", [*CORNERS, *(random_case(seed) for seed in range(60))], ids=str)
 def test_what_is_compiled_passes(case: Any) -> None:
     graph = case.compile()
-    told = check_wiring(graph)
+    summary = check_wiring(graph)
     sampled = {projection.target for projection in graph.projections if projection.field is not None}
-    assert {line.split(":")[0] for line in told} >= sampled
+    assert {line.split(":")[0] for line in summary} >= sampled
 
 
 def test_compile_verifies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -548,16 +548,18 @@ def test_compile_verifies(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _with_field("global")
 
 
-def test_what_is_found_true_is_told() -> None:
+def test_the_summary_names_each_field() -> None:
     assert check_wiring(RANDOM) == ("hidden/d: exactly 6 synapses a compartment from image (random)",)
     assert check_wiring(LOCAL) == ("hidden/d: exactly 6 synapses a compartment from image (local)",)
     assert check_wiring(GLOBAL) == (
         "hidden/d: exactly 6 synapses a compartment from image (global, centres around their own neuron's)",
     )
-    (told,) = check_wiring(POOLED)
-    assert told.startswith("hidden/d: ") and told.endswith("6.0 on average synapses a compartment from image (pooled)")
-    (told,) = check_wiring(EXCHANGED)
-    assert told.endswith("from image (global, centres around their own neuron's, then shuffled)")
+    (summary,) = check_wiring(POOLED)
+    assert summary.startswith("hidden/d: ") and summary.endswith(
+        "6.0 on average synapses a compartment from image (pooled)"
+    )
+    (summary,) = check_wiring(EXCHANGED)
+    assert summary.endswith("from image (global, centres around their own neuron's, then shuffled)")
     assert check_wiring(TOGETHER)[1].endswith(" on average synapses a compartment from image (pooled, shuffled)")
     assert check_wiring(RGB) == ("hidden/soma: exactly 15 synapses a compartment from image (local)",)
     assert check_wiring(SHARED) == ("hidden/soma: exactly 5 synapses a compartment from image, sound (random)",)

@@ -122,7 +122,7 @@ def test_a_learnt_nonlinearity_counts_where_something_is_learnt_of_it() -> None:
     assert graph.reach.effective["excitability.hidden/d:saturation"] == 0
 
 
-def test_inputs_that_nothing_draws_are_told() -> None:
+def test_inputs_that_nothing_draws_are_named() -> None:
     graph = _of({"synapses": {"count": 1}}, 2).compile()
     assert int((~graph.reach.with_output["image"]).sum()) >= 14
     assert graph.without_output == graph.without_input == 0

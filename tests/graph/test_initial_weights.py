@@ -34,7 +34,7 @@ def _uneven(init: Init) -> Projection:
 
 
 def _bounds(projection: Projection, init: str) -> NDArray:
-    """sqrt(6 / fans), edge by edge, told slowly."""
+    """sqrt(6 / fans), edge by edge."""
     source, target = projection.endpoints()
     bounds = []
     for s, t in zip(source, target, strict=True):

@@ -44,7 +44,7 @@ def own(function: Callable[..., Any], trainable: Any = (), **parameters: float) 
     return built(Compartment("d", 2, Nonlinearity("own", tuple(parameters.items()), shared), synapses=FOUR))
 
 
-def told(call: Callable[[], object], line: Callable[..., Any] | None = None) -> str:
+def message_of(call: Callable[[], object], line: Callable[..., Any] | None = None) -> str:
     """The message, with the place of the function left out."""
     with pytest.raises(DendrographError) as error:
         call()
@@ -103,7 +103,7 @@ class TestNonlinearities:
         ],
     )
     def test_functions_that_are_refused(self, function: Callable[..., Any], message: str) -> None:
-        text = told(lambda: own(function), function)
+        text = message_of(lambda: own(function), function)
         assert text.startswith(f"nonlinearity 'own' (HERE) {message}"), text
 
     def test_the_place_is_where_it_failed(self) -> None:
@@ -114,7 +114,7 @@ class TestNonlinearities:
         def deeper(v: Tensor) -> Tensor:
             raise KeyError("over\nthere")
 
-        text = told(lambda: own(failing))
+        text = message_of(lambda: own(failing))
         line = deeper.__code__.co_firstlineno + 1
         assert text.endswith(f"fails on u of shape (2, 3)\n  test_user_functions.py:{line}: KeyError: 'over\\nthere'")
 
@@ -131,7 +131,7 @@ class TestNonlinearities:
         def rounded(u: Tensor, gain: Any, shift: Any) -> Tensor:
             return u * gain + (shift.detach() if isinstance(shift, Tensor) else shift)
 
-        text = told(lambda: own(rounded, trainable, gain=2.0, shift=0.5), rounded)
+        text = message_of(lambda: own(rounded, trainable, gain=2.0, shift=0.5), rounded)
         assert text.startswith("nonlinearity 'own' (HERE) lets no gradient through to its parameter 'shift'\n  it must")
 
     def test_a_parameter_that_must_be_a_float(self) -> None:
@@ -142,18 +142,18 @@ class TestNonlinearities:
 
         assert own(floats, gain=2.0).by_name["h/d"].size == 6, "fixed, it is one"
         learnt = Nonlinearity("own", (("gain", 2.0),), (("gain", "compartment"),))
-        text = told(lambda: built(Compartment("d", 2, learnt, synapses=FOUR)))
+        text = message_of(lambda: built(Compartment("d", 2, learnt, synapses=FOUR)))
         assert "fails on u of shape (2, 3)\n  test_user_functions.py" in text
         # One number for the group can be made a float, and does not learn.
         shared = Nonlinearity("own", (("gain", 2.0),), (("gain", "group"),))
-        assert "no gradient through to its parameter 'gain'" in told(
+        assert "no gradient through to its parameter 'gain'" in message_of(
             lambda: built(Compartment("d", 2, shared, synapses=FOUR))
         )
 
     def test_those_of_synapses_are_tried_too(self) -> None:
         register_nonlinearity("own", equation="f(u)")(lambda u: u.sum(0))
         synapses = (Synapses(4, nonlinearity=Nonlinearity("own", ())),)
-        assert "gives shape (3,)" in told(lambda: built(Compartment("d", 2, synapses=synapses)))
+        assert "gives shape (3,)" in message_of(lambda: built(Compartment("d", 2, synapses=synapses)))
 
     def test_wherever_gradients_are_off(self) -> None:
         with torch.no_grad():
@@ -211,7 +211,7 @@ class TestFields:
         ],
     )
     def test_what_is_refused(self, function: Callable[[Request], Any], message: str) -> None:
-        text = told(lambda: drawn(function), function)
+        text = message_of(lambda: drawn(function), function)
         assert text.startswith(f"field 'own' (HERE) {message}"), text
 
     def test_an_error_within_it(self) -> None:
@@ -219,7 +219,7 @@ class TestFields:
             return request.grid[2]
 
         line = failing.__code__.co_firstlineno
-        assert told(lambda: drawn(failing), failing) == (
+        assert message_of(lambda: drawn(failing), failing) == (
             "field 'own' (HERE) fails for 4 of 16 sources for each of 6 compartments\n"
             f"  test_user_functions.py:{line + 1}: IndexError: tuple index out of range"
         )
@@ -255,7 +255,7 @@ def test_a_function_that_exits_is_at_fault() -> None:
     def leaves_too(request: Request) -> Any:
         raise SystemExit(0)
 
-    assert "SystemExit: 0" in told(lambda: own(leaves))
+    assert "SystemExit: 0" in message_of(lambda: own(leaves))
     register_field("own")(leaves_too)
     drawn = Synapses(4, field="own")
-    assert "SystemExit: 0" in told(lambda: built(Compartment("d", 2, synapses=(drawn,))))
+    assert "SystemExit: 0" in message_of(lambda: built(Compartment("d", 2, synapses=(drawn,))))

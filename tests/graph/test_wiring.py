@@ -1,4 +1,4 @@
-"""Receptive fields: each rule against what it says, and against a slow telling of it that shares no code with it."""
+"""Receptive fields: each rule against its definition, and against a slow version that shares no code with it."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def test_tiles_share_the_units_out(sources: int, neurons: int, per_neuron: int, 
     count = data.draw(st.integers(0, sources))
     drawn = tile(sources, neurons, per_neuron, count)
     assert drawn.shape == (neurons * per_neuron, count) and drawn.dtype == index_type(sources)
-    told = [sorted((part * count + step) % sources for step in range(count)) for part in range(per_neuron)]
-    assert drawn.tolist() == told * neurons
-    assert all(len(set(row)) == count for row in told), "no compartment has a unit twice"
-    used = Counter(unit for row in told for unit in row)
+    expected = [sorted((part * count + step) % sources for step in range(count)) for part in range(per_neuron)]
+    assert drawn.tolist() == expected * neurons
+    assert all(len(set(row)) == count for row in expected), "no compartment has a unit twice"
+    used = Counter(unit for row in expected for unit in row)
     assert max(used.values(), default=0) - min(used[unit] for unit in range(sources)) <= 1
 
 
@@ -80,7 +80,7 @@ def test_the_slow_telling_knows_a_field_from_what_is_none() -> None:
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=4), min_size=1, max_size=9), seeds, st.integers(1, 50))
 def test_a_shuffle_deals_whole_rows_out_anew(rows: list[list[int]], seed: int, block: int) -> None:
-    """Against the same told with lists: target i gets the row of `drawn_for[i]`, in its order."""
+    """Against the same computed with lists: target i gets the row of `drawn_for[i]`, in its order."""
     source = np.array([unit for row in rows for unit in row], dtype=np.int32)
     target = np.array([number for number, row in enumerate(rows) for _ in row], dtype=np.int32)
     drawn_for = shuffle(len(rows), _rng(seed))
@@ -88,8 +88,8 @@ def test_a_shuffle_deals_whole_rows_out_anew(rows: list[list[int]], seed: int, b
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(wiring, "BLOCK", block)
         sources, targets = deal(source, target, drawn_for)
-    told = [(number, unit) for number, row in enumerate(drawn_for.tolist()) for unit in rows[row]]
-    assert list(zip(targets.tolist(), sources.tolist(), strict=True)) == told
+    expected = [(number, unit) for number, row in enumerate(drawn_for.tolist()) for unit in rows[row]]
+    assert list(zip(targets.tolist(), sources.tolist(), strict=True)) == expected
     assert (sources.dtype, targets.dtype) == (source.dtype, target.dtype)
 
 

@@ -256,9 +256,9 @@ class TestAsAModule:
         assert not torch.allclose(torch.func.functional_call(layer, half, x), layer(x))
 
     def test_what_it_says_of_itself(self) -> None:
-        told = repr(DendriticLayer(64, 10, nonlinearity={"name": "nmda", "gain": 2}, seed=5))
-        assert "in_features=64, out_features=10, dendrites=8, synapses=16, field=random, nonlinearity=" in told
-        assert "seed=5" in told and "1,450 parameters" in told
+        text = repr(DendriticLayer(64, 10, nonlinearity={"name": "nmda", "gain": 2}, seed=5))
+        assert "in_features=64, out_features=10, dendrites=8, synapses=16, field=random, nonlinearity=" in text
+        assert "seed=5" in text and "1,450 parameters" in text
         tree = {
             "dendrites": [
                 {"name": "basal", "count": 2, "synapses": {"count": 3}},
@@ -493,8 +493,8 @@ def test_fewer_features_than_sixteen_are_all_drawn_from() -> None:
     layer = DendriticLayer(8, 3)
     assert "synapses=8" in repr(layer) and layer.network.graph.projections[0].edges == 3 * 8 * 8
     assert "synapses=16" in repr(DendriticLayer(17, 3))
-    usual, told = (DendriticLayer(17, 3, synapses=synapses).network.graph for synapses in (None, 16))
-    assert usual.connectivity_hash == told.connectivity_hash
+    usual, given = (DendriticLayer(17, 3, synapses=synapses).network.graph for synapses in (None, 16))
+    assert usual.connectivity_hash == given.connectivity_hash
 
 
 def test_dropout_leaves_dendrites_out_in_training_only() -> None:
@@ -528,7 +528,9 @@ def test_dropout_is_a_share(dropout: Any) -> None:
     ],
     ids=["torch", "own", "functional", "module", "class", "number", "none"],
 )
-def test_a_function_in_the_place_of_a_nonlinearity_is_told_how_to_register(argument: str, given: Any, way: str) -> None:
+def test_a_function_in_place_of_a_nonlinearity_is_refused_with_the_way_to_register_it(
+    argument: str, given: Any, way: str
+) -> None:
     with pytest.raises(TypeError) as error:
         DendriticLayer(32, 3, **{argument: given})
     assert str(error.value).startswith(f"`{argument}`: expected ") and way in str(error.value)

@@ -1,4 +1,4 @@
-"""The equations of the language told slowly: edge by edge, compartment by compartment, in plain PyTorch.
+"""The equations of the language, edge by edge, compartment by compartment, in plain PyTorch.
 
 Nothing of the engine runs here: no kernel, no plan, no stage, no nonlinearity of the registry. What is taken from a
 network are its public tables and its parameters.

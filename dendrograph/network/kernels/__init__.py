@@ -1,6 +1,6 @@
 """Kernels: ways to run one projection, one class a file, in the order in which the plan tries them.
 
-benchmarks/crossover.py measures what the order rests on.
+benchmarks/crossover.py measures the reasons for the order.
 """
 
 from __future__ import annotations

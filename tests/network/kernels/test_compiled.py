@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ def _with_gradients(run: Callable[..., Tensor], drawn: Drawn, operands: list[Ten
     return [total.detach(), *(torch.autograd.grad(total, wanted, g.to(total.dtype)) if wanted else ())]
 
 
-def _hold(found: list[Tensor], expected: list[Tensor], tolerance: float) -> None:
+def _check_close(found: list[Tensor], expected: list[Tensor], tolerance: float) -> None:
     for mine, its in zip(found, expected, strict=True):
         assert mine.shape == its.shape
         scale = max(1.0, float(its.abs().max())) if its.numel() else 1.0
@@ -187,10 +188,10 @@ def test_every_batch_size(instruction_set: str, function: str, dtype: torch.dtyp
         drawn = _drawn(batch=batch, function=function, seed=batch)
         operands = drawn.to(dtype)
         expected = _with_gradients(_plainly, drawn, drawn.to(torch.float64))
-        _hold(_with_gradients(_pass, drawn, operands), expected, TOLERANCE[dtype])
+        _check_close(_with_gradients(_pass, drawn, operands), expected, TOLERANCE[dtype])
 
         alone = [*operands[:2], None, None]
-        _hold(_with_gradients(_product, drawn, alone), _with_gradients(_looped, drawn, alone), TOLERANCE[dtype])
+        _check_close(_with_gradients(_product, drawn, alone), _with_gradients(_looped, drawn, alone), TOLERANCE[dtype])
 
 
 def _product(drawn: Drawn, weight: Tensor, x: Tensor, *_: None) -> Tensor:
@@ -202,19 +203,17 @@ def _looped(drawn: Drawn, weight: Tensor, x: Tensor, *_: None) -> Tensor:
     return x.new_zeros(drawn.projection.targets, x.shape[1]).index_add(0, target, weight.unsqueeze(1) * x[source])
 
 
-@every_dtype
 @every_function
-@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
-def test_every_function_and_type(instruction_set: str, function: str, bias: bool, dtype: torch.dtype) -> None:
-    for batch in FEW_BATCHES:
+def test_every_function_and_type(instruction_set: str, function: str) -> None:
+    for dtype, bias, batch in product(TOLERANCE, (True, False), FEW_BATCHES):
         drawn = _drawn(function=function, bias=bias, batch=batch, seed=batch)
         operands = drawn.to(dtype)
         exact = [None if one is None else one.detach().double().requires_grad_() for one in operands]
         found = _with_gradients(_pass, drawn, operands)
         assert all(tensor.dtype == dtype for tensor in found)
         expected = _with_gradients(_plainly, drawn, exact)
-        _hold(found, expected, TOLERANCE[dtype])
-        _hold(_with_gradients(_step_by_step, drawn, exact), expected, 1e-13)
+        _check_close(found, expected, TOLERANCE[dtype])
+        _check_close(_with_gradients(_step_by_step, drawn, exact), expected, 1e-13)
 
 
 @built_only
@@ -224,7 +223,7 @@ def test_any_number_of_children(function: str, parents: int) -> None:
     for children in range(1, 71):
         drawn = _drawn(parents, children, batch=7, function=function, most=6, seed=children)
         operands = drawn.to(torch.float64)
-        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+        _check_close(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
 
 
 @built_only
@@ -238,7 +237,7 @@ def test_dendrites_of_every_number_of_edges(instruction_set: str, function: str)
         weight = torch.randn(projection.edges, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
         drawn = Drawn(projection, own, (weight, *drawn.operands[1:]))
         operands = drawn.to(torch.float64)
-        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+        _check_close(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
 
 
 @built_only
@@ -257,7 +256,7 @@ def test_dendrites_of_every_number_of_edges(instruction_set: str, function: str)
 def test_random_dendrites(dtype: torch.dtype, **drawing: Any) -> None:
     drawn = _drawn(**drawing)
     found = _with_gradients(_pass, drawn, drawn.to(dtype))
-    _hold(found, _with_gradients(_plainly, drawn, drawn.to(torch.float64)), TOLERANCE[dtype])
+    _check_close(found, _with_gradients(_plainly, drawn, drawn.to(torch.float64)), TOLERANCE[dtype])
 
 
 @built_only
@@ -275,7 +274,7 @@ def test_local_fields_of_many_dendrites(function: str) -> None:
         shapes = ((projection.edges,), (sources, 33), (dendrites,), (dendrites,))
         drawn = Drawn(projection, own, tuple(torch.from_numpy(rng.standard_normal(shape)) for shape in shapes))
         operands = drawn.to(torch.float64)
-        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-12)
+        _check_close(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-12)
 
 
 @built_only
@@ -285,7 +284,7 @@ def test_no_edges_and_no_samples(function: str, bias: bool) -> None:
     for batch, most in ((0, 9), (0, 0), (17, 0), (130, 0)):
         drawn = _drawn(batch=batch, most=most, function=function, bias=bias)
         operands = drawn.to(torch.float64)
-        _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+        _check_close(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
 
 
 # --- layouts ----------------------------------------------------------------------------------------------------------
@@ -327,7 +326,7 @@ def test_expanded_operands_and_gradients(along: int) -> None:
     found = _pass(drawn, spread[0], expanded, *spread[1:])
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
     gradients_found = torch.autograd.grad(_pass(drawn, *operands).sum(), operands)  # sent back with strides of 0
-    _hold([*gradients_found], [*torch.autograd.grad(expected.sum(), operands)], 1e-13)
+    _check_close([*gradients_found], [*torch.autograd.grad(expected.sum(), operands)], 1e-13)
 
 
 @built_only
@@ -346,7 +345,7 @@ def test_the_result_of_a_gradient_is_no_borrowed_memory() -> None:
     expected = _with_gradients(_plainly, drawn, drawn.to(torch.float32))
     found = [_with_gradients(_pass, drawn, drawn.to(torch.float32)) for _ in range(50)]
     for each in found:
-        _hold(each, expected, 1e-5)
+        _check_close(each, expected, 1e-5)
 
 
 # --- derivatives ------------------------------------------------------------------------------------------------------
@@ -365,9 +364,9 @@ def test_derivatives_hold_against_finite_differences(function: str, bias: bool) 
     assert torch.autograd.gradcheck(run, operands)
     assert torch.autograd.gradgradcheck(run, operands)
     assert torch.autograd.gradgradcheck(lambda *given: torch.tanh(run(*given)), operands)
-    product = operands[:2]
-    assert torch.autograd.gradcheck(lambda *given: _product(drawn, *given), product)
-    assert torch.autograd.gradgradcheck(lambda *given: torch.tanh(_product(drawn, *given)), product)
+    alone = operands[:2]
+    assert torch.autograd.gradcheck(lambda *given: _product(drawn, *given), alone)
+    assert torch.autograd.gradgradcheck(lambda *given: torch.tanh(_product(drawn, *given)), alone)
 
 
 @built_only
@@ -379,13 +378,13 @@ def test_any_gradients_alone_and_together(function: str, needed: int) -> None:
     every = _with_gradients(_plainly, drawn, operands)
     wanted = [number for number in range(4) if needed >> number & 1]
     some = [one.detach().requires_grad_(number in wanted) for number, one in enumerate(operands)]
-    _hold(_with_gradients(_pass, drawn, some), [every[0], *(every[1 + number] for number in wanted)], 1e-13)
+    _check_close(_with_gradients(_pass, drawn, some), [every[0], *(every[1 + number] for number in wanted)], 1e-13)
     assert _pass(drawn, *some).requires_grad == bool(wanted)
     if wanted:
         total = _pass(drawn, *some)
         made = torch.autograd.grad(total.square().sum(), [some[number] for number in wanted], create_graph=True)
         plain = torch.autograd.grad(_plainly(drawn, *operands).square().sum(), operands)
-        _hold([one.detach() for one in made], [plain[number] for number in wanted], 1e-12)
+        _check_close([one.detach() for one in made], [plain[number] for number in wanted], 1e-12)
 
 
 @built_only
@@ -405,19 +404,19 @@ def test_operands_that_follow_from_each_other(function: str, create_graph: bool)
             return [*first]
         return [*first, *torch.autograd.grad(sum(one.square().sum() for one in first), leaves)]
 
-    _hold([one.detach() for one in found(_pass)], [one.detach() for one in found(_plainly)], 1e-11)
+    _check_close([one.detach() for one in found(_pass)], [one.detach() for one in found(_plainly)], 1e-11)
 
 
 @built_only
 @every_function
-@pytest.mark.parametrize("at", [0.0, -0.0])
-def test_at_exactly_zero_the_slope_is_the_one_below(instruction_set: str, function: str, at: float) -> None:
+def test_at_exactly_zero_the_slope_is_the_one_below(instruction_set: str, function: str) -> None:
     drawn = _drawn(function=function, batch=17)
     weight, x, bias, cable = drawn.to(torch.float64)
-    operands = [weight, torch.full_like(x, at).requires_grad_(), torch.full_like(bias, at).requires_grad_(), cable]
-    found = _with_gradients(_pass, drawn, operands)
-    _hold(found, _with_gradients(_plainly, drawn, operands), 1e-13)
-    assert found[3].abs().max() > 0 or function in ("relu", "leaky_relu 0.0")
+    for at in (0.0, -0.0):
+        operands = [weight, torch.full_like(x, at).requires_grad_(), torch.full_like(bias, at).requires_grad_(), cable]
+        found = _with_gradients(_pass, drawn, operands)
+        _check_close(found, _with_gradients(_plainly, drawn, operands), 1e-13)
+        assert found[3].abs().max() > 0 or function in ("relu", "leaky_relu 0.0")
 
 
 @built_only
@@ -428,7 +427,7 @@ def test_at_a_threshold_it_is_as_step_by_step(instruction_set: str, function: st
     drawn = _drawn(function=function, batch=17)
     weight, x, bias, cable = drawn.to(torch.float64)
     operands = [weight, torch.zeros_like(x).requires_grad_(), torch.full_like(bias, at).requires_grad_(), cable]
-    _hold(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
+    _check_close(_with_gradients(_pass, drawn, operands), _with_gradients(_plainly, drawn, operands), 1e-13)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -551,11 +550,9 @@ def _pattern(tensor: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("function", ["identity", "relu", "leaky_relu 0.1", "leaky_relu -0.5", *CURVES])
-@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
-@pytest.mark.parametrize("operand", range(4), ids=["weight", "x", "bias", "cable"])
-def test_numbers_that_are_not_finite(instruction_set: str, operand: int, value: float, function: str) -> None:
-    """They reach what they reach step by step, and no sample, row or padded lane beside it."""
-    for batch in (1, 15, 131):
+def test_numbers_that_are_not_finite(instruction_set: str, function: str) -> None:
+    """They spread as they do step by step, and reach no other sample, row or padded lane. In any of the operands."""
+    for operand, value, batch in product(range(4), (torch.inf, -torch.inf, torch.nan), (1, 15, 131)):
         drawn = _drawn(batch=batch, function=function, most=9, seed=batch)
         operands = drawn.to(torch.float32)
         with torch.no_grad():
@@ -572,10 +569,9 @@ def _as_double(operands: list[Tensor | None]) -> list[Tensor | None]:
 
 # Not ELU: of a slope where there is no number PyTorch says 1 or none, as the number of samples will have it.
 @pytest.mark.parametrize("function", ["leaky_relu 0.1", *(name for name in CURVES if name[:3] != "elu")])
-@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
-def test_gradients_where_a_source_is_not_finite(instruction_set: str, value: float, function: str) -> None:
+def test_gradients_where_a_source_is_not_finite(instruction_set: str, function: str) -> None:
     """An unused sample, source or row keeps finite gradients; the rest is not finite where it is not step by step."""
-    for batch in (3, 17, 131):
+    for value, batch in product((torch.inf, -torch.inf, torch.nan), (3, 17, 131)):
         drawn = _drawn(batch=batch, function=function, most=9, seed=batch)
         operands = drawn.to(torch.float32)
         with torch.no_grad():
@@ -686,7 +682,7 @@ def test_activations_are_those_of_the_pass() -> None:
     network = _network().double()
     x = inputs_of(network.graph, 9)
     values = network.activations(x)
-    assert values["here/d"].shape == (9, 15), "what the pass does not store is told all the same"
+    assert values["here/d"].shape == (9, 15), "activations that the pass does not store are given as well"
     torch.testing.assert_close(values["readout"], network(x), rtol=0, atol=1e-14)
 
 

@@ -1,7 +1,7 @@
 // The compiled kernel: passes over edges for CPUs, as a Python module that takes addresses of arrays.
 //
 // It includes no header of PyTorch, so it builds in seconds and serves every version. The passes (native.h) are compiled
-// for several instruction sets; the best that this processor has is chosen when the module is loaded.
+// for several instruction sets; the module chooses the best one of the processor when it is loaded.
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -47,7 +47,7 @@ struct Edges {
 };
 
 // Dendrites of full trees, `children` to a parent; bias may be missing. `curve` is the number of their nonlinearity in
-// transfer.h, or 0 for one of two slopes, of which parameters[0] is that below zero.
+// transfer.h, or 0 for a nonlinearity of two slopes; parameters[0] is then the slope below zero.
 template <class T> struct Branch {
     const T *weights, *bias, *cables;
     int64_t children;
@@ -129,8 +129,8 @@ Set chosen_set = best_set();
 
 // --- threads --------------------------------------------------------------------------------------------------------
 
-// Runs work(0) ... work(parts - 1), each in a thread: those of the OpenMP library that PyTorch has loaded, since a second
-// pool beside it would fight with it for the cores; threads of our own where there is none.
+// Runs work(0) ... work(parts - 1), each in a thread of the OpenMP library that PyTorch has loaded, because a second pool
+// of threads would compete with it for the cores. Without such a library, the threads are our own.
 template <class Work> void in_parallel(int parts, Work& work) {
     if (parts <= 1) return work(0);
     typedef void (*Parallel)(void (*)(void*), void*, unsigned, unsigned);
@@ -163,12 +163,12 @@ template <class Work> void in_parallel(int parts, Work& work) {
     for (auto& thread : threads) thread.join();
 }
 
-// Work below this many multiply-adds is done before a second thread has woken up.
+// Work of fewer multiply-adds is done before a second thread has woken up.
 constexpr int64_t WORTH_A_THREAD = 500000;
 
-// Calls pass(begin, end) for ranges of rows that hold about equally many edges and begin at whole blocks of rows. A thread
-// that is done takes the next range, so that one which the machine holds up does not hold up the others. Each row is
-// still summed by one thread in one order: who takes which changes no bit.
+// Calls pass(begin, end) for ranges of rows with about equally many edges, which begin at whole blocks of rows. A thread
+// that has finished takes the next range, so that a slow thread does not delay the others. One thread sums each row in
+// one order: the division of work changes no bit.
 template <class Pass>
 void over_rows(const Edges& edges, int64_t first, int64_t last, int64_t block, int64_t batch, int threads, Pass pass) {
     const int64_t before = edges.pointers[first] + first, all = edges.pointers[last] + last - before;
@@ -201,7 +201,7 @@ template <class Pass> void over_rows(const Edges& edges, int64_t block, int64_t 
     over_rows(edges, 0, edges.rows, block, batch, threads, pass);
 }
 
-// --- what Python calls ----------------------------------------------------------------------------------------------
+// --- called by Python -----------------------------------------------------------------------------------------------
 
 typedef unsigned long long Address;
 template <class P> P at(Address address) { return (P)(uintptr_t)address; }
@@ -216,7 +216,7 @@ struct EdgesGiven {
 #define EDGES_FORMAT "(LLKKK)"
 #define EDGES_OF(e) &e.rows, &e.sources, &e.pointers, &e.columns, &e.numbers
 
-// Runs work with a number of the type that the arrays have, without the interpreter's lock.
+// Runs work with a number of the type of the arrays, without the interpreter's lock.
 template <class Work> PyObject* for_type(int wide, Work work) {
     Py_BEGIN_ALLOW_THREADS
     if (wide) work(double());
@@ -266,7 +266,7 @@ PyObject* py_rows(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
 }
 
-// A pass over a projection by itself, of two arrays into a third: pass(number, edges, batch, arrays, begin, end).
+// A pass over one projection, from two arrays into a third: pass(number, edges, batch, arrays, begin, end).
 template <class Pass> PyObject* alone(PyObject* args, Pass pass) {
     int wide, threads;
     long long batch;
@@ -310,7 +310,7 @@ struct BranchGiven {
 #define BRANCH_OF(b) \
     &b.weights, &b.bias, &b.cables, &b.children, &b.curve, &b.parameters[0], &b.parameters[1], &b.parameters[2]
 
-// `bits` is used where f has two slopes.
+// `bits` is used if f has two slopes.
 PyObject* py_branch_forward(PyObject*, PyObject* args) {
     int wide, threads;
     long long batch;
@@ -332,7 +332,7 @@ PyObject* py_branch_forward(PyObject*, PyObject* args) {
     });
 }
 
-// Where f has two slopes.
+// For f with two slopes.
 PyObject* py_branch_backward(PyObject*, PyObject* args) {
     int wide, threads;
     long long batch;
@@ -354,7 +354,7 @@ PyObject* py_branch_backward(PyObject*, PyObject* args) {
     });
 }
 
-// Where f has two slopes.
+// For f with two slopes.
 PyObject* py_branch_sources(PyObject*, PyObject* args) {
     int wide, threads;
     long long batch;
@@ -375,8 +375,8 @@ PyObject* py_branch_sources(PyObject*, PyObject* args) {
     });
 }
 
-// Where f has a curve. `of_x` may be 0; else `of_u` has room for a tile of `some` dendrites, and `next` for a number a
-// source.
+// For f with a curve. `of_x` may be 0; otherwise `of_u` has room for a tile of `some` dendrites, and `next` for one number
+// for each source.
 PyObject* py_curve_backward(PyObject*, PyObject* args) {
     int wide, threads;
     long long batch, some;

@@ -1,11 +1,11 @@
 // The passes over edges, written once and compiled for each instruction set: native.cpp includes this file inside a
 // namespace of its own, with BYTES, the size of a vector register, set.
 //
-// Values are kept in tiles. A tile is `width` samples of every unit, (units, width), where `width` is up to NV vectors
-// of samples; the batch is a row of tiles, its end padded with zeros to a whole vector. A unit's samples in one tile are
-// a few cache lines, so that sources that neighbouring compartments share are read from the nearest cache.
+// Values are stored in tiles. A tile is `width` samples of every unit, (units, width), where `width` is up to NV vectors
+// of samples. The batch is a row of tiles; zeros fill up its last vector. A unit's samples in one tile are a few cache
+// lines, so that sources that neighbouring compartments share are read from the nearest cache.
 //
-// No sum is shared by two threads, and each runs in a fixed order: results do not depend on the number of threads.
+// One thread computes each sum in a fixed order: results do not depend on the number of threads.
 
 template <class T> struct Simd {
     typedef T V __attribute__((vector_size(BYTES)));
@@ -114,7 +114,7 @@ template <class T> inline Vector<T> chosen(Bits bits, Vector<T> where_set, Vecto
 
 // --- tiles ----------------------------------------------------------------------------------------------------------
 
-// One tile of a batch: `first` sample, `samples` of them, in `vectors` vectors (the last perhaps padded).
+// One tile of a batch: `first` sample, `samples` of them, in `vectors` vectors (the last one may be padded).
 struct Tile {
     int64_t first, samples;
     int vectors;
@@ -141,7 +141,7 @@ template <class Work> inline void with_vectors(int count, Work work) {
     }
 }
 
-// Calls work(n, t, from) for one tile of a batch: n is its number of vectors as a constant, `from` where it begins.
+// Calls work(n, t, from) for one tile of a batch: n is its number of vectors as a constant, `from` its beginning.
 template <class T, class Work>
 inline void one_tile(int64_t number, const T* values, int64_t batch, int64_t units, Work work) {
     const Tile t = tile<T>(batch, number);
@@ -201,7 +201,7 @@ template <class T> void pack(const Values<T>& x, T* to, int64_t unit0, int64_t u
 
 // --- samples of bytes -----------------------------------------------------------------------------------------------
 
-// to = bytes / scale for the samples `numbers`, of so many bytes each, one after the other.
+// to = bytes / scale for the samples `numbers`, one after the other.
 template <class T>
 void rows(const uint8_t* from, const int64_t* numbers, int64_t size, T scale, T* to, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
@@ -265,8 +265,8 @@ template <class T> INLINE void store_some(T* at, int count, Vector<T> value) {
     else std::memcpy(at, &value, count * sizeof(T));
 }
 
-// Calls work(row) for the rows from `begin` to `end`, while what lies ahead in `streams`, numbers in the order of the
-// edges, is fetched: a pass over many edges is bound by how soon they come.
+// Calls work(row) for the rows from `begin` to `end`, and prefetches `streams`, numbers in the order of the edges: their
+// arrival limits a pass over many edges.
 template <class T, class Work, class... Stream>
 INLINE void each_row(const Edges& edges, int64_t begin, int64_t end, Work work, const Stream*... streams) {
     for (int64_t row = begin; row < end; row++) {
@@ -277,7 +277,7 @@ INLINE void each_row(const Edges& edges, int64_t begin, int64_t end, Work work, 
     }
 }
 
-// --- a projection by itself -----------------------------------------------------------------------------------------
+// --- one projection -------------------------------------------------------------------------------------------------
 
 // u[t] = sum of w[e] x[s]: tiles of x -> (rows, batch).
 template <class T>
@@ -341,9 +341,9 @@ inline void cable_sums(const Edges& edges, const Branch<T>& branch, int64_t batc
     });
 }
 
-// --- where f has two slopes
+// --- f with two slopes
 //
-// f(u) = u above zero and slope u elsewhere. Only which slope it had is kept for the way back, a bit a lane.
+// f(u) = u above zero and slope u elsewhere. The backward pass needs only the slope that applied: one bit a lane.
 
 template <class T>
 void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, const T* x, T* total, Bits* bits,
@@ -356,16 +356,16 @@ void branch_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, 
         UNROLL
         for (int v = 0; v < decltype(n)::value; v++) {
             of_row[v] = not_above_zero<T>(u[v]);
-            // A slope of zero is a choice, not a product: 0 times infinity is no number.
+            // A slope of zero is a selection, not a product: 0 times infinity is not a number.
             u[v] = chosen<T>(of_row[v], slope == 0 ? Vector<T>{} : all(slope) * u[v], u[v]);
         }
     });
 }
 
-// Gradients of weights, biases and cables from that of the cable sum, (parents, batch).
+// Gradients of weights, biases and cables from the gradient of the cable sum, (parents, batch).
 //
 // f is linear on each side of zero: f(u) = f'(u) u. So with d[e] = sum of g f'(u) x[s] over the batch (and d[0], for
-// the bias, the same with x = 1), the gradient of a weight is cable d[e], and that of the cable sum of w[e] d[e].
+// the bias, the same with x = 1), the gradient of a weight is cable d[e], and that of the cable is the sum of w[e] d[e].
 template <class T>
 void branch_backward(const Edges& edges, const Branch<T>& branch, int64_t batch, const T* x, const T* g,
                      const Bits* bits, const Gradients<T>& gradients, int64_t begin, int64_t end) {
@@ -426,10 +426,10 @@ void branch_sources(const Edges& edges, const Branch<T>& branch, int64_t batch, 
     });
 }
 
-// --- where f has a curve
+// --- f with a curve
 //
-// Nothing of a dendrite is kept: on the way back u is gathered once more, which takes no longer than to store and read
-// it. The gradient of x is made from that of u, of some of the dendrites at a time.
+// No value of a dendrite is stored: the backward pass computes u again, which takes no longer than to store and read it.
+// The gradient of x is made from the gradient of u, for a block of dendrites at a time.
 
 template <class T>
 void curved_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, const T* x, T* total, int64_t begin,
@@ -440,8 +440,8 @@ void curved_forward(const Edges& edges, const Branch<T>& branch, int64_t batch, 
     });
 }
 
-// Gradients of weights, biases and cables, from one tile; and where it is asked for that of u, as a tile in which row
-// `first` is the first.
+// Gradients of weights, biases and cables, from one tile; on demand also the gradient of u, as a tile whose first row
+// is row `first`.
 template <class T>
 void curved_backward(const Edges& edges, const Branch<T>& branch, int64_t batch, int64_t number, const T* x, const T* g,
                      const Gradients<T>& gradients, T* of_u, int64_t first, int64_t begin, int64_t end) {
@@ -484,9 +484,9 @@ void curved_backward(const Edges& edges, const Branch<T>& branch, int64_t batch,
     });
 }
 
-// Gradient of x, (sources, batch), from one tile of that of u with the dendrites from `first` to `last`; what comes from
-// those before them is there already. `edges` are sorted by source and then by dendrite; next[source] is the
-// first of its edges that is yet to come.
+// Gradient of x, (sources, batch), from one tile of the gradient of u with the dendrites from `first` to `last`; it is
+// added to the contribution of earlier dendrites. `edges` are sorted by source, then by dendrite; next[source] is the
+// first of its edges that has not been used.
 template <class T>
 void curved_sources(const Edges& edges, const T* w, int64_t batch, int64_t number, const T* of_u, int64_t first,
                     int64_t last, int32_t* next, T* gradient, int64_t begin, int64_t end) {

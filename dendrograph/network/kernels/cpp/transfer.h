@@ -1,9 +1,9 @@
-// Transfer functions in vectors, each with its slope: those of dendrograph/nonlinearities.py that have a curve.
+// Transfer functions in vectors, each with its slope: the curves of dendrograph/morphology/nonlinearities.py.
 //
 // The exponential is a polynomial after its range is reduced, and every other function follows from it. No exponent here
-// overflows. Infinite and missing numbers give what PyTorch's operations give.
+// overflows. Infinite numbers and NaN give the results of PyTorch's operations.
 
-// Polynomials, fitted so that the greatest relative error of what they are part of is least:
+// Polynomials, fitted for the least greatest relative error of the whole expression:
 //   EXPM1   exp(r) - 1 = r + r^2 P(r), |r| <= ln 2 / 2                         float 1e-8, double 3e-19
 //   LOG1P   log(1 + e) = 2 s + 2 s^3 P(s^2), s = e / (2 + e), 0 <= e <= 1      float 4e-9, double 1e-18
 //   TAIL    1 - Phi(a) = exp(-a^2 / 2) P((a - 4) / (a + 4)), 0 <= a <= FAR     float 3e-9, double 3e-17
@@ -57,7 +57,7 @@ template <> struct Numbers<double> {
 
 // --- pieces ---------------------------------------------------------------------------------------------------------
 
-// Lane by lane: `yes` where a > b (or a >= b, with EQUAL), `no` elsewhere, as where one of them is no number.
+// Lane by lane: `yes` where a > b (or a >= b, with EQUAL), `no` elsewhere, also if one of them is NaN.
 template <class T, bool EQUAL = false>
 inline Vector<T> where_greater(Vector<T> a, Vector<T> b, Vector<T> yes, Vector<T> no) {
 #if BYTES == 64
@@ -74,7 +74,7 @@ inline Vector<T> where_greater(Vector<T> a, Vector<T> b, Vector<T> yes, Vector<T
 #endif
 }
 
-// What is no number stays so in all three.
+// NaN stays NaN in all three.
 template <class T> inline Vector<T> above_zero(Vector<T> u) { return where_greater<T>(Vector<T>{}, u, Vector<T>{}, u); }
 template <class T> inline Vector<T> below_zero(Vector<T> u) { return where_greater<T>(u, Vector<T>{}, Vector<T>{}, u); }
 template <class T> inline Vector<T> size_of(Vector<T> u) {
@@ -82,7 +82,7 @@ template <class T> inline Vector<T> size_of(Vector<T> u) {
     return (Vector<T>)((Whole)u & (typename Numbers<T>::Bits(-1) >> 1));  // all but the sign
 }
 
-// The greater and the lesser of a limit and a value; a value that is no number stays so.
+// The greater and the lesser of a limit and a value; NaN stays NaN.
 template <class T> inline Vector<T> at_least(T limit, Vector<T> u) {
 #if BYTES == 64
     if constexpr (sizeof(T) == 4) return (Vector<T>)_mm512_max_ps((__m512)all(limit), (__m512)u);
@@ -100,8 +100,8 @@ template <class T> inline Vector<T> at_most(T limit, Vector<T> u) {
 #endif
 }
 
-// 1 / d for 1 <= d <= 2^126. A division of vectors takes as long as the polynomial of the exponential; here a first guess
-// of 14 bits is made twice as good.
+// 1 / d for 1 <= d <= 2^126. A division of vectors takes as long as the polynomial of the exponential; here an
+// estimate of 14 bits is refined to twice as many.
 template <class T> inline Vector<T> reciprocal(Vector<T> d) {
 #if BYTES == 64
     if constexpr (sizeof(T) == 4) {
@@ -124,7 +124,7 @@ template <class T> struct Exponential {
     Vector<T> exp, expm1;
 };
 
-// Of LEAST <= x <= -LEAST: exp(x) = 2^k exp(r), where k is the whole number nearest to x / ln 2.
+// For LEAST <= x <= -LEAST: exp(x) = 2^k exp(r), where k is the whole number nearest to x / ln 2.
 template <class T> inline Exponential<T> within_range(Vector<T> x) {
     typedef Numbers<T> C;
     typedef typename C::Bits Whole __attribute__((vector_size(BYTES)));
@@ -135,7 +135,7 @@ template <class T> inline Exponential<T> within_range(Vector<T> x) {
     return {scale * p + scale, scale * p + (scale - all(T(1)))};
 }
 
-// Of x <= 0.
+// For x <= 0.
 template <class T> inline Exponential<T> exponential(Vector<T> x) {
     const Vector<T> least = all(Numbers<T>::LEAST);
     const Exponential<T> e = within_range<T>(at_least(Numbers<T>::LEAST, x));
@@ -150,12 +150,12 @@ template <class T> inline Vector<T> log1p_of(Vector<T> e) {
 
 // --- functions ------------------------------------------------------------------------------------------------------
 
-// Value and slope; what a pass does not use of them is not computed.
+// Value and slope; the compiler drops the one that a pass does not use.
 template <class T> struct Point {
     Vector<T> value, slope;
 };
 
-// Of 1 / (1 + e), e = exp(-v): its slope e / (1 + e)^2 is exact far out on either side.
+// For 1 / (1 + e), e = exp(-v): the slope e / (1 + e)^2 is exact far out on either side.
 template <class T> inline Point<T> logistic(Vector<T> v) {
     const T least = Numbers<T>::LEAST;
     const Vector<T> e = within_range<T>(at_most(-least, at_least(least, -v))).exp, q = reciprocal<T>(all(T(1)) + e);
@@ -187,7 +187,7 @@ template <class T> inline Point<T> hyperbolic_tangent(const T*, Vector<T> u) {
     return {where_greater<T>(u, Vector<T>{}, -value, value), all(T(4)) * e.exp * q * q};
 }
 
-// Above 20 it is u itself, as in PyTorch.
+// Above 20 the value is u, as in PyTorch.
 template <class T> inline Point<T> softplus(const T*, Vector<T> u) {
     const Vector<T> e = exponential<T>(-size_of<T>(u)).exp, q = reciprocal<T>(all(T(1)) + e), linear = all(T(20));
     return {where_greater<T>(u, linear, u, above_zero<T>(u) + log1p_of<T>(e)),
@@ -223,8 +223,8 @@ template <class T> inline Point<T> leaky_ada(const T* p, Vector<T> u) {
 
 // --- one of them, by its number -------------------------------------------------------------------------------------
 
-// Two functions over so many vectors, in place: u becomes f(u); the second one writes f'(u) as well. They are called
-// through their address: within each pass, nine functions for each number of vectors would take minutes to compile.
+// Two functions over a number of vectors, in place: u becomes f(u); the second one writes f'(u) as well. The passes call
+// them through their address: nine functions inlined for each number of vectors would take minutes to compile.
 template <class T> struct Curve {
     void (*value)(const T* parameters, int count, Vector<T>* u);
     void (*point)(const T* parameters, int count, Vector<T>* u, Vector<T>* slopes);

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from dendrograph.base.errors import DendrographError, argument
 from dendrograph.draw.canvas import layout
-from dendrograph.draw.canvas.places import Place, layers_of, places_of
-from dendrograph.draw.diagrams.network_layout import columns_of, depths_of
-from dendrograph.draw.diagrams.receptive_fields import Grid, side_by_side
+from dendrograph.draw.canvas.places import Place, depths_of, layers_of, places_of
+from dendrograph.draw.canvas.scene import Floats
+from dendrograph.draw.diagrams.network_layout import columns_of
+from dendrograph.draw.diagrams.receptive_fields import Grid, near_square_width
 from dendrograph.draw.diagrams.view import Snapshot
 from dendrograph.draw.palettes import nonlinearity_colours
 from dendrograph.draw.style import Theme
@@ -209,7 +210,7 @@ def _group(graph: Graph, group: Group, colours: Mapping[str, str], style: Theme)
         shape = graph.inputs[group.name]
         found["grid"] = [grid.height, grid.width, grid.channels]
         if len(shape) == 1 and grid.width > LONGEST * grid.height:  # a prime number is one row: wrapped, it can be seen
-            width = side_by_side(group.size)
+            width = near_square_width(group.size)
             found["grid"] = [-(-group.size // width), width, 1]
         found["shape"] = " × ".join(map(str, shape)) if len(shape) > 1 else ""
     return found
@@ -238,7 +239,7 @@ def _placed(graph: Graph, places: Sequence[Place]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _radii(places: Sequence[Place]) -> layout.Floats:
+def _radii(places: Sequence[Place]) -> Floats:
     """Distance of each place from the soma: the same for all of one depth, and far enough for its compartments."""
     counts = [1, *(place.count for place in places[1:])]
     spans = layout.spans([place.parent for place in places], counts, [layout.ALL] * len(places))

@@ -100,14 +100,8 @@ def unfold(parents: Sequence[int | None], counts: Sequence[int], modes: Sequence
     """The compartments to draw, each in its slot; in time linear in their number."""
     whole = spans(parents, counts, modes)
     first = np.zeros(1, dtype=np.int64)
-    columns: dict[str, list[NDArray]] = {
-        "parent": [first - 1],
-        "place": [first],
-        "copy": [first],
-        "stands_for": [first + 1],
-        "left": [np.zeros(1)],
-        "span": [np.full(1, whole[0])],
-    }
+    # Of each place: parent, place, copy, stands_for, left end and span of what is drawn there.
+    columns: list[tuple[NDArray, ...]] = [(first - 1, first, first, first + 1, np.zeros(1), np.full(1, whole[0]))]
     drawn: dict[int, tuple[Whole, Whole, Floats]] = {0: (first, first, np.zeros(1))}  # numbers, copies, left ends
     number = 1
     offsets = [0.0] * len(counts)  # from the left end of a parent to its next children
@@ -129,19 +123,12 @@ def unfold(parents: Sequence[int | None], counts: Sequence[int], modes: Sequence
         left = np.repeat(lefts, each) + offsets[above] + np.tile(starts, len(numbers))
         own = number + np.arange(len(copy), dtype=np.int64)
         number += len(copy)
-        columns["parent"].append(np.repeat(numbers, each))
-        columns["place"].append(np.full(len(copy), position, dtype=np.int64))
-        columns["copy"].append(copy)
-        stands = np.where(dots, count - 3, count if mode == ONE else 1)
-        columns["stands_for"].append(stands)
-        columns["left"].append(left)
-        columns["span"].append(np.where(dots, 1.0, span))
-        real = ~dots
-        drawn[position] = own[real], copy[real], left[real]
+        place, stands_for = np.full_like(copy, position), np.where(dots, count - 3, count if mode == ONE else 1)
+        columns.append((np.repeat(numbers, each), place, copy, stands_for, left, np.where(dots, 1.0, span)))
+        drawn[position] = own[~dots], copy[~dots], left[~dots]
         offsets[above] += _run(count, mode, span)
-    joined = {key: np.concatenate(parts) for key, parts in columns.items()}
-    left = joined.pop("left")
-    return Twigs(slot=left + joined["span"] / 2, slots=whole[0], **joined)
+    parent, place, copy, stands_for, left, width = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    return Twigs(parent, place, copy, stands_for, slot=left + width / 2, span=width, slots=whole[0])
 
 
 def heights(parent: Whole, length: Floats) -> tuple[Floats, Floats]:

@@ -31,9 +31,7 @@ def render(scene: Scene, axes: Axes, theme: Theme) -> None:
     Each mark becomes one artist whose gid is the mark's name.
     """
     axes.set_axis_off()
-    axes.set_xlim(0.0, scene.width)
-    axes.set_ylim(0.0, scene.height)
-    axes.set_aspect("equal")
+    axes.set(xlim=(0.0, scene.width), ylim=(0.0, scene.height), aspect="equal")
     room = size_of(axes)
     scale = min(room[0] / scene.width, room[1] / scene.height)
     raster = RASTER if sum(map(_parts, scene.marks)) < FULL else FEW

@@ -187,12 +187,10 @@ def _is_series(rows: Sequence[Row]) -> bool:
 
 def _monotonic(values: Sequence[str]) -> bool:
     """Whether values are all the same, or numbers that never rise or never fall."""
-    if len(set(values)) == 1:
-        return True
     try:
         numbers = [float(value) for value in values]
     except ValueError:
-        return False
+        return len(set(values)) == 1
     return numbers in (sorted(numbers), sorted(numbers, reverse=True))
 
 
@@ -336,9 +334,8 @@ class _Panel:
         if len({row["parameters"] for row in front}) > 1:  # a front of one size is no line
             x, y = [row["parameters"] for row in front], [self.of(row) for row in front]
             axes.step(x, y, where="post", zorder=1, gid="front", **FRONT)
-        axes.set_yscale(self._scale([*shown, *runs]))
-        axes.set_xscale("log")
-        axes.set_xlim(*_ends([row["parameters"] for row in shown]))
+        ends = _ends([row["parameters"] for row in shown])
+        axes.set(yscale=self._scale([*shown, *runs]), xscale="log", xlim=ends)
         self._dress(_counted(conditions), self.label)
 
     def strip(self, conditions: Sequence[Row], runs: Sequence[Row]) -> None:
@@ -357,8 +354,7 @@ class _Panel:
         first = self.what == "accuracy"
         labels = [f"{short(row['condition'])} ({row['parameters']:,.0f})" if first else "" for row in conditions]
         axes.set_yticks(range(len(conditions)), labels)
-        axes.set_ylim(len(conditions) - 0.5, -0.5)
-        axes.set_xscale(self._scale([*conditions, *runs]))
+        axes.set(ylim=(len(conditions) - 0.5, -0.5), xscale=self._scale([*conditions, *runs]))
         self._dress(self.label, "")
         axes.tick_params(axis="y", length=0)
 
@@ -369,8 +365,7 @@ class _Panel:
         return "log" if far else "linear"
 
     def _dress(self, across: str, up: str) -> None:
-        self.axes.set_xlabel(across)
-        self.axes.set_ylabel(up)
+        self.axes.set(xlabel=across, ylabel=up)
         self.axes.tick_params(width=0.6, length=2.5, pad=3.5)
         self.axes.tick_params(which="minor", width=0.4, length=1.5, pad=4.5)  # puts the numbers of both on one line
         self.axes.spines[["top", "right"]].set_visible(False)
@@ -434,8 +429,8 @@ def _forest(
     for side in (axes, beside):
         side.tick_params(axis="y", length=0)
     beside.spines["right"].set_visible(False)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlabel("Difference of test accuracy (percentage points)" if accuracy else "Difference of test loss")
+    across = "Difference of test accuracy (percentage points)" if accuracy else "Difference of test loss"
+    axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel=across)
     axes.tick_params(axis="x", width=0.6, length=2.5)
     axes.spines[["top", "right", "left"]].set_visible(False)
 

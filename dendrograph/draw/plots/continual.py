@@ -83,10 +83,7 @@ def _heat(axes: Axes, matrix: NDArray[np.float64]) -> None:
     step = _step(columns)
     axes.set_xticks(range(0, columns, step), [str(1 + task) for task in range(0, columns, step)])
     axes.set_yticks(range(0, rows, step), [str(learnt) for learnt in range(0, rows, step)])
-    axes.set_xlim(-0.5, columns - 0.5)
-    axes.set_ylim(rows - 0.5, -0.5)
-    axes.set_xlabel("Tested on task")
-    axes.set_ylabel("Tasks learnt")
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), xlabel="Tested on task", ylabel="Tasks learnt")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
@@ -102,9 +99,8 @@ def _curves(axes: Axes, matrix: NDArray[np.float64]) -> None:
         look = {"marker": MARKERS[task % len(MARKERS)], "markersize": 3.5, "linewidth": 1.2, "clip_on": False}
         axes.plot(learnt[after], values[after], color=colour, label=f"{task + 1}", **look)  # type: ignore[arg-type]
     axes.set_xticks(range(0, rows, _step(columns)))
-    axes.set_ylim(0, 100)
-    axes.set_xlabel("Tasks learnt (dotted: the task is not among them)")
-    axes.set_ylabel("Test accuracy (%)")
+    across = "Tasks learnt (dotted: the task is not among them)"
+    axes.set(ylim=(0, 100), xlabel=across, ylabel="Test accuracy (%)")
     axes.spines[["top", "right"]].set_visible(False)
     if columns <= MOST_NUMBERS:
         axes.legend(title="Task", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -46,8 +46,7 @@ def selectivity_figure(units: Table, classes: int | None = None) -> Figure:
                 label = f"{group}: {len(awake):,} units, and {silent:,} silent"
                 look = {"color": colour, "linestyle": line, "linewidth": 1.1}
                 axes.stairs(100 * counts / max(1, len(awake)), edges, label=label, **look)
-            axes.set_xlim(0, most)
-            axes.set_ylim(bottom=0)
+            axes.set(xlim=(0, most), ylim=(0, None))
             dress(axes, across, "Units (%)" if axes is found[0] else "")
         figure.legend(*found[0].get_legend_handles_labels(), handlelength=3.2, **BELOW)
     return figure

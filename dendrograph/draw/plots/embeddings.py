@@ -85,6 +85,5 @@ def _points(axes: Axes, rows: Table, looks: Mapping[Any, Mapping[str, Any]]) -> 
             x, y = [row["x"] for row in own], [row["y"] for row in own]
             axes.plot(x, y, label=str(label), **point, **look)
             axes.text(median(x), median(y), str(label), path_effects=halo, **number)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axes.spines[:].set_color("0.7")

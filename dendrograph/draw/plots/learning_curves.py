@@ -38,8 +38,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int | No
                 axes.plot([row["epoch"] for row in history], values, markersize=2.5, linewidth=1.2, label=part, **look)
             if best_epoch:
                 axes.axvline(best_epoch, color="0.6", linewidth=0.8, zorder=0, label="best epoch")
-            axes.set_xlabel("Epoch")
-            axes.set_ylabel(label)
+            axes.set(xlabel="Epoch", ylabel=label)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.spines[["top", "right"]].set_visible(False)
         figure.axes[0].legend(frameon=False)

@@ -46,8 +46,7 @@ def panels(number: int, columns: int, height: float, more: float = 0.0) -> Itera
 
 def dress(axes: Axes, across: str, up: str, title: str = "") -> None:
     """Label the axes, and draw only the left and the lower one."""
-    axes.set_xlabel(across)
-    axes.set_ylabel(up)
+    axes.set(xlabel=across, ylabel=up)
     if title:
         axes.set_title(shortened(title), fontsize=POINTS)
     axes.tick_params(width=0.6, length=2.5, labelsize=POINTS)

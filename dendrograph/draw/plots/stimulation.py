@@ -89,5 +89,4 @@ def _diagonal(axes: Axes) -> None:
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     ends = [min(left, bottom), max(right, top)]
     axes.plot(ends, ends, color="0.7", linewidth=0.8, zorder=0, label="measured = sum")
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
+    axes.set(xlim=(left, right), ylim=(bottom, top))

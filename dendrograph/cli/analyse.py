@@ -73,14 +73,14 @@ def analyse_command(
     from dendrograph.analysis.print_analysis import text
     from dendrograph.base import files as atomic
     from dendrograph.base import tables
-    from dendrograph.draw.plots.analysis import figure_files, hold_figures
+    from dendrograph.draw.plots.analysis import check_form, figure_files
 
     for option, value in (("--format", table_format), ("--figures", figures)):
         if out is None and value is not None:
             raise DendrographError(f"{option} has no effect without --out\n  add --out FOLDER, or leave {option} out")
     form = table_format or "csv"
     tables.require(form)
-    hold_figures(figures or "pdf")
+    check_form(figures or "pdf")
     if out is not None:
         atomic.check_new_folder(out)
     chosen: dict[str, Any] = {

@@ -341,7 +341,7 @@ def test_figures_that_cannot_be_drawn_are_told(run: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("dendrograph.draw.plots.distributions.MOST_GROUPS", 1)
     figures, notes = analysis_figures(analyse(run).tables)
     assert set(figures) == {"selectivity", "densities", "generalisation"}
-    assert len(notes) == 1 and notes[0].startswith("no figure 'hits': 2 groups, and a figure shows 1")
+    assert len(notes) == 1 and notes[0].startswith("no figure 'hits': 2 groups, but a figure shows at most 1")
 
 
 def test_parquet(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -529,10 +529,10 @@ def test_text_stays_text(tree: Graph) -> None:
 
 def test_what_no_figure_can_tell_apart_is_refused(tree: Graph) -> None:
     many = stimulate(with_dendrites(basal(NMDA, count=20)), [f"basal[{number}]" for number in range(len(MARKERS) + 1)])
-    with pytest.raises(DendrographError, match="9 stimuli are 'single', and a figure tells 8 apart"):
+    with pytest.raises(DendrographError, match="9 stimuli of kind 'single', but a figure shows at most 8"):
         stimulation_figure(many.table)
     record = ["soma", *(f"apical/tuft[{number}]" for number in range(MOST_RECORDED))]
-    with pytest.raises(DendrographError, match="7 compartments are recorded, and a figure shows 6"):
+    with pytest.raises(DendrographError, match="7 recorded compartments, but a figure shows at most 6"):
         stimulation_figure(stimulate(tree, PAIRS, record).table)
 
 

@@ -297,7 +297,7 @@ class TestFields:
 
     def test_a_silent_layer_has_no_field(self) -> None:
         tree = Compartment(synapses=Synapses(0))
-        with pytest.raises(DendrographError, match="has synapses: no field to draw"):
+        with pytest.raises(DendrographError, match="has synapses: no receptive field to draw"):
             draw.figure(tree, "fields")
 
 
@@ -522,13 +522,13 @@ class TestPanels:
         figure = Figure()
         axes = figure.add_subplot()
         draw.on(axes, "dann-lrf")
-        with pytest.raises(DendrographError, match="these axes hold something already"):
+        with pytest.raises(DendrographError, match="these axes are not empty"):
             draw.on(axes, "dann-lrf")
         for projection in ("polar", "3d"):
-            with pytest.raises(DendrographError, match="a diagram needs plain axes"):
+            with pytest.raises(DendrographError, match="a diagram needs rectilinear axes"):
                 draw.on(figure.add_axes((0, 0, 1, 1), projection=projection), "dann-lrf")
         for name, value in (("width", 3), ("columns", 2)):
-            with pytest.raises(DendrographError, match=f"'{name}' says nothing on axes of your own"):
+            with pytest.raises(DendrographError, match=f"'{name}' has no effect on your own axes"):
                 draw.on(figure.add_subplot(), "dann-lrf", **{name: value})
 
     def test_each_network_has_its_own_scale_bar(self) -> None:
@@ -584,8 +584,11 @@ class TestPanels:
         ({"layer": "hiden"}, "no layer 'hiden'\n  did you mean 'hidden'?"),
         ({"neuron": 64}, "no neuron 64 in layer 'hidden'\n  they are numbered from 0 to 63"),
         ({"neuron": -1}, "no neuron -1 in layer 'hidden'"),
-        ({"view": "network", "neuron": 3}, "'neuron' says nothing to the view network\n  leave it out, or draw neuron"),
-        ({"view": "matrix", "layer": "hidden"}, "'layer' says nothing to the view matrix"),
+        (
+            {"view": "network", "neuron": 3},
+            "'neuron' has no effect on the view network\n  leave it out, or draw neuron",
+        ),
+        ({"view": "matrix", "layer": "hidden"}, "'layer' has no effect on the view matrix"),
         ({"neuron": "3"}, "neuron must be a whole number, found '3'"),
         ({"neuron": True}, "neuron must be a whole number, found True"),
         ({"style": None}, "style must be text, found None"),

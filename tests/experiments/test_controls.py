@@ -17,7 +17,7 @@ from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, c
 from dendrograph.base.errors import MorphologyError
 from dendrograph.cli.main import main
 from dendrograph.comparison.conditions import CONTROLS
-from dendrograph.draw.plots.comparison import CONTROLS as MARKERS
+from dendrograph.draw.plots.comparison import CONTROL_MARKERS as MARKERS
 from dendrograph.experiments.controls.controls import as_file, controls, survey
 from dendrograph.graph.graph import Projection
 from dendrograph.morphology.shipped import shipped

@@ -1,7 +1,7 @@
-"""Where the parts of a tree lie: pure numbers, linear in the number of compartments drawn.
+"""The layout of trees: numbers only, in time linear in the number of compartments drawn.
 
-A tree is laid out in slots: each end of a branch has one, a parent stands in the middle of its children's. So branches
-of different subtrees never meet, whatever the tree.
+A tree is laid out in slots. Each tip has a slot of its own, and a parent is in the middle of its children's slots, so
+that branches of different subtrees never meet.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dendrograph.draw.canvas.scene import Floats
+
 Whole = NDArray[np.int64]
 
 ALL, SOME, ONE = "all", "some", "one"
-MOST_SHOWN = 4  # slots that `some` takes: the first two copies, an ellipsis, the last
-ELLIPSIS = -1  # in the place of a copy's number
+MOST_SHOWN = 4  # slots of `some`: the first two copies, an ellipsis, the last copy
+ELLIPSIS = -1  # instead of the number of a copy
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +27,10 @@ class Twigs:
 
     parent: number of the parent, -1 for the soma
     place: position of its place
-    copy: number within its place, or `ELLIPSIS` for the mark that stands for the copies between two others
-    stands_for: compartments that it stands for, copies on one parent counted: 1 where all are drawn
+    copy: number within its place, or `ELLIPSIS` for the mark that represents the copies between two others
+    stands_for: number of copies on one parent that it represents; 1 if all are drawn
     slot: position of its middle, in slots from the left
-    span: slots that it and what grows from it take
+    span: slots of its whole subtree
     """
 
     parent: Whole
@@ -38,26 +39,26 @@ class Twigs:
     stands_for: Whole
     slot: Floats
     span: Floats
-    slots: float  # of all
+    slots: float  # of the whole tree
 
     def __len__(self) -> int:
         return len(self.parent)
 
     def at(self, place: int) -> Whole:
-        """The numbers of the compartments drawn at a place, ellipses among them."""
+        """The numbers of the compartments and ellipses drawn at a place."""
         return np.flatnonzero(self.place == place)
 
 
 def fold(parents: Sequence[int | None], counts: Sequence[int], capacity: float) -> tuple[str, ...]:
-    """How many copies of each place to draw, so that a tree takes at most so many slots.
+    """How many copies of each place to draw, so that a tree has at most `capacity` slots.
 
     Args:
-        parents: of each place, the position of its parent's place; parents come first.
+        parents: the position of each place's parent; parents come first.
         counts: copies of each place on one parent.
-        capacity: slots that there are.
+        capacity: number of slots.
 
     Returns:
-        For each place `all`, `some` (the first, the second, an ellipsis, the last) or `one` (which says how many).
+        For each place `all`, `some` (the first, the second, an ellipsis, the last) or `one` (labelled with the number).
     """
     modes = [ALL] * len(counts)
     while (slots := spans(parents, counts, modes)[0]) > capacity:
@@ -69,7 +70,7 @@ def fold(parents: Sequence[int | None], counts: Sequence[int], capacity: float) 
             tried = [*modes]
             tried[position] = fewer
             saved = slots - spans(parents, counts, tried)[0]
-            # What is written as `some` still shows a population: `one` is for what does not fit otherwise.
+            # `some` still shows that there are many: `one` is the last resort.
             key = (saved if fewer == SOME else 0.25 * saved, counts[position], position, fewer)
             best = max(best, key) if best else key
         if best is None:
@@ -79,7 +80,7 @@ def fold(parents: Sequence[int | None], counts: Sequence[int], capacity: float) 
 
 
 def spans(parents: Sequence[int | None], counts: Sequence[int], modes: Sequence[str]) -> list[float]:
-    """Slots that one compartment of each place takes, with what grows from it; the same for all copies."""
+    """Slots of the subtree of one compartment of each place, the same for all copies."""
     inner = [0.0] * len(counts)
     whole = [1.0] * len(counts)
     for position in reversed(range(len(counts))):
@@ -91,7 +92,7 @@ def spans(parents: Sequence[int | None], counts: Sequence[int], modes: Sequence[
 
 
 def _run(count: int, mode: str, span: float) -> float:
-    """Slots that the copies on one parent take."""
+    """Slots of all copies on one parent."""
     return span * {ALL: count, SOME: 3, ONE: 1}[mode] + (mode == SOME)
 
 
@@ -99,20 +100,14 @@ def unfold(parents: Sequence[int | None], counts: Sequence[int], modes: Sequence
     """The compartments to draw, each in its slot; in time linear in their number."""
     whole = spans(parents, counts, modes)
     first = np.zeros(1, dtype=np.int64)
-    columns: dict[str, list[NDArray]] = {
-        "parent": [first - 1],
-        "place": [first],
-        "copy": [first],
-        "stands_for": [first + 1],
-        "left": [np.zeros(1)],
-        "span": [np.full(1, whole[0])],
-    }
+    # Of each place: parent, place, copy, stands_for, left end and span of what is drawn there.
+    columns: list[tuple[NDArray, ...]] = [(first - 1, first, first, first + 1, np.zeros(1), np.full(1, whole[0]))]
     drawn: dict[int, tuple[Whole, Whole, Floats]] = {0: (first, first, np.zeros(1))}  # numbers, copies, left ends
     number = 1
-    offsets = [0.0] * len(counts)  # where the next children begin, from the left end of their parent
+    offsets = [0.0] * len(counts)  # from the left end of a parent to its next children
     for position in range(1, len(counts)):
         above = parents[position]
-        assert above is not None, "one soma"
+        assert above is not None, "there is one soma"
         count, mode, span = counts[position], modes[position], whole[position]
         numbers, copies, lefts = drawn[above]
         if mode == ALL:
@@ -128,26 +123,19 @@ def unfold(parents: Sequence[int | None], counts: Sequence[int], modes: Sequence
         left = np.repeat(lefts, each) + offsets[above] + np.tile(starts, len(numbers))
         own = number + np.arange(len(copy), dtype=np.int64)
         number += len(copy)
-        columns["parent"].append(np.repeat(numbers, each))
-        columns["place"].append(np.full(len(copy), position, dtype=np.int64))
-        columns["copy"].append(copy)
-        stands = np.where(dots, count - 3, count if mode == ONE else 1)
-        columns["stands_for"].append(stands)
-        columns["left"].append(left)
-        columns["span"].append(np.where(dots, 1.0, span))
-        real = ~dots
-        drawn[position] = own[real], copy[real], left[real]
+        place, stands_for = np.full_like(copy, position), np.where(dots, count - 3, count if mode == ONE else 1)
+        columns.append((np.repeat(numbers, each), place, copy, stands_for, left, np.where(dots, 1.0, span)))
+        drawn[position] = own[~dots], copy[~dots], left[~dots]
         offsets[above] += _run(count, mode, span)
-    joined = {key: np.concatenate(parts) for key, parts in columns.items()}
-    left = joined.pop("left")
-    return Twigs(slot=left + joined["span"] / 2, slots=whole[0], **joined)
+    parent, place, copy, stands_for, left, width = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    return Twigs(parent, place, copy, stands_for, slot=left + width / 2, span=width, slots=whole[0])
 
 
 def heights(parent: Whole, length: Floats) -> tuple[Floats, Floats]:
-    """Distance from the soma at which each compartment begins and ends, along the path; parents come first."""
+    """Distance from the soma to the beginning and the end of each compartment, along the path; parents come first."""
     begin = np.zeros(len(parent))
     end = np.zeros(len(parent))
-    # Level by level: the parents of a level are done before it.
+    # Level by level: the parents of a level are placed before it.
     level = levels(parent)
     for depth in range(1, int(level.max(initial=0)) + 1):
         here = np.flatnonzero(level == depth)
@@ -157,46 +145,42 @@ def heights(parent: Whole, length: Floats) -> tuple[Floats, Floats]:
 
 
 def levels(parent: Whole) -> Whole:
-    """Cables between each compartment and the soma; parents come first."""
-    level = np.zeros(len(parent), dtype=np.int64)
-    reached = np.flatnonzero(parent < 0)
-    waiting = np.flatnonzero(parent >= 0)
-    depth = 0
-    inside = np.zeros(len(parent), dtype=bool)
-    inside[reached] = True
-    while len(waiting):
-        depth += 1
-        found = inside[parent[waiting]]
-        level[waiting[found]] = depth
-        inside[waiting[found]] = True
-        waiting = waiting[~found]
+    """The number of cables between each compartment and the soma; parents come first."""
+    level = np.where(parent < 0, 0, -1)
+    while (unknown := level < 0).any():
+        above = level[parent]
+        level[unknown & (above >= 0)] = above[unknown & (above >= 0)] + 1
     return level
 
 
-def bends(begin_x: Floats, end_x: Floats, begin_y: Floats, bend_y: Floats, end_y: Floats, points: int) -> Floats:
-    """Branches that leave their parent's end upright, bend over to their own slot, and go on upright.
+def bends(begin: Floats, end: Floats, bend_y: Floats, points: int) -> Floats:
+    """Branches that leave the end of their parent upright, bend to their own slot, and continue upright.
 
-    All branches that begin in one point bend over the same height, so that they keep their order and never cross.
+    All branches from one point bend over the same height, so that they keep their order and never cross.
+
+    Args:
+        begin: (branches, 2), the end of the parent.
+        end: (branches, 2), the tips.
+        bend_y: (branches,), where the bend ends.
+        points: of each bend.
 
     Returns:
         Shape (branches, points + 1, 2).
     """
     share = np.linspace(0.0, 1.0, points)
     eased = share * share * (3 - 2 * share)
-    x = begin_x[:, None] + (end_x - begin_x)[:, None] * eased
-    y = begin_y[:, None] + (bend_y - begin_y)[:, None] * share
-    bent = np.stack([x, y], axis=2)
-    tip = np.stack([end_x, end_y], axis=1)[:, None]
-    return np.concatenate([bent, tip], axis=1)
+    x = begin[:, :1] + (end - begin)[:, :1] * eased
+    y = begin[:, 1:] + (bend_y[:, None] - begin[:, 1:]) * share
+    return np.concatenate([np.stack([x, y], axis=2), end[:, None]], axis=1)
 
 
 def tapered(paths: Floats, begin: Floats, end: Floats) -> Floats:
-    """The outlines of branches that are `begin` wide where they leave and `end` wide at their round tips.
+    """The outlines of branches that are `begin` wide at their base and `end` wide at their round tips.
 
     Args:
         paths: (branches, points, 2).
-        begin: (branches,), width.
-        end: (branches,), width.
+        begin: width at the base, (branches,).
+        end: width at the tip, (branches,).
 
     Returns:
         Corners, (branches, 2 * points + 3, 2).
@@ -209,23 +193,21 @@ def tapered(paths: Floats, begin: Floats, end: Floats) -> Floats:
     share /= np.maximum(share[:, -1:], 1e-12)
     half = (begin[:, None] + (end - begin)[:, None] * share)[..., None] / 2
     left, right = paths + across * half, paths - across * half
-    tip, forward, sideward = paths[:, -1:], along[:, -1:], across[:, -1:]
-    radius = half[:, -1:]
     cap = [
-        tip + radius * (np.cos(turn) * sideward + np.sin(turn) * forward)
+        paths[:, -1:] + half[:, -1:] * (np.cos(turn) * across[:, -1:] + np.sin(turn) * along[:, -1:])
         for turn in (np.pi / 4, np.pi / 2, 3 * np.pi / 4)
     ]
     return np.concatenate([left, *cap, right[:, ::-1]], axis=1)
 
 
 class Free:
-    """Rectangles that are taken (left, bottom, right, top), to place labels beside each other.
+    """The free space on a paper, to place labels that do not overlap.
 
     Args:
         width: of the paper.
         bottom: its lowest point.
         top: its highest point.
-        taken: (boxes, 4), what lies on it already.
+        taken: boxes (left, bottom, right, top) that are covered already, (boxes, 4).
     """
 
     def __init__(self, width: float, bottom: float, top: float, taken: Floats | None = None) -> None:
@@ -233,7 +215,7 @@ class Free:
         self.taken = np.zeros((0, 4)) if taken is None else taken
 
     def take(self, left: float, bottom: float, right: float, top: float, margin: float = 0.0) -> bool:
-        """Take a rectangle if it is free and on the paper; says whether it was. A margin is kept sideways."""
+        """Cover a rectangle if it is free and on the paper; return whether it was. The margin is kept sideways."""
         slack = 1e-9
         if left < -slack or bottom < self.bottom - slack or right > self.width + slack or top > self.top + slack:
             return False

@@ -1,67 +1,66 @@
-"""The only file of the diagrams that touches matplotlib: a scene becomes artists on an Axes."""
+"""The renderer: a scene becomes artists on matplotlib axes. Text is measured and fonts are found here, too."""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection, LineCollection, PolyCollection
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
 
 from dendrograph.base.errors import DendrographError
 from dendrograph.base.suggestions import did_you_mean
-from dendrograph.draw.canvas.figure import import_matplotlib
 from dendrograph.draw.canvas.scene import Colours, Discs, Mark, Picture, Scene, Shapes, Strokes, Words
 from dendrograph.draw.style import MM, Theme
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-RASTER = 5000  # parts of one collection from which on it is a picture inside a vector file
-FULL, FEW = 20_000, 50  # parts of a whole diagram from which on all collections of more than a few are
-# And `ink`: from paper to ink.
-SIGNS = "_×→−…µ[]/"  # that diagrams are written with, besides letters and digits
-MAPS = {"grey": "Greys", "heat": "cividis", "signed": "RdBu_r", "signed-grey": "Greys"}
+RASTER = 5000  # a collection with so many parts becomes pixels within a vector file
+FULL, FEW = 20_000, 50  # in a diagram with FULL parts, every collection with FEW parts does
+SIGNS = "_×→−…µ[]/"  # that diagrams need, besides letters and digits
+MAPS = {"grey": "Greys", "heat": "cividis", "signed": "RdBu_r", "signed-grey": "Greys"}  # and `ink`: paper to ink
 
 
-def render(scene: Scene, axes: Axes, style: Theme) -> None:
-    """Draw a scene on axes, as large as fits, letters and lines in proportion.
+def render(scene: Scene, axes: Axes, theme: Theme) -> None:
+    """Draw a scene on axes, as large as possible, with letters and lines in proportion.
 
     Each mark becomes one artist whose gid is the mark's name.
     """
     axes.set_axis_off()
-    axes.set_xlim(0.0, scene.width)
-    axes.set_ylim(0.0, scene.height)
-    axes.set_aspect("equal")
+    axes.set(xlim=(0.0, scene.width), ylim=(0.0, scene.height), aspect="equal")
     room = size_of(axes)
     scale = min(room[0] / scene.width, room[1] / scene.height)
     raster = RASTER if sum(map(_parts, scene.marks)) < FULL else FEW
     for mark in scene.marks:
-        artist = _artist(mark, axes, style, scale)
+        artist = _artist(mark, axes, theme, scale)
         artist.set_gid(mark.name or None)
         artist.set_rasterized(isinstance(mark, Strokes | Discs | Shapes) and _parts(mark) >= raster)
 
 
 def size_of(axes: Axes) -> tuple[float, float]:
-    """Width and height of axes in mm, wherever they stand: in a figure, in a part of one, in other axes."""
+    """Width and height of axes in mm, whether they are in a figure, a subfigure or other axes."""
     figure = axes.get_figure(root=True)
     assert figure is not None
-    bounds = axes.get_position(original=True)
-    box = bounds.transformed(axes.figure.transSubfigure)
+    box = axes.get_position(original=True).transformed(axes.figure.transSubfigure)
     return 25.4 * box.width / figure.dpi, 25.4 * box.height / figure.dpi
 
 
-def hold_empty(axes: Axes) -> None:
-    """Refuse axes on which a diagram would be no diagram.
+def check_empty(axes: Axes) -> None:
+    """Check that a diagram can be drawn on axes.
 
     Raises:
-        DendrographError: they are not plain, or hold something.
+        DendrographError: the axes have another projection or scale, or are not empty.
     """
     if axes.name != "rectilinear" or (axes.get_xscale(), axes.get_yscale()) != ("linear", "linear"):
         raise DendrographError(
-            "a diagram needs plain axes, with two linear scales\n  make them by figure.add_subplot()"
+            "a diagram needs rectilinear axes with two linear scales\n  make them with figure.add_subplot()"
         )
     if axes.has_data() or axes.texts:
-        raise DendrographError("these axes hold something already\n  give empty ones, or clear them: axes.clear()")
+        raise DendrographError("these axes are not empty\n  give empty axes, or clear these: axes.clear()")
 
 
 def _parts(mark: Mark) -> int:
@@ -72,10 +71,7 @@ def _parts(mark: Mark) -> int:
     return len(mark.corners) if isinstance(mark, Shapes) else 1
 
 
-def _artist(mark: Mark, axes: Axes, style: Theme, scale: float) -> Any:
-    import_matplotlib()
-    from matplotlib import collections
-
+def _artist(mark: Mark, axes: Axes, theme: Theme, scale: float) -> Any:
     if isinstance(mark, Words):
         return axes.text(
             mark.x,
@@ -88,16 +84,15 @@ def _artist(mark: Mark, axes: Axes, style: Theme, scale: float) -> Any:
             fontweight="bold" if mark.bold else "normal",
             rotation=90 if mark.upright else 0,
             rotation_mode="anchor" if mark.upright else "default",
-            family=style.font,
+            family=theme.font,
             zorder=6,
             parse_math=False,
         )
     if isinstance(mark, Picture):
-        left, bottom, right, top = mark.box
         return axes.imshow(
             mark.cells,
-            extent=(left, right, bottom, top),
-            cmap=colour_map(mark.map, style),
+            extent=(mark.box.left, mark.box.right, mark.box.bottom, mark.box.top),
+            cmap=_colour_map(mark.map, theme),
             vmin=mark.low,
             vmax=mark.high,
             interpolation="nearest",
@@ -106,7 +101,7 @@ def _artist(mark: Mark, axes: Axes, style: Theme, scale: float) -> Any:
             zorder=mark.level,
         )
     if isinstance(mark, Strokes):
-        lines = collections.LineCollection(
+        lines = LineCollection(
             list(mark.paths),
             linewidths=np.atleast_1d(mark.width) * MM * scale,
             colors=_colours(mark.colour),
@@ -115,21 +110,18 @@ def _artist(mark: Mark, axes: Axes, style: Theme, scale: float) -> Any:
             zorder=mark.level,
         )
         return axes.add_collection(lines, autolim=False)
-    rim = {
+    body = {
         "facecolors": _colours(mark.fill),
         "edgecolors": _colours(mark.rim),
         "linewidths": mark.rim_width * MM * scale,
         "zorder": mark.level,
     }
-    if isinstance(mark, Discs):
-        across = 2 * np.broadcast_to(np.asarray(mark.radius, dtype=float), (len(mark.centres),))
-        discs = collections.EllipseCollection(
-            across, across, np.zeros(len(across)), units="xy", offsets=mark.centres, transOffset=axes.transData, **rim
-        )
-        return axes.add_collection(discs, autolim=False)
-    assert isinstance(mark, Shapes)
-    shapes = collections.PolyCollection(list(mark.corners), joinstyle="round", **rim)
-    return axes.add_collection(shapes, autolim=False)
+    if isinstance(mark, Shapes):
+        return axes.add_collection(PolyCollection(list(mark.corners), joinstyle="round", **body), autolim=False)
+    across = 2 * np.broadcast_to(np.asarray(mark.radius, dtype=float), (len(mark.centres),))
+    place: dict[str, Any] = {"units": "xy", "offsets": mark.centres, "transOffset": axes.transData}
+    discs = EllipseCollection(across, across, np.zeros(len(across)), **place, **body)
+    return axes.add_collection(discs, autolim=False)
 
 
 def _colours(colours: Colours) -> Any:
@@ -137,25 +129,19 @@ def _colours(colours: Colours) -> Any:
 
 
 @functools.lru_cache(maxsize=4096)
-def text_width(text: str, size: float, font: str) -> float:
+def text_width(font: str, text: str, size: float) -> float:
     """Width in mm of a text of so many points."""
-    import_matplotlib()
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextToPath
-
-    width, _, _ = TextToPath().get_text_width_height_descent(text, FontProperties(family=font, size=size), ismath=False)
+    properties = FontProperties(family=font, size=size)
+    width, _, _ = TextToPath().get_text_width_height_descent(text, properties, ismath=False)
     return float(width) / MM
 
 
 def font_of(name: str) -> str:
-    """The name of a font that is here.
+    """The name of a font, if it is installed and has the letters that diagrams need.
 
     Raises:
-        DendrographError: it is not.
+        DendrographError: the font is not installed, or lacks letters.
     """
-    import_matplotlib()
-    from matplotlib import font_manager
-
     if not isinstance(name, str):
         raise DendrographError(f"font must be the name of one, found {name!r}")
     known = sorted({entry.name for entry in font_manager.fontManager.ttflist})
@@ -163,25 +149,17 @@ def font_of(name: str) -> str:
         raise DendrographError(f"there is no font '{name}' on this machine\n  {did_you_mean(name, known, 'fonts')}")
     letters = font_manager.get_font(font_manager.findfont(name)).get_charmap()
     if missing := [letter for letter in SIGNS if ord(letter) not in letters]:
-        raise DendrographError(f"the font '{name}' lacks {' '.join(missing)}\n  take another one")
+        raise DendrographError(f"the font '{name}' lacks {' '.join(missing)}\n  choose another font")
     return name
 
 
 def colours_in(values: np.ndarray, map: str, low: float, high: float) -> np.ndarray:
-    """The colours of numbers in one of the maps. Shape (values, 4)."""
-    import_matplotlib()
-    import matplotlib
-
+    """The colours of numbers in one of `MAPS`. Shape (values, 4)."""
     span = high - low or 1.0
     return np.asarray(matplotlib.colormaps[MAPS[map]](np.clip((values - low) / span, 0, 1)))
 
 
-def colour_map(name: str, style: Theme) -> Any:
-    """A map of numbers to colours."""
-    import_matplotlib()
-    import matplotlib
-    from matplotlib.colors import LinearSegmentedColormap
-
+def _colour_map(name: str, theme: Theme) -> Any:
     if name == "ink":
-        return LinearSegmentedColormap.from_list("ink", [style.paper, style.ink])
+        return LinearSegmentedColormap.from_list("ink", [theme.paper, theme.ink])
     return matplotlib.colormaps[MAPS[name]]

@@ -1,10 +1,10 @@
-"""What a diagram consists of, in millimetres on paper: numbers and names. The renderer turns it into artists."""
+"""A scene: the parts of a diagram in millimetres on paper, as numbers and names. The renderer makes artists of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,53 @@ Floats = NDArray[np.float64]
 Colour = str  # #rrggbb, or #rrggbbaa
 Colours = Colour | Sequence[Colour] | Floats  # one for all, one each, or an (n, 4) array
 
-# What lies above what.
+# Levels: what is drawn over what.
 BELOW, EDGES, BODIES, DOTS, ABOVE = 1, 2, 3, 4, 5
+
+
+class Box(NamedTuple):
+    """A rectangle, in mm."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    @property
+    def width(self) -> float:
+        """From left to right."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """From bottom to top."""
+        return self.top - self.bottom
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Its centre, (x, y)."""
+        return (self.left + self.right) / 2, (self.bottom + self.top) / 2
+
+    @property
+    def corners(self) -> Floats:
+        """From the left bottom one counter-clockwise. Shape (1, 4, 2)."""
+        left, bottom, right, top = self
+        return np.array([[[left, bottom], [right, bottom], [right, top], [left, top]]])
+
+    def grid(self, rows: int, columns: int) -> Floats:
+        """The lines between so many square cells, counted from the left bottom. Shape (lines, 2, 2)."""
+        left, bottom, right, top = self
+        cell = self.width / columns
+        lines = [[[left, bottom + k * cell], [right, bottom + k * cell]] for k in range(1, rows)]
+        lines += [[[left + k * cell, bottom], [left + k * cell, top]] for k in range(1, columns)]
+        return np.array(lines).reshape(-1, 2, 2)
 
 
 @dataclass(frozen=True, eq=False)
 class Strokes:
     """Lines of constant width.
 
-    name: what they stand for, such as `cable hidden/basal->hidden/soma`; a test finds them by it
+    name: of what they show, such as `cable hidden/basal->hidden/soma`; tests find them by it
     paths: (lines, points, 2), in mm
     width: in mm, one for all or one each
     """
@@ -36,7 +74,7 @@ class Strokes:
 
 @dataclass(frozen=True, eq=False)
 class Discs:
-    """Circles of radius `radius` around `centres`, (discs, 2), in mm; the rim is drawn where it has a width."""
+    """Circles around `centres`, (discs, 2), in mm; a rim is drawn if it has a width."""
 
     name: str
     centres: Floats
@@ -63,13 +101,12 @@ class Shapes:
 class Picture:
     """An image of numbers, (height, width), or of colours, (height, width, 3 or 4).
 
-    It fills a box (left, bottom, right, top), the first row at the top. Numbers become colours by `map` between `low`
-    and `high`. Cells have sharp edges.
+    It fills a box, the first row at the top. Numbers become colours by the colour map `map` between `low` and `high`.
     """
 
     name: str
     cells: Floats
-    box: tuple[float, float, float, float]
+    box: Box
     map: str = "grey"
     low: float = 0.0
     high: float = 1.0
@@ -78,7 +115,7 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """Text at (x, y), in mm, of `size` points. `across` and `up` say which point of the text lies there."""
+    """Text at (x, y), in mm, of `size` points. `across` and `up` say which point of the text is there."""
 
     text: str
     x: float
@@ -97,7 +134,7 @@ Mark = Strokes | Discs | Shapes | Picture | Words
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the legend: a sign and what it means; `length` is that of a scale bar, in mm."""
+    """An entry of a legend: a sign and its meaning; `length` is that of a scale bar, in mm."""
 
     sign: Literal["bar", "dot", "ring", "line", "dashes", "scale", "none"]
     colour: str
@@ -107,10 +144,10 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A finished diagram: its size in mm, and marks in the order in which they are drawn within a level.
+    """A finished diagram: its size in mm, and its marks in the order in which they are drawn within a level.
 
-    notes: what the diagram leaves out and whoever asked for it should know
-    entries: what its colours mean, for the legend that is drawn below it
+    notes: what the diagram leaves out, for the caller
+    entries: of the legend below it
     """
 
     width: float
@@ -135,7 +172,7 @@ def moved(mark: Mark, across: float, up: float) -> Mark:
         return replace(mark, corners=mark.corners + shift)
     if isinstance(mark, Picture):
         left, bottom, right, top = mark.box
-        return replace(mark, box=(left + across, bottom + up, right + across, top + up))
+        return replace(mark, box=Box(left + across, bottom + up, right + across, top + up))
     return replace(mark, x=mark.x + across, y=mark.y + up)
 
 

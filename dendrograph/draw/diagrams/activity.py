@@ -1,84 +1,61 @@
-"""A sample on its way through a network: the input as an image, every compartment coloured by its activity."""
+"""The diagram of activity: one sample in a network, every compartment coloured by its activity."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dendrograph.draw.canvas.chart import bar_room, colour_bar
+from dendrograph.draw.canvas.chart import ColourBar
 from dendrograph.draw.canvas.render import colours_in
-from dendrograph.draw.canvas.scene import Mark, Picture, Scene, Words
+from dendrograph.draw.canvas.scene import Box, Mark, Picture, Scene, Words
 from dendrograph.draw.diagrams.network import Tints, network_scene
-from dendrograph.draw.style import Theme
-from dendrograph.graph.graph import Graph
-
-Activity = Mapping[str, NDArray[np.float32]]
+from dendrograph.draw.diagrams.view import Panel, Snapshot
 
 
-def activity_scene(
-    graph: Graph,
-    activity: Activity,
-    width: float,
-    style: Theme,
-    *,
-    title: str = "",
-    label: bool = True,
-    with_legend: bool = True,
-    folded: bool = True,
-) -> Scene:
-    """The network, each unit coloured by its activity.
+def activity_scene(snapshot: Snapshot, panel: Panel) -> Scene:
+    """The network, each unit coloured by its activity, with the description of the sample as its title.
 
-    Groups differ in range, so each has colours of its own: the middle of the map is 0, and its ends are the greatest
-    distance from 0 that any of its units has in this sample. Inputs are shown from their least to their
+    Groups differ in range, so each group has its own scale: the middle of the colour map is 0, and its ends are the
+    greatest distance from 0 of any unit of the group in this sample. Inputs are shown from their least to their
     greatest value.
-
-    Args:
-        graph: the network.
-        activity: of every group, shape (size,), for one sample.
-        width: in mm.
-        style: of lines, colours and letters.
-        title: what the sample is.
-        label: names and numbers below the columns, and the title.
-        with_legend: what the colours mean.
-        folded: few units stand for many; else all are drawn.
     """
+    graph, theme = snapshot.graph, panel.theme
     tints: dict[str, NDArray] = {}
-    images: dict[str, Picture] = {}
     for group in graph.groups:
-        values = np.asarray(activity[group.name], dtype=float)
-        if group.role == "input":
-            images[group.name] = picture_of(group.name, values, graph.inputs[group.name])
-            most = float(np.abs(values).max()) or 1.0
-            tints[group.name] = colours_in(values, style.signed, -most, most)
-        else:
-            most = float(np.abs(values).max()) or 1.0
-            tints[group.name] = colours_in(values / most, style.signed, -1.0, 1.0)
-    bar = 1.8 * style.scale
-    beside = bar + 1.2 * style.scale + bar_room(-1.0, 1.0, style) if with_legend else 0.0
-    scene = network_scene(graph, width - beside, style, label=label, folded=folded, tints=Tints(tints, images))
-    head = style.line() + 0.8 * style.scale if label and title else 0.0
-    height = scene.height + head
+        values = np.asarray(snapshot.activity[group.name], dtype=float)
+        tints[group.name] = colours_in(values / (float(np.abs(values).max()) or 1.0), theme.signed, -1.0, 1.0)
+    bar, colours = 1.8 * theme.scale, ColourBar(theme.signed, -1.0, 1.0, "activity / greatest of its group", theme)
+    beside = bar + 1.2 * theme.scale + colours.beside if panel.legend else 0.0
+    tinted = Tints(tints, sample_pictures(snapshot))
+    scene = network_scene(graph, replace(panel, width=panel.width - beside), tinted)
     marks: list[Mark] = list(scene.marks)
-    if head:
-        marks.append(
-            Words(title, 1.0, height - head / 2, style.text, style.ink, "left", "center", name="title activity")
-        )
-    if with_legend:
-        tall = min(24.0 * style.scale, 0.6 * scene.height)
-        middle = 0.55 * scene.height
-        box = (width - beside, middle - tall / 2, width - beside + bar, middle + tall / 2)
-        marks += colour_bar(style.signed, -1.0, 1.0, box, "activity / greatest of its group", style, "activity")
-    return Scene(width, height, tuple(marks), scene.notes, scene.entries)
+    height = scene.height
+    if panel.label and snapshot.sample:
+        height += theme.line() + 0.8 * theme.scale
+        y = (scene.height + height) / 2
+        marks.append(Words(snapshot.sample, 1.0, y, theme.text, theme.ink, "left", "center", name="title activity"))
+    if panel.legend:
+        tall, middle = min(24.0 * theme.scale, 0.6 * scene.height), 0.55 * scene.height
+        left = panel.width - beside
+        marks += colours.marks(Box(left, middle - tall / 2, left + bar, middle + tall / 2), "activity")
+    return Scene(panel.width, height, tuple(marks), scene.notes, scene.entries)
 
 
-def picture_of(name: str, values: NDArray, shape: tuple[int, ...]) -> Picture:
-    """A sample of an input stream as a picture: grey, or the colours of its first three channels."""
+def sample_pictures(snapshot: Snapshot) -> dict[str, Picture]:
+    """The sample of each stream of images as a picture: in grey, or in the colours of its first three channels."""
+    return {
+        name: _picture(name, np.asarray(snapshot.activity[name], dtype=float), shape)
+        for name, shape in snapshot.graph.inputs.items()
+        if len(shape) > 1
+    }
+
+
+def _picture(name: str, values: NDArray, shape: tuple[int, ...]) -> Picture:
     low, high = float(values.min()), float(values.max())
-    cells = values.reshape(shape if len(shape) > 1 else (1, -1))
+    cells, box = values.reshape(shape), Box(0, 0, 1, 1)
     if cells.ndim == 3 and cells.shape[2] >= 3:
-        span = high - low or 1.0
-        return Picture(name, (cells[..., :3] - low) / span, (0, 0, 1, 1))
+        return Picture(name, (cells[..., :3] - low) / (high - low or 1.0), box)
     cells = cells.mean(axis=2) if cells.ndim == 3 else cells
-    return Picture(name, cells, (0, 0, 1, 1), "grey", low, high if high > low else low + 1.0)
+    return Picture(name, cells, box, "grey", low, high if high > low else low + 1.0)

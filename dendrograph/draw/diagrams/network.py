@@ -1,9 +1,9 @@
-"""The whole network: inputs, layers with their neurons' trees, readout, and what connects them."""
+"""The diagram of a whole network: inputs, layers with the trees of their neurons, readout, and all connections."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from dendrograph.draw.canvas.scene import (
     ABOVE,
     BELOW,
     EDGES,
+    Box,
     Discs,
     Entry,
     Floats,
@@ -22,169 +23,243 @@ from dendrograph.draw.canvas.scene import (
     Strokes,
     Words,
 )
-from dendrograph.draw.diagrams import network_layout as columns
-from dendrograph.draw.diagrams.network_layout import Block, Columns, Units
+from dendrograph.draw.diagrams.network_layout import (
+    Block,
+    NetworkLayout,
+    Units,
+    between,
+    edges_between,
+    lay_out,
+)
+from dendrograph.draw.diagrams.view import Panel
 from dendrograph.draw.palettes import faded, nonlinearity_colours
 from dendrograph.draw.style import Theme
 from dendrograph.graph.graph import Graph, Projection
 from dendrograph.morphology.weights import Sign
 
-MOST_EDGES = 200_000  # drawn one by one; of more, a band from group to group is drawn
+MOST_EDGES = 200_000  # drawn one by one; larger projections are drawn as a band from group to group
 MOST_ROWS = 4  # of captions
+FINEST_GRID = 64  # pixels a side of an image with lines between them
 
 
 @dataclass(frozen=True, eq=False)
 class Tints:
-    """Colours that take the place of the usual ones: of units by their activity.
+    """Colours of single units, which replace the usual ones, and images of the inputs.
 
-    of: group -> (size, 4); images: stream -> cells, as a picture takes them
+    of: group -> (size, 4); images: stream -> its sample as a picture
     """
 
     of: Mapping[str, Floats] = field(default_factory=dict)
     images: Mapping[str, Picture] = field(default_factory=dict)
 
 
-def network_scene(
-    graph: Graph,
-    width: float,
-    style: Theme,
-    *,
-    label: bool = True,
-    folded: bool = True,
-    colours: Mapping[str, str] | None = None,
-    tints: Tints | None = None,
-) -> Scene:
+def network_scene(graph: Graph, panel: Panel, tints: Tints | None = None) -> Scene:
     """A network from its inputs at the left to its readout at the right.
 
     Args:
         graph: the network.
-        width: in mm.
-        style: of lines, colours and letters.
-        label: names and numbers of units below the columns.
-        folded: few units stand for many; else all are drawn.
-        colours: of nonlinearities, where another diagram beside this one has chosen them.
+        panel: that the diagram fills.
         tints: colours of single units, and images of inputs.
     """
-    tints = tints or Tints()
     names = dict.fromkeys(group.nonlinearity.name for group in graph.groups if group.role in ("soma", "dendrite"))
-    colours = colours or nonlinearity_colours(style.palette, names)
-    lay = columns.lay_out(graph, width, style, folded)
-    marks: list[Mark] = []
-    kinds: dict[str, Entry] = {}
-    for projection in graph.projections:
-        if projection.kind == "synapse" and not lay.hidden & {
-            end.split("/")[0] for end in (projection.source, projection.target)
-        }:
-            marks += _synapses(projection, lay, style, kinds, tints)
-    marks += _cables(lay, style, kinds)
-    for block in lay.blocks:
-        marks += _hulls(block, style)
-    for name, units in lay.units.items():
-        marks += _units(units, colours, tints, style)
-        if units.image is not None:
-            marks += _image(name, units, tints, style)
-    marks += _gaps(lay, style)
-    low, high, missing = 0.0, lay.height, 0
-    if label:
-        words, low, missing = _captions(lay, style)
-        marks += words
-    margin = 1.2 * style.scale
-    entries = [] if tints.of else [Entry("dot", colours[name], name) for name in names]
-    moved = Scene(width, 0.0, tuple(marks)).moved(0.0, margin - low)
-    notes = (f"no room for the names of {missing} columns: a wider figure has it",) if missing else ()
-    return Scene(width, high - low + 2 * margin, moved, notes, (*entries, *kinds.values()))
+    colours = panel.nonlinearities or nonlinearity_colours(panel.theme.palette, names)
+    drawing = _Drawing(graph, lay_out(graph, panel), replace(panel, nonlinearities=colours), tints or Tints())
+    entries = [] if drawing.tints.of else [Entry("dot", colours[name], name) for name in names]
+    return drawing.scene(entries)
 
 
-def _synapses(projection: Projection, lay: Columns, style: Theme, kinds: dict[str, Entry], tints: Tints) -> list[Mark]:
-    """Each synapse between units drawn; what comes from units not drawn begins at their ellipsis."""
-    source, target = lay.units[projection.source], lay.units[projection.target]
-    readout = target.group.role == "readout"
-    colour = style.readout if readout else style.synapse
-    less = projection.sign in (Sign.INHIBITORY, Sign.SHUNTING)
-    word = "readout" if readout else f"{projection.sign} synapse" if less else "synapse"
-    kinds.setdefault(word, Entry("dashes" if less else "line", colour, word))
-    name = f"{'readout' if readout else 'synapse'} {projection.name}"
-    if projection.all_to_all and source.image is not None:
-        return _fans(name, source, target, colour)
-    if columns.edges_between(projection, source, target) > MOST_EDGES:
-        return _bands(name, source, target, colour)
-    first, second, _ = columns.between(projection, source, target)
-    starts = source.at[first]
-    if len(source.gaps):
-        nearest = np.abs(source.gaps[:, 1][None] - target.at[second, 1][:, None]).argmin(1)
-        starts = np.where((first < 0)[:, None], source.gaps[nearest], starts)
-        paths = np.stack([starts, target.at[second]], axis=1)
-        paths = np.unique(paths.reshape(-1, 4), axis=0).reshape(-1, 2, 2)
-    else:
-        kept = first >= 0
-        paths = np.stack([starts[kept], target.at[second[kept]]], axis=1)
-    if not len(paths):
-        return []
-    share = float(np.clip(9 / np.sqrt(len(paths)), 0.2, 0.85))
-    thin = float(np.clip(2.0 / np.sqrt(len(paths)), 0.07, 0.2)) * style.scale
-    marks: list[Mark] = []
-    if source.image is not None and projection.source in tints.images:
-        # The image is to be seen: its synapses begin where they leave it.
-        _, bottom, right, top = source.image
-        begin, way = paths[:, 0], paths[:, 1] - paths[:, 0]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            sideways = (right - begin[:, 0]) / way[:, 0]
-            upright = np.where(way[:, 1] > 0, top - begin[:, 1], bottom - begin[:, 1]) / way[:, 1]
-        share_in = np.minimum(sideways, np.where(way[:, 1] == 0, np.inf, upright))
-        paths[:, 0] = begin + share_in[:, None] * way
-    elif source.image is not None:
-        # The units that the compartments drawn listen to.
-        seen = source.at[np.unique(first[first >= 0])]
-        marks.append(
-            Shapes(f"sampled {projection.name}", _squares(seen, source.radius), faded(colour, 0.7), level=BELOW)
-        )
-    return [Strokes(name, paths, thin, faded(colour, share), BELOW, dashed=less), *marks]
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """A network that is laid out, to be drawn in a panel."""
+
+    graph: Graph
+    lay: NetworkLayout
+    panel: Panel
+    tints: Tints
+
+    @property
+    def theme(self) -> Theme:
+        return self.panel.theme
+
+    def scene(self, entries: list[Entry]) -> Scene:
+        lay, low, missing = self.lay, 0.0, 0
+        marks: list[Mark] = []
+        for projection in self.graph.projections:
+            ends = {end.split("/")[0] for end in (projection.source, projection.target)}
+            if projection.kind == "synapse" and not lay.hidden & ends:
+                entries.append(self._entry(projection))
+                marks += self._synapses(projection)
+        for block in lay.blocks:
+            marks += self._cables(block)
+            entries += [Entry("line", self.theme.cable, "cable")] if block.cables else []
+        for block in lay.blocks:
+            marks += self._hulls(block)
+        for name, units in lay.units.items():
+            marks += self._units(units)
+            if units.image is not None:
+                marks += self._image(name, units.image, units.radius)
+        marks += self._gaps()
+        if self.panel.label:
+            words, low, missing = self._captions()
+            marks += words
+        margin = 1.2 * self.theme.scale
+        whole = Scene(lay.width, lay.height - low + 2 * margin, tuple(marks))
+        notes = (f"no room for the names of {missing} columns: make the figure wider",) if missing else ()
+        once = tuple(dict.fromkeys(entries))
+        return replace(whole, marks=whole.moved(0.0, margin - low), notes=notes, entries=once)
+
+    def _edges(self, projection: Projection) -> tuple[str, str, bool]:
+        """What the edges of a projection are called, their colour, and whether they inhibit."""
+        less = projection.sign in (Sign.INHIBITORY, Sign.SHUNTING)
+        if self.graph.by_name[projection.target].role == "readout":
+            return "readout", self.theme.readout, less
+        return f"{projection.sign} synapse" if less else "synapse", self.theme.synapse, less
+
+    def _entry(self, projection: Projection) -> Entry:
+        word, colour, less = self._edges(projection)
+        return Entry("dashes" if less else "line", colour, word)
+
+    def _synapses(self, projection: Projection) -> list[Mark]:
+        """Each synapse between units that are drawn; synapses from units that are not drawn begin at an ellipsis."""
+        source, target = self.lay.units[projection.source], self.lay.units[projection.target]
+        word, colour, less = self._edges(projection)
+        name = f"{'readout' if word == 'readout' else 'synapse'} {projection.name}"
+        if projection.all_to_all and source.image is not None:
+            return [_fans(name, source.image, target, colour)]
+        if edges_between(projection, source, target) > MOST_EDGES:
+            return [_band(name, source, target, colour)]
+        first, second = between(projection, source, target)
+        starts = source.at[first]
+        if len(source.gaps):
+            nearest = np.abs(source.gaps[:, 1][None] - target.at[second, 1][:, None]).argmin(1)
+            starts = np.where((first < 0)[:, None], source.gaps[nearest], starts)
+            paths = np.stack([starts, target.at[second]], axis=1)
+            paths = np.unique(paths.reshape(-1, 4), axis=0).reshape(-1, 2, 2)
+        else:
+            paths = np.stack([starts, target.at[second]], axis=1)[first >= 0]
+        if not len(paths):
+            return []
+        opacity = float(np.clip(9 / np.sqrt(len(paths)), 0.2, 0.85))
+        thin = float(np.clip(2.0 / np.sqrt(len(paths)), 0.07, 0.2)) * self.theme.scale
+        sampled: list[Mark] = []
+        if source.image is not None and projection.source in self.tints.images:
+            paths[:, 0] = _exits(paths, source.image)  # so that lines do not hide the image
+        elif source.image is not None:
+            seen = source.at[np.unique(first[first >= 0])]
+            corners = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]) * source.radius + seen[:, None]
+            sampled.append(Shapes(f"sampled {projection.name}", corners, faded(colour, 0.7), level=BELOW))
+        return [Strokes(name, paths, thin, faded(colour, opacity), BELOW, dashed=less), *sampled]
+
+    def _cables(self, block: Block) -> Iterator[Mark]:
+        for name, paths in block.cables:
+            thin = 0.26 * self.theme.scale * min(1.0, 12 / max(1.0, len(paths) ** 0.5))
+            yield Strokes(f"cable {name}", paths, thin, self.theme.cable, EDGES)
+
+    def _hulls(self, block: Block) -> Iterator[Mark]:
+        """The outlines of neurons."""
+        if 0 < len(block.hulls) <= 200:
+            scale = self.theme.scale
+            left, bottom, right, top = block.hulls.T
+            inset = np.minimum(0.18 * (top - bottom), 0.35 * scale)
+            radius = np.minimum(0.45 * (top - bottom - 2 * inset), 1.4 * scale)
+            corners = _rounded((left, bottom + inset, right, top - inset), radius)
+            yield Shapes(f"neurons {block.name}", corners, faded(self.theme.faint, 0.28), level=BELOW)
+
+    def _units(self, units: Units) -> Iterator[Mark]:
+        group, theme = units.group, self.theme
+        if units.image is None:
+            plain = {"input": theme.paper, "readout": theme.readout}.get(group.role)
+            tint = self.tints.of.get(group.name)
+            fill = (plain or self.panel.nonlinearities[group.nonlinearity.name]) if tint is None else tint[units.copy]
+            rim = theme.ink if group.role in ("input", "soma") or tint is not None else theme.paper
+            thin = 0.16 * theme.scale if len(units.copy) < 2000 else 0.0
+            yield Discs(f"{group.role} {group.name}", units.at, units.radius, fill, rim, thin, ABOVE)
+        if len(units.gaps):
+            radius = 0.26 * theme.scale
+            steps = np.array([[0.0, -1.0], [0.0, 0.0], [0.0, 1.0]]) * 2.7 * radius
+            centres = (units.gaps[:, None] + steps).reshape(-1, 2)
+            yield Discs(f"ellipsis {group.name}", centres, radius, theme.ink, level=ABOVE)
+
+    def _image(self, name: str, box: Box, radius: float) -> Iterator[Mark]:
+        """The frame of an input's image, lines between coarse pixels, and its sample if there is one."""
+        theme, cell = self.theme, 2 * radius
+        if name in self.tints.images:
+            yield replace(self.tints.images[name], name=f"input {name}", box=box, level=0)
+        rows, columns = round(box.height / cell), round(box.width / cell)
+        lines = box.grid(rows, columns)
+        if len(lines) and max(rows, columns) <= FINEST_GRID and cell > 0.25 * theme.scale:
+            yield Strokes(f"grid {name}", lines, 0.05 * theme.scale, theme.faint, 0)
+        outline = np.concatenate([box.corners, box.corners[:, :1]], axis=1)
+        yield Strokes(f"frame {name}", outline, 0.22 * theme.scale, theme.ink, ABOVE)
+
+    def _gaps(self) -> Iterator[Mark]:
+        """An ellipsis for layers that are left out; the caption gives their number."""
+        radius = min(0.4 * self.theme.scale, 0.02 * self.lay.width)
+        steps = np.array([[-3.0 * radius, 0.0], [0.0, 0.0], [3.0 * radius, 0.0]])
+        for x, _ in self.lay.gaps:
+            centres = np.array([x, self.lay.height / 2]) + steps
+            yield Discs("ellipsis layers", centres, radius, self.theme.ink, level=ABOVE)
+
+    def _captions(self) -> tuple[list[Mark], float, int]:
+        """Names and numbers below the columns, in rows so that they do not touch; the lowest point; how many found no
+        room.
+        """
+        lay, theme = self.lay, self.theme
+        line, size = theme.line(theme.small), theme.small
+        words: list[Mark] = []
+        lowest, missing = 0.0, 0
+        level = min(block.box.bottom for block in lay.blocks)
+        stacked = len({round(block.box.right, 3) for block in lay.blocks}) < len(lay.blocks)
+        free = Free(lay.width, -MOST_ROWS * 2.25 * line - 2.0 * theme.scale, lay.height)
+        blocks = [(one.box.left, one.name, one.box.bottom if stacked else level, one.captions) for one in lay.blocks]
+        blocks += [(x, "layers", level, ((x, (f"{count} more", "layers")),)) for x, count in lay.gaps]
+        for _, named, bottom, captions in sorted(blocks, key=lambda block: block[0]):
+            for x, given in captions:
+                lines = [theme.fitting((text,), size, lay.width) for text in given]
+                wide, tall = max(theme.measure(text, size) for text in lines), len(lines) * line
+                left = min(max(x - wide / 2, 0.0), lay.width - wide)
+                tops = [bottom - 0.9 * theme.scale - row * (tall + 0.25 * line) for row in range(MOST_ROWS)]
+                boxes = (Box(left, top - tall, left + wide, top) for top in tops)
+                box = next((box for box in boxes if free.take(*box, 0.2 * line)), None)
+                if box is None:
+                    missing += 1
+                    continue
+                for number, text in enumerate(lines):
+                    y = box.top - (number + 0.5) * line
+                    words.append(Words(text, left + wide / 2, y, size, theme.ink, name=f"label {named}"))
+                if stacked:  # synapses may cross the caption, which must still be readable
+                    words.insert(0, Shapes("ground", box.corners, faded(theme.paper, 0.85), level=EDGES))
+                lowest = min(lowest, box.bottom)
+        return words, lowest, missing
 
 
-def _squares(centres: Floats, half: float) -> Floats:
-    corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
-    return centres[:, None] + corners
+def _exits(paths: Floats, image: Box) -> Floats:
+    """Where lines that begin within an image leave it. Shape (lines, 2)."""
+    begin, way = paths[:, 0], paths[:, 1] - paths[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sideways = (image.right - begin[:, 0]) / way[:, 0]
+        upright = np.where(way[:, 1] > 0, image.top - begin[:, 1], image.bottom - begin[:, 1]) / way[:, 1]
+    share = np.minimum(sideways, np.where(way[:, 1] == 0, np.inf, upright))
+    return np.asarray(begin + share[:, None] * way)
 
 
-def _fans(name: str, source: Units, target: Units, colour: str) -> list[Mark]:
-    """From a whole image to each unit: all of its units reach it."""
-    assert source.image is not None
-    _, bottom, right, top = source.image
-    corners = np.array([[[right, bottom], [right, top], [x, y]] for x, y in target.at])
-    share = float(np.clip(0.5 / np.sqrt(len(corners)), 0.03, 0.16))
-    return [Shapes(name, corners, faded(colour, share), faded(colour, min(0.6, 3 * share)), 0.1, BELOW)]
+def _fans(name: str, image: Box, target: Units, colour: str) -> Mark:
+    """From a whole image to each unit, for all-to-all projections."""
+    corners = np.array([[[image.right, image.bottom], [image.right, image.top], [x, y]] for x, y in target.at])
+    opacity = float(np.clip(0.5 / np.sqrt(len(corners)), 0.03, 0.16))
+    return Shapes(name, corners, faded(colour, opacity), faded(colour, min(0.6, 3 * opacity)), 0.1, BELOW)
 
 
-def _bands(name: str, source: Units, target: Units, colour: str) -> list[Mark]:
-    """From group to group, where edges are too many to be told apart."""
+def _band(name: str, source: Units, target: Units, colour: str) -> Mark:
+    """From group to group, if there are too many edges to tell them apart."""
     (right, up), (left, down) = source.at.max(0), target.at.min(0)
     corners = np.array([[[right, source.at[:, 1].min()], [right, up], [left, target.at[:, 1].max()], [left, down]]])
-    return [Shapes(name, corners, faded(colour, 0.25), level=BELOW)]
+    return Shapes(name, corners, faded(colour, 0.25), level=BELOW)
 
 
-def _cables(lay: Columns, style: Theme, kinds: dict[str, Entry]) -> list[Mark]:
-    marks: list[Mark] = []
-    for block in lay.blocks:
-        for name, paths in block.cables:
-            kinds.setdefault("cable", Entry("line", style.cable, "cable"))
-            thin = 0.26 * style.scale * min(1.0, 12 / max(1.0, len(paths) ** 0.5))
-            marks.append(Strokes(f"cable {name}", paths, thin, style.cable, EDGES))
-    return marks
-
-
-def _hulls(block: Block, style: Theme) -> list[Mark]:
-    if not 0 < len(block.hulls) <= 200:
-        return []
-    left, bottom, right, top = block.hulls.T
-    inset = np.minimum(0.18 * (top - bottom), 0.35 * style.scale)
-    corners = _rounded(
-        left, bottom + inset, right, top - inset, np.minimum(0.45 * (top - bottom - 2 * inset), 1.4 * style.scale)
-    )
-    return [Shapes(f"neurons {block.name}", corners, faded(style.faint, 0.28), level=BELOW)]
-
-
-def _rounded(left: Floats, bottom: Floats, right: Floats, top: Floats, radius: Floats) -> Floats:
-    """Rectangles with round corners."""
+def _rounded(boxes: tuple[Floats, Floats, Floats, Floats], radius: Floats) -> Floats:
+    """Rectangles (left, bottom, right, top) with round corners."""
+    left, bottom, right, top = boxes
     turn = np.linspace(0, np.pi / 2, 7)
     parts = []
     for start, x, y in (
@@ -194,105 +269,6 @@ def _rounded(left: Floats, bottom: Floats, right: Floats, top: Floats, radius: F
         (3, right - radius, bottom + radius),
     ):
         angle = turn + start * np.pi / 2
-        parts.append(
-            np.stack(
-                [x[:, None] + radius[:, None] * np.cos(angle), y[:, None] + radius[:, None] * np.sin(angle)], axis=2
-            )
-        )
+        around = x[:, None] + radius[:, None] * np.cos(angle), y[:, None] + radius[:, None] * np.sin(angle)
+        parts.append(np.stack(around, axis=2))
     return np.concatenate(parts, axis=1)
-
-
-def _units(units: Units, colours: Mapping[str, str], tints: Tints, style: Theme) -> list[Mark]:
-    marks: list[Mark] = []
-    group = units.group
-    if units.image is None:
-        plain = {"input": style.paper, "readout": style.readout}.get(group.role) or colours[group.nonlinearity.name]
-        tint = tints.of.get(group.name)
-        fill = plain if tint is None else tint[units.copy]
-        few = len(units.copy) < 2000
-        rim = style.ink if group.role in ("input", "soma") or tint is not None else style.paper
-        marks.append(
-            Discs(
-                f"{group.role} {group.name}",
-                units.at,
-                units.radius,
-                fill,
-                rim,
-                0.16 * style.scale if few else 0.0,
-                ABOVE,
-            )
-        )
-    if len(units.gaps):
-        radius = 0.26 * style.scale
-        steps = np.array([[0.0, -1.0], [0.0, 0.0], [0.0, 1.0]]) * 2.7 * radius
-        marks.append(
-            Discs(
-                f"ellipsis {group.name}", (units.gaps[:, None] + steps).reshape(-1, 2), radius, style.ink, level=ABOVE
-            )
-        )
-    return marks
-
-
-def _image(name: str, units: Units, tints: Tints, style: Theme) -> list[Mark]:
-    """The frame of an input's image, its grid where it is coarse, its sample where there is one."""
-    assert units.image is not None
-    left, bottom, right, top = units.image
-    marks: list[Mark] = []
-    if name in tints.images:
-        picture = tints.images[name]
-        marks.append(Picture(f"input {name}", picture.cells, units.image, picture.map, picture.low, picture.high, 0))
-    cell = 2 * units.radius
-    rows, across = round((top - bottom) / cell), round((right - left) / cell)
-    if max(rows, across) <= 64 and cell > 0.25 * style.scale:
-        steps = [[[left, bottom + k * cell], [right, bottom + k * cell]] for k in range(1, rows)]
-        steps += [[[left + k * cell, bottom], [left + k * cell, top]] for k in range(1, across)]
-        if steps:
-            marks.append(Strokes(f"grid {name}", np.array(steps), 0.05 * style.scale, style.faint, 0))
-    frame = np.array([[[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]])
-    return [*marks, Strokes(f"frame {name}", frame, 0.22 * style.scale, style.ink, ABOVE)]
-
-
-def _gaps(lay: Columns, style: Theme) -> list[Mark]:
-    """What stands for layers that are left out; how many they are is said below."""
-    radius = min(0.4 * style.scale, 0.02 * lay.width)
-    steps = np.array([[-3.0 * radius, 0.0], [0.0, 0.0], [3.0 * radius, 0.0]])
-    return [
-        Discs("ellipsis layers", np.array([x, lay.height / 2]) + steps, radius, style.ink, level=ABOVE)
-        for x, _ in lay.gaps
-    ]
-
-
-def _captions(lay: Columns, style: Theme) -> tuple[list[Mark], float, int]:
-    """Names and numbers below the columns, in rows that keep them apart; the lowest point; how many had no room."""
-    line = style.line(style.small)
-    words: list[Mark] = []
-    lowest, missing = 0.0, 0
-    level = min(block.box[1] for block in lay.blocks)
-    stacked = len({round(block.box[2], 3) for block in lay.blocks}) < len(lay.blocks)
-    # Below the network there is room for as many rows as may be needed.
-    free = Free(lay.width, -MOST_ROWS * 2.25 * line - 2.0 * style.scale, lay.height)
-    blocks = [(block.box[0], block.name, block.box[1] if stacked else level, block.captions) for block in lay.blocks]
-    blocks += [(x, "layers", level, ((x, (f"{count} more", "layers")),)) for x, count in lay.gaps]
-    for _, named, bottom, captions in sorted(blocks, key=lambda block: block[0]):
-        base = bottom - 0.9 * style.scale
-        for x, given in captions:
-            lines = [style.fitting((text,), style.small, lay.width) for text in given]
-            wide = max(style.measure(text, style.small) for text in lines)
-            left = min(max(x - wide / 2, 0.0), lay.width - wide)
-            tall = len(lines) * line
-            for row in range(MOST_ROWS):
-                top = base - row * (tall + 0.25 * line)
-                if free.take(left, top - tall, left + wide, top, 0.2 * line):
-                    break
-            else:
-                missing += 1
-                continue
-            for number, text in enumerate(lines):
-                y = top - (number + 0.5) * line
-                words.append(Words(text, left + wide / 2, y, style.small, style.ink, name=f"label {named}"))
-            if stacked:  # synapses may pass here: the words are to be read all the same
-                right = left + wide
-                corners = np.array([[[left, top - tall], [right, top - tall], [right, top], [left, top]]])
-                words.insert(0, Shapes("ground", corners, faded(style.paper, 0.85), level=EDGES))
-            lowest = min(lowest, top - tall)
-    return words, lowest, missing

@@ -1,21 +1,23 @@
-"""Receptive fields over the input: those of one neuron, dendrite by dendrite, and how a layer covers the input."""
+"""Receptive fields: which units of a source each compartment samples, and the diagram of them over the input."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dendrograph.base.errors import DendrographError
-from dendrograph.draw.canvas.chart import Box, bar_room, colour_bar, frame_of
+from dendrograph.draw.canvas.chart import ColourBar, even_columns, frame_of
+from dendrograph.draw.canvas.layout import Whole
 from dendrograph.draw.canvas.places import Place, places_of
 from dendrograph.draw.canvas.scene import (
     ABOVE,
     BELOW,
     BODIES,
+    Box,
     Floats,
     Mark,
     Picture,
@@ -25,235 +27,19 @@ from dendrograph.draw.canvas.scene import (
     Words,
     stacked,
 )
+from dendrograph.draw.diagrams.view import Panel
 from dendrograph.draw.palettes import faded
 from dendrograph.draw.style import Theme
 from dendrograph.graph.graph import Graph, Projection
 from dendrograph.graph.wiring import nearly_square
 
 MOST_THUMBNAILS = 16
-FINEST_GRID = 64  # cells a side, beyond which lines between them would be all that one sees
-
-
-def fields_scene(
-    graph: Graph,
-    layer: str,
-    index: int,
-    width: float,
-    style: Theme,
-    *,
-    label: bool = True,
-    with_legend: bool = True,
-    images: Mapping[str, Picture] | None = None,
-) -> Scene:
-    """For each source: all fields of a neuron over it, the coverage by the layer, and the fields one by one.
-
-    Raises:
-        DendrographError: nothing in the layer has synapses.
-    """
-    found = [one for one in receptive_fields(graph, layer, index) if len(one.units)]
-    if not found:
-        raise DendrographError(f"{graph.name}: no compartment of layer '{layer}' has synapses: no field to draw")
-    by_source: dict[str, list[Receptive]] = {}
-    for one in found:
-        by_source.setdefault(one.projection.source, []).append(one)
-    scenes = []
-    for source, own in by_source.items():
-        scenes.append(_source(graph, layer, index, source, own, width, style, label, with_legend, images or {}))
-    return stacked(scenes, 2.0 * style.scale)
-
-
-def _source(
-    graph: Graph,
-    layer: str,
-    index: int,
-    source: str,
-    own: Sequence[Receptive],
-    width: float,
-    style: Theme,
-    label: bool,
-    with_legend: bool,
-    images: Mapping[str, Picture],
-) -> Scene:
-    """One source: the neuron's fields over it beside the coverage, and the fields one by one below."""
-    grid = Grid.of(graph, source)
-    counts = coverage(graph, layer, source, grid)
-    margin, apart = 1.0 * style.scale, 5.0 * style.scale
-    title = style.line() + 0.6 * style.scale if label else 0.0
-    high = float(counts.max())
-    bar = 2.0 * style.scale
-    legend_room = bar + 1.2 * style.scale + bar_room(0.0, high, style) if with_legend else 0.0
-    side = (width - 2 * margin - apart - legend_room) / 2
-    ratio = float(np.clip(grid.height / grid.width, 0.3, 1.6))
-    tall = side * ratio
-    colours = field_colours(own, style)
-    thumbs, thumb_height = _thumbnails(grid, own, colours, width - 2 * margin, style, label)
-    height = 2 * margin + title + tall + (thumb_height + 2.0 * style.scale if thumbs else 0.0)
-    bottom = height - margin - title - tall
-    left_box = _fit((margin, bottom, margin + side, bottom + tall), grid)
-    right_box = _fit((margin + side + apart, bottom, margin + 2 * side + apart, bottom + tall), grid)
-    marks: list[Mark] = []
-    if source in images:
-        picture = images[source]
-        marks.append(Picture(f"input {source}", picture.cells, left_box, picture.map, picture.low, picture.high, 0))
-    marks += _grid(grid, left_box, style)
-    marks += _cells(grid, own, colours, left_box, style, f"fields {source}")
-    marks += _centres(grid, own, left_box, style)
-    marks.append(frame_of(left_box, style, f"frame fields {source}"))
-    marks.append(Picture(f"coverage {source}", counts, right_box, style.heat, 0.0, high or 1.0))
-    marks.append(frame_of(right_box, style, f"frame coverage {source}"))
-    if with_legend:
-        box = (right_box[2] + 1.2 * style.scale, right_box[1], right_box[2] + 1.2 * style.scale + bar, right_box[3])
-        marks += colour_bar(style.heat, 0.0, high or 1.0, box, "synapses", style, f"coverage {source}")
-    if label:
-        place = source.split("/")[0]
-        top = bottom + tall + 0.6 * style.scale
-        room = side + 0.4 * apart
-        titles = (
-            ("fields", left_box, [f"neuron {index} of {layer} over {place}", f"neuron {index} over {place}", place]),
-            ("coverage", right_box, ["coverage by the layer", "coverage"]),
-        )
-        for name, box, choices in titles:
-            text = style.fitting(choices, style.text, room)
-            marks.append(Words(text, box[0], top, style.text, style.ink, "left", "bottom", name=f"title {name}"))
-    for mark in Scene(width, thumb_height, tuple(thumbs)).moved(margin, margin):
-        marks.append(mark)
-    notes = (
-        (f"{len(own) - MOST_THUMBNAILS:,} more fields of neuron {index} are not drawn one by one",)
-        if len(own) > MOST_THUMBNAILS
-        else ()
-    )
-    return Scene(width, height, tuple(marks), notes)
-
-
-def field_colours(own: Sequence[Receptive], style: Theme) -> list[str]:
-    """A colour for each field of a neuron, over and over."""
-    return [style.palette[number % len(style.palette)] for number in range(len(own))]
-
-
-def _fit(box: Box, grid: Grid) -> Box:
-    """The largest box of the grid's shape within a box."""
-    left, bottom, right, top = box
-    cell = min((right - left) / grid.width, (top - bottom) / grid.height)
-    x, y = (left + right - cell * grid.width) / 2, (bottom + top - cell * grid.height) / 2
-    return x, y, x + cell * grid.width, y + cell * grid.height
-
-
-def _grid(grid: Grid, box: Box, style: Theme) -> list[Mark]:
-    left, bottom, right, top = box
-    if max(grid.height, grid.width) > FINEST_GRID or max(grid.height, grid.width) == 1:
-        return []
-    cell = (right - left) / grid.width
-    lines = [[[left, bottom + k * cell], [right, bottom + k * cell]] for k in range(1, grid.height)]
-    lines += [[[left + k * cell, bottom], [left + k * cell, top]] for k in range(1, grid.width)]
-    return [Strokes(f"grid {grid.name}", np.array(lines), 0.06 * style.scale, style.faint, BELOW)]
-
-
-def _cells(
-    grid: Grid, own: Sequence[Receptive], colours: Sequence[str], box: Box, style: Theme, name: str
-) -> list[Mark]:
-    """A square a cell; one that several dendrites sample is shared out between them, in upright strips."""
-    cells = [np.unique(grid.cells(one.units)) for one in own]
-    joined = np.concatenate(cells)
-    which = np.repeat(np.arange(len(own)), [len(part) for part in cells])
-    order = np.lexsort((which, joined))
-    joined, which = joined[order], which[order]
-    _, first, number = np.unique(joined, return_index=True, return_counts=True)
-    rank = np.arange(len(joined)) - np.repeat(first, number)
-    share = np.repeat(number, number)
-    left, _, right, top = box
-    cell = (right - left) / grid.width
-    x = left + cell * (joined % grid.width + rank / share)
-    y = top - cell * (joined // grid.width + 1)
-    wide = cell / share
-    corners = np.stack(
-        [
-            np.stack([x, y], 1),
-            np.stack([x + wide, y], 1),
-            np.stack([x + wide, y + cell], 1),
-            np.stack([x, y + cell], 1),
-        ],
-        axis=1,
-    )
-    return [Shapes(name, corners, [faded(colours[number], 0.85) for number in which.tolist()], level=BODIES)]
-
-
-def _centres(grid: Grid, own: Sequence[Receptive], box: Box, style: Theme) -> list[Mark]:
-    """A cross at the centre of each local field."""
-    centres = np.array([one.centre for one in own if one.centre >= 0])
-    if not len(centres):
-        return []
-    left, _, right, top = box
-    cell = (right - left) / grid.width
-    x, y = left + cell * (centres % grid.width + 0.5), top - cell * (centres // grid.width + 0.5)
-    reach = max(0.38 * cell, 0.5 * style.scale)
-    across = np.stack([np.stack([x - reach, y], 1), np.stack([x + reach, y], 1)], 1)
-    up = np.stack([np.stack([x, y - reach], 1), np.stack([x, y + reach], 1)], 1)
-    return [Strokes(f"centres {grid.name}", np.concatenate([across, up]), 0.22 * style.scale, style.ink, ABOVE)]
-
-
-def _thumbnails(
-    grid: Grid, own: Sequence[Receptive], colours: Sequence[str], width: float, style: Theme, label: bool
-) -> tuple[list[Mark], float]:
-    """The fields one by one, below each other where a row is full."""
-    shown = list(own[:MOST_THUMBNAILS])
-    if len(own) < 2:
-        return [], 0.0
-    gap = 1.6 * style.scale
-    columns = min(8, len(shown))
-    rows = -(-len(shown) // columns)
-    columns = -(-len(shown) // rows)
-    side = min((width - gap * (columns - 1)) / columns, 20.0 * style.scale)
-    tall = side * float(np.clip(grid.height / grid.width, 0.3, 1.6))
-    names = names_below(shown, style, side + 0.6 * gap) if label else []
-    line = style.line(style.small) + 0.3 * style.scale if names else 0.0
-    height = rows * (tall + line) + gap * (rows - 1)
-    marks: list[Mark] = []
-    start = (width - columns * side - gap * (columns - 1)) / 2
-    for number, one in enumerate(shown):
-        left = start + (number % columns) * (side + gap)
-        top = height - (number // columns) * (tall + line + gap)
-        box = _fit((left, top - tall, left + side, top), grid)
-        marks += _cells(grid, [one], [colours[number]], box, style, f"field {one.label}")
-        marks.append(frame_of(box, style, f"frame {one.label}", style.faint))
-        if names:
-            marks.append(
-                Words(
-                    names[number],
-                    (box[0] + box[2]) / 2,
-                    box[1] - 0.3 * style.scale,
-                    style.small,
-                    style.ink,
-                    "center",
-                    "top",
-                    name="label field",
-                )
-            )
-    return marks, height
-
-
-def names_below(shown: Sequence[Receptive], style: Theme, room: float) -> list[str]:
-    """A name for each field, if all fit into so many mm: in full, or, where all are of one place, their numbers."""
-    numbers = [str(one.copy) for one in shown] if len({one.place.name for one in shown}) == 1 else []
-    for names in ([one.label for one in shown], numbers):
-        if names and max(style.measure(name, style.small) for name in names) <= room:
-            return names
-    return []
-
-
-def as_cells(grid: Grid, units: NDArray[np.int64], values: Floats) -> Floats:
-    """An image of values at the cells of units, nan where there are none: their sum where there are several.
-
-    Several are the channels of one position, or synapses that sample one unit twice; what acts is their sum.
-    Shape (height, width).
-    """
-    total = np.bincount(grid.cells(units), weights=values, minlength=grid.height * grid.width)
-    number = np.bincount(grid.cells(units), minlength=grid.height * grid.width)
-    return np.where(number > 0, total, np.nan).reshape(grid.height, grid.width)
+FINEST_GRID = 64  # cells a side of a grid with lines between them
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A source of synapses, laid out: an image, or units that are arranged nearly square."""
+    """A source of synapses as a grid of cells: the pixels of an image, or units arranged in a near-square."""
 
     name: str
     height: int
@@ -269,66 +55,237 @@ class Grid:
         height, width = shape[:2] if len(shape) > 1 else nearly_square(units)
         return cls(group, height, width, shape[2] if len(shape) == 3 else 1, units)
 
-    def cells(self, units: NDArray) -> NDArray[np.int64]:
+    @property
+    def ratio(self) -> float:
+        """Height of its panel over the width."""
+        return float(np.clip(self.height / self.width, 0.3, 1.6))
+
+    def cells(self, units: NDArray) -> Whole:
         """The cell of each unit, numbered row by row."""
         return np.asarray(units, dtype=np.int64) // self.channels
 
+    def within(self, box: Box) -> Box:
+        """The largest box of the grid's shape in the middle of a box."""
+        cell = min(box.width / self.width, box.height / self.height)
+        x, y = box.middle[0] - cell * self.width / 2, box.middle[1] - cell * self.height / 2
+        return Box(x, y, x + cell * self.width, y + cell * self.height)
+
+    def image(self, units: Whole, values: Floats) -> Floats:
+        """An image of values at the cells of units, nan where there are none. Shape (height, width).
+
+        Values of one cell are added: those of the channels of a pixel, and of synapses that sample one unit twice.
+        """
+        size = self.height * self.width
+        total = np.bincount(self.cells(units), weights=values, minlength=size)
+        number = np.bincount(self.cells(units), minlength=size)
+        return np.where(number > 0, total, np.nan).reshape(self.height, self.width)
+
 
 @dataclass(frozen=True, eq=False)
-class Receptive:
-    """What one compartment samples of one source: units, the numbers of the edges, and its centre (a cell, or -1)."""
+class ReceptiveField:
+    """The units of one source that one compartment samples.
+
+    units, edges: numbers of the units, and of the edges from them
+    centre: a cell, or -1
+    """
 
     place: Place
     copy: int
     projection: Projection
-    units: NDArray[np.int64]
-    edges: NDArray[np.int64]
+    units: Whole
+    edges: Whole
     centre: int
 
     @property
     def label(self) -> str:
-        """`basal[3]`."""
+        """Such as `basal[3]`."""
         return self.place.label if self.place.size == 1 else f"{self.place.label}[{self.copy}]"
 
 
-def receptive_fields(graph: Graph, layer: str, index: int) -> Iterator[Receptive]:
-    """Those of one neuron, compartment by compartment, the soma last."""
+def receptive_fields(graph: Graph, layer: str, neuron: int) -> Iterator[ReceptiveField]:
+    """The receptive fields of one neuron that are not empty, compartment by compartment, the soma last."""
     for place in reversed(places_of(graph, layer)):
         for projection in place.synapses:
             for copy in range(place.size):
-                yield _receptive(projection, place, index * place.size + copy, copy)
+                target = neuron * place.size + copy
+                (first,), (count,) = edges_onto(projection, np.array([target]))
+                edges = first + np.arange(count)
+                units = np.arange(projection.sources) if projection.pairs is None else projection.pairs[0][edges]
+                centres = projection.field.centres if projection.field is not None else None
+                centre = -1 if centres is None else int(centres[target])
+                if count:
+                    yield ReceptiveField(place, copy, projection, np.asarray(units, dtype=np.int64), edges, centre)
 
 
-def _receptive(projection: Projection, place: Place, target: int, copy: int) -> Receptive:
-    (first,), (count,) = edges_onto(projection, np.array([target]))
-    edges = first + np.arange(count)
-    units = np.arange(projection.sources) if projection.pairs is None else projection.pairs[0][edges]
-    centres = projection.field.centres if projection.field is not None else None
-    centre = -1 if centres is None else int(centres[target])
-    return Receptive(place, copy, projection, np.asarray(units, dtype=np.int64), edges, centre)
-
-
-def edges_onto(projection: Projection, targets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The first edge onto each target, and how many there are. Shape (targets,) each."""
+def edges_onto(projection: Projection, targets: Whole) -> tuple[Whole, Whole]:
+    """The first edge onto each target, and the number of edges. Shape (targets,) each."""
     if projection.pairs is None:
         return targets * projection.sources, np.full(len(targets), projection.sources)
     column = projection.pairs[1]
-    sought = targets.astype(column.dtype)  # else all of the column would be cast for each search
+    sought = targets.astype(column.dtype)  # otherwise each search would convert the whole column
     first, last = (np.searchsorted(column, sought, side=side) for side in ("left", "right"))
     return first, last - first
 
 
-def coverage(graph: Graph, layer: str, group: str, grid: Grid) -> NDArray[np.float64]:
-    """How many synapses of a layer sample each cell. Shape (height, width)."""
+def coverage(graph: Graph, layer: str, grid: Grid) -> NDArray[np.float64]:
+    """The number of synapses of a layer that sample each cell of a source. Shape (height, width)."""
     counts = np.zeros(grid.height * grid.width)
     for place in places_of(graph, layer):
         for projection in place.synapses:
-            if projection.source == group:
+            if projection.source == grid.name:
                 cells = grid.cells(np.arange(projection.sources))
                 counts += np.bincount(cells, weights=projection.fan_out(), minlength=len(counts))
     return counts.reshape(grid.height, grid.width)
 
 
-def side_by_side(number: int) -> int:
-    """Columns of a nearly square arrangement."""
+def near_square_width(number: int) -> int:
+    """Columns of so many things in a near-square."""
     return max(1, math.ceil(math.sqrt(number)))
+
+
+def fields_scene(graph: Graph, panel: Panel, images: Mapping[str, Picture]) -> Scene:
+    """For each source: the receptive fields of a neuron over it, the coverage by the layer, and each field alone.
+
+    Args:
+        graph: the network.
+        panel: that the diagram fills.
+        images: samples of input streams, drawn below the fields.
+
+    Raises:
+        DendrographError: nothing in the layer has synapses.
+    """
+    by_source: dict[str, list[ReceptiveField]] = {}
+    for one in receptive_fields(graph, panel.layer, panel.neuron):
+        by_source.setdefault(one.projection.source, []).append(one)
+    if not by_source:
+        raise DendrographError(
+            f"{graph.name}: no compartment of layer '{panel.layer}' has synapses: no receptive field to draw"
+        )
+    scenes = [_Over(Grid.of(graph, source), own, panel).scene(graph, images) for source, own in by_source.items()]
+    return stacked(scenes, 2.0 * panel.theme.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class _Over:
+    """The receptive fields of a neuron over one source, to be drawn in a panel."""
+
+    grid: Grid
+    fields: Sequence[ReceptiveField]
+    panel: Panel
+
+    @property
+    def theme(self) -> Theme:
+        return self.panel.theme
+
+    def scene(self, graph: Graph, images: Mapping[str, Picture]) -> Scene:
+        """All fields beside the coverage, and below them each field alone."""
+        panel, theme, source = self.panel, self.theme, self.grid.name
+        counts = coverage(graph, panel.layer, self.grid)
+        margin, apart, bar = 1.0 * theme.scale, 5.0 * theme.scale, 2.0 * theme.scale
+        title = theme.line() + 0.6 * theme.scale if panel.label else 0.0
+        colours = ColourBar(theme.heat, 0.0, float(counts.max()) or 1.0, "synapses", theme)
+        beside = bar + 1.2 * theme.scale + colours.beside if panel.legend else 0.0
+        side = (panel.width - 2 * margin - apart - beside) / 2
+        tall = side * self.grid.ratio
+        thumbs, below = self._thumbnails(panel.width - 2 * margin)
+        height = 2 * margin + title + tall + (below + 2.0 * theme.scale if thumbs else 0.0)
+        bottom, top = height - margin - title - tall, height - margin - title
+        left_box = self.grid.within(Box(margin, bottom, margin + side, top))
+        right_box = self.grid.within(Box(margin + side + apart, bottom, margin + 2 * side + apart, top))
+        marks: list[Mark] = []
+        if source in images:
+            marks.append(replace(images[source], name=f"input {source}", box=left_box, level=0))
+        marks += self._grid(left_box)
+        marks.append(self._cells(range(len(self.fields)), left_box, f"fields {source}"))
+        marks += self._centres(left_box)
+        marks.append(frame_of(left_box, theme, f"frame fields {source}"))
+        marks.append(Picture(f"coverage {source}", counts, right_box, theme.heat, 0.0, colours.high))
+        marks.append(frame_of(right_box, theme, f"frame coverage {source}"))
+        if panel.legend:
+            left = right_box.right + 1.2 * theme.scale
+            marks += colours.marks(Box(left, right_box.bottom, left + bar, right_box.top), f"coverage {source}")
+        if panel.label:
+            place, neuron = source.split("/")[0], f"neuron {panel.neuron}"
+            titles = (
+                ("fields", left_box, [f"{neuron} of {panel.layer} over {place}", f"{neuron} over {place}", place]),
+                ("coverage", right_box, ["coverage by the layer", "coverage"]),
+            )
+            for name, box, choices in titles:
+                text, y = theme.fitting(choices, theme.text, side + 0.4 * apart), top + 0.6 * theme.scale
+                marks.append(Words(text, box.left, y, theme.text, theme.ink, "left", "bottom", name=f"title {name}"))
+        marks += Scene(panel.width, below, tuple(thumbs)).moved(margin, margin)
+        more = len(self.fields) - MOST_THUMBNAILS
+        notes = (f"{more:,} more fields of neuron {panel.neuron} are not drawn one by one",) if more > 0 else ()
+        return Scene(panel.width, height, tuple(marks), notes)
+
+    def _grid(self, box: Box) -> Iterator[Mark]:
+        """The lines between cells."""
+        if 1 < max(self.grid.height, self.grid.width) <= FINEST_GRID:
+            lines = box.grid(self.grid.height, self.grid.width)
+            yield Strokes(f"grid {self.grid.name}", lines, 0.06 * self.theme.scale, self.theme.faint, BELOW)
+
+    def _cells(self, numbers: Sequence[int], box: Box, name: str) -> Mark:
+        """A square for each cell of these fields; a cell of several fields is divided into upright strips."""
+        cells = [np.unique(self.grid.cells(self.fields[number].units)) for number in numbers]
+        joined = np.concatenate(cells)
+        which = np.repeat(numbers, [len(part) for part in cells])
+        order = np.lexsort((which, joined))
+        joined, which = joined[order], which[order]
+        _, first, number = np.unique(joined, return_index=True, return_counts=True)
+        rank, share = np.arange(len(joined)) - np.repeat(first, number), np.repeat(number, number)
+        cell = box.width / self.grid.width
+        x, y = (
+            box.left + cell * (joined % self.grid.width + rank / share),
+            box.top - cell * (joined // self.grid.width + 1),
+        )
+        across, up = np.stack([x, x + cell / share], axis=1), np.stack([y, y + cell], axis=1)
+        corners = np.stack([across[:, [0, 1, 1, 0]], up[:, [0, 0, 1, 1]]], axis=2)
+        palette = self.theme.palette
+        return Shapes(name, corners, [faded(palette[k % len(palette)], 0.85) for k in which.tolist()], level=BODIES)
+
+    def _centres(self, box: Box) -> Iterator[Mark]:
+        """A cross at the centre of each local field."""
+        centres = np.array([one.centre for one in self.fields if one.centre >= 0])
+        if len(centres):
+            cell = box.width / self.grid.width
+            x = box.left + cell * (centres % self.grid.width + 0.5)
+            y = box.top - cell * (centres // self.grid.width + 0.5)
+            at, reach = np.stack([x, y], 1), max(0.38 * cell, 0.5 * self.theme.scale)
+            arms = [np.stack([at - arm, at + arm], 1) for arm in np.array([[reach, 0.0], [0.0, reach]])]
+            width = 0.22 * self.theme.scale
+            yield Strokes(f"centres {self.grid.name}", np.concatenate(arms), width, self.theme.ink, ABOVE)
+
+    def _thumbnails(self, width: float) -> tuple[list[Mark], float]:
+        """The fields one by one, in rows; and the height that they take."""
+        theme, shown = self.theme, self.fields[:MOST_THUMBNAILS]
+        if len(shown) < 2:
+            return [], 0.0
+        gap = 1.6 * theme.scale
+        columns = even_columns(len(shown), 8)
+        rows = -(-len(shown) // columns)
+        side = min((width - gap * (columns - 1)) / columns, 20.0 * theme.scale)
+        tall = side * self.grid.ratio
+        names = names_below(shown, theme, side + 0.6 * gap) if self.panel.label else []
+        line = theme.line(theme.small) + 0.3 * theme.scale if names else 0.0
+        height = rows * (tall + line) + gap * (rows - 1)
+        marks: list[Mark] = []
+        start = (width - columns * side - gap * (columns - 1)) / 2
+        for number, one in enumerate(shown):
+            left = start + (number % columns) * (side + gap)
+            top = height - (number // columns) * (tall + line + gap)
+            box = self.grid.within(Box(left, top - tall, left + side, top))
+            marks.append(self._cells([number], box, f"field {one.label}"))
+            marks.append(frame_of(box, theme, f"frame {one.label}", theme.faint))
+            if names:
+                x, y = box.middle[0], box.bottom - 0.3 * theme.scale
+                marks.append(Words(names[number], x, y, theme.small, theme.ink, "center", "top", name="label field"))
+        return marks, height
+
+
+def names_below(shown: Sequence[ReceptiveField], theme: Theme, room: float) -> list[str]:
+    """A name for each field, if all fit into `room` mm: in full, or only numbers if all fields are at one place."""
+    numbers = [str(one.copy) for one in shown] if len({one.place.name for one in shown}) == 1 else []
+    for names in ([one.label for one in shown], numbers):
+        if names and max(theme.measure(name, theme.small) for name in names) <= room:
+            return names
+    return []

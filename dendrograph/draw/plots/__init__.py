@@ -1,1 +1,3 @@
-"""Figures of results: each takes tables."""
+"""Plots of results: each module draws figures of one kind of table."""
+
+import dendrograph.draw.canvas  # noqa: F401  imports matplotlib, whatever MPLBACKEND says

@@ -1,12 +1,15 @@
-"""All figures of an analysis, from its tables: which there are, and what could not be drawn."""
+"""All figures of an analysis, from its tables, with notes on figures that could not be drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from dendrograph.base.errors import DendrographError, clip
 from dendrograph.base.suggestions import did_you_mean
@@ -17,68 +20,83 @@ from dendrograph.draw.plots.learning_curves import generalisation_figure
 from dendrograph.draw.plots.panels import Table
 from dendrograph.draw.plots.robustness import LEVELS, curves, robustness_figure, single_lesion_figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 Tables = Mapping[str, Table]
 Conditions = Mapping[str, Sequence[str]]  # runs by condition
 
-NONE = "none"  # the form of no figures
+NONE = "none"  # instead of a format: write no figures
+
+
+def _selectivity(tables: Tables) -> Figure:
+    classes = {row["class"] for row in tables.get("hits", ())}
+    return selectivity_figure(tables["units"], len(classes) or None)
+
+
+# The name of each figure of one run, the table that it needs, and the function that draws it.
+OF_A_RUN: tuple[tuple[str, str, Callable[[Tables], Figure]], ...] = (
+    ("selectivity", "units", _selectivity),
+    ("hits", "hits", lambda tables: hits_figure(tables["hits"])),
+    ("densities", "densities", lambda tables: densities_figure(tables["densities"])),
+    ("generalisation", "learning", lambda tables: generalisation_figure(tables["learning"], tables.get("results", ()))),
+    ("embedding", "points", lambda tables: embeddings_figure(tables["points"], tables.get("embedding", ()))),
+)
 
 
 def analysis_figures(
     tables: Tables, conditions: Conditions = MappingProxyType({})
 ) -> tuple[dict[str, Figure], tuple[str, ...]]:
-    """A figure for each part of an analysis that was made, and a word on each that could not be drawn.
+    """A figure for each part of an analysis, and a note on each figure that could not be drawn.
 
-    Of several runs (a column `run`) each has a figure of its own, `embedding-RUN`, and so on; curves of noise,
-    occlusion and lesions stand in one: a line a run, or a condition where there are means over seeds.
+    Each of several runs (a column `run`) has figures of its own, such as `embedding-RUN`. Curves of noise, occlusion
+    and lesions share one figure, with a line for each run, or for each condition if there are means over seeds.
 
     Args:
         tables: as `Analysis.tables`.
         conditions: as `Analysis.conditions`.
     """
-    figures: dict[str, Figure] = {}
-    notes: list[str] = []
-
-    def draw(name: str, figure: Callable[[], Figure]) -> None:
-        try:
-            figures[name] = figure()
-        except DendrographError as error:
-            notes.append(f"no figure '{name}': {error}")
-
+    drawn = _Drawn()
     for run, own in _by_run(tables).items():
-        end = f"-{run}" if run else ""
         for name, needed, figure in OF_A_RUN:
             if needed in own:
-                draw(f"{name}{end}", lambda figure=figure, own=own: figure(own))  # type: ignore[misc]
+                drawn.add(f"{name}-{run}" if run else name, partial(figure, own))
     for name in ("noise", "occlusion", "lesions"):
         if name in tables:
-            over = "seeds" if conditions else "repeats"
             labelled = _labelled(tables, conditions, name, _one_repeat)
-            draw(name, lambda labelled=labelled, over=over: robustness_figure(labelled, over=over))  # type: ignore[misc]
+            over = "seeds" if conditions else "repeats"
+            drawn.add(name, partial(robustness_figure, labelled, over=over))
     if "single_lesions" in tables:
-        draw("single_lesions", lambda: single_lesion_figure(_labelled(tables, conditions, "single_lesions")))
-    return figures, tuple(notes)
+        labelled = _labelled(tables, conditions, "single_lesions", lambda rows, seed: rows)
+        drawn.add("single_lesions", partial(single_lesion_figure, labelled))
+    return drawn.figures, tuple(drawn.notes)
+
+
+@dataclass
+class _Drawn:
+    """The figures that were drawn, and notes on those that could not be drawn."""
+
+    figures: dict[str, Figure] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, name: str, figure: Callable[[], Figure]) -> None:
+        try:
+            self.figures[name] = figure()
+        except DendrographError as error:
+            self.notes.append(f"no figure '{name}': {error}")
 
 
 def _one_repeat(rows: Table, seed: int) -> list[dict[str, Any]]:
-    """The curves of one seed, its repeats averaged: among others it is one repeat."""
+    """The curves of one seed with its repeats averaged, as one repeat among those of other seeds."""
     level = next(column for column in LEVELS if column in rows[0])
     return [
-        {**about, level: x, "repeat": seed, "accuracy": float(np.mean(one))}
-        for about, levels, accuracies in curves(rows)
-        for x, one in zip(levels, accuracies, strict=True)
+        {**curve.about, level: x, "repeat": seed, "accuracy": float(np.mean(one))}
+        for curve in curves(rows)
+        for x, one in zip(curve.levels, curve.accuracies, strict=True)
     ]
 
 
 def _labelled(
-    tables: Tables,
-    conditions: Conditions,
-    name: str,
-    of_seed: Callable[[Table, int], Table] = lambda rows, seed: rows,
+    tables: Tables, conditions: Conditions, name: str, of_seed: Callable[[Table, int], Table]
 ) -> dict[str, Table]:
-    """The rows of a table by what a legend calls them: a condition, all its seeds together, or else a run."""
+    """The rows of a table by their label: a condition with all its seeds, or else a run."""
     runs = {run: own[name] for run, own in _by_run(tables).items()}
     if not conditions:
         return {run or "network": rows for run, rows in runs.items()}
@@ -91,16 +109,16 @@ def _labelled(
 def figure_files(
     tables: Tables, form: str, conditions: Conditions = MappingProxyType({})
 ) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """The same as files by their names, in one of the `FORMS`; no file at all where the form is `none`."""
-    hold_figures(form)
+    """`analysis_figures` as files by their names, in one of `FORMS`; no file if the format is `none`."""
+    check_form(form)
     if form == NONE:
         return {}, ()
     figures, notes = analysis_figures(tables, conditions)
     return {f"{name}.{form}": as_bytes(figure, form) for name, figure in figures.items()}, notes
 
 
-def hold_figures(form: str) -> None:
-    """Refuse a form in which there are no figures.
+def check_form(form: str) -> None:
+    """Check the format of figures.
 
     Raises:
         DendrographError: it is none of `FORMS`, and not `none`.
@@ -111,28 +129,13 @@ def hold_figures(form: str) -> None:
         )
 
 
-def _selectivity(tables: Tables) -> Figure:
-    classes = {row["class"] for row in tables.get("hits", ())}
-    return selectivity_figure(tables["units"], len(classes) or None)
-
-
-# The name of each figure of one run, the table without which it is not drawn, and how.
-OF_A_RUN: tuple[tuple[str, str, Callable[[Tables], Figure]], ...] = (
-    ("selectivity", "units", _selectivity),
-    ("hits", "hits", lambda tables: hits_figure(tables["hits"])),
-    ("densities", "densities", lambda tables: densities_figure(tables["densities"])),
-    ("generalisation", "learning", lambda tables: generalisation_figure(tables["learning"], tables.get("results", ()))),
-    ("embedding", "points", lambda tables: embeddings_figure(tables["points"], tables.get("embedding", ()))),
-)
+def _is_mean(row: Mapping[str, Any]) -> bool:
+    return "condition" in row and "run" not in row
 
 
 def _by_run(tables: Tables) -> dict[str, Tables]:
-    """The tables of each run, by its name; '' where there is one, and no name. Means over seeds belong to no run."""
-    tables = {
-        table: rows
-        for table, rows in tables.items()
-        if not any("condition" in row and "run" not in row for row in rows[:1])
-    }
+    """The tables of each run, by its name; '' for a single run without a name. Means over seeds belong to no run."""
+    tables = {name: rows for name, rows in tables.items() if not (rows and _is_mean(rows[0]))}
     names = dict.fromkeys(row.get("run", "") for rows in tables.values() for row in rows)
     return {
         name: {

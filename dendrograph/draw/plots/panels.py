@@ -1,52 +1,43 @@
-"""What the figures of tables share: their size on paper, their text, and how groups of many are told apart."""
+"""Shared parts of plots: panels of a journal's width, axis labels, legends, and checks of their tables."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from dendrograph.base.errors import DendrographError
-from dendrograph.draw.canvas.figure import import_matplotlib, own_style
-from dendrograph.draw.palettes import PALETTES
-from dendrograph.draw.style import DOUBLE, SINGLE
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from dendrograph.draw.canvas.figure import new_figure, own_style
+from dendrograph.draw.style import DOUBLE, INCH, SINGLE
 
 Table = Sequence[Mapping[str, Any]]
 
-INCH = 25.4  # mm
 POINTS = 7.0  # of text
-COLOURS = PALETTES["okabe-ito"]  # told apart by the colour-blind
+SETTINGS: Mapping[str, Any] = {"font.size": POINTS, "axes.linewidth": 0.6, "lines.markersize": 2.6}
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (4, 1, 1, 1, 1, 1)), (0, (8, 2)))
 MARKERS = "osD^vP*X"
 LONGEST = 30  # letters of a title above one of three panels
+BELOW: Mapping[str, Any] = {"loc": "outside lower center", "frameon": False}  # a legend below all panels
 
 
 @contextmanager
 def panels(number: int, columns: int, height: float, more: float = 0.0) -> Iterator[tuple[Figure, list[Axes]]]:
-    """A figure with so many panels, row by row: one is a column of a journal wide (89 mm), several are two (183 mm).
+    """A figure with so many panels, row by row: 89 mm wide with one column of panels, else 183 mm.
 
     Args:
         number: of panels.
-        columns: beside each other.
+        columns: panels in a row.
         height: of a row, in inches.
-        more: inches below them, for a legend.
+        more: inches below the panels, for a legend.
     """
-    import_matplotlib()
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = math.ceil(number / columns)
-    width = (SINGLE if columns == 1 else DOUBLE) / INCH
-    with own_style():
-        matplotlib.rcParams.update({"font.size": POINTS, "axes.linewidth": 0.6, "lines.markersize": 2.6})
-        figure = Figure(figsize=(width, height * rows + more), layout="constrained")
-        FigureCanvasAgg(figure)
+    with own_style(SETTINGS):
+        width = (SINGLE if columns == 1 else DOUBLE) / INCH
+        figure = new_figure(width, height * rows + more, layout="constrained")
         found = list(figure.subplots(rows, columns, squeeze=False).flat)
         for spare in found[number:]:
             spare.remove()
@@ -54,42 +45,47 @@ def panels(number: int, columns: int, height: float, more: float = 0.0) -> Itera
 
 
 def dress(axes: Axes, across: str, up: str, title: str = "") -> None:
-    """Labels, and two of the four sides."""
-    axes.set_xlabel(across)
-    axes.set_ylabel(up)
+    """Label the axes, and draw only the left and the lower one."""
+    axes.set(xlabel=across, ylabel=up)
     if title:
         axes.set_title(shortened(title), fontsize=POINTS)
     axes.tick_params(width=0.6, length=2.5, labelsize=POINTS)
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def labelled_lines(panels: Sequence[Axes]) -> dict[str, Any]:
+    """The lines of panels by their labels, for a legend."""
+    lines = {str(line.get_label()): line for axes in panels for line in axes.lines}
+    return {label: line for label, line in lines.items() if not label.startswith("_")}
+
+
 def shortened(title: str) -> str:
-    """A title that fits above its panel: of a long one the end, where names differ."""
+    """A title that fits above its panel: of a long one only the end, in which names differ."""
     return title if len(title) <= LONGEST else f"…{title[1 - LONGEST :]}"
 
 
-def hold(rows: Table, wanted: Sequence[str], what: str) -> None:
-    """Refuse a table that is another, or none.
+def check_columns(rows: Table, wanted: Sequence[str], what: str) -> None:
+    """Check that a table has rows, and every row the columns of a table of `what`.
 
     Raises:
         DendrographError: there is no row, or a row lacks a column.
     """
     if not rows:
-        raise DendrographError(f"there is no row of {what} to draw")
+        raise DendrographError(f"the table of {what} has no rows to draw")
     for row in rows:
         if missing := [name for name in wanted if name not in row]:
             raise DendrographError(
-                f"no table of {what}: column '{missing[0]}' is missing\n  it has {', '.join(row) or 'none'}"
+                f"not a table of {what}: column '{missing[0]}' is missing\n  its columns: {', '.join(row) or 'none'}"
             )
 
 
-def hold_few(number: int, most: int, what: str) -> None:
-    """Refuse more than a figure can show.
+def check_number(number: int, most: int, what: str) -> None:
+    """Check that a figure can show so many things.
 
     Raises:
-        DendrographError: there are more than that.
+        DendrographError: there are more than `most`.
     """
     if number > most:
         raise DendrographError(
-            f"{number} {what}, and a figure shows {most}\n  draw some of the rows at a time, or take the table alone"
+            f"{number} {what}, but a figure shows at most {most}\n  draw fewer rows, or use the table alone"
         )

@@ -72,11 +72,12 @@ def test_children_lie_within_their_parent_and_beside_each_other(
 def test_branches_from_one_point_never_cross(ends: list[float], reach: float) -> None:
     number = len(ends)
     x = np.array(sorted(ends))
-    paths = layout.bends(np.zeros(number), x, np.zeros(number), np.full(number, reach), np.full(number, 2 * reach), 12)
+    tips = np.stack([x, np.full(number, 2 * reach)], axis=1)
+    paths = layout.bends(np.zeros((number, 2)), tips, np.full(number, reach), 12)
     for one, other in pairwise(paths):
         assert (one[1:, 0] <= other[1:, 0]).all()
         assert np.allclose(one[:, 1], other[:, 1]), "at the same height they keep their order"
-    np.testing.assert_allclose(paths[:, -1], np.stack([x, np.full(number, 2 * reach)], 1))
+    np.testing.assert_allclose(paths[:, -1], tips)
 
 
 @given(st.floats(0.1, 3), st.floats(0.1, 3))

@@ -191,13 +191,13 @@ def test_a_long_name_keeps_its_end() -> None:
 @pytest.mark.parametrize(
     ("figure", "rows", "message"),
     [
-        (embeddings_figure, [], "there is no row of points to draw"),
-        (densities_figure, [{"x": 1}], "no table of densities: column 'projection' is missing\n  it has x"),
-        (hits_figure, [{}], "column 'group' is missing\n  it has none"),
+        (embeddings_figure, [], "the table of points has no rows to draw"),
+        (densities_figure, [{"x": 1}], "not a table of densities: column 'projection' is missing\n  its columns: x"),
+        (hits_figure, [{}], "column 'group' is missing\n  its columns: none"),
         (
             densities_figure,
             [{**DENSITIES[0], "projection": str(number)} for number in range(densities_module.MOST_PROJECTIONS + 1)],
-            "16 projections, and a figure shows 15",
+            "16 projections, but a figure shows at most 15",
         ),
         (selectivity_figure, [{**UNITS[0], "group": str(number)} for number in range(9)], "9 groups"),
     ],

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dendrograph.draw.canvas.figure import as_bytes
-from dendrograph.draw.plots.comparison import COLOURS, CONTROLS, accuracy_figure, differences_figure, looks, short
+from dendrograph.draw.palettes import TWELVE
+from dendrograph.draw.plots.comparison import CONTROL_MARKERS, accuracy_figure, differences_figure, looks, short
 
 
 def condition(name: str, parameters: int = 1000, accuracy: float = 0.8, **more: Any) -> dict[str, Any]:
@@ -243,10 +244,10 @@ def test_the_axis_is_that_of_the_sizes() -> None:
 
 
 def test_controls_are_hollow_and_their_marker_tells_the_kind() -> None:
-    names = ["vann", "dann-lrf", *(f"dann-lrf-{kind}" for kind in CONTROLS)]
+    names = ["vann", "dann-lrf", *(f"dann-lrf-{kind}" for kind in CONTROL_MARKERS)]
     found = looks(names)
-    controls = {kind: found[f"dann-lrf-{kind}"] for kind in CONTROLS}
-    assert {kind: one.marker for kind, one in controls.items()} == CONTROLS
+    controls = {kind: found[f"dann-lrf-{kind}"] for kind in CONTROL_MARKERS}
+    assert {kind: one.marker for kind, one in controls.items()} == CONTROL_MARKERS
     assert {one.fill for one in controls.values()} == {"none"} and found["dann-lrf"].fill == "full"
     assert looks(["dann-lrf-linear"])["dann-lrf-linear"].fill == "none", "though its morphology is not there"
     figure = accuracy_figure([condition("dann-lrf"), condition("dann-lrf-linear", 2000)])
@@ -284,7 +285,7 @@ def oklab(linear: NDArray[np.float64]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("seen", SEEN)
 def test_twelve_models_have_twelve_colours_whatever_cones_one_has(seen: str) -> None:
     found = looks(MODELS)
-    assert len({one.colour for one in found.values()}) == len(MODELS) == len(COLOURS)
+    assert len({one.colour for one in found.values()}) == len(MODELS) == len(TWELVE)
     srgb = np.array([to_rgb(one.colour) for one in found.values()])
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     lab = oklab(linear @ SEEN[seen].T)

@@ -113,7 +113,7 @@ def test_the_width_is_that_of_two_columns() -> None:
     "matrix", [[[0.5]], np.zeros((1, 0)), np.zeros((2, 1)), np.zeros((2, 2)), 100 * MATRIX, MATRIX * np.nan, []]
 )
 def test_what_is_no_matrix_of_accuracies_is_refused(matrix: Any) -> None:
-    with pytest.raises(DendrographError, match="one: no matrix of accuracies"):
+    with pytest.raises(DendrographError, match="one: not a matrix of accuracies"):
         continual_figure({"one": matrix})
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from dendrograph import DendrographError
 from dendrograph.draw.canvas.figure import as_bytes
-from dendrograph.draw.plots.panels import COLOURS
+from dendrograph.draw.palettes import OKABE_ITO
 from dendrograph.draw.plots.robustness import robustness_figure, single_lesion_figure
 
 
@@ -72,7 +72,7 @@ def test_every_repeat_is_a_point_and_the_figure_says_what_the_band_is() -> None:
 def test_runs_are_told_apart_without_colour_too() -> None:
     figure = robustness_figure({f"run {number}": noise_rows(0.1 * number) for number in range(8)})
     lines = figure.axes[0].lines
-    assert [to_hex(line.get_color()).upper() for line in lines] == list(COLOURS)
+    assert [to_hex(line.get_color()).upper() for line in lines] == list(OKABE_ITO)
     assert len({line.get_marker() for line in lines}) == 8
     assert len({str(line._dash_pattern) for line in lines}) == 8
     (legend,) = figure.legends
@@ -140,14 +140,14 @@ def test_what_is_not_drawn() -> None:
         (lambda: robustness_figure(noise_rows(0.1)), "give a mapping of labels to tables"),
         (lambda: robustness_figure({"dann": noise_rows(0.1)}, classes=0), "classes: found 0"),
         (lambda: robustness_figure({"dann": []}), "dann: the table has no row"),
-        (lambda: robustness_figure({"dann": single_rows(3)}), "no table of noise, occlusion or lesions"),
+        (lambda: robustness_figure({"dann": single_rows(3)}), "not a table of noise, occlusion or lesions"),
         (
             lambda: robustness_figure({str(n): noise_rows(0.1) for n in range(9)}),
-            "9 curves, and a figure tells 8 apart",
+            "9 curves, but a figure shows at most 8",
         ),
         (lambda: robustness_figure({"dann": lesion_rows(*many)}), "13 groups and projections"),
         (lambda: robustness_figure({"a": noise_rows(0.1), "b": lesion_rows(many[0])}), "measure different things"),
-        (lambda: single_lesion_figure({"dann": noise_rows(0.1)}), "dann: no table of single lesions"),
+        (lambda: single_lesion_figure({"dann": noise_rows(0.1)}), "dann: not a table of single lesions"),
         (lambda: single_lesion_figure({str(n): single_rows(2) for n in range(9)}), "9 curves"),
     ):
         with pytest.raises(DendrographError, match=message):

@@ -24,7 +24,8 @@ from dendrograph.analysis.stimulate import AMPLITUDES, COLUMNS, NeuronIndex, Sti
 from dendrograph.base.errors import DendrographError
 from dendrograph.cli.main import main
 from dendrograph.draw.canvas.figure import as_bytes
-from dendrograph.draw.plots.stimulation import KINDS, MARKERS, MOST_RECORDED, stimulation_figure
+from dendrograph.draw.plots.panels import MARKERS
+from dendrograph.draw.plots.stimulation import KINDS, MOST_RECORDED, stimulation_figure
 from dendrograph.morphology.nonlinearities import NONLINEARITIES, bind
 from dendrograph.network.single_neuron import Locations, alone, cut_out
 

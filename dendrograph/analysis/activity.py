@@ -143,17 +143,13 @@ def _batches(network: DendriticNetwork, split: Split, scale: float) -> Iterator[
         for inputs, labels in batches(split, scale, BATCH, torch.arange(len(split)), device):
             values = network.activations(inputs)
             groups = {name: values[name].cpu().numpy().astype(np.float64) for name in names}
-            _check_finite(groups)
+            for name, activity in groups.items():
+                if not np.isfinite(activity).all():
+                    raise DendrographError(
+                        f"{name}: its activity is not finite on these samples, so it cannot be measured\n"
+                        "  are the inputs and the weights finite numbers?"
+                    )
             yield labels.cpu().numpy(), groups
-
-
-def _check_finite(groups: Mapping[str, Floats]) -> None:
-    for name, values in groups.items():
-        if not np.isfinite(values).all():
-            raise DendrographError(
-                f"{name}: its activity is not finite on these samples, so it cannot be measured\n"
-                "  are the inputs and the weights finite numbers?"
-            )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Tidy tables of what a trained network does on its test samples, of its weights, and of how it learned."""
+"""The analysis of networks and runs: tidy tables of activity, weights, learning and robustness."""
 
 from __future__ import annotations
 
@@ -33,16 +33,19 @@ from dendrograph.training.splits import noisy_test
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """Tables by name, each a tuple of rows; docs/reference/measures.md says what stands in each.
+    """Tables by name, each a tuple of rows; docs/reference/measures.md describes their columns.
 
-    activity: units, groups, hits; weights: weights, densities; learning: learning, results; embedding: embedding,
-    points; noise, occlusion, lesions: the same and a summary, noise_summary and so on; lesions: also single_lesions.
-    Of several runs each row begins with `run`, then has a column for each knob and setting that varies; where they are
-    several seeds of a condition, there are means over them with intervals, groups_over_seeds and so on
-    (`over_seeds.AVERAGED` says of which tables), a row a condition.
+    The part `activity` gives units, groups and hits; `weights` gives weights and densities; `learning` gives learning
+    and results; `embedding` gives embedding and points; `noise`, `occlusion` and `lesions` give a table of their own
+    name and a summary, such as noise_summary; `lesions` also gives single_lesions.
 
-    conditions: those of which there are means, with the names of their runs
-    notes: on runs that are not among them
+    With several runs, each row begins with `run` and a column for each parameter and setting that varies. Where runs
+    are several seeds of one condition, there are also tables of means with intervals, such as groups_over_seeds, with a
+    row per condition (`over_seeds.AVERAGED` lists these tables).
+
+    Attributes:
+        conditions: The conditions with means, and the names of their runs.
+        notes: Remarks on the runs that belong to no such condition.
     """
 
     tables: Tables
@@ -54,17 +57,17 @@ class Analysis:
 
     @property
     def units(self) -> tuple[Row, ...]:
-        """A row a unit: active, sparseness, entropy, entropy_with_silence, classes, selectivity."""
+        """A row per unit: active, sparseness, entropy, entropy_with_silence, classes, selectivity."""
         return self["units"]
 
     @property
     def groups(self) -> tuple[Row, ...]:
-        """A row a group: how many units it has and how many are silent, and the means over the others."""
+        """A row per group: the numbers of units and silent units, and means over the other units."""
         return self["groups"]
 
     @property
     def weights(self) -> tuple[Row, ...]:
-        """A row a projection: the fields of `weight_distributions.Moments`."""
+        """A row per projection: the attributes of `weight_distributions.Moments`."""
         return self["weights"]
 
     def __getitem__(self, name: str) -> tuple[Row, ...]:
@@ -73,10 +76,13 @@ class Analysis:
         return self.tables[name]
 
     def files(self, form: str = "csv") -> dict[str, str | bytes]:
-        """Each table as a file, by its name: `csv` or `parquet`.
+        """Return each table as the content of a file, by the name of the file.
+
+        Args:
+            form: `csv` or `parquet`.
 
         Raises:
-            DendrographError: there is no such format, or its library is not installed.
+            DendrographError: The format is unknown, or its library is not installed.
         """
         return {f"{name}.{form}": tables.encode(rows, form) for name, rows in self.tables.items()}
 
@@ -87,73 +93,85 @@ def analyse(
     settings: Settings | None = None,
     progress: bool = False,
 ) -> Analysis:
-    """Measure one model or several on the test split of their data.
+    """Measure one model or several runs on the test split of their data.
 
         analyse("runs/first", ["activity", "weights"])
         analyse(ModelSource(network, data=digits), settings=Settings(active=0.1))
 
-    A run is measured with its trained weights on its test split, noise included. Of several runs each row of each table
-    begins with `run`, the name of the folder; folders of the same name are named with the folders above them.
+    A run is measured with its trained weights on its test split, noise included. With several runs, each row of each
+    table begins with `run`, the name of the folder; folders of the same name are named with the folders above them.
 
     Args:
-        sources: a `ModelSource` or a model, or a list of runs. A network is measured where it is; its mode is kept.
-        parts: names in `parts.PARTS`; by default all that are quick: activity, weights, and of runs learning.
-        settings: thresholds, samples and repeats of the parts.
-        progress: show on standard error which of several runs is measured, and the time that is left.
+        sources: A `ModelSource` or a model, or a list of runs. A network runs on its own device, and its mode is kept.
+        parts: Names in `parts.PARTS`; by default the fast parts: activity, weights and, for runs, learning.
+        settings: Thresholds, samples and repeats of the parts.
+        progress: Whether standard error shows which of several runs is measured, and the remaining time.
 
     Raises:
-        RunError: a run has not ended, is damaged, or was trained on data that only Python held.
-        DataError: a data set is no longer the one that the run was trained on.
-        DendrographError: a part or a setting is unknown or of no use; a model is given twice, or none; there is no
-            sample.
+        RunError: A run is not finished, is damaged, or was trained on data that only Python held.
+        DataError: A data set has changed since the training.
+        DendrographError: A part or setting is unknown or has no effect, a run is given twice, or there are no samples.
     """
     given: list[Any] = list(sources) if isinstance(sources, list | tuple) else [sources]
     models = [ModelSource.of(one) for one in given]
-    are_runs = bool(models) and all(model.run for model in models)
-    chosen = choose(parts if parts is not None else OF_A_RUN if are_runs or not models else OF_A_NETWORK)
-    made = settings_for(chosen, settings)
-    for model in models:
-        for option in ("data_dir", "data"):
-            if model.run and getattr(model, option) is not None and not _needs_data(chosen):
-                raise DendrographError(f"{argument(option)}: no data is read for {', '.join(chosen)}\n  leave it out")
-    if not are_runs and models:
-        if missing := [name for name in chosen if PARTS[name].needs_run]:
-            raise DendrographError(f"the part '{missing[0]}' needs a run\n  give the folder of a run")
-        if len(models) > 1:
-            raise DendrographError("several models can be analysed together only if all are runs\n  give run folders")
-    names = names_of([str(model) for model in models]) if are_runs or not models else ("",)
+    are_runs = all(model.run for model in models)
+    chosen = choose(parts if parts is not None else OF_A_RUN if are_runs else OF_A_NETWORK)
+    settings = settings_for(chosen, settings)
+    _check_sources(models, chosen)
+    names = names_of([str(model) for model in models]) if are_runs else ("",)
     for model in models:  # errors of all models come before any is measured
         if model.run:
             _ = model.run.metrics
             if "learning" in chosen:
                 history(model.run)
         if any(PARTS[part].has_check for part in chosen):
-            _check(_subject(model, chosen, made), chosen)
+            measured = _measured(model, chosen, settings)
+            for part in chosen:
+                with _named_errors(measured, part):
+                    PARTS[part].check(measured)
     named = list(zip(names, models, strict=True))
     shown = with_progress(named, lambda pair: pair[0], sys.stderr) if progress and len(models) > 1 else named
-    found = [_tables(_subject(model, chosen, made), chosen) for _, model in shown]
+    results = [_tables(_measured(model, chosen, settings), chosen) for _, model in shown]
     if len(models) == 1:
-        return Analysis(found[0])
-    told_apart = {
-        table: tuple({"run": name, **row} for name, of_run in zip(names, found, strict=True) for row in of_run[table])
-        for table in found[0]
+        return Analysis(results[0])
+    joined = {
+        table: tuple({"run": name, **row} for name, result in zip(names, results, strict=True) for row in result[table])
+        for table in results[0]
     }
-    means = averaged(told_apart, {name: Path(str(model)) for name, model in named})
+    means = averaged(joined, {name: Path(str(model)) for name, model in named})
     return Analysis(means.tables, means.conditions, means.notes)
 
 
+def _check_sources(models: Sequence[ModelSource], chosen: Sequence[str]) -> None:
+    """Check that the models go with each other, with their options and with the parts."""
+    for model in models:
+        for option in ("data_dir", "data"):
+            if model.run and getattr(model, option) is not None and not _needs_data(chosen):
+                raise DendrographError(f"{argument(option)}: no data is read for {', '.join(chosen)}\n  leave it out")
+    if others := [model for model in models if not model.run]:
+        if missing := [name for name in chosen if PARTS[name].needs_run]:
+            raise DendrographError(
+                f"{others[0]}: not a run, and the part '{missing[0]}' needs one\n  give the folder of a run"
+            )
+        if len(models) > 1:
+            raise DendrographError(
+                f"{others[0]}: not a run, and several models can only be analysed together if all are runs\n"
+                "  give run folders"
+            )
+
+
 def names_of(folders: Sequence[str | Path]) -> tuple[str, ...]:
-    """A name for each run folder, no two alike: its own, or with the folders above it, joined by `-`.
+    """Return a different name for each run folder: its own name, or with the folders above it, joined by `-`.
 
     Raises:
-        DendrographError: there is no folder, or one is given twice.
+        DendrographError: There is no folder, or one is given twice.
     """
     paths = [Path(folder).resolve() for folder in folders]
     if not paths:
-        raise DendrographError("there is no run to analyse\n  give at least one run folder")
+        raise DendrographError("no run is given\n  give at least one run folder")
     for position, path in enumerate(paths):
         if path in paths[:position]:
-            raise DendrographError(f"{folders[position]}: is given twice\n  give each run once")
+            raise DendrographError(f"{folders[position]}: given twice\n  give each run once")
     for depth in range(1, 1 + max(len(path.parts) for path in paths)):
         names = tuple("-".join(path.parts[1:][-depth:]) for path in paths)
         if len(set(names)) == len(names):
@@ -165,34 +183,34 @@ def _needs_data(chosen: Sequence[str]) -> bool:
     return any(PARTS[name].needs_data for name in chosen)
 
 
-def _subject(model: ModelSource, chosen: Sequence[str], settings: Settings) -> MeasuredNetwork:
+def _measured(model: ModelSource, chosen: Sequence[str], settings: Settings) -> MeasuredNetwork:
     network = model.network()
     if not _needs_data(chosen):
-        return MeasuredNetwork(network, None, 1.0, settings, model.run)
+        return MeasuredNetwork(network=network, settings=settings, run=model.run)
     dataset = model.dataset()
-    return MeasuredNetwork(network, noisy_test(dataset, model.config()), dataset.scale, settings, model.run, dataset)
+    return MeasuredNetwork(
+        network=network,
+        settings=settings,
+        split=noisy_test(dataset, model.config()),
+        scale=dataset.scale,
+        run=model.run,
+        dataset=dataset,
+    )
 
 
-def _tables(subject: MeasuredNetwork, chosen: Sequence[str]) -> Tables:
-    made: dict[str, tuple[Row, ...]] = {}
+def _tables(measured: MeasuredNetwork, chosen: Sequence[str]) -> Tables:
+    tables: dict[str, tuple[Row, ...]] = {}
     for part in chosen:
-        with _naming(subject, part):
-            made |= PARTS[part].tables(subject)
-    return made
-
-
-def _check(subject: MeasuredNetwork, chosen: Sequence[str]) -> None:
-    """Check that each part can be measured, before any is."""
-    for part in chosen:
-        with _naming(subject, part):
-            PARTS[part].check(subject)
+        with _named_errors(measured, part):
+            tables |= PARTS[part].tables(measured)
+    return tables
 
 
 @contextmanager
-def _naming(subject: MeasuredNetwork, part: str) -> Iterator[None]:
-    """Of several runs and parts, an error names the one that it is of."""
+def _named_errors(measured: MeasuredNetwork, part: str) -> Iterator[None]:
+    """Name the run and the part in errors."""
     try:
         yield
     except DendrographError as error:
-        run = f"{subject.run.folder}: " if subject.run else ""
+        run = f"{measured.run.folder}: " if measured.run else ""
         raise DendrographError(f"{run}{part}: {error}") from None

@@ -103,9 +103,9 @@ class MeasuredNetwork:
     """
 
     network: DendriticNetwork
-    split: Split | None
-    scale: float
     settings: Settings
+    split: Split | None = None
+    scale: float = 1.0
     run: Run | None = None
     dataset: Dataset | None = None
 
@@ -124,13 +124,6 @@ class MeasuredNetwork:
     def arguments(self) -> tuple[DendriticNetwork, Split, float]:
         """The network, samples and scale, as the measures take them."""
         return self.network, self.samples, self.scale
-
-    @property
-    def noise(self) -> tuple[Split, float]:
-        """The samples to which noise is added, and the noise that the network was trained with."""
-        if self.run is None or self.dataset is None:
-            return self.samples, 0.0
-        return self.dataset.test, self.run.config.noise
 
 
 class Part(ABC):
@@ -220,43 +213,59 @@ class Embedding(Part):
         )
 
 
-class Noise(Part):
-    """Robustness to noise."""
+class Robustness(Part):
+    """A measure of robustness, which gives a curve of accuracy."""
 
-    name = "noise"
-    settings = ("repeats", "seed")
-
-    def check(self, measured: MeasuredNetwork) -> None:
-        """Check that the samples fit the network and are within [0, 1]."""
-        robustness.check_samples(*measured.arguments)
-        with _or_leave_out(self.name):
-            check_scaled(measured.noise[0])
-
-    def tables(self, measured: MeasuredNetwork) -> Tables:
-        """Return the tables `noise` and `noise_summary`."""
-        split, sigma = measured.noise
-        draws = measured.settings.draws
-        rows = robustness.noise(measured.network, split, measured.scale, draws=draws, trained_sigma=sigma)
-        return _with_summary(self.name, rows, measured)
-
-
-class Occlusion(Part):
-    """Robustness to hidden patches of the input."""
-
-    name = "occlusion"
-    settings = ("repeats", "seed")
+    settings: ClassVar[tuple[str, ...]] = ("repeats", "seed")
 
     def check(self, measured: MeasuredNetwork) -> None:
         """Check that the samples fit the network."""
         robustness.check_samples(*measured.arguments)
 
     def tables(self, measured: MeasuredNetwork) -> Tables:
-        """Return the tables `occlusion` and `occlusion_summary`."""
-        rows = robustness.occlusion(*measured.arguments, draws=measured.settings.draws)
-        return _with_summary(self.name, rows, measured)
+        """Return the rows of the measure and the summary of their curves; chance is 1 / classes of the samples."""
+        rows = self.rows(measured)
+        classes = len(measured.samples.labels.unique())
+        return {self.name: rows, f"{self.name}_summary": robustness.summary(rows, classes)}
+
+    @abstractmethod
+    def rows(self, measured: MeasuredNetwork) -> tuple[Row, ...]:
+        """Return the rows of the measure."""
 
 
-class Lesions(Part):
+class Noise(Robustness):
+    """Robustness to noise on the input."""
+
+    name = "noise"
+
+    def check(self, measured: MeasuredNetwork) -> None:
+        """Check that the samples fit the network and are within [0, 1]."""
+        super().check(measured)
+        with _or_leave_out(self.name):
+            check_scaled(self._clean_samples(measured))
+
+    def rows(self, measured: MeasuredNetwork) -> tuple[Row, ...]:
+        """Return the rows of `noise`, with the noise that the network was trained with."""
+        split, draws = self._clean_samples(measured), measured.settings.draws
+        sigma = measured.run.config.noise if measured.run else 0.0
+        return robustness.noise(measured.network, split, measured.scale, draws=draws, trained_sigma=sigma)
+
+    def _clean_samples(self, measured: MeasuredNetwork) -> Split:
+        """Return the samples without the noise of the run."""
+        return measured.dataset.test if measured.run and measured.dataset else measured.samples
+
+
+class Occlusion(Robustness):
+    """Robustness to hidden patches of the input."""
+
+    name = "occlusion"
+
+    def rows(self, measured: MeasuredNetwork) -> tuple[Row, ...]:
+        """Return the rows of `occlusion`."""
+        return robustness.occlusion(*measured.arguments, draws=measured.settings.draws)
+
+
+class Lesions(Robustness):
     """Robustness to the removal of dendrites, somata and synapses."""
 
     name = "lesions"
@@ -264,17 +273,20 @@ class Lesions(Part):
 
     def check(self, measured: MeasuredNetwork) -> None:
         """Check that the samples fit the network, and that it has something to remove."""
-        robustness.check_samples(*measured.arguments)
+        super().check(measured)
         with _or_leave_out(self.name):
             removable(measured.network.graph, None)
             removable_units(measured.network.graph, None)
 
+    def rows(self, measured: MeasuredNetwork) -> tuple[Row, ...]:
+        """Return the rows of `lesions`."""
+        return lesions(*measured.arguments, draws=measured.settings.draws)
+
     def tables(self, measured: MeasuredNetwork) -> Tables:
-        """Return the tables `lesions`, `lesions_summary` and `single_lesions`."""
+        """Return also the rows of `single_lesions`."""
         settings = measured.settings
-        rows = lesions(*measured.arguments, draws=settings.draws)
         single = single_lesions(*measured.arguments, settings.at_most, settings.seed)
-        return {**_with_summary(self.name, rows, measured), "single_lesions": single}
+        return {**super().tables(measured), "single_lesions": single}
 
 
 @contextmanager
@@ -283,12 +295,6 @@ def _or_leave_out(part: str) -> Iterator[None]:
         yield
     except DendrographError as error:
         raise DendrographError(f"{error}\n  or leave the part '{part}' out") from None
-
-
-def _with_summary(name: str, rows: tuple[Row, ...], measured: MeasuredNetwork) -> Tables:
-    """Return the rows, and the summary of their curves. Chance depends on the number of classes of the samples."""
-    classes = len(measured.samples.labels.unique())
-    return {name: rows, f"{name}_summary": robustness.summary(rows, classes)}
 
 
 PARTS: Mapping[str, Part] = {

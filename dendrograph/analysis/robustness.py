@@ -18,6 +18,7 @@ from dendrograph.base.tables import Row
 from dendrograph.data.batches import add_noise, batches
 from dendrograph.data.dataset import Split
 from dendrograph.draw.plots.robustness import curves
+from dendrograph.graph.compiler import check_whole_number
 from dendrograph.graph.wiring import stream
 from dendrograph.network.network import DendriticNetwork
 from dendrograph.training.evaluation import evaluate
@@ -90,19 +91,6 @@ def check_levels(name: str, values: Iterable[float], most: float = math.inf) -> 
     return levels
 
 
-def check_integer(name: str, value: object, least: int, most: int | None = 2**32 - 1) -> int:
-    """Return an integer within bounds; None for `most` is no upper bound.
-
-    Raises:
-        DendrographError: The value is not an integer within these bounds.
-    """
-    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not integer or value < least or (most is not None and value > most):  # type: ignore[operator]
-        bounds = f"at least {least}" + (f", and at most {most}" if most is not None else "")
-        raise DendrographError(f"{name}: found {clip(repr(value))}\n  give a whole number of {bounds}")
-    return int(value)  # type: ignore[call-overload]
-
-
 def _is_number(value: object) -> bool:
     """Return whether a value is a finite real number, of Python or NumPy."""
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
@@ -125,8 +113,8 @@ class Draws:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "repeats", check_integer("repeats", self.repeats, 1))
-        object.__setattr__(self, "seed", check_integer("seed", self.seed, 0))
+        object.__setattr__(self, "repeats", check_whole_number("repeats", self.repeats, 1))
+        object.__setattr__(self, "seed", check_whole_number("seed", self.seed, 0))
 
 
 # Disturbances of the input

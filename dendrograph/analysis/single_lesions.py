@@ -23,7 +23,6 @@ from dendrograph.analysis.lesions import ROLES, Indices, Origin, lesioned, netwo
 from dendrograph.analysis.robustness import (
     SINGLE_LESIONS,
     accuracy_and_loss,
-    check_integer,
     check_samples,
     random_stream,
 )
@@ -32,6 +31,7 @@ from dendrograph.base.suggestions import did_you_mean
 from dendrograph.base.tables import Row
 from dendrograph.data.batches import batches
 from dendrograph.data.dataset import Split
+from dendrograph.graph.compiler import check_whole_number
 from dendrograph.graph.graph import Graph, Group, Projection
 from dendrograph.morphology.weights import Sign
 from dendrograph.network.network import DendriticNetwork
@@ -73,12 +73,12 @@ def single_lesions(
         DendrographError: An argument is not allowed, or the network has no such compartments.
     """
     check_samples(network, split, scale)
-    seed = check_integer("seed", seed, 0)
+    seed = check_whole_number("seed", seed, 0)
     graph = network.graph
     kind, groups = removable_units(graph, kind)
     total = sum(group.size for group in groups)
     drawn = np.arange(total)
-    if at_most is not None and check_integer("at_most", at_most, 1, None) < total:
+    if at_most is not None and check_whole_number("at_most", at_most, 1) < total:
         drawn = np.sort(random_stream(seed, SINGLE_LESIONS).choice(total, at_most, replace=False))
     rows: list[Row] = []
     before = 0
@@ -211,9 +211,8 @@ def _copy_ancestors(network: DendriticNetwork, group: str, units: Indices) -> tu
     while graph.by_name[group].role == "dendrite":
         cables = _cables(graph, group)
         child, parent = cables.endpoints()
-        own = np.empty(cables.sources, dtype=np.int64)
-        own[child] = np.arange(cables.edges)
-        removed = own[changed]  # the edge of the removed dendrite, or of the child that a copy replaces
+        # The edges of the removed dendrites, or of the children that a copy replaces.
+        removed = np.argsort(child, kind="stable")[changed]
         parents = parent[removed].astype(np.int64)
         whole = graph.by_name[cables.target]
         name = f"{whole.name} without"
@@ -345,9 +344,7 @@ def _neurons_of(graph: Graph, group: str, units: Indices) -> Indices:
     while graph.by_name[group].role == "dendrite":
         cables = _cables(graph, group)
         child, parent = cables.endpoints()
-        of = np.empty(cables.sources, dtype=np.int64)
-        of[child] = parent
-        group, units = cables.target, of[units]
+        group, units = cables.target, parent[np.argsort(child, kind="stable")[units]].astype(np.int64)
     return units
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dendrograph.base.errors import DendrographError, argument
@@ -45,93 +44,8 @@ TEX_CHARACTERS = {
 TEX_CHARACTERS |= {character: f"\\{character}" for character in "&%$#{}"} | {"_": r"\_\allowbreak{}"}
 
 
-@dataclass(frozen=True)
-class Box:
-    """A group of compartments; `lines` holds its name, size and nonlinearity."""
-
-    id: str
-    role: str
-    stage: int
-    lines: tuple[str, ...]
-
-    @classmethod
-    def of(cls, group: Group, id: str) -> Box:
-        """Return the box of a group."""
-        lines = [group.name, f"×{group.size:,}"]
-        if group.role in ("dendrite", "soma"):
-            lines.append(group.nonlinearity.name)
-        return cls(id=id, role=group.role, stage=group.stage, lines=tuple(lines))
-
-
-@dataclass(frozen=True)
-class Arrow:
-    """A projection between two boxes; `kind` is `cable` or the sign of its synapses."""
-
-    source: str
-    target: str
-    kind: str
-    lines: tuple[str, ...]
-
-    @classmethod
-    def of(cls, projection: Projection, source: str, target: str) -> Arrow:
-        """Return the arrow of a projection between boxes with these ids."""
-        if projection.kind == CABLE:
-            return cls(source=source, target=target, kind=CABLE, lines=(CABLE, f"{projection.edges:,}"))
-        percent = 100 * projection.density
-        density = f"{percent:.0f} %" if percent >= 9.5 or not projection.edges else f"{percent:.2g} %"
-        synapse = "synapse" if projection.sign == Sign.FREE else f"{projection.sign} synapse"
-        wiring = "all to all" if projection.all_to_all else density
-        lines = (synapse, f"{projection.edges:,}, {wiring}")
-        return cls(source=source, target=target, kind=projection.sign, lines=lines)
-
-
-@dataclass(frozen=True)
-class Flowchart:
-    """A network as boxes, sources before targets, and arrows."""
-
-    name: str
-    boxes: tuple[Box, ...]
-    arrows: tuple[Arrow, ...]
-
-    @classmethod
-    def of(cls, graph: Graph) -> Flowchart:
-        """Return the flowchart of a graph.
-
-        Raises:
-            DendrographError: The graph has more than `MAX_BOXES` groups.
-        """
-        if len(graph.groups) > MAX_BOXES:
-            raise DendrographError(
-                f"{graph.name} has {len(graph.groups):,} groups of compartments, and a figure holds {MAX_BOXES}\n"
-                "  export it as FILE.graphml or FILE.npz"
-            )
-        ids = {group.name: f"g{number}" for number, group in enumerate(graph.groups)}
-        return cls(
-            name=graph.name,
-            boxes=tuple(Box.of(group, ids[group.name]) for group in graph.groups),
-            arrows=tuple(Arrow.of(one, ids[one.source], ids[one.target]) for one in graph.projections),
-        )
-
-    @property
-    def roles(self) -> dict[str, list[int]]:
-        """The numbers of the boxes of each role."""
-        return _numbers_by(box.role for box in self.boxes)
-
-    @property
-    def kinds(self) -> dict[str, list[int]]:
-        """The numbers of the arrows of each kind."""
-        return _numbers_by(arrow.kind for arrow in self.arrows)
-
-
-def _numbers_by(names: Iterable[str]) -> dict[str, list[int]]:
-    numbers: dict[str, list[int]] = {}
-    for number, name in enumerate(names):
-        numbers.setdefault(name, []).append(number)
-    return numbers
-
-
-class FlowchartFormat(Format):
-    """A figure of the groups and projections, without weights; inputs are at the bottom."""
+class Flowchart(Format):
+    """A figure with a box per group of compartments and an arrow per projection, without weights."""
 
     def check(self, weights: str) -> None:
         """Check that nobody asks for initial weights, which the figure does not show.
@@ -145,52 +59,90 @@ class FlowchartFormat(Format):
             )
 
     def content(self, subject: Subject, path: Path) -> Content:
-        """Return the text of the figure."""
-        chart = Flowchart.of(subject.graph)
-        text = "".join(f"{line}\n" for line in self.lines(chart)).encode()
-        summary = f"{len(chart.boxes):,} groups, {len(chart.arrows):,} projections"
+        """Return the text of the figure.
+
+        Raises:
+            DendrographError: The graph has more than `MAX_BOXES` groups.
+        """
+        graph = subject.graph
+        if len(graph.groups) > MAX_BOXES:
+            raise DendrographError(
+                f"{graph.name} has {len(graph.groups):,} groups of compartments, and a figure holds {MAX_BOXES}\n"
+                "  export it as FILE.graphml or FILE.npz"
+            )
+        text = "".join(f"{line}\n" for line in self.lines(graph)).encode()
+        summary = f"{len(graph.groups):,} groups, {len(graph.projections):,} projections"
         return Content({path: lambda stream: stream.write(text)}, summary=summary)
 
     @abstractmethod
-    def lines(self, chart: Flowchart) -> Iterator[str]:
-        """Return the lines of the file."""
+    def lines(self, graph: Graph) -> Iterator[str]:
+        """Return the lines of the file, with the inputs at the bottom of the figure."""
 
 
-class Mermaid(FlowchartFormat):
+def _ids(graph: Graph) -> dict[str, str]:
+    return {group.name: f"g{number}" for number, group in enumerate(graph.groups)}
+
+
+def _kind(projection: Projection) -> str:
+    """Return `cable` or the sign of the synapses."""
+    return CABLE if projection.kind == CABLE else str(projection.sign)
+
+
+def _box_label(group: Group) -> list[str]:
+    """Return the name, the size and the nonlinearity of a group."""
+    nonlinearity = [group.nonlinearity.name] if group.role in ("dendrite", "soma") else []
+    return [group.name, f"×{group.size:,}", *nonlinearity]
+
+
+def _arrow_label(projection: Projection) -> list[str]:
+    """Return the kind, the number of edges and, for synapses, the density of a projection."""
+    if projection.kind == CABLE:
+        return [CABLE, f"{projection.edges:,}"]
+    percent = 100 * projection.density
+    density = f"{percent:.0f} %" if percent >= 9.5 or not projection.edges else f"{percent:.2g} %"
+    synapse = "synapse" if projection.sign == Sign.FREE else f"{projection.sign} synapse"
+    return [synapse, f"{projection.edges:,}, {'all to all' if projection.all_to_all else density}"]
+
+
+class Mermaid(Flowchart):
     """Mermaid, which GitHub, GitLab and many editors draw inside Markdown."""
 
     name = "Mermaid"
     suffixes = (".mmd",)
 
-    def lines(self, chart: Flowchart) -> Iterator[str]:
+    def lines(self, graph: Graph) -> Iterator[str]:
         """Return the lines of the file."""
+        ids, kinds = _ids(graph), [_kind(projection) for projection in graph.projections]
         yield "flowchart BT"
-        for box in chart.boxes:
-            before, after = SHAPES[box.role]
-            yield f'  {box.id}{before}"{"<br/>".join(box.lines)}"{after}:::{box.role}'
-        for arrow in chart.arrows:
-            line = "==>" if arrow.kind == CABLE else "-->"
-            yield f'  {arrow.source} {line}|"{"<br/>".join(arrow.lines)}"| {arrow.target}'
-        for role in chart.roles:
+        for group in graph.groups:
+            before, after = SHAPES[group.role]
+            yield f'  {ids[group.name]}{before}"{"<br/>".join(_box_label(group))}"{after}:::{group.role}'
+        for projection, kind in zip(graph.projections, kinds, strict=True):
+            line = "==>" if kind == CABLE else "-->"
+            label = "<br/>".join(_arrow_label(projection))
+            yield f'  {ids[projection.source]} {line}|"{label}"| {ids[projection.target]}'
+        for role in dict.fromkeys(group.role for group in graph.groups):
             yield f"  classDef {role} fill:#{FILLS[role]},stroke:#000000,color:#000000"
-        for kind, numbers in chart.kinds.items():
-            yield f"  linkStyle {','.join(map(str, numbers))} stroke:#{STROKES[kind]}"
+        for kind in dict.fromkeys(kinds):
+            numbers = ",".join(str(number) for number, other in enumerate(kinds) if other == kind)
+            yield f"  linkStyle {numbers} stroke:#{STROKES[kind]}"
 
 
-class Tikz(FlowchartFormat):
+class Tikz(Flowchart):
     r"""A `tikzpicture` of the width of one column, for `\input` in a LaTeX document."""
 
     name = "TikZ"
     suffixes = (".tex",)
 
-    def lines(self, chart: Flowchart) -> Iterator[str]:
+    def lines(self, graph: Graph) -> Iterator[str]:
         """Return the lines of the file."""
-        rows = _rows(chart.boxes)
-        places = {box.id: (row, column) for row, boxes in enumerate(rows) for column, box in enumerate(boxes)}
-        yield f"% {chart.name}, folded: a box for each group of compartments, an arrow for each projection."
+        ids, rows = _ids(graph), _rows(graph.groups)
+        places = {group.name: (row, column) for row, groups in enumerate(rows) for column, group in enumerate(groups)}
+        colours: dict[str, str] = {group.role: FILLS[group.role] for group in graph.groups}
+        colours |= {kind: STROKES[kind] for kind in map(_kind, graph.projections)}
+        yield f"% {graph.name}, folded: a box for each group of compartments, an arrow for each projection."
         yield r"% In the preamble: \usepackage{tikz} \usetikzlibrary{arrows.meta}"
         yield "% Colours are those of Okabe and Ito, which the colour-blind tell apart."
-        colours = {role: FILLS[role] for role in chart.roles} | {kind: STROKES[kind] for kind in chart.kinds}
         yield from (rf"\definecolor{{dendrograph{name}}}{{HTML}}{{{colour}}}" for name, colour in colours.items())
         yield r"\begin{tikzpicture}["
         width = COLUMN_CM / BOXES_PER_ROW - 0.5
@@ -198,25 +150,25 @@ class Tikz(FlowchartFormat):
         yield f"    text width={width - 0.15:.2f}cm}},"
         yield r"  arrow/.style={-{Latex[length=1.6mm]}, line width=0.6pt},"
         yield r"  told/.style={align=center, font=\tiny, text=black, fill=white, inner sep=1pt}]"
-        for number, boxes in enumerate(rows):
-            for column, box in enumerate(boxes):
-                x = (column - (len(boxes) - 1) / 2) * COLUMN_CM / BOXES_PER_ROW
-                at, fill = f"({x:.2f}, {ROW_DISTANCE_CM * number:.2f})", f"dendrograph{box.role}!40"
-                yield rf"  \node[box, fill={fill}] ({box.id}) at {at} {{{_tex(box.lines)}}};"
-        positions = _label_positions([(places[one.source][0], places[one.target][0]) for one in chart.arrows])
-        for arrow, position in zip(chart.arrows, positions, strict=True):
-            style = f"arrow, dendrograph{arrow.kind}{', line width=1pt' if arrow.kind == CABLE else ''}"
-            line = _line(places[arrow.source], places[arrow.target])
-            label = f"node[told, pos={position}] {{{_tex(arrow.lines)}}}"
-            yield rf"  \draw[{style}] ({arrow.source}) {line} {label} ({arrow.target});"
+        for number, groups in enumerate(rows):
+            for column, group in enumerate(groups):
+                x = (column - (len(groups) - 1) / 2) * COLUMN_CM / BOXES_PER_ROW
+                at, fill = f"({x:.2f}, {ROW_DISTANCE_CM * number:.2f})", f"dendrograph{group.role}!40"
+                yield rf"  \node[box, fill={fill}] ({ids[group.name]}) at {at} {{{_tex(_box_label(group))}}};"
+        positions = _label_positions([(places[one.source][0], places[one.target][0]) for one in graph.projections])
+        for projection, position in zip(graph.projections, positions, strict=True):
+            kind, line = _kind(projection), _line(places[projection.source], places[projection.target])
+            style = f"arrow, dendrograph{kind}{', line width=1pt' if kind == CABLE else ''}"
+            label = f"node[told, pos={position}] {{{_tex(_arrow_label(projection))}}}"
+            yield rf"  \draw[{style}] ({ids[projection.source]}) {line} {label} ({ids[projection.target]});"
         yield r"\end{tikzpicture}"
 
 
-def _rows(boxes: Sequence[Box]) -> list[list[Box]]:
-    """Put the boxes of each stage into rows of about the same length, stages from the bottom to the top."""
-    rows: list[list[Box]] = []
-    for stage in sorted({box.stage for box in boxes}):
-        of_stage = [box for box in boxes if box.stage == stage]
+def _rows(groups: Sequence[Group]) -> list[list[Group]]:
+    """Put the groups of each stage into rows of about the same length, stages from the bottom to the top."""
+    rows: list[list[Group]] = []
+    for stage in sorted({group.stage for group in groups}):
+        of_stage = [group for group in groups if group.stage == stage]
         length = -(-len(of_stage) // -(-len(of_stage) // BOXES_PER_ROW))
         rows += [of_stage[start : start + length] for start in range(0, len(of_stage), length)]
     return rows

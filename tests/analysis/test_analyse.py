@@ -111,11 +111,11 @@ def test_the_command(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 def test_what_is_refused(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for words, message in (
-        (["no-such-run"], "error: no-such-run: no such folder"),
+        (["no-such-run"], "error: no-such-run: not a run, and the part 'learning' needs one"),
         ([run, "--answers", "2"], "error: --answers: found 2.0, which is no share of samples"),
         ([run, "--out", tmp_path], f"error: {tmp_path}: there is something already"),
         ([run, "--out", tmp_path / "kept" / "x"], f"error: {tmp_path / 'kept' / 'x'}: cannot be made"),
-        ([run, run], f"error: {run}: is given twice"),
+        ([run, run], f"error: {run}: given twice"),
         ([run, "--parts", "wieghts"], "error: unknown part 'wieghts' of an analysis\n  did you mean 'weights'?"),
         ([run, "--parts", ","], "error: no part of an analysis is given"),
         ([run, "--repeats", "3"], "error: --repeats: of no use to activity, weights, learning\n  leave it out"),
@@ -266,7 +266,7 @@ def test_a_run_in_a_folder_that_is_given_is_measured_once(
         shutil.copytree(run, tmp_path / name / "task-1")
     code, _, error = command(capsys, tmp_path, tmp_path / "b" / "task-1", tmp_path, "--parts", "weights")
     assert code == 0 and "[1/2]  a-task-1\n[2/2]  b-task-1" in error
-    assert f"{run}: is given twice" in command(capsys, run, run, "--parts", "weights")[2]
+    assert f"{run}: given twice" in command(capsys, run, run, "--parts", "weights")[2]
 
 
 def test_what_a_part_cannot_measure_is_told_of_all_runs_before_any_is_measured(
@@ -321,7 +321,7 @@ def test_runs_of_one_name_are_told_apart() -> None:
     assert names_of(["a/x/r", "a/y/r"]) == ("x-r", "y-r")
     assert names_of(["a/x", "b/y"]) == ("x", "y")
     assert names_of(["runs/.."]) == (Path.cwd().name,)
-    for none, message in (((), "there is no run"), (("a", "b/../a"), "b/../a: is given twice")):
+    for none, message in (((), "no run is given"), (("a", "b/../a"), "b/../a: given twice")):
         with pytest.raises(DendrographError, match=message):
             names_of(none)
 
@@ -360,15 +360,19 @@ def test_what_python_refuses() -> None:
     network = build("dann-lrf", (8, 8), overrides={"somata": 3})
     split = digits.test
     for given, message in (
-        ({"parts": ["learning"]}, "the part 'learning' needs a run"),
-        ({"activ": 1.0}, "unknown setting 'activ'\n  did you mean 'active'"),
-        ({"parts": ["weights"], "active": 1.0}, "active: of no use to weights"),
-        ({"parts": ["embedding"], "seed": -1}, "seed: found -1"),
-        ({"parts": ["embedding"], "repeats": 1.5}, "repeats: found 1.5"),
-        ({"parts": ["embedding"], "embeddings": "pca"}, "embeddings: found 'pca'\n  give a tuple of names"),
+        ({"parts": ["learning"]}, "not a run, and the part 'learning' needs one"),
+        ({"parts": ["weights"], "settings": Settings(active=1.0)}, "active: of no use to weights"),
+        ({"parts": ["noise"], "settings": {"repeats": 1}}, "`settings`: expected Settings or None"),
     ):
         with pytest.raises(DendrographError, match=message):
             analyse(ModelSource(network, data=replace(digits, test=split)), **given)  # type: ignore[arg-type]
+    for settings, message in (
+        ({"seed": -1}, "seed: found -1"),
+        ({"repeats": 1.5}, "repeats: found 1.5"),
+        ({"embeddings": "pca"}, "embeddings: found 'pca'\n  give a tuple of names"),
+    ):
+        with pytest.raises(DendrographError, match=message):
+            Settings(**settings)  # type: ignore[arg-type]
     with pytest.raises(DendrographError, match="there are no samples to analyse"):
         analyse(ModelSource(network, data=replace(digits, test=split.take(torch.arange(0)))))
     with torch.no_grad():

@@ -355,7 +355,7 @@ def test_arguments_that_are_none(settings: dict[str, Any], message: str) -> None
 @pytest.mark.parametrize("settings", [{"repeats": 0}, {"seed": -1}, {"seed": 1.5}])
 def test_draws_out_of_range(settings: dict[str, Any]) -> None:
     ((name, value),) = settings.items()
-    with pytest.raises(DendrographError, match=f"{name}: found {value}"):
+    with pytest.raises(DendrographError, match=f"{name} must be a whole number of at least .*, found {value}"):
         Draws(**settings)
 
 
@@ -368,7 +368,10 @@ def test_what_cannot_be_removed() -> None:
         (lambda: lesions(point, digits().test, 1.0, kinds=["dendrites"]), "the network has no dendrites to remove"),
         (lambda: single_lesions(point, digits().test, 1.0, kind="dendrites"), "has no dendrites to remove\n.*somata"),
         (lambda: single_lesions(dann, digits().test, 1.0, kind="synapses"), "unknown kind 'synapses'"),
-        (lambda: single_lesions(dann, digits().test, 1.0, at_most=0), "at_most: found 0"),
+        (
+            lambda: single_lesions(dann, digits().test, 1.0, at_most=0),
+            "at_most must be a whole number of at least 1, found 0",
+        ),
         (lambda: lesions(lesioned(dann, {"hidden/soma": range(6)}), digits().test, 1.0), "has nothing to remove"),
         (lambda: single_lesions(alone, few, 1.0), "no dendrites and no somata to remove"),
         (lambda: lesioned(dann, {"hidden/dendrit": [0]}), "did you mean 'hidden/dendrite'"),

@@ -202,7 +202,10 @@ def test_arguments_that_are_none() -> None:
         (lambda: noise(network, split, 1.0, levels=("0.1",)), "levels: found '0.1'"),
         (lambda: noise(network, split, 1.0, levels="a"), "levels: found 'a'"),
         (lambda: noise(network, split, 1.0, trained_sigma=-1), "trained_sigma: found -1"),
-        (lambda: noise(network, split, 1.0, draws=Draws(repeats=True)), "repeats: found True"),
+        (
+            lambda: noise(network, split, 1.0, draws=Draws(repeats=True)),
+            "repeats must be a whole number of at least 1, found True",
+        ),
         (lambda: noise(network, outside, 1.0), "noise is clipped"),
         (lambda: noise(network, split, 0.0), "scale: found 0.0, which cannot divide bytes"),
         (lambda: noise(network, split.take(torch.arange(0)), 1.0), "there are no samples"),

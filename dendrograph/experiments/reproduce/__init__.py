@@ -1,4 +1,4 @@
-"""The experiments of Chavlis & Poirazi (Nature Communications 2025), repeated with fair controls and continual learning.
+"""The experiments of Chavlis & Poirazi (Nature Communications 2025), with fair controls and continual learning.
 
 The sweep files are in examples/reproduce, one folder for each scale.
 """

@@ -109,7 +109,7 @@ def analyse_command(
 
 def _run_folders(paths: list[Path]) -> list[Path]:
     """Return each given run folder, and each finished run under other folders such as that of a sweep, once."""
-    from dendrograph.comparison.conditions import find
+    from dendrograph.comparison.conditions import find_run_folders
     from dendrograph.training.run import is_run
 
     found: list[Path] = []
@@ -118,7 +118,7 @@ def _run_folders(paths: list[Path]) -> list[Path]:
         if is_run(path) or not path.is_dir():
             found.append(path)
             continue
-        under, notes = find([path])
+        under, notes = find_run_folders([path])
         under = [run for run in under if run.resolve() not in given]
         given |= {run.resolve() for run in under}
         ended = [run for run in under if (run / "metrics.json").is_file()]

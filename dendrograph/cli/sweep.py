@@ -33,15 +33,16 @@ def sweep_command(
     The file names morphologies, parameters, data sets, seeds and settings. Everything is validated before the first
     run starts. The same command continues a stopped sweep.
     """
-    from dendrograph.experiments.sweep.run_sweep import sweep_by_name
+    from dendrograph.experiments.sweep.run_sweep import SweepOptions, run_sweep_file
     from dendrograph.experiments.sweep.workers import termination_as_ctrl_c
 
     with termination_as_ctrl_c():
-        swept = sweep_by_name(file, out, data_dir, workers, scheduler, plugins or (), dry=dry)
+        options = SweepOptions(processes=workers, scheduler=scheduler, dry=dry)
+        swept = run_sweep_file(file, out, data_dir, plugins or (), options)
     if dry:
         return
-    for cell, error in swept.failures:
-        print(f"failed: {cell}: {error}", file=sys.stderr)
+    for run, error in swept.failures:
+        print(f"failed: {run}: {error}", file=sys.stderr)
     print(f"{len(swept.finished):,} runs are finished: {swept.folder / 'runs'}")
     if swept.finished:
         print(f"next: dendrograph compare {swept.folder}")

@@ -115,7 +115,7 @@ def fair_controls(graph: Graph, found: Sequence[Control]) -> str:
         if each.graph is None:
             texts.append(f"{each.kind}: does not exist: {each.missing}")
         else:
-            lines = (f"{each.kind}: {kind.about}", f"keeps: {kind.keeps}", f"removes: {kind.takes}")
+            lines = (f"{each.kind}: {kind.about}", f"keeps: {kind.keeps}", f"removes: {kind.removes}")
             notes = [*each.notes, *idle_units(each.graph)]
             texts.append("\n  ".join((*lines, *(f"note: {note}" for note in notes))))
     return "\n\n".join(texts)

@@ -1,1 +1,1 @@
-"""Conditions against each other: what stands behind `dendrograph.comparison.compare`."""
+"""Comparisons of several runs: conditions, statistics over seeds, efficiency, model selection."""

@@ -1,4 +1,4 @@
-"""Conditions against each other, over seeds: tables in which every number leads back to run folders."""
+"""Comparison of conditions over seeds, in tables in which every number can be traced to run folders."""
 
 from __future__ import annotations
 
@@ -13,30 +13,41 @@ import numpy as np
 
 from dendrograph.base.errors import DendrographError, argument, expect, several
 from dendrograph.base.suggestions import did_you_mean
-from dendrograph.comparison import conditions as grouping
 from dendrograph.comparison import efficiency
-from dendrograph.comparison import model_selection as selection
-from dendrograph.comparison.conditions import CONTROLS, Condition, Finished, control_name, shown_seed
-from dendrograph.comparison.model_selection import BY, Selection
+from dendrograph.comparison.conditions import (
+    CONTROLS,
+    Condition,
+    FinishedRun,
+    control_name,
+    find_run_folders,
+    group_runs,
+    read_runs,
+    shown_seed,
+    with_settings,
+)
+from dendrograph.comparison.model_selection import MEASURES, Selection, select_conditions
 from dendrograph.comparison.statistics import holm, mean_interval, paired
 
 Row = dict[str, Any]
 
-FEW = 5  # seeds below which no bootstrap interval can be as wide as it should
+FEW = 5  # with fewer seeds no bootstrap interval is as wide as it should be
 SIZES = ("parameters", "trainable_parameters", "effective_parameters")
 TESTED = ("test_accuracy", "test_loss", "generalisation_gap", "accuracy_efficiency", "loss_efficiency")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Tables: a row a condition, a pair of conditions, a run, and a condition that took part in a selection.
+    """Tables of a comparison. Numbers of a condition are means over its seeds, with 95 % intervals (`_low`, `_high`).
 
-    Of a condition: means over its seeds, with intervals (`_low`, `_high`) of 95 %. `pareto_accuracy` and `pareto_loss`
-    say whether it is on the front of more test accuracy, or less test loss, for fewer parameters, among those on its
-    data. Of a pair: the condition less the reference, seed by seed. Beside `condition` stands a column for each knob,
-    setting and path of a morphology that varies (`conditions.with_settings`).
+    After `condition` follows a column for each parameter, setting and path of a morphology that varies.
 
-    by: what pairs are about and selections are made by, `accuracy` or `loss`
+    conditions: one row a condition; `pareto_accuracy` and `pareto_loss` are true on the front of more test accuracy, or
+        less test loss, for fewer parameters, among the conditions on the same data
+    pairs: one row a condition and its reference: the differences, seed by seed
+    runs: one row a run
+    selection: one row a condition that took part in a selection
+
+    by: the measure of pairs and selections, `accuracy` or `loss`
     notes: what was left out, and why
     """
 
@@ -51,13 +62,15 @@ class Comparison:
 def compare(
     paths: Iterable[str | Path], reference: str | None = None, select: Sequence[str] = (), by: str = "accuracy"
 ) -> Comparison:
-    """Compare finished runs: group them into conditions, choose among settings, and hold all to a reference, by pairs.
+    """Compare finished runs: group them into conditions, select settings, and compare each condition with a reference.
+
+        comparison = compare(["runs"], reference="vann")
 
     Args:
-        paths: run folders, or folders under which they lie, such as that of a sweep.
-        reference: label of a condition, or name of a morphology, of which each condition is held to the one that has
-            its knobs and settings; by default the first morphology that is no control.
-        select: settings or knobs among which the validation split chooses.
+        paths: run folders, or folders that contain them, such as that of a sweep.
+        reference: label of a condition, or name of a morphology; each condition is compared with the one of that
+            morphology that has its parameters and settings. By default the first morphology that is not a control.
+        select: settings or parameters that are chosen on the validation split.
         by: `accuracy` or `loss`.
 
     Raises:
@@ -67,17 +80,17 @@ def compare(
     expect("reference", reference, str, None)
     expect("by", by, str)
     select = several("select", select)
-    if by not in BY:
-        raise DendrographError(f"{argument('by', by)}: there is no such measure\n  {did_you_mean(by, BY, 'measures')}")
-    folders, notes = grouping.find(paths)
-    runs, more = grouping.read(folders)
+    if by not in MEASURES:
+        raise DendrographError(f"{argument('by', by)}: unknown measure\n  {did_you_mean(by, MEASURES, 'measures')}")
+    folders, notes = find_run_folders(paths)
+    runs, more = read_runs(folders)
     notes += more
     if not runs:
         listed = "".join(f"\n  {note}" for note in notes[:10])
         raise DendrographError(f"{', '.join(map(str, paths))}: no finished run to compare{listed}")
-    found, more = grouping.conditions(runs)
+    found, more = group_runs(runs)
     notes += more
-    chosen = selection.select(found, select, by) if select else Selection(tuple(found))
+    chosen = select_conditions(found, select, by) if select else Selection(tuple(found))
     notes += [*chosen.notes, *_chosen_apart(chosen.kept if select else ())]
     rows: list[Row] = []
     tables: list[tuple[Condition, list[Row]]] = []
@@ -95,17 +108,17 @@ def compare(
         fewest = min((row["seeds"] for row in table if row["data"] == data and row["seeds"] > 1), default=FEW)
         if fewest < FEW:
             notes.append(
-                f"{data}: intervals of {fewest} seeds reach from the lowest value to the highest at most, which holds "
-                f"the true mean less often than 95 %: train at least {FEW}"
+                f"{data}: an interval of {fewest} seeds is at most the range of their values, which contains the "
+                f"true mean in fewer than 95 % of cases: train at least {FEW}"
             )
     pairs, more = _pairs(tables, _references(chosen.kept, reference, notes), f"test_{by}")
     made = {"conditions": table, "pairs": pairs, "runs": rows, "selection": chosen.rows}
     varied = {(one.data, one.label): one.varied for one in found}
-    full = grouping.with_settings(made, varied, lambda row: (row["data"], row["condition"]), "condition")
+    full = with_settings(made, varied, lambda row: (row["data"], row["condition"]), "condition")
     return Comparison(**full, by=by, notes=(*notes, *more))
 
 
-def _of_run(condition: Condition, run: Finished) -> Row:
+def _of_run(condition: Condition, run: FinishedRun) -> Row:
     history, metrics = run.history, run.metrics
     last = metrics.get("weights_of_epoch")
     trained = float("nan")
@@ -136,7 +149,7 @@ def _of_run(condition: Condition, run: Finished) -> Row:
 
 
 def _with_efficiency(rows: Sequence[Row]) -> list[Row]:
-    """Efficiency scores, the reference set being all of these runs."""
+    """The runs with their efficiency scores; the reference set is all of them."""
     costs = efficiency.costs([row["trainable_parameters"] for row in rows], [row["best_epoch"] for row in rows])
     known = np.isfinite(costs).any()
     cheapest = rows[int(np.nanargmin(costs))]["run"] if known else ""
@@ -179,7 +192,7 @@ def _of_condition(condition: Condition, rows: Sequence[Row]) -> Row:
 
 
 def _with_fronts(table: Sequence[Row]) -> list[Row]:
-    """The Pareto fronts of each data set, and how many runs its efficiency scores refer to."""
+    """The conditions with the Pareto fronts of each data set, and the number of runs in its efficiency scores."""
     found: list[Row] = []
     for data in dict.fromkeys(row["data"] for row in table):
         rows = [row for row in table if row["data"] == data]
@@ -194,9 +207,9 @@ def _with_fronts(table: Sequence[Row]) -> list[Row]:
 
 
 def _references(found: Sequence[Condition], name: str | None, notes: list[str]) -> dict[str, list[Condition]]:
-    """The conditions to which the others on their data are held, by data set: one, or those of one morphology.
+    """The references of each data set: one condition, or those of one morphology.
 
-    By default those of the first morphology that is no control of another; where there is no other, its first one.
+    By default those of the first morphology that is not a control; if it is the only one, its first condition.
     """
     references: dict[str, list[Condition]] = {}
     everywhere = list(dict.fromkeys(condition.data for condition in found))
@@ -220,22 +233,22 @@ def _references(found: Sequence[Condition], name: str | None, notes: list[str]) 
 
 
 def _chosen_apart(kept: Sequence[Condition]) -> list[str]:
-    """Notes on controls for which a selection chose other knobs than for their morphology: they match another size."""
+    """Notes on controls for which a selection chose other parameters than for their morphology: their size differs."""
     notes = []
     for control, own in itertools.permutations(kept, 2):
         of_it = is_control(control.morphology, [own.morphology]) and control.data == own.data
         if of_it and control.first.knobs != own.first.knobs:
-            notes.append(f"{control.data}: {control.label} was selected by itself: it is no control of {own.label}")
+            notes.append(f"{control.data}: {control.label} was selected separately: it is not a control of {own.label}")
     return notes
 
 
 def is_control(morphology: str, known: Sequence[str]) -> bool:
-    """Whether a name is that of a control of another that is known: `dann-lrf-linear` where there is `dann-lrf`."""
+    """Whether a name is that of a control of a known morphology: `dann-lrf-linear` if there is `dann-lrf`."""
     return any(morphology == control_name(other, kind) for other in known for kind in CONTROLS)
 
 
 def _partners(condition: Condition, references: Sequence[Condition]) -> list[Condition]:
-    """The references to which a condition can be held: of several those with its settings, and its values of knobs."""
+    """The references of a condition: if there are several, those with its settings and its values of parameters."""
     if len(references) == 1:
         return [*references]
 
@@ -248,19 +261,19 @@ def _partners(condition: Condition, references: Sequence[Condition]) -> list[Con
 
 
 def _unpaired(alone: Mapping[str, Sequence[str]], paired: bool) -> str:
-    """A note on seeds that only one of two conditions has, and what becomes of them."""
-    told = ", ".join(
+    """A note on seeds that only one of two conditions has."""
+    seeds_of = ", ".join(
         f"only {label} has seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" for label, seeds in alone.items() if seeds
     )
     if paired:
-        return f"{told}: left out of their difference"
-    return f"{' and '.join(alone)} have no seed in common, so their difference is unknown: {told}"
+        return f"{seeds_of}: left out of their difference"
+    return f"{' and '.join(alone)} have no seed in common, so their difference is unknown: {seeds_of}"
 
 
 def _pairs(
     tables: Sequence[tuple[Condition, list[Row]]], references: dict[str, list[Condition]], measure: str
 ) -> tuple[list[Row], list[str]]:
-    """Each condition against its reference on its data; Holm's correction is over those of one data set."""
+    """The difference of each condition to its reference on the same data, with Holm's correction for one data set."""
     found: list[Row] = []
     notes: list[str] = []
     values = {id(one): {row["seed"]: row[measure] for row in rows} for one, rows in tables}
@@ -272,7 +285,9 @@ def _pairs(
             partners = _partners(condition, candidates)
             if len(partners) != 1:
                 meant = candidates[0].morphology
-                why = f"several {meant} have its settings" if partners else f"no {meant} has its knobs and settings"
+                why = (
+                    f"several {meant} have its settings" if partners else f"no {meant} has its parameters and settings"
+                )
                 notes.append(f"{data}: {condition.label}: no pair: {why}")
                 continue
             (reference,) = partners

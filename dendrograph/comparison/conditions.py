@@ -1,4 +1,4 @@
-"""Finished runs, found on disk and grouped into conditions: all that decides a result but the seed."""
+"""Finished runs, found on disk and grouped into conditions: runs that differ in the seed only."""
 
 from __future__ import annotations
 
@@ -23,23 +23,28 @@ from dendrograph.training.run_format import CELLS
 
 Seed = tuple[int, int]  # of the training, of the wiring
 
-MOST_PATHS = 3  # of a morphology that a label names, if fewer tell conditions apart
+MOST_PATHS = 3  # of a morphology in a label, if fewer distinguish the conditions
 MOST_COLUMNS = 20  # of such paths
-# The fair controls, by the endings of their names (`dann-lrf-linear`): `dendrograph.experiments.controls` makes them.
+# The fair controls, by the ends of their names (`dann-lrf-linear`); `dendrograph.experiments.controls` makes them.
 CONTROLS = ("parameter-matched", "linear", "shuffled", "fan-in-matched", "compute-matched")
-ABOUT = ("name", "about", "citation", "parameters")  # keys of a morphology that change no network, or stand elsewhere
+ABOUT = (
+    "name",
+    "about",
+    "citation",
+    "parameters",
+)  # keys that change no network, or are recorded elsewhere
 
-_REACH: dict[str, Mapping[str, float]] = {}  # of graphs that were compiled again
+_REACH: dict[str, Mapping[str, float]] = {}  # of graphs that were compiled again, by a digest
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedRun:
     """A run that has ended.
 
     config: settings of the training, without the seed
-    knobs: the morphology's parameters
-    content: all else of the morphology, by path (`layers.0.count`), what it was compiled for, and of which learning
-        the run is a part
+    knobs: the parameters of the morphology
+    content: the rest of the morphology, by path (`layers.0.count`), what it was compiled for, and the sequence of tasks
+        of which the run is a part
     metrics: the content of metrics.json
     """
 
@@ -51,7 +56,7 @@ class Finished:
 
     @property
     def seed(self) -> Seed:
-        """Of the training, and of the wiring; they differ only in runs from Python."""
+        """The seeds of the training and of the wiring; they differ only in runs from Python."""
         return int(self.run.record["config"]["seed"]), int(self.run.record["graph"]["seed"])
 
     @property
@@ -70,7 +75,7 @@ class Finished:
     def reach(self) -> Mapping[str, float]:
         """Its trainable and its effective parameters (see `Graph.reach`), as far as they are known.
 
-        Runs that were trained before this was recorded are compiled for it, each graph once.
+        Older runs do not record them; their graphs are compiled again, each once.
         """
         recorded = self.run.record.get("reach")
         if isinstance(recorded, dict) and all(type(number) is int for number in recorded.values()):
@@ -81,23 +86,23 @@ class Finished:
             try:
                 graph = self.run.graph()
                 _REACH[key] = {"effective_parameters": graph.effective_parameters}
-            except DendrographError:  # another version of NumPy drew its wiring, or a plugin is not there
+            except DendrographError:  # another version of NumPy drew the wiring, or a plugin is missing
                 _REACH[key] = {}
         return _REACH[key]
 
     @cached_property
     def history(self) -> list[dict[str, float]]:
-        """A row for each epoch; none of an older run that has lost its history."""
+        """One row an epoch; none for an older run that has lost its history."""
         return self.run.history
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Runs that differ in the seed alone.
+    """Runs that differ in the seed only.
 
-    label: the morphology's name, and what varies among the conditions of that name on the same data
-    varied: the value of each knob, setting and path of a morphology that varies among all conditions, by its name
-    data: the data set's name; with the first digits of its SHA-256 where two of one name are not the same
+    label: the name of the morphology, and the values that vary among its conditions on the same data
+    varied: the value of each parameter, setting and path of a morphology that varies among all conditions
+    data: the data set's name; with the first digits of its SHA-256 if two different data sets have one name
     runs: by seed, in its order
     competed: labels of those that lost to it in a selection
     """
@@ -105,13 +110,13 @@ class Condition:
     label: str
     morphology: str
     data: str
-    runs: Mapping[Seed, Finished] = field(repr=False)
+    runs: Mapping[Seed, FinishedRun] = field(repr=False)
     competed: tuple[str, ...] = ()
     varied: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
-    def first(self) -> Finished:
-        """A run that stands for all: they have all settings in common. Of knobs some may have had none yet."""
+    def first(self) -> FinishedRun:
+        """The run with the most parameters; all have the same settings, but older runs may record fewer parameters."""
         return max(self.runs.values(), key=lambda run: len(run.knobs))
 
     def mean(self, *path: str) -> float:
@@ -120,19 +125,19 @@ class Condition:
 
 
 def control_name(morphology: str, kind: str) -> str:
-    """What a control is called: the name of its morphology, cut where it would be too long, and the control's."""
+    """The name of a control: that of its morphology, shortened if necessary, and the kind of the control."""
     return f"{morphology[: LONGEST_NAME - 1 - len(kind)].rstrip('-_')}-{kind}"
 
 
 def shown_seed(seed: Seed) -> str:
-    """A seed as tables have it."""
+    """A seed as text for tables."""
     return str(seed[0]) if seed[0] == seed[1] else f"{seed[0]} (wiring {seed[1]})"
 
 
-def find(paths: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
-    """Run folders: those given, and those anywhere under folders that are given; each once, and notes on the rest.
+def find_run_folders(paths: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
+    """Find the given run folders, and all run folders below given folders, each once; with notes on the rest.
 
-    A folder whose name begins with a dot is not entered: it is half-written, or none of the user's.
+    Folders whose names begin with a dot are skipped: they are unfinished, or not of the user.
 
     Raises:
         DendrographError: a path is no folder, or no run is under it.
@@ -162,13 +167,13 @@ def _under(top: Path, notes: list[str]) -> Iterator[Path]:
         notes.append(f"left out: {error.filename}: cannot be read: {error.strerror}")
 
     for place, folders, _ in os.walk(top, onerror=unreadable):
-        cells = _cells(Path(place))
-        if cells is not None:
-            others = sorted(path.name for path in (Path(place) / "runs").glob("*") if path.name not in {".", *cells})
+        names = _sweep_runs(Path(place))
+        if names is not None:
+            others = sorted(path.name for path in (Path(place) / "runs").glob("*") if path.name not in {".", *names})
             others = [name for name in others if not name.startswith(".")]
             notes += [f"left out: {place}: not of the sweep as its file is now: {', '.join(others)}"] if others else []
             folders.clear()
-            for name in cells:
+            for name in names:
                 run = Path(place) / "runs" / name
                 if is_run(run):
                     yield run
@@ -180,8 +185,8 @@ def _under(top: Path, notes: list[str]) -> Iterator[Path]:
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_natural)
 
 
-def _cells(folder: Path) -> list[str] | None:
-    """The runs of a sweep, in the order of its file; None where the folder is none of a sweep.
+def _sweep_runs(folder: Path) -> list[str] | None:
+    """The names of the runs of a sweep, in the order of its file; None if the folder is not that of a sweep.
 
     Raises:
         RunError: its cells.json is damaged.
@@ -202,9 +207,9 @@ def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)], name
 
 
-def read(folders: Iterable[Path]) -> tuple[list[Finished], list[str]]:
-    """The runs that have ended, and a note on each that has not, or is damaged."""
-    runs: list[Finished] = []
+def read_runs(folders: Iterable[Path]) -> tuple[list[FinishedRun], list[str]]:
+    """Read the runs that have ended, with a note on each that has not, or is damaged."""
+    runs: list[FinishedRun] = []
     notes: list[str] = []
     parsed: dict[str, dict[str, str]] = {}
     for folder in folders:
@@ -215,7 +220,7 @@ def read(folders: Iterable[Path]) -> tuple[list[Finished], list[str]]:
     return runs, notes
 
 
-def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
+def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> FinishedRun:
     metrics, about = run.metrics, run.record["graph"]
     path, text, digest = run.folder / "morphology.yaml", run.text, about["morphology"]
     if digest not in parsed:
@@ -224,7 +229,7 @@ def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
         parsed[digest] = dict(_flat(parts))
     compiled = dict(_flat({key: about[key] for key in ("inputs", "classes", "plugins") if about.get(key)}))
     knobs, config = about.get("knobs", {}), _settings(run.record["config"])
-    finished = Finished(
+    finished = FinishedRun(
         run,
         {key: _shown(value) for key, value in config.items() if key != "seed"},
         {f"parameters.{key}" if key in config else key: _shown(_whole(value)) for key, value in knobs.items()},
@@ -241,7 +246,7 @@ def _finished(run: Run, parsed: dict[str, dict[str, str]]) -> Finished:
 
 
 def _settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings of a training in one form: 0 and 0.0 are one, and a patience that nothing uses is the default."""
+    """The settings of a training in one form: 0 equals 0.0, and a patience without effect is the default."""
     try:
         return asdict(TrainConfig.from_record(config).in_one_form())
     except RunError:
@@ -261,12 +266,12 @@ def _shown(value: Any) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """A knob in one form: 2.0 is 2."""
+    """A parameter in one form: 2.0 is 2."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _value(text: str) -> Any:
-    """What `_shown` showed, if it is a number or a truth value; else the text."""
+    """The number or truth value in a text of `_shown`, or else the text."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -274,12 +279,12 @@ def _value(text: str) -> Any:
     return value if isinstance(value, int | float) else text
 
 
-def conditions(runs: Sequence[Finished], strict: bool = True) -> tuple[list[Condition], list[str]]:
-    """Group runs by all that decides their result but the seed and the kernel, which changes last digits at most.
+def group_runs(runs: Sequence[FinishedRun], strict: bool = True) -> tuple[list[Condition], list[str]]:
+    """Group runs into conditions. The kernel makes no difference, since it changes only the last digits.
 
     Args:
-        runs: as `read` gives them.
-        strict: whether runs that contradict each other are an error; else their conditions are left out, with a note.
+        runs: as `read_runs` returns them.
+        strict: whether contradicting runs are an error; otherwise their conditions are left out, with a note.
 
     Returns:
         The conditions, in the order of their first runs, data set by data set; and notes.
@@ -287,12 +292,12 @@ def conditions(runs: Sequence[Finished], strict: bool = True) -> tuple[list[Cond
     Raises:
         DendrographError: two runs of one condition and one seed are not the same.
     """
-    groups: dict[str, dict[Seed, Finished]] = {}
+    groups: dict[str, dict[Seed, FinishedRun]] = {}
     contradicted: set[str] = set()
     notes: list[str] = []
     for run in runs:
         record = run.run.record
-        # Knobs are worked out in the content: one that was a number before, or turns nothing, makes no difference.
+        # The content has the values of parameters: one without effect makes no difference.
         key = json.dumps([record["graph"]["name"], record["data"]["digest"], run.config, run.content], sort_keys=True)
         same = groups.setdefault(key, {})
         other = same.setdefault(run.seed, run)
@@ -300,11 +305,11 @@ def conditions(runs: Sequence[Finished], strict: bool = True) -> tuple[list[Cond
             continue
         if (differ := _differing(run, other)) or run.metrics["test"] != other.metrics["test"]:
             problem = (
-                f"{run.run.folder} and {other.run.folder}: two runs of one condition and one seed, and not the same "
+                f"{run.run.folder} and {other.run.folder}: different results of one condition and one seed "
                 f"(they differ in: {', '.join(differ) or 'the test result'})"
             )
             if strict:
-                raise DendrographError(f"{problem}\n  which of them counts is for you to say: leave one of them out")
+                raise DendrographError(f"{problem}\n  keep only one of the two runs")
             contradicted.add(key)
             notes.append(f"left out with its condition: {problem}")
             continue
@@ -324,8 +329,8 @@ def conditions(runs: Sequence[Finished], strict: bool = True) -> tuple[list[Cond
     return _labelled(sorted(found, key=lambda condition: order.index(condition.data))), notes
 
 
-def _differing(one: Finished, other: Finished) -> list[str]:
-    """What decides a result and is not the same in two runs of one condition and seed."""
+def _differing(one: FinishedRun, other: FinishedRun) -> list[str]:
+    """The names of recorded values that decide a result and differ between two runs."""
     a, b = one.run.record, other.run.record
     keys = [("network", key) for key in ("kernel", "kernels", "initial_weights", "threads")] + [
         ("graph", "connectivity_hash")
@@ -334,7 +339,7 @@ def _differing(one: Finished, other: Finished) -> list[str]:
 
 
 def _labelled(found: Sequence[Condition]) -> list[Condition]:
-    """Conditions with labels, of which no two on the same data are alike, and with what varies."""
+    """Conditions with labels, unique on each data set, and with the values that vary."""
     alike: dict[tuple[str, str], list[int]] = {}
     for position, condition in enumerate(found):
         alike.setdefault((condition.data, condition.morphology), []).append(position)
@@ -346,8 +351,8 @@ def _labelled(found: Sequence[Condition]) -> list[Condition]:
         settings = [{**one.knobs, **one.config} for one in own]
         keys = _varying(settings)
         paths = _unexplained(own)
-        told = [tuple(side.get(key) for key in keys) for side in settings]
-        named = _telling(told, [one.content for one in own], paths)
+        labelled = [tuple(side.get(key) for key in keys) for side in settings]
+        named = _distinguishing(labelled, [one.content for one in own], paths)
         columns |= dict.fromkeys([*keys, *(paths if len(paths) <= MOST_COLUMNS else named)])
         for position, one in zip(positions, own, strict=True):
             words = [f"{key}={_short(one.settings.get(key, '-'))}" for key in (*keys, *named)]
@@ -363,7 +368,7 @@ def _labelled(found: Sequence[Condition]) -> list[Condition]:
 
 
 def _varying(sides: Sequence[Mapping[str, str]], missing: bool = True) -> list[str]:
-    """Keys of what is not the same in all of them; whether that some lack it counts as a difference."""
+    """The keys whose values differ. `missing`: whether a missing key counts as a difference."""
     values: dict[str, set[str]] = {}
     times: Counter[str] = Counter()
     for side in sides:
@@ -373,20 +378,20 @@ def _varying(sides: Sequence[Mapping[str, str]], missing: bool = True) -> list[s
     return [key for key in values if len(values[key]) > 1 or (missing and times[key] < len(sides))]
 
 
-def _unexplained(runs: Sequence[Finished]) -> list[str]:
-    """Paths in which morphologies of one name differ although their knobs are alike."""
+def _unexplained(runs: Sequence[FinishedRun]) -> list[str]:
+    """The paths in which morphologies of one name differ although their parameters are equal."""
     alike: dict[tuple[tuple[str, str], ...], list[Mapping[str, str]]] = {}
     for run in runs:
         alike.setdefault(tuple(sorted(run.knobs.items())), []).append(run.content)
     return list(dict.fromkeys(path for sides in alike.values() for path in _varying(sides)))
 
 
-def _telling(told: Sequence[tuple], sides: Sequence[Mapping[str, str]], paths: Sequence[str]) -> list[str]:
-    """The paths that a label names: of those that go together the shortest, and of many only what tells sides apart.
+def _distinguishing(labelled: Sequence[tuple], sides: Sequence[Mapping[str, str]], paths: Sequence[str]) -> list[str]:
+    """The paths for labels: the shortest of those that vary together, and of many only as many as are needed.
 
     Args:
-        told: what the labels name already.
-        sides: a morphology each, by path.
+        labelled: the values in the labels already.
+        sides: one morphology each, by path.
         paths: those that differ.
     """
 
@@ -400,20 +405,21 @@ def _telling(told: Sequence[tuple], sides: Sequence[Mapping[str, str]], paths: S
     if len(named) <= MOST_PATHS:
         return named
     chosen: list[str] = []
-    apart = len(set(told))
-    while apart < len(told):
-        worth = {path: len({(*own, side.get(path)) for own, side in zip(told, sides, strict=True)}) for path in named}
+    apart = len(set(labelled))
+    while apart < len(labelled):
+        both = list(zip(labelled, sides, strict=True))
+        worth = {path: len({(*own, side.get(path)) for own, side in both}) for path in named}
         best = min(named, key=lambda path: (-worth[path], worst(path)))
         if worth[best] == apart:
             break
         chosen.append(best)
         apart = worth[best]
-        told = [(*own, side.get(best)) for own, side in zip(told, sides, strict=True)]
+        labelled = [(*own, side.get(best)) for own, side in both]
     return chosen
 
 
 def _short(value: str) -> str:
-    """A value in a label: of the digest of a plugin its first digits."""
+    """A value in a label: the digest of a plugin is shortened."""
     return value[:8] if re.fullmatch("[0-9a-f]{64}", value) else value
 
 
@@ -423,15 +429,15 @@ def with_settings(
     of: Callable[[Row], Any],
     beside: str | tuple[str, ...],
 ) -> dict[str, tuple[dict[str, Any], ...]]:
-    """Tables with a column for each knob, setting and path that varies.
+    """Tables with a column for each parameter, setting and path that varies.
 
-    Where a table has a column of that name already, a knob is called `parameters.NAME`, a setting `train.NAME`.
+    If a table already has a column of that name, a parameter becomes `parameters.NAME` and a setting `train.NAME`.
 
     Args:
         tables: rows by the name of the table.
         varied: as `Condition.varied`.
-        of: whose values stand in a row, as `varied` calls it.
-        beside: the columns after which they stand; each row has one of these.
+        of: the key in `varied` of a row.
+        beside: the columns after which they are inserted; each row has one of these.
     """
     after = (beside,) if isinstance(beside, str) else beside
     taken = {column for rows in tables.values() for row in rows for column in row}

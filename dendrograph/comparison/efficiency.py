@@ -1,4 +1,4 @@
-"""Accuracy and loss for what they cost: the efficiency scores of Chavlis & Poirazi, and the Pareto front.
+"""Accuracy and loss relative to their cost: the efficiency scores of Chavlis & Poirazi, and the Pareto front.
 
 The scores are those of "Dendrites endow artificial neural networks with accurate, robust and parameter-efficient
 learning", Nature Communications 16, 943 (2025), Methods, "Efficiency scores". With p_i the trainable parameters of
@@ -7,12 +7,12 @@ model i and e_i the epochs that it needs to reach its lowest validation loss,
     k_i = p_i e_i,    f_i = log10 k_i / min over m of log10 k_m,
     accuracy efficiency = accuracy_i / f_i,    loss efficiency = loss_i f_i,
 
-m running over the compared models: f is 1 for the cheapest and more for all others. More accuracy efficiency is better,
-and less loss efficiency. The text leaves open three things, and this is how they are read here: each run (each seed)
-has its own k and score, of which means are taken after; the minimum is over all runs that are compared on one data set;
-and the accuracy is the run's at its end, where the paper takes the model that is best on the test set.
+where m runs over the compared models: f is 1 for the cheapest and more for all others. A higher accuracy efficiency is
+better, and a lower loss efficiency. The text leaves three points open, which are decided here as follows. Each run (one
+seed) has its own k and score, and means are taken of scores. The minimum is over all compared runs on one data set. The
+accuracy is that of the run at its end, whereas the paper takes the model that is best on the test set.
 
-A score has no meaning beside one of another reference set: one cheaper run more changes every other score.
+Scores of different reference sets cannot be compared: one more cheap run changes all other scores.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 
 def best_epoch(validation_losses: Sequence[float]) -> float:
-    """The number, from 1 on, of the first epoch with the lowest validation loss; nan where there is none."""
+    """The number, from 1 on, of the first epoch with the lowest validation loss; nan if there is none."""
     losses = np.asarray(validation_losses, dtype=np.float64)
     if not np.isfinite(losses).any():
         return float("nan")
@@ -47,7 +47,7 @@ def factors(costs: Floats) -> Floats:
         costs: k of each run of the reference set.
 
     Raises:
-        DendrographError: a cost is 1 or less, of which the logarithm is no measure.
+        DendrographError: a cost is 1 or less, so that its logarithm is not positive.
     """
     if bool((costs <= 1).any()):
         raise DendrographError(
@@ -69,12 +69,12 @@ def loss_efficiency(losses: Sequence[float], costs: Floats) -> Floats:
 
 
 def on_front(values: Sequence[float], costs: Sequence[float]) -> list[bool]:
-    """Which of some points are on the Pareto front: none other costs at most as much and is worth at least as much,
-    and is better in one of the two.
+    """Which points are on the Pareto front: no other point costs at most as much, is worth at least as much, and is
+    better in one of the two.
 
     Args:
-        values: more is better, such as accuracy; give losses with a minus. A point of nan is not on the front.
-        costs: less is better, such as parameters.
+        values: higher is better, such as accuracy; give negative losses. A value of nan is not on the front.
+        costs: lower is better, such as parameters.
     """
     front = []
     for value, cost in zip(values, costs, strict=True):

@@ -1,4 +1,4 @@
-"""Choosing among settings on the validation split alone; what the others did on the test split is never looked at."""
+"""Model selection: settings are chosen on the validation split only, and the test split of the others is never read."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from dendrograph.base.errors import DendrographError, argument
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.comparison.conditions import Condition
 
-BY = ("accuracy", "loss")
+MEASURES = ("accuracy", "loss")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The conditions that are left, notes on the choice, and a row for each condition that took part in one."""
+    """The selected conditions, notes on the selection, and one row for each condition that took part."""
 
     kept: tuple[Condition, ...]
     notes: tuple[str, ...] = ()
     rows: tuple[dict[str, Any], ...] = ()
 
 
-def select(conditions: Sequence[Condition], names: Sequence[str], by: str) -> Selection:
-    """Of conditions that differ in the named settings alone, keep the one that is best on the validation split.
+def select_conditions(conditions: Sequence[Condition], names: Sequence[str], by: str) -> Selection:
+    """Of conditions that differ only in the named settings, keep the best one on the validation split.
 
     Args:
         conditions: labelled.
-        names: settings of the training, knobs of a morphology, or its paths, such as `lr`, `dendrites`.
-        by: `accuracy`, whose mean over seeds shall be high, or `loss`, which shall be low. The first of equals wins.
+        names: settings of the training, parameters of a morphology, or its paths, such as `lr`, `dendrites`.
+        by: `accuracy`, the highest mean over seeds wins, or `loss`, the lowest wins. The first of equals wins.
 
     Raises:
-        DendrographError: no run has such a setting, or more differs than the named ones.
+        DendrographError: no run has such a setting, or others differ as well.
     """
-    _known(conditions, names)
+    _check_names(conditions, names)
     groups: dict[str, list[Condition]] = {}
     for condition in conditions:
         first = condition.first
         rest = {key: value for key, value in first.settings.items() if key not in names}
-        if any(name in first.knobs for name in names):  # a knob works on the rest of the morphology, too
+        if any(name in first.knobs for name in names):  # a parameter changes the rest of the morphology as well
             rest = {key: value for key, value in rest.items() if key not in first.content}
         groups.setdefault(json.dumps([condition.data, condition.morphology, rest], sort_keys=True), []).append(
             condition
@@ -49,7 +49,7 @@ def select(conditions: Sequence[Condition], names: Sequence[str], by: str) -> Se
     notes: list[str] = []
     rows: list[dict[str, Any]] = []
     for group in groups.values():
-        _refuse_more(group, names)
+        _check_no_others(group, names)
         means = {condition.label: condition.mean("validation", by) for condition in group}
         best = _best(group, means, by)
         others = tuple(condition.label for condition in group if condition is not best)
@@ -61,7 +61,7 @@ def select(conditions: Sequence[Condition], names: Sequence[str], by: str) -> Se
             f"that differ in {', '.join(_differing(group, names))}"
         )
         if len({tuple(condition.runs) for condition in group}) > 1:
-            notes.append(f"{best.label} and those that it was selected from do not have the same seeds")
+            notes.append(f"{best.label} and the conditions that it was selected from have different seeds")
         rows += [
             {
                 "data": condition.data,
@@ -82,7 +82,7 @@ def select(conditions: Sequence[Condition], names: Sequence[str], by: str) -> Se
     return Selection(tuple(kept), tuple(notes), tuple(rows))
 
 
-def _known(conditions: Sequence[Condition], names: Sequence[str]) -> None:
+def _check_names(conditions: Sequence[Condition], names: Sequence[str]) -> None:
     known: dict[str, None] = {}
     for condition in conditions:
         known.update(dict.fromkeys([*condition.first.config, *condition.first.knobs]))
@@ -95,20 +95,20 @@ def _known(conditions: Sequence[Condition], names: Sequence[str]) -> None:
                     f"  settings: {', '.join(sorted(known))}"
                 )
             raise DendrographError(
-                f"{argument('select', name)}: no run has such a setting or knob\n"
+                f"{argument('select', name)}: no run has such a setting or parameter\n"
                 f"  {did_you_mean(name, known, 'settings')}"
             )
 
 
-def _refuse_more(group: Sequence[Condition], names: Sequence[str]) -> None:
+def _check_no_others(group: Sequence[Condition], names: Sequence[str]) -> None:
     seen: dict[tuple[str | None, ...], Condition] = {}
     for condition in group:
         settings = condition.first.settings
         other = seen.setdefault(tuple(settings.get(name) for name in names), condition)
         if other is not condition:
             raise DendrographError(
-                f"{argument('select', list(names))}: {other.label} and {condition.label} differ in more than that, "
-                "and which of them is to compete cannot be told\n  compare the runs of one of them at a time"
+                f"{argument('select', list(names))}: {other.label} and {condition.label} also differ in other "
+                "settings, so that the selection is ambiguous\n  compare the runs of one of them at a time"
             )
 
 

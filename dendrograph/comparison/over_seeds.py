@@ -1,4 +1,4 @@
-"""Tables of several runs as means over the seeds of each condition, with intervals."""
+"""Means over the seeds of each condition, with intervals, of the tables of several runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dendrograph.base.tables import Row
-from dendrograph.comparison import conditions as grouping
+from dendrograph.comparison.conditions import group_runs, read_runs, with_settings
 from dendrograph.comparison.statistics import mean_interval
 
 END = "_over_seeds"  # of the name of such a table
@@ -17,7 +17,7 @@ GAPS = ("accuracy_gap", "loss_gap")
 BOTH = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 SUMMARY = ("area", "half_level")
 
-# Of each table that is averaged: the columns that tell the rows of one run apart, and those that are averaged.
+# Of each averaged table: the columns that identify a row of one run, and those that are averaged.
 AVERAGED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "groups": (("group", "units"), (*ACTIVITY, "population_sparseness")),
     "weights": (
@@ -45,19 +45,19 @@ AVERAGED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def over_seeds(
     rows: Sequence[Row], about: Mapping[str, Row], keys: Sequence[str], columns: Sequence[str]
 ) -> tuple[Row, ...]:
-    """The means of columns over runs, with their intervals (`inference.mean_interval`).
+    """The means of columns over runs, with their intervals (`statistics.mean_interval`).
 
-    A row that not all runs of a condition have, such as an epoch after which one of them stopped, is left out.
+    Rows that some runs of a condition lack, such as an epoch after one of them stopped, are left out.
 
     Args:
         rows: each with the name of its `run`.
-        about: what is said of a run at the head of its rows, by its name; runs of which the same is said are averaged,
-            others are left out.
-        keys: columns that tell the rows of one run apart. Rows that they do not, such as repeats, are averaged first.
-        columns: what is averaged.
+        about: the first columns of the rows of a run, by its name. Runs with the same values are averaged; runs
+            without any are left out.
+        keys: columns that identify a row of one run. Rows with the same keys, such as repeats, are averaged first.
+        columns: to be averaged.
 
     Returns:
-        Rows with what is said, keys, seeds (how many runs), each column with its `_low` and `_high`, and runs.
+        Rows with the columns of `about`, keys, seeds (the number of runs), each column with its interval, and runs.
     """
     members: dict[tuple, list[str]] = {}
     for run in dict.fromkeys(row["run"] for row in rows):
@@ -83,11 +83,12 @@ def over_seeds(
 
 @dataclass(frozen=True)
 class Averaged:
-    """Tables of several runs, and what of them is averaged over seeds.
+    """Tables of several runs and their means over seeds.
 
-    tables: those of the runs, and by name with `END` the means; with a column for each knob and setting that varies
-    conditions: what a figure calls those of which there are means, with the names of their runs
-    notes: on runs that are not among them
+    tables: those of the runs, and the means under their names with `END`; with a column for each parameter and setting
+        that varies
+    conditions: the labels of conditions with means, for figures, with the names of their runs
+    notes: on runs that were left out
     """
 
     tables: Mapping[str, tuple[Row, ...]]
@@ -96,16 +97,16 @@ class Averaged:
 
 
 def averaged(tables: Mapping[str, tuple[Row, ...]], folders: Mapping[str, Path]) -> Averaged:
-    """Tables of several runs, with the means of what `AVERAGED` names, a row a condition.
+    """Tables of several runs, with the means of those in `AVERAGED`, one row a condition.
 
-    There are no means where no condition has two seeds.
+    There are no means if no condition has two seeds.
 
     Args:
         tables: as `Analysis.tables`; each row names its run.
-        folders: of the runs, by the names that the tables have for them.
+        folders: of the runs, by their names in the tables.
     """
-    runs, notes = grouping.read(folders.values())
-    conditions, more = grouping.conditions(runs, strict=False)
+    runs, notes = read_runs(folders.values())
+    conditions, more = group_runs(runs, strict=False)
     names = {folder: name for name, folder in folders.items()}
     members: dict[tuple[str, str], tuple[str, ...]] = {}
     varied: dict[object, Mapping[str, object]] = {}
@@ -126,7 +127,7 @@ def averaged(tables: Mapping[str, tuple[Row, ...]], folders: Mapping[str, Path])
     }
     several = len({data for data, _ in members}) > 1
     return Averaged(
-        grouping.with_settings({**tables, **made}, varied, _whose, ("run", "condition")),
+        with_settings({**tables, **made}, varied, _whose, ("run", "condition")),
         {f"{label}, {data}" if several else label: own for (data, label), own in members.items()} if means else {},
         tuple(f"means over seeds: {note}" for note in (*notes, *more)),
     )

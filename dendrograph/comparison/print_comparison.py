@@ -1,4 +1,4 @@
-"""A comparison as text for a terminal, as Markdown for a supplement, and as the files of a folder."""
+"""A comparison as text for a terminal, as Markdown for a supplement, and as files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dendrograph.base.tables import short_labels, table, to_csv
 from dendrograph.comparison.statistics import INTERVALS
 from dendrograph.draw.plots.comparison import FEWEST_SIGNED
 
-if TYPE_CHECKING:  # the command line needs no NumPy to say what it can do
+if TYPE_CHECKING:  # the help of the command line loads no NumPy
     from dendrograph.comparison.compare import Comparison
 
 Row = Mapping[str, Any]
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]  # header and rows
 
-FRONTS = "front: no other has as few parameters and as much mean test accuracy (A), or as little loss (L)"
+FRONTS = "front: no other has as few parameters and as high a mean test accuracy (A), or as low a loss (L)"
 EFFICIENCY = (
     "valid.: validation accuracy; gap: training accuracy less test accuracy; best: epoch of the lowest\n"
     "validation loss. Efficiency: accuracy / f and loss × f, f = log10 k / least log10 k,\n"
@@ -34,7 +34,7 @@ NO_TESTS = "g_z needs at least 3 seeds that both conditions have, p at least 2: 
 
 
 def text(comparison: Comparison) -> str:
-    """What `dendrograph compare` prints."""
+    """The output of `dendrograph compare`."""
     parts = []
     for data, rows, pairs in _by_data(comparison):
         shown, in_full = short_labels([row["condition"] for row in rows])
@@ -49,7 +49,7 @@ def text(comparison: Comparison) -> str:
 
 
 def markdown(comparison: Comparison) -> str:
-    """The same for a paper's supplement, labels in full, with the run folders of each condition."""
+    """Markdown for the supplement of a paper, with full labels and the run folders of each condition."""
     parts = ["# Comparison"]
     for data, rows, pairs in _by_data(comparison):
         parts += [f"## {_escaped(data)}", pipes(results(rows, str)), f"{INTERVALS}. {FRONTS}."]
@@ -67,7 +67,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def files(comparison: Comparison, form: str) -> dict[str, str | bytes]:
-    """The files of a folder: tables as CSV and Markdown, figures in a form of `draw.files.FORMS`."""
+    """The files of a comparison: tables as CSV and Markdown, and figures in a format such as `png`."""
     from dendrograph.draw.canvas.figure import as_bytes
     from dendrograph.draw.plots.comparison import accuracy_figure, differences_figure
 
@@ -129,7 +129,7 @@ def _costs(rows: Sequence[Row], shown: Callable[[str], str]) -> Table:
 
 
 def differences(pairs: Sequence[Row], shown: Callable[[str], str]) -> Table:
-    """Differences to a reference, as a table of text; with the test by signs where there are pairs enough for it."""
+    """Differences to a reference, as a table of text, with the sign test if there are enough pairs."""
     factor, digits = (100, 2) if pairs[0]["measure"] == "test_accuracy" else (1, 3)
     header: tuple[str, ...] = ("condition", "n", "difference", "g_z", "p (t)", "Holm")
     keys: tuple[str, ...] = ("p_t", "p_t_holm")
@@ -153,10 +153,10 @@ def _about(pairs: Sequence[Row], shown: Callable[[str], str]) -> str:
 
 
 def reference_of(pairs: Sequence[Row], shown: Callable[[str], str] = str) -> str:
-    """To what a table of pairs is held, in words."""
+    """The reference of a table of pairs, in words."""
     if len({row["reference"] for row in pairs}) == 1:
         return shown(pairs[0]["reference"])
-    return f"{pairs[0]['reference_morphology']} with the same knobs and settings"
+    return f"{pairs[0]['reference_morphology']} with the same parameters and settings"
 
 
 def _reference_set(rows: Sequence[Row]) -> str:
@@ -202,7 +202,7 @@ def _number(count: int, what: str) -> str:
 
 
 def pipes(rows: Table) -> str:
-    """A table of Markdown; columns of numbers stand at the right."""
+    """A table in Markdown."""
     header, body = rows
     lines = [header, tuple("---" for _ in header), *body]
     return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)

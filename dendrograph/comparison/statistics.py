@@ -1,7 +1,7 @@
 """Statistics over seeds: means with intervals, paired differences, effect sizes, p values and Holm's correction.
 
-Pure functions of numbers. A result that does not exist is nan: one seed gives no interval, and where there is no spread
-there is no effect size.
+Pure functions of numbers. A result that does not exist is nan: one seed has no interval, and values without spread have
+no effect size.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
 INTERVALS = "[low, high]: 95 % interval over seeds, by the bootstrap (expanded percentile)"
 RESAMPLES = 9999
-MOST_EXACT = 16  # pairs up to which all 2^n signs are tried
-SAME = 1e-12  # spread, as a share of the numbers, up to which they are alike but for their last digits
+MOST_EXACT = 16  # pairs; up to this number all 2^n signs are tried
+SAME = 1e-12  # relative spread up to which numbers are taken as equal, except for rounding
 NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its interval, of so many values. The interval is nan below two values."""
+    """A mean with its interval, and the number of values. The interval is nan below two values."""
 
     mean: float
     low: float
@@ -33,19 +33,19 @@ class Estimate:
     number: int
 
     def columns(self, key: str) -> dict[str, float]:
-        """As tables have it: the mean, and the two ends of its interval."""
+        """Columns of a table: the mean and the two ends of its interval."""
         return {key: self.mean, f"{key}_low": self.low, f"{key}_high": self.high}
 
 
 @dataclass(frozen=True)
 class Paired:
-    """How one condition differs from another over the pairs that they share.
+    """The difference between two conditions over their common pairs.
 
-    difference: mean of ours less theirs, with its interval
+    difference: mean of ours minus theirs, with its interval
     effect: Cohen's d_z, mean / standard deviation of the differences (Lakens, Frontiers in Psychology 4, 863, 2013)
-    corrected: the same by Hedges' factor for small numbers, g_z; nan below three pairs
-    p_t: of the paired t test, two-sided; it takes the differences to be normally distributed
-    p_signs: of the test by all changes of sign, two-sided; it takes them to be symmetric about 0 alone
+    corrected: g_z, the same with Hedges' correction for small samples; nan below three pairs
+    p_t: of the paired t test, two-sided; it assumes that the differences are normally distributed
+    p_signs: of the sign-flip test, two-sided; it assumes only that they are symmetric about 0
     left_out: keys that only one of the two has
     """
 
@@ -64,20 +64,20 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE, seed:
 
         a = Phi(t_{(1 - confidence) / 2, n - 1} sqrt(n / (n - 1)))
 
-    in the place of (1 - confidence) / 2 (Hesterberg, "What teachers should know about the bootstrap", The American
-    Statistician 69, 371-386, 2015). A resample of few values spreads too little, by sqrt((n - 1) / n), and the plain
-    percentile interval (Efron & Tibshirani, An Introduction to the Bootstrap, 1993) has no allowance for an estimated
-    deviation; with five normally distributed values it, and the BCa interval alike, hold the mean in about 85 of 100
-    cases, this one in about 93. No mean of resamples lies beyond the values themselves: with three values no interval
-    of this kind can hold the mean in more than about 75 of 100 cases.
+    instead of (1 - confidence) / 2 (Hesterberg, "What teachers should know about the bootstrap", The American
+    Statistician 69, 371-386, 2015). Resamples of few values spread too little, by sqrt((n - 1) / n), and the plain
+    percentile interval (Efron & Tibshirani, An Introduction to the Bootstrap, 1993) does not allow for an estimated
+    deviation. With five normally distributed values, it and the BCa interval contain the mean in about 85 of 100 cases,
+    and this interval in about 93. No mean of resamples is outside the range of the values: with three values no
+    interval of this kind can contain the mean in more than about 75 of 100 cases.
 
     Args:
-        values: one a seed.
+        values: one per seed.
         confidence: of the interval.
         seed: of the resamples; the same seed gives the same interval.
 
     Returns:
-        nan throughout where a value is not finite, and no interval below two values.
+        All nan if a value is not finite, and no interval below two values.
     """
     from scipy.stats import bootstrap, norm, t
 
@@ -99,14 +99,14 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE, seed:
         method="percentile",
         random_state=np.random.default_rng(seed),
     ).confidence_interval
-    low, high = (float(np.clip(end, found.min(), found.max())) for end in drawn)  # a mean of equals is off by a digit
+    low, high = (float(np.clip(end, found.min(), found.max())) for end in drawn)  # rounding of the mean of equal values
     return Estimate(mean, min(mean, low), max(mean, high), number)
 
 
 def paired(
     ours: Mapping[Hashable, float], theirs: Mapping[Hashable, float], confidence: float = CONFIDENCE, seed: int = 0
 ) -> Paired:
-    """Compare two conditions pair by pair: what stands under the same key, such as a seed, is a pair.
+    """Compare two conditions pair by pair: values with the same key, such as a seed, are a pair.
 
     Args:
         ours: values by key.
@@ -119,7 +119,7 @@ def paired(
     a = np.array([ours[key] for key in keys], dtype=np.float64)
     b = np.array([theirs[key] for key in keys], dtype=np.float64)
     differences = a - b if np.isfinite([*a, *b]).all() else np.full(len(keys), NAN)
-    if _alike(differences, np.concatenate([a, b])):  # what differs is the last digits, in which no effect is
+    if _alike(differences, np.concatenate([a, b])):  # only rounding differs
         mean = float(differences.mean())
         differences = np.full(len(keys), mean if abs(mean) > SAME * float(np.abs([*a, *b]).max()) else 0.0)
     effect = effect_size(differences)
@@ -134,14 +134,14 @@ def paired(
 
 
 def effect_size(differences: Floats) -> float:
-    """Cohen's d_z = mean / standard deviation (of n - 1). nan below two differences, or where all are alike."""
+    """Cohen's d_z = mean / standard deviation (of n - 1). nan below two differences, or if all are equal."""
     if len(differences) < 2 or not np.isfinite(differences).all() or _alike(differences, differences):
         return NAN
     return float(differences.mean() / differences.std(ddof=1))
 
 
 def small_sample_factor(number: int) -> float:
-    """What takes the bias out of d_z of so many differences, which is too large when they are few.
+    """Hedges' factor, which corrects the bias of d_z of few differences.
 
         J = Gamma(m / 2) / (sqrt(m / 2) Gamma((m - 1) / 2)),    m = n - 1
 
@@ -156,7 +156,7 @@ def small_sample_factor(number: int) -> float:
 
 
 def p_of_t_test(differences: Floats) -> float:
-    """Two-sided p of the t test of differences against 0. nan below two, or where all are alike."""
+    """Two-sided p of the t test of differences against 0. nan below two, or if all are equal."""
     from scipy.stats import ttest_1samp
 
     if math.isnan(effect_size(differences)):
@@ -165,18 +165,18 @@ def p_of_t_test(differences: Floats) -> float:
 
 
 def p_of_signs(differences: Floats, seed: int = 0, rounding: float = 0.0) -> float:
-    """Two-sided p of the mean difference among those of all changes of sign.
+    """Two-sided p of the sign-flip test of the mean difference.
 
-    If it is chance alone which of a pair is ours, each difference could as well have the other sign (Fisher, The
-    Design of Experiments, 1935). p is the share of the 2^n choices of signs whose mean lies as far from 0 at least:
-    2 / 2^n is the least that it can be, 0.0625 with five pairs. Above `MOST_EXACT` pairs signs are drawn at random. nan
-    below two differences.
+    If only chance decides which of a pair is ours, each difference could have the other sign as well (Fisher, The
+    Design of Experiments, 1935). p is the share of the 2^n choices of signs whose mean is at least as far from 0. Its
+    least value is 2 / 2^n, 0.0625 with five pairs. Above `MOST_EXACT` pairs, signs are drawn at random. nan below two
+    differences.
 
     Args:
-        differences: one a pair.
-        seed: of signs that are drawn.
-        rounding: how far off the differences may be. Accuracies are shares of so many samples, so that means with other
-            signs are often as far from 0 as the one that was found; they count, whatever their last digits.
+        differences: one per pair.
+        seed: of random signs.
+        rounding: the rounding error of the differences. Accuracies are shares of samples, so that other signs often
+            give the same mean; these count, whatever their last digits.
     """
     from scipy.stats import permutation_test
 
@@ -192,7 +192,7 @@ def p_of_signs(differences: Floats, seed: int = 0, rounding: float = 0.0) -> flo
         random_state=np.random.default_rng(seed),
     )
     as_far = np.abs(found.null_distribution) >= abs(found.statistic) - rounding
-    own = 0 if exact else 1  # the signs that were found are among all of them, and beside those that were drawn
+    own = 0 if exact else 1  # the found signs are among all signs, but not among random ones
     return float((as_far.sum() + own) / (as_far.size + own))
 
 
@@ -201,8 +201,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
         p'_(i) = max over j <= i of min(1, (m - j + 1) p_(j)),    p_(1) <= p_(2) <= ... <= p_(m)
 
-    (Holm, Scandinavian Journal of Statistics 6, 65-70, 1979): the chance that one of them or more is below 0.05, where
-    no condition differs, is at most 0.05. nan, where no test was made, stays nan and is none of the m.
+    (Holm, Scandinavian Journal of Statistics 6, 65-70, 1979): if no condition differs, the chance
+    that any of them is below 0.05 is at most 0.05. nan stands for no test: it stays nan and does not count in m.
     """
     order = sorted((index for index, p in enumerate(p_values) if not math.isnan(p)), key=lambda index: p_values[index])
     corrected, least = [NAN] * len(p_values), 0.0
@@ -213,5 +213,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _alike(values: Floats, of: Floats) -> bool:
-    """Whether values differ in their last digits at most, which they have from numbers `of` this size."""
+    """Whether values are equal except for the rounding of numbers `of` this size."""
     return len(values) > 0 and bool(np.ptp(values) <= SAME * np.abs(of).max())

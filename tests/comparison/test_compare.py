@@ -353,7 +353,7 @@ def test_a_long_name_is_known_with_its_controls() -> None:
 def test_two_results_of_one_seed_are_refused(tmp_path: Path) -> None:
     made(tmp_path / "a", weights="w")
     made(tmp_path / "b", weights="other")
-    with pytest.raises(DendrographError, match=r"b and .*a: two runs of one condition and one seed, and not the same"):
+    with pytest.raises(DendrographError, match=r"b and .*a: different results of one condition and one seed"):
         compare([tmp_path])
 
 
@@ -613,7 +613,7 @@ def test_a_control_that_was_selected_at_another_size_is_told(tmp_path: Path) -> 
                 knobs={"somata": somata},
             )
     notes = compare([tmp_path], select=["somata"]).notes
-    assert "few: tree-parameter-matched somata=4 was selected by itself: it is no control of tree somata=8" in notes
+    assert "few: tree-parameter-matched somata=4 was selected separately: it is not a control of tree somata=8" in notes
     assert not any("by itself" in note for note in compare([tmp_path]).notes)
 
 
@@ -626,7 +626,9 @@ def test_by_loss_less_is_better(tmp_path: Path) -> None:
 
 def test_selections_that_cannot_be(tmp_path: Path) -> None:
     grid(tmp_path)
-    with pytest.raises(DendrographError, match="select='lrr': no run has such a setting or knob\n  did you mean 'lr'"):
+    with pytest.raises(
+        DendrographError, match="select='lrr': no run has such a setting or parameter\n  did you mean 'lr'"
+    ):
         compare([tmp_path], select=["lrr"])
     with pytest.raises(DendrographError, match="seeds do not compete"):
         compare([tmp_path], select=["seed"])
@@ -637,7 +639,7 @@ def test_selections_that_cannot_be(tmp_path: Path) -> None:
     wide = {**MORPHOLOGY, "layers": [{"name": "hidden", "neuron": "pyramidal", "count": 32}]}
     made(tmp_path / "k1", name="k", knobs={"d": 1})
     made(tmp_path / "k2", name="k", knobs={"d": 1}, morphology=wide)
-    with pytest.raises(DendrographError, match="differ in more than that"):
+    with pytest.raises(DendrographError, match="also differ in other settings"):
         compare([tmp_path], select=["d"])
 
 
@@ -742,7 +744,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["--out", "runs"], "runs: there is something already"),
         (["--select", "lr,"], "not a list of settings"),
         (["--select", "lr,lr"], "not a list of settings"),
-        (["--by", "speed"], "--by speed: there is no such measure"),
+        (["--by", "speed"], "--by speed: unknown measure"),
         (["--reference", "nobody"], "--reference nobody: no such condition"),
     ],
 )

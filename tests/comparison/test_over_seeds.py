@@ -155,7 +155,7 @@ def test_curves_are_of_conditions(found: Analysis) -> None:
 
 
 def test_runs_that_contradict_each_other_are_measured_and_not_averaged(runs: Path, tmp_path: Path) -> None:
-    """One seed twice, with another result: which of them counts, nobody knows here. Other conditions stand."""
+    """One seed twice, with another result: it is unknown which of them counts. Other conditions remain."""
     digits = datasets.load("digits")
     network = build("dann-lrf", (8, 8), overrides=SIZE, seed=0)
     with_other_weights: Any = network.state_dict()
@@ -166,7 +166,7 @@ def test_runs_that_contradict_each_other_are_measured_and_not_averaged(runs: Pat
     assert set(result.tables) == {"weights", "densities"} and len(result["weights"]) == 9 and not result.conditions
     (note,) = result.notes
     assert note.startswith("means over seeds: left out with its condition: ")
-    assert "two runs of one condition and one seed" in note
+    assert "different results of one condition and one seed" in note
     result = analyse([*folders, runs / "b0", runs / "b1"], parts=["weights"])
     assert {row["runs"] for row in result["weights_over_seeds"]} == {"b0; b1"} and len(result.notes) == 1
 

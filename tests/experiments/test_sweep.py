@@ -31,7 +31,7 @@ from dendrograph.comparison.compare import compare
 from dendrograph.experiments.sweep import folder, workers
 from dendrograph.experiments.sweep.display import Display
 from dendrograph.experiments.sweep.file import Sweep, read
-from dendrograph.experiments.sweep.run_sweep import Swept, run_sweep, sweep_by_name
+from dendrograph.experiments.sweep.run_sweep import SweepOptions, Swept, run_sweep, run_sweep_file
 from dendrograph.experiments.sweep.runs import Outcome, SweepRun, train_run
 from dendrograph.experiments.sweep.workers import jobs, work
 from dendrograph.training.run import Run
@@ -236,7 +236,7 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
         "sweep.yaml:1:26: morphologies[1]: nope: no such file",
         "sweep.yaml:2:7: set.dendritez: no morphology has the knob 'dendritez'\n  did you mean 'dendrites'?",
         "sweep.yaml:3:16: data[1]: unknown data set 'digit'\n  did you mean 'digits'?",
-        "sweep.yaml:4:8: seeds: a seed stands twice",
+        "sweep.yaml:4:8: seeds: a seed is listed twice",
         "sweep.yaml:5:17: train.epochs: epochs must be a whole number of at least 1, found 0",
         "sweep.yaml:5:20: train.seed: unknown key 'seed'\n  seeds is a key of its own",
         "sweep.yaml:5:29: train.optimzer: unknown key 'optimzer'\n  did you mean 'optimizer'?",
@@ -369,7 +369,7 @@ def test_a_run_is_found_again_when_the_file_varies_more(tmp_path: Path) -> None:
         tmp_path, "morphologies: dann-lrf\nset: {dendrites: [2, 3], somata: 4, synapses: 4}\ntrain: {epochs: 1}\n"
     )
     assert more.runs[0].name != first.runs[0].name
-    adopted = folder.adopted(tmp_path / "s", more)
+    adopted = folder.with_existing_names(tmp_path / "s", more)
     assert adopted.runs[0].name == first.runs[0].name
     assert folder.finished(tmp_path / "s", adopted.runs) == {first.runs[0].name}
 
@@ -382,9 +382,9 @@ def test_of_copies_of_a_run_the_cells_own_comes_first_then_one_that_has_ended(
     monkeypatch.setattr(SweepRun, "has_ended", lambda self, _: self.name.startswith("b"))
     for first in ("c", "b", "a"):
         (tmp_path / "runs" / f"{first}{run.mark}").mkdir(parents=True)
-    assert folder.adopted(tmp_path, sweep).runs[0].name == f"b{run.mark}"
+    assert folder.with_existing_names(tmp_path, sweep).runs[0].name == f"b{run.mark}"
     run.run_folder(tmp_path).mkdir()
-    assert folder.adopted(tmp_path, sweep).runs[0].name == run.name
+    assert folder.with_existing_names(tmp_path, sweep).runs[0].name == run.name
 
 
 def test_jobs_hold_what_may_be_trained_together(tmp_path: Path) -> None:
@@ -406,7 +406,7 @@ def test_jobs_hold_what_may_be_trained_together(tmp_path: Path) -> None:
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("swept")
     text = f"name: pair\nmorphologies: [dann-lrf, vann]\nseeds: 2\nbatch: 2\n{SMALL}"
-    result = run_sweep(sweep_of(place, text), place / "out", processes=2, progress=False)
+    result = run_sweep(sweep_of(place, text), place / "out", SweepOptions(processes=2, progress=False))
     assert not result.failures and len(result.finished) == 4
     return place
 
@@ -425,9 +425,9 @@ def test_a_sweep_in_a_folder_of_something_else_is_refused(swept: Path, tmp_path:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
     with pytest.raises(RunError, match="it is no sweep"):
-        run_sweep(sweep, tmp_path / "full", progress=False)
-    with folder.held(swept / "out"), pytest.raises(RunError, match="a sweep is at work in it"):
-        run_sweep(sweep, swept / "out", progress=False)
+        run_sweep(sweep, tmp_path / "full", SweepOptions(progress=False))
+    with folder.locked(swept / "out"), pytest.raises(RunError, match="a sweep is at work in it"):
+        run_sweep(sweep, swept / "out", SweepOptions(progress=False))
 
 
 @pytest.mark.parametrize(
@@ -459,7 +459,7 @@ def test_a_sweep_knows_its_own_folder(tmp_path: Path, there: str, taken: bool) -
 def test_a_folder_that_could_not_be_made_is_refused_by_a_dry_run(tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
     with pytest.raises(DendrographError, match="cannot be made"):
-        run_sweep(sweep, tmp_path / "sweep.yaml" / "out", dry=True)
+        run_sweep(sweep, tmp_path / "sweep.yaml" / "out", SweepOptions(dry=True))
 
 
 def test_what_a_killed_sweep_left_half_made_is_taken_away(tmp_path: Path) -> None:
@@ -475,9 +475,9 @@ def test_ctrl_c_while_steps_are_timed_tells_of_the_sweep(tmp_path: Path, monkeyp
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
     monkeypatch.setattr("dendrograph.experiments.sweep.cost_estimate.train", interrupted)
     with pytest.raises(Interrupted, match="out: interrupted; 0 of 1 runs have ended\n  the same command"):
-        run_sweep(sweep, tmp_path / "out", progress=False)
+        run_sweep(sweep, tmp_path / "out", SweepOptions(progress=False))
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sweep(sweep, tmp_path / "out", progress=False, dry=True)
+        run_sweep(sweep, tmp_path / "out", SweepOptions(progress=False, dry=True))
     assert not str(caught.value)
 
 
@@ -489,7 +489,7 @@ def test_more_workers_than_cores_make_nothing_faster(
     monkeypatch.setattr(
         "dendrograph.experiments.sweep.cost_estimate.seconds", lambda runs: {run.name: 60.0 for run in runs}
     )
-    run_sweep(sweep, tmp_path / "out", processes=9, dry=True)
+    run_sweep(sweep, tmp_path / "out", SweepOptions(processes=9, dry=True))
     assert "about 2:00 on 4 workers" in capsys.readouterr().out
 
 
@@ -497,7 +497,7 @@ def test_nothing_to_compare_is_not_advised_to_be_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     none = Swept(tmp_path, (), (("run", "the loss is nan"),))
-    monkeypatch.setattr("dendrograph.experiments.sweep.run_sweep.sweep_by_name", lambda *_, **__: none)
+    monkeypatch.setattr("dendrograph.experiments.sweep.run_sweep.run_sweep_file", lambda *_, **__: none)
     with pytest.raises(SystemExit):
         main(["sweep", "s.yaml"])
     assert "next:" not in capsys.readouterr().out
@@ -510,7 +510,7 @@ def test_a_run_keeps_to_its_text_where_the_file_says_the_same_in_other_words(tmp
     first = sweep_of(tmp_path, asked).runs[0]
     assert train_run(first, tmp_path / "out").error == ""
     (tmp_path / "mine.yaml").write_text(re.sub("(?m)^about:.*$", "about: told otherwise", text))
-    runs = folder.adopted(tmp_path / "out", sweep_of(tmp_path, asked)).runs
+    runs = folder.with_existing_names(tmp_path / "out", sweep_of(tmp_path, asked)).runs
     assert [run.written == first.written for run in runs] == [True, False]
     assert [run.has_ended(tmp_path / "out") for run in runs] == [True, False]
     (first.run_folder(tmp_path / "out") / "metrics.json").unlink()
@@ -543,8 +543,8 @@ def test_a_dry_run_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_a_dry_run_looks_where_it_would_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
     with pytest.raises(RunError, match="it is no sweep\n  give another folder"):
-        run_sweep(sweep, tmp_path, dry=True)
-    run_sweep(sweep, tmp_path / "out", scheduler="tcp://there:8786", dry=True)
+        run_sweep(sweep, tmp_path, SweepOptions(dry=True))
+    run_sweep(sweep, tmp_path / "out", SweepOptions(scheduler="tcp://there:8786", dry=True))
     assert "the workers of tcp://there:8786 share it" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
 
@@ -555,11 +555,11 @@ def test_a_failure_that_cannot_be_kept_stops_nothing_and_is_told(
     def full(place: Path, failures: dict[str, str]) -> None:
         raise RunError(f"{place}: is the disk full?")
 
-    monkeypatch.setattr(folder, "note_failures", full)
+    monkeypatch.setattr(folder, "write_failures", full)
     sweep = sweep_of(
         tmp_path, "morphologies: vann\nset: {dendrites: 2, somata: 4}\ntrain: {epochs: 1, lr: [1.0e+30, 0.1]}\n"
     )
-    result = run_sweep(sweep, tmp_path / "out", 1)
+    result = run_sweep(sweep, tmp_path / "out", SweepOptions(processes=1))
     assert "is the disk full?" in capsys.readouterr().out
     ((_, error),) = result.failures
     assert "the loss is" in error
@@ -636,7 +636,9 @@ def test_while_a_sweep_runs_no_process_of_it_can_be_reached_by_anyone_else(
 
     monkeypatch.setattr(Display, "at", looked_at)
     result = run_sweep(
-        sweep_of(tmp_path, f"morphologies: vann\nseeds: 4\n{SMALL}"), tmp_path / "out", 2, progress=False
+        sweep_of(tmp_path, f"morphologies: vann\nseeds: 4\n{SMALL}"),
+        tmp_path / "out",
+        SweepOptions(processes=2, progress=False),
     )
     assert len(result.finished) == 4 and len(workers_seen) == 2
     assert not found
@@ -672,7 +674,7 @@ def test_a_worker_that_is_killed_while_it_starts_is_started_again(
     tmp_path: Path, killed_at_start: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     started = killed_at_start(3)
-    result = run_sweep(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1)
+    result = run_sweep(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", SweepOptions(processes=1))
     assert len(result.finished) == 1 and not result.failures
     assert len(started) == 4 and capsys.readouterr().out.count("a worker was killed") == 3
 
@@ -683,10 +685,10 @@ def test_a_sweep_of_which_no_worker_can_start_says_how_to_go_on(
     started = killed_at_start(1000)
     sweep = sweep_of(tmp_path, f"morphologies: vann\nseeds: 2\n{SMALL}")
     with pytest.raises(DendrographError) as caught:
-        run_sweep(sweep, tmp_path / "out", 2, progress=False)
+        run_sweep(sweep, tmp_path / "out", SweepOptions(processes=2, progress=False))
     assert str(caught.value).startswith(
         "no worker of the sweep can start: all were killed by signal 9: out of memory?\n"
-        "  the same command goes on where it stopped, with fewer `processes`"
+        "  the same command continues where it stopped; give fewer `processes`"
     )
     assert len(started) == 2 * workers.MOST_STARTS
     assert not any(psutil.pid_exists(pid) for pid in started)
@@ -702,7 +704,7 @@ def test_a_worker_that_ends_by_itself_at_its_start_is_not_started_again(
     started = killed_at_start(0)
     monkeypatch.setattr(workers, "_serve", sys.exit)  # with the pipe as what it says, and status 1
     with pytest.raises(DendrographError, match=r"(?s)all ended with status 1\n.*if __name__ == '__main__'"):
-        run_sweep(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1)
+        run_sweep(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", SweepOptions(processes=1))
     assert len(started) == 1
     assert "killed" not in capsys.readouterr().out
 
@@ -712,8 +714,12 @@ def test_a_sweep_of_a_script_that_is_no_file_is_refused(tmp_path: Path, monkeypa
     script = types.ModuleType("__main__")
     script.__file__ = "<stdin>"
     monkeypatch.setitem(sys.modules, "__main__", script)
-    with pytest.raises(DendrographError, match=r"and <stdin> is no file\n  save the script as a file"):
-        run_sweep(sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"), tmp_path / "out", 1, progress=False)
+    with pytest.raises(DendrographError, match=r"<stdin> is not a file\n  save the script as a file"):
+        run_sweep(
+            sweep_of(tmp_path, f"morphologies: vann\n{SMALL}"),
+            tmp_path / "out",
+            SweepOptions(processes=1, progress=False),
+        )
 
 
 def test_a_job_that_takes_down_every_worker_is_given_up_and_the_others_go_on(
@@ -754,7 +760,7 @@ def test_a_job_that_takes_down_every_worker_is_given_up_and_the_others_go_on(
     with workers.local(1) as engine:
         told = [outcome for found in engine.outcomes([(bad,), (good,)], tmp_path, lost.append) for outcome in found]
     assert [(outcome.run, outcome.error) for outcome in told] == [
-        (bad.name, "RuntimeError: its worker was killed again and again: out of memory?"),
+        (bad.name, "RuntimeError: its worker was killed several times: out of memory?"),
         (good.name, ""),
     ]
     assert sum(lost) == workers.MOST_TRIES
@@ -765,9 +771,9 @@ def test_a_sweep_runs_on_a_cluster_that_is_there(tmp_path: Path, capsys: pytest.
 
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\nseeds: 2\n{SMALL}")
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", memory_limit=0) as cluster:
-        result = run_sweep(sweep, tmp_path / "out", scheduler=cluster.scheduler_address)
+        result = run_sweep(sweep, tmp_path / "out", SweepOptions(scheduler=cluster.scheduler_address))
     assert len(result.finished) == 2 and not result.failures
-    assert "without TLS: whoever connects to the cluster can run code as its user" in capsys.readouterr().out
+    assert "no TLS: anyone who can connect to the cluster can run code as its user" in capsys.readouterr().out
 
 
 def test_a_cluster_may_stand_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -787,12 +793,11 @@ def test_a_cluster_may_stand_elsewhere(tmp_path: Path, monkeypatch: pytest.Monke
         Client(cluster) as client,
     ):
         client.run(os.chdir, str(tmp_path / "elsewhere"))
-        result = sweep_by_name(
+        result = run_sweep_file(
             Path("mine/sweep.yaml"),
             "out",
-            scheduler=cluster.scheduler_address,
             plugins=["mine/plugin.py"],
-            progress=False,
+            options=SweepOptions(scheduler=cluster.scheduler_address, progress=False),
         )
     assert len(result.finished) == 1 and not result.failures
 
@@ -801,10 +806,10 @@ def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("dendrograph.experiments.sweep.workers.SECONDS_TO_CONNECT", 1)
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
     with pytest.raises(DendrographError, match="no dask scheduler answers"):
-        run_sweep(sweep, tmp_path / "out", scheduler="tcp://127.0.0.1:9", progress=False)
+        run_sweep(sweep, tmp_path / "out", SweepOptions(scheduler="tcp://127.0.0.1:9", progress=False))
     assert not (tmp_path / "out").exists()
     with pytest.raises(DendrographError, match="leave one out"):
-        run_sweep(sweep, tmp_path / "out", processes=2, scheduler="tcp://127.0.0.1:9", progress=False)
+        run_sweep(sweep, tmp_path / "out", SweepOptions(processes=2, scheduler="tcp://127.0.0.1:9", progress=False))
 
 
 def test_only_a_cluster_needs_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -812,9 +817,9 @@ def test_only_a_cluster_needs_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(workers, "local", in_this_process)
     sweep = sweep_of(tmp_path, f"morphologies: vann\n{SMALL}")
-    assert len(run_sweep(sweep, tmp_path / "out", progress=False).finished) == 1
+    assert len(run_sweep(sweep, tmp_path / "out", SweepOptions(progress=False)).finished) == 1
     with pytest.raises(DendrographError, match=r"(?s)dask.distributed, which is not installed\n.*dendrograph\[sweep\]"):
-        run_sweep(sweep, tmp_path / "other", scheduler="tcp://127.0.0.1:9", progress=False)
+        run_sweep(sweep, tmp_path / "other", SweepOptions(scheduler="tcp://127.0.0.1:9", progress=False))
     assert not (tmp_path / "other").exists()
 
 
@@ -889,7 +894,7 @@ def test_the_stop_of_a_batch_system_is_answered_as_ctrl_c(
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as ended:
         main(["sweep", str(tmp_path / "sweep.yaml"), "--out", str(tmp_path / "out")])
-    assert ended.value.code == 130 and "the same command goes on where it stopped" in capsys.readouterr().err
+    assert ended.value.code == 130 and "the same command continues where it stopped" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) == before
 
 

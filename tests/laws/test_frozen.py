@@ -352,8 +352,8 @@ def test_a_sweep_may_vary_what_is_trained(tmp_path: Path) -> None:
         "name: frozen\nmorphologies: frozen.yaml\ndata: digits\nseeds: 1\ntrain: {epochs: 1}\n"
         "set: {layers.0.trainable: [true, false]}\n"
     )
-    cells = read(tmp_path / "sweep.yaml").cells
-    assert len({cell.identity for cell in cells}) == 2 == len(cells)
+    runs = read(tmp_path / "sweep.yaml").runs
+    assert len({run.identity for run in runs}) == 2 == len(runs)
 
 
 def test_exports_take_a_network_with_frozen_parts(tmp_path: Path) -> None:

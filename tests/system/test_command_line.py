@@ -448,7 +448,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["train", "vann", "--epochs", "x"], "error: Invalid value for '--epochs': give a whole number\n"),
     (["train", "vann", "--lr", "x"], "error: Invalid value for '--lr': give a number\n"),
     (["export", "vann", "x", "--classes", "0"], "error: Invalid value for '--classes': give a number of at least 1"),
-    (["compare", "runs", "--by", "foo"], "error: --by foo: there is no such measure\n  measures: accuracy, loss"),
+    (["compare", "runs", "--by", "foo"], "error: --by foo: unknown measure\n  measures: accuracy, loss"),
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Fair controls: networks that share with a morphology all but one thing, each a morphology itself."""
+"""Fair controls: morphologies that share everything with another morphology except one property."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Maker = Callable[[Graph, str, str], Made]
 
 @dataclass(frozen=True)
 class Kind:
-    """How a control is made of a graph, what it is in one line, what it keeps of the morphology and what it takes."""
+    """A kind of control: how it is made of a graph, a description, and the properties that it keeps and removes."""
 
     make: Maker
     about: str
     keeps: str
-    takes: str
+    removes: str
 
 
 KINDS: Mapping[str, Kind] = {
@@ -64,7 +64,7 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """A control as it was found: its compiled network, or why there is none; `notes` tell what else differs."""
+    """A control: its compiled network, or the reason why there is none; `notes` list other differences."""
 
     kind: str
     graph: Graph | None
@@ -86,14 +86,16 @@ def controls(
 ) -> dict[str, Morphology]:
     """The controls of a morphology, by the names in `CONTROLS`.
 
+        controls(load("dann-lrf"), (28, 28), 10)["parameter-matched"]
+
     Args:
         morphology: what `load` gives.
         inputs: shape of one sample, or of each stream, as `compile` takes it.
         classes: units of the readout.
-        names: which controls; by default all that the morphology has.
+        names: of controls; by default all that the morphology has.
 
     Raises:
-        DendrographError: there is no such control, or one that is named does not exist for this morphology.
+        DendrographError: a control is unknown, or does not exist for this morphology.
         MorphologyError: the morphology does not compile for these inputs.
     """
     if classes is None:
@@ -105,10 +107,10 @@ def controls(
 
 
 def check_missing(name: str, found: Iterable[Control]) -> None:
-    """Refuse controls that do not exist.
+    """Check that all controls exist.
 
     Raises:
-        DendrographError: with the reason of each.
+        DendrographError: with the reason for each missing one.
     """
     missing = [f"{name} has no control '{each.kind}'\n  {each.missing}" for each in found if each.graph is None]
     if missing:
@@ -116,10 +118,10 @@ def check_missing(name: str, found: Iterable[Control]) -> None:
 
 
 def survey(graph: Graph, names: Iterable[str] | None = None) -> tuple[Control, ...]:
-    """Each control of a compiled morphology, compiled for the same inputs, classes and seed, or why there is none.
+    """Each control of a compiled morphology, compiled for the same inputs, classes and seed, or the reason why not.
 
     Raises:
-        DendrographError: there is no control of such a name.
+        DendrographError: a name is unknown.
     """
     if names is not None and not isinstance(names, Iterable):
         raise DendrographError(f"names must be names of controls, not {clip(repr(names))}\n  {', '.join(CONTROLS)}")
@@ -137,7 +139,7 @@ def _made(graph: Graph, kind: str) -> Control:
             graph, control_name(graph.name, kind), f"{about} (a control of {graph.name})."
         )
         made = compile(morphology, dict(graph.inputs), graph.classes, graph.seed)
-    except WiringError:  # a fault of the program, not of the morphology
+    except WiringError:  # an internal error
         raise
     except DendrographError as error:
         return Control(kind, None, str(error))
@@ -147,31 +149,31 @@ def _made(graph: Graph, kind: str) -> Control:
 
 
 def as_file(control: Control, graph: Graph) -> str:
-    """The text of a morphology file that begins with what it is the control of, and what was matched."""
-    kind, made, shapes = KINDS[control.kind], control.graph, told_shapes(graph)
+    """The text of a morphology file with a comment on its morphology and the matched numbers."""
+    kind, made, shapes = KINDS[control.kind], control.graph, shapes_text(graph)
     assert made is not None, "there is one"
     counted = (("trainable parameters", "trainable_parameters"), ("synapses and cables", "edges"))
-    told = [f"{getattr(made, key):,} {what}, of {graph.name} {getattr(graph, key):,}" for what, key in counted]
+    sizes = [f"{getattr(made, key):,} {what}, of {graph.name} {getattr(graph, key):,}" for what, key in counted]
     lines = (
         f"{made.name}: a control of {graph.name}, {kind.about}.",
         "",
         f"It keeps {kind.keeps}.",
-        f"It takes away {kind.takes}.",
+        f"It removes {kind.removes}.",
         *(f"Note: {note}." for note in control.notes),
         "",
-        f"For {shapes} and {graph.classes} classes it has {told[0]},",
-        f"and {told[1]}. Made by `dendrograph controls`: make it anew for other data.",
+        f"For {shapes} and {graph.classes} classes it has {sizes[0]},",
+        f"and {sizes[1]}. Made by `dendrograph controls`: make another one for other data.",
     )
     return "".join(f"# {line}".rstrip() + "\n" for line in lines) + control.morphology.to_yaml()
 
 
-def told_shapes(graph: Graph) -> str:
+def shapes_text(graph: Graph) -> str:
     """The input streams of a network, such as `image 28×28`."""
     return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in graph.inputs.items())
 
 
 def _likeness(graph: Graph) -> object:
-    """All that makes a network what it is, but for names and chance."""
+    """Everything that defines a network, except names and random draws."""
     numbers = {group.name: number for number, group in enumerate(graph.groups)}
     groups = [
         replace(each, name="", layer="", role="soma" if each.role == "dendrite" else each.role)
@@ -182,7 +184,7 @@ def _likeness(graph: Graph) -> object:
         field = each.field
         rule: object = each.kind
         if each.edges == each.sources * each.targets and (field is None or field.distinct):
-            rule = "all"  # a cable too, where there are one dendrite and one soma
+            rule = "all"  # also a cable of one dendrite and one soma
         elif field is not None:
             rule = (field.rule, field.fan_in, field.distinct, field.members, field.drawn_for is None)
         own = (each.edges, each.init, each.reduce, each.nonlinearity, each.sign, each.factor, each.trainable)

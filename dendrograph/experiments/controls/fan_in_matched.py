@@ -1,4 +1,4 @@
-"""A morphology without its trees: each kind of compartment of each layer as a layer of point neurons."""
+"""The fan-in-matched control: each kind of compartment of each layer becomes a layer of point neurons."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dendrograph.morphology.registry import LONGEST_NAME
 from dendrograph.morphology.synapses import PREVIOUS, Synapses
 from dendrograph.morphology.weights import Init, Sign
 
-Made = tuple[Morphology, tuple[str, ...]]  # a control, and notes on what differs beside what it is for
+Made = tuple[Morphology, tuple[str, ...]]  # a control, and notes on further differences
 
 
 @dataclass(frozen=True)
 class PointLayer:
-    """Point neurons in the place of the compartments at one place of a layer's trees.
+    """Point neurons that replace the compartments at one place of the trees of a layer.
 
-    neuron: what each of them is, with synapses that draw from streams and from point layers by name
-    sign: of every synapse that draws from them
+    neuron: the neuron of the layer, with synapses from streams and from point layers by name
+    sign: of every synapse from these neurons
     """
 
     name: str
@@ -32,28 +32,28 @@ class PointLayer:
 
 
 def fan_in_matched(graph: Graph, name: str, about: str) -> Made:
-    """The sparse network of a morphology: units of the same kinds and numbers, as many synapses each, but no trees.
+    """The sparse network of a morphology: units of the same kinds and numbers of synapses, but no trees.
 
-    It is what the paper's sANN-R is to its dANNs (Chavlis & Poirazi, Nature Communications 2025): see `point_layers`.
+    It corresponds to the sANN-R of the paper (Chavlis & Poirazi, Nature Communications 2025): see `point_layers`.
     """
     assert graph.morphology is not None, "it was compiled"
     layers = point_layers(graph)
     cables = [each for each in graph.projections if each.kind == "cable"]
     notes = []
     if any(cable.factor != 1.0 for cable in cables):
-        notes.append("nothing attenuates as the cables did")
+        notes.append("there is no attenuation by cables")
     if any(each.field is not None and each.field.rule == "pooled" for each in graph.projections):
-        notes.append("the fan-in that varied (pooled) is the same for all")
+        notes.append("all units have the same fan-in, which varied (pooled)")
     return to_morphology(layers, name, about, graph.morphology, graph.inputs), tuple(notes)
 
 
 def point_layers(graph: Graph) -> tuple[PointLayer, ...]:
     """Each group of compartments as point neurons of the same number, nonlinearity and fan-in, wired at random.
 
-    A group's synapses keep their number, sources, signs and nonlinearities, and whether they are learnt, drawn by the
-    field `random` (`all` where they are all-to-all). The cables of each group of dendrites become as many random
-    synapses from its point neurons: of c dendrites on each parent, c of each of the parent's point neurons. Dendrites
-    stand before what they reach, so that each layer draws from earlier ones only.
+    Synapses keep their number, sources, signs, nonlinearities and whether they are trainable. They are drawn by the
+    receptive field `random` (or `all`). The cables of a group of dendrites become random synapses from its point
+    neurons: with c dendrites on each parent, c synapses on each point neuron of the parent. Dendrites come before their
+    parents, so that each layer draws from earlier ones only.
     """
     assert graph.morphology is not None, "it was compiled"
     made: list[PointLayer] = []
@@ -86,15 +86,15 @@ def point_layers(graph: Graph) -> tuple[PointLayer, ...]:
 
 
 def all_to_all(layers: Sequence[PointLayer]) -> tuple[PointLayer, ...]:
-    """The same layers of plain point neurons: each sums all units of all its sources, whatever the sign.
+    """The same layers of plain point neurons, which sum all units of all their sources, without signs.
 
-    Synapses that are declared as none (`count: 0`) stay none.
+    Synapses that are declared with `count: 0` stay without edges.
     """
     return tuple(replace(layer, neuron=_plain(layer.neuron), sign=Sign.FREE) for layer in layers)
 
 
 def scaled(layers: Iterable[PointLayer], scale: float, least: int = 1) -> tuple[PointLayer, ...]:
-    """Each layer's number of neurons times a factor, rounded; at least so many, or as many as it has."""
+    """The layers with their numbers of neurons times a factor, rounded, and at least `least` or all of them."""
     return tuple(
         replace(layer, count=count, neuron=normalised(layer.neuron, count))
         for layer in layers
@@ -103,14 +103,14 @@ def scaled(layers: Iterable[PointLayer], scale: float, least: int = 1) -> tuple[
 
 
 def normalised(neuron: Compartment, count: int) -> Compartment:
-    """The neuron as a layer of so many holds it: one alone has nothing to normalise over."""
+    """The neuron in a layer of `count` neurons: a single one cannot be normalised."""
     return replace(neuron, normalisation="none") if count == 1 else neuron
 
 
 def to_morphology(
     layers: Sequence[PointLayer], name: str, about: str, like: Morphology, shapes: Mapping[str, Shape]
 ) -> Morphology:
-    """A morphology of these layers, with plugins and readout of another. Layers that are alike share a neuron."""
+    """A morphology of these layers, with plugins and readout of another. Equal layers share a neuron."""
     neurons: dict[str, Compartment] = {}
     kinds: dict[Compartment, str] = {}
     built: list[dict[str, object]] = []
@@ -134,7 +134,7 @@ def to_morphology(
 
 
 def free_name(wanted: str, taken: Iterable[str]) -> str:
-    """A name that is not taken: the one that is wanted, cut in the middle where it is too long, or with a number."""
+    """A free name: the wanted one, shortened in the middle if it is too long, or with a number."""
     taken = set(taken)
     number, name = 1, _cut(wanted)
     while name in taken:
@@ -144,7 +144,7 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
 
 
 def _cut(name: str, ending: str = "") -> str:
-    """Its beginning and its end, which tell most."""
+    """The beginning and the end of a name, which are the most informative parts."""
     room = LONGEST_NAME - len(ending)
     if len(name) > room:
         head = room // 2 - 1
@@ -153,7 +153,7 @@ def _cut(name: str, ending: str = "") -> str:
 
 
 def learns(init: Init) -> Init:
-    """How the weights of point neurons wired alike may start: equal ones would stay equal through all training."""
+    """Initial weights for point neurons with the same wiring: equal ones would stay equal during training."""
     return Init() if init.name == "constant" else init
 
 
@@ -172,7 +172,7 @@ def _point(compartment: Compartment, synapses: Iterable[Synapses], learnt: bool)
 
 
 def _at_random(synapses: Synapses, scope: Mapping[str, str], streams: Mapping[str, Shape]) -> Synapses:
-    """The same number of synapses from the same sources, whatever the field drew."""
+    """The same number of synapses from the same sources, drawn at random."""
     sources = tuple(dict.fromkeys(scope[source] for source in synapses.sources))
     if synapses.count == "all":
         return replace(synapses, sources=sources, group=1)
@@ -201,10 +201,10 @@ def _plain(neuron: Compartment) -> Compartment:
 
 
 def _drawing_from_previous(neuron: Compartment, before: str | None) -> Compartment:
-    """The neuron with the layer before called `previous`, so that layers which are wired alike are alike."""
+    """The neuron with the layer before it named `previous`, so that layers with the same wiring are equal."""
 
-    def called() -> Iterator[Synapses]:
+    def renamed() -> Iterator[Synapses]:
         for each in neuron.synapses:
             yield replace(each, sources=tuple(PREVIOUS if name == before else name for name in each.sources))
 
-    return replace(neuron, synapses=tuple(called()))
+    return replace(neuron, synapses=tuple(renamed()))

@@ -1,4 +1,4 @@
-"""Controls that keep the trees: dendrites made linear, and synapses dealt out anew among the dendrites of a layer."""
+"""The controls `linear` and `shuffled`, which keep the trees: linear dendrites, and exchanged synapses."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from dendrograph.morphology.weights import Sign
 from dendrograph.morphology.yaml_reader import Steps, unwound
 
 ADDITIVE = ("sum", "mean")  # the integrations that are linear
-BY_THEMSELVES = ("random", "pooled", "local")  # fields that draw for each compartment whatever its neuron is
+INDEPENDENT = ("random", "pooled", "local")  # receptive fields that are drawn for each compartment independently
 
 
 def linear(graph: Graph, name: str, about: str) -> Made:
-    """The same trees whose dendrites are linear: a soma's potential is then an affine function of what its tree hears.
+    """The same trees with linear dendrites: the potential of a soma is then an affine function of its inputs.
 
-    Whatever is not linear in a dendrite goes: its nonlinearity, that of its synapses, max, min and product (now sums),
-    shunting (now subtraction), normalisation. Somata and the readout stay; nonlinear synapses onto somata go.
+    Everything nonlinear in a dendrite is removed: its nonlinearity, that of its synapses, max, min and product (now
+    sums), shunting (now subtraction), normalisation. Somata and the readout stay, without nonlinear synapses.
 
     Raises:
-        DendrographError: there are no dendrites, or they are linear already.
+        DendrographError: there are no dendrites, or they are already linear.
     """
     morphology = _with_dendrites(graph)
     neurons = {key: unwound(_linear(neuron, soma=True)) for key, neuron in morphology.neurons.items()}
@@ -35,13 +35,13 @@ def linear(graph: Graph, name: str, about: str) -> Made:
     dendrites = [place for neuron in _used(morphology).values() for place in _dendrites(neuron).values()]
     notes = []
     if others := sorted({each.integration for each in dendrites} - {*ADDITIVE}):
-        notes.append(f"dendrites sum where they took the {' or the '.join(others)}")
+        notes.append(f"dendrites sum instead of taking the {' or the '.join(others)}")
     if any(each.normalisation != "none" for each in dendrites):
         notes.append("dendrites are not normalised")
     if any(synapses.sign == Sign.SHUNTING for each in dendrites for synapses in each.synapses):
         notes.append("shunting synapses of dendrites subtract")
     if any(each.nonlinearity.trainable for each in dendrites):
-        notes.append("what was learnt of the dendrites' nonlinearities falls away")
+        notes.append("the trainable parameters of the nonlinearities of dendrites are removed")
     return replace(morphology, name=name, about=about, citation="", neurons=neurons), tuple(notes)
 
 
@@ -66,13 +66,13 @@ def _linear(compartment: Compartment, soma: bool) -> Steps[Compartment]:
 
 
 def shuffled(graph: Graph, name: str, about: str) -> Made:
-    """The same trees and the same synapses, but dendrites exchange theirs with those of other somata (`shuffle: true`).
+    """The same trees and the same synapses, but dendrites of different somata exchange synapses (`shuffle: true`).
 
-    Shuffled are the dendrites of each kind that have more than one parent in the layer: among the dendrites of one
-    parent an exchange is but another order. Synapses on somata stay.
+    The dendrites of each kind that have more than one parent in the layer are shuffled: among the dendrites of one
+    parent, an exchange changes only the order. Synapses on somata stay.
 
     Raises:
-        DendrographError: there are no dendrites, or none that an exchange would change.
+        DendrographError: there are no dendrites, or an exchange would change none of them.
     """
     morphology = _with_dendrites(graph)
     chosen = {key: tuple(_to_shuffle(morphology, key)) for key in _used(morphology)}
@@ -85,9 +85,9 @@ def shuffled(graph: Graph, name: str, about: str) -> Made:
             if _is_sampled(each)
         ]
         raise DendrographError(
-            "all dendrites of a kind have one parent: an exchange of their synapses is but another order"
+            "all dendrites of a kind have one parent: an exchange of their synapses only changes their order"
             if sampled
-            else "its dendrites draw all units, so that all have the same synapses"
+            else "its dendrites receive all units, so that all have the same synapses"
         )
     neurons = {
         key: replace(
@@ -107,15 +107,15 @@ def shuffled(graph: Graph, name: str, about: str) -> Made:
         if _is_sampled(synapses)
     }
     notes: tuple[str, ...] = ()
-    if fields <= {*BY_THEMSELVES}:
-        notes = (f"each dendrite draws by itself ({', '.join(sorted(fields))}): one more draw of the same kind",)
+    if fields <= {*INDEPENDENT}:
+        notes = (f"each dendrite draws independently ({', '.join(sorted(fields))}): one more draw of the same kind",)
     return replace(morphology, name=name, about=about, citation="", neurons=neurons), notes
 
 
 def _to_shuffle(morphology: Morphology, key: str) -> Iterator[str]:
-    """The dendrites of a neuron, by the names of their places, whose synapses an exchange would deal out anew.
+    """The names of the places of dendrites whose synapses an exchange would change.
 
-    Each must be more than one in every layer of the neuron, as `shuffle` needs.
+    Every layer of the neuron must have more than one of each, as `shuffle` needs.
     """
     counts = [copy.layer.count for copy in morphology.copies() if copy.layer.neuron == key]
     for place in branchings(morphology.neurons[key])[1:]:
@@ -140,7 +140,7 @@ def _is_sampled(synapses: Synapses) -> bool:
 
 
 def _with_dendrites(graph: Graph) -> Morphology:
-    """The morphology of a graph, if there are dendrites in it."""
+    """The morphology of a graph, which must have dendrites."""
     morphology = graph.morphology
     assert morphology is not None, "it was compiled"
     if not any(neuron.dendrites for neuron in _used(morphology).values()):
@@ -149,11 +149,11 @@ def _with_dendrites(graph: Graph) -> Morphology:
 
 
 def _used(morphology: Morphology) -> Mapping[str, Compartment]:
-    """The neurons that layers are made of."""
+    """The neurons that layers use."""
     used = {copy.layer.neuron for copy in morphology.copies()}
     return {key: neuron for key, neuron in morphology.neurons.items() if key in used}
 
 
 def _dendrites(neuron: Compartment) -> Mapping[str, Compartment]:
-    """A neuron's dendrites by the names of their places."""
+    """The dendrites of a neuron, by the names of their places."""
     return {place.name: place.compartment for place in branchings(neuron)[1:]}

@@ -123,5 +123,5 @@ def _cuts(scenarios: Cursor, data: Dataset, number: int) -> list[Tasks]:
             tasks.check_samples()
             found.append(tasks)
         except DendrographError as error:
-            choice.tell(error)
+            choice.fault(error)
     return found

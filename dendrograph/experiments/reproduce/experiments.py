@@ -1,4 +1,4 @@
-"""The experiments: which sweep file is behind each, and into which groups its runs fall."""
+"""The experiments: the sweep file of each, and the groups of its runs that are compared."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dendrograph.experiments.sweep.runs import SweepRun
 
 
 @dataclass(frozen=True)
-class Group:
+class RunGroup:
     """Runs that are compared with each other.
 
-    name: of the files and of the page's block
+    name: of the files and of the block of the page
     about: the heading of its tables
     holds: whether a run of the sweep belongs to it
-    reference: the morphology to which the others are held, pair by pair; none where there are no pairs
+    reference: the morphology with which the others are compared, seed by seed; None for no pairs
     """
 
     name: str
@@ -32,14 +32,14 @@ class Group:
 class Experiment:
     """One experiment.
 
-    about: what it is; on which data, its sweep file decides
+    about: a description; its sweep file names the data
     groups: comparisons of accuracy and loss
-    measured: parts of `dendrograph.analysis.analyse` that are tabulated over seeds
+    measured: parts of `dendrograph.analysis.analyse` with a table over seeds
     """
 
     name: str
     about: str
-    groups: tuple[Group, ...] = ()
+    groups: tuple[RunGroup, ...] = ()
     measured: tuple[str, ...] = ()
 
 
@@ -54,7 +54,7 @@ def _size(dendrites: int, somata: int) -> Callable[[SweepRun], bool]:
 
 
 def _of(*beginnings: str) -> Callable[[SweepRun], bool]:
-    """Cells of a morphology, with its controls; and of others by their whole name."""
+    """Runs of a morphology with its controls, and of others by their full names."""
     own, *others = beginnings
     return lambda run: run.morphology["name"].startswith(own) or run.morphology["name"] in others
 
@@ -85,52 +85,52 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "fig2",
         "accuracy and loss against parameters",
         (
-            Group("fig2", "all models and sizes", _any),
-            Group("fig2-width", "against vann of the same width, 8 dendrites × 64 somata", _size(8, 64), "vann"),
+            RunGroup("fig2", "all models and sizes", _any),
+            RunGroup("fig2-width", "against vann of the same width, 8 dendrites × 64 somata", _size(8, 64), "vann"),
         ),
     ),
     Experiment(
         "fig3",
         "accuracy and loss against parameters, on other data",
         (
-            Group("fig3", "all models and sizes", _any),
-            Group("fig3-width", "against vann of the same width, 8 dendrites × 64 somata", _size(8, 64), "vann"),
+            RunGroup("fig3", "all models and sizes", _any),
+            RunGroup("fig3-width", "against vann of the same width, 8 dendrites × 64 somata", _size(8, 64), "vann"),
         ),
     ),
     Experiment("fig4", "weights after training", measured=("weights",)),
-    Experiment("fig5", "what units answer to: entropy and selectivity", measured=("activity",)),
+    Experiment("fig5", "responses of units: entropy and selectivity", measured=("activity",)),
     Experiment(
         "fig6",
         "noise, and classes one after the other",
         (
             *(
-                Group(
+                RunGroup(
                     f"fig6-noise-{sigma:g}", f"Gaussian noise of σ = {sigma:g} on all inputs", _noise(sigma), "dann-lrf"
                 )
                 for sigma in (0.0, 0.25, 0.5, 0.75)
             ),
-            Group("fig6-sequential", "classes one after the other", lambda run: run.config.sequential, "dann-lrf"),
+            RunGroup("fig6-sequential", "classes one after the other", lambda run: run.config.sequential, "dann-lrf"),
         ),
     ),
     Experiment(
         "fig7",
         "depth, dropout and early stopping",
         (
-            *(Group(f"fig7-depth-{n}", f"{n} layers of neurons", _depth(n), "vann") for n in (1, 2, 3)),
+            *(RunGroup(f"fig7-depth-{n}", f"{n} layers of neurons", _depth(n), "vann") for n in (1, 2, 3)),
             *(
-                Group(f"fig7-dropout-{p:g}", f"dropout {p:g} in all compartments", _with_dropout(p), "vann")
+                RunGroup(f"fig7-dropout-{p:g}", f"dropout {p:g} in all compartments", _with_dropout(p), "vann")
                 for p in (0.2, 0.5)
             ),
-            Group("fig7-early-stop", "early stopping", lambda run: run.config.early_stop, "vann"),
+            RunGroup("fig7-early-stop", "early stopping", lambda run: run.config.early_stop, "vann"),
         ),
     ),
     Experiment(
         "controls",
         "dendritic networks of about 10,000 parameters against fair controls",
         (
-            Group("controls-dann-lrf", "against dann-lrf", _of("dann-lrf", "vann"), "dann-lrf"),
-            Group("controls-dann-random", "against dann-random", _of("dann-random", "vann"), "dann-random"),
-            Group("controls-dann-grf", "against dann-grf", _of("dann-grf"), "dann-grf"),
+            RunGroup("controls-dann-lrf", "against dann-lrf", _of("dann-lrf", "vann"), "dann-lrf"),
+            RunGroup("controls-dann-random", "against dann-random", _of("dann-random", "vann"), "dann-random"),
+            RunGroup("controls-dann-grf", "against dann-grf", _of("dann-grf"), "dann-grf"),
         ),
     ),
     Experiment("continual", "tasks one after the other: classes split, pixels permuted"),
@@ -139,10 +139,10 @@ NAMES = tuple(experiment.name for experiment in EXPERIMENTS)
 
 
 def chosen(names: list[str]) -> tuple[Experiment, ...]:
-    """The experiments of these names, in their own order; `all` is every one.
+    """The experiments of these names, in the order of `EXPERIMENTS`; `all` means every one.
 
     Raises:
-        DendrographError: one is none.
+        DendrographError: a name is unknown.
     """
     for name in names:
         if name not in (*NAMES, "all"):
@@ -153,10 +153,10 @@ def chosen(names: list[str]) -> tuple[Experiment, ...]:
 
 
 def file_of(experiment: str, scale: str) -> Path:
-    """The sweep file of an experiment: inside the installed package, or beside it in a checkout.
+    """The sweep file of an experiment, in the installed package or in a checkout.
 
     Raises:
-        DendrographError: there is no such scale.
+        DendrographError: the scale is unknown.
     """
     if scale not in SCALES:
         raise DendrographError(f"unknown scale '{scale}'\n  {did_you_mean(scale, SCALES, 'scales')}")

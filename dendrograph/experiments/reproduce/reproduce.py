@@ -17,7 +17,7 @@ from dendrograph.experiments.reproduce.records import keep, put, read_continual,
 from dendrograph.experiments.reproduce.tables import FIGURES, ResultTable
 from dendrograph.experiments.sweep.file import Sweep, read
 from dendrograph.experiments.sweep.folder import make_sweep_folder
-from dendrograph.experiments.sweep.run_sweep import run_sweep
+from dendrograph.experiments.sweep.run_sweep import SweepOptions, run_sweep
 
 BLOCK = re.compile(r"(<!-- results: ([\w.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -129,7 +129,7 @@ def reproduce(
             learned, failed = run_all(tasks, place / name, progress)
             requests = [_of_continual(experiment, tasks, learned, place)]
         else:
-            swept = run_sweep(sweeps[name], place, processes, None, progress)
+            swept = run_sweep(sweeps[name], place, SweepOptions(processes=processes, progress=progress))
             failed = list(swept.failures)
             runs |= dict.fromkeys(swept.finished)
             ended = {run.identity: run.run_folder(swept.folder) for run in swept.runs}

@@ -1,4 +1,4 @@
-"""What a sweep will cost: timed steps of a few of its networks, and what follows for the others."""
+"""The cost estimate of a sweep: steps of a few of its networks are timed, and the others are interpolated."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from dendrograph.experiments.sweep.runs import SweepRun, dataset
 from dendrograph.training.optimizer import FlatParameters
 from dendrograph.training.train import Interrupted, train
 
-TIMED = 8  # networks of different size, for each data set: between them, time is taken as linear in the synapses
+TIMED = 8  # networks of different size per data set; between them, time is taken as linear in the parameters
 STEPS = 4
 
 
 def seconds(runs: Sequence[SweepRun], tick: Callable[[], None] = lambda: None) -> dict[str, float]:
-    """Seconds that each run takes one core, by its name; with early stopping, at most.
+    """Seconds of one core that each run takes, by its name; the most that it can take with early stopping.
 
     Args:
         runs: of a sweep.
-        tick: called after each network that was timed.
+        tick: called after each timed network.
     """
     costs: dict[str, float] = {}
     for key in dict.fromkeys((run.data, run.data_dir) for run in runs):
@@ -60,14 +60,14 @@ def _of_one_data_set(runs: Sequence[SweepRun], data: Dataset, tick: Callable[[],
 
 
 def _steps(run: SweepRun, data: Dataset) -> float:
-    """Steps of an epoch, and what validation costs: forward alone, about a third of a step for each of its batches."""
+    """Steps of an epoch with its validation, which is forward only: about a third of a step per batch."""
     share = 0.0 if data.validation is not None else run.config.validation
     held_out = len(data.validation) if data.validation is not None else len(data.train) * share
     return (len(data.train) * (1 - share) + held_out / 3) / run.config.batch_size
 
 
 def _around(run: SweepRun, data: Dataset, epoch: float) -> float:
-    """Seconds of a run beside its steps (its start, its checkpoints, its curves), by a run of one epoch."""
+    """Seconds of a run besides its steps (start, checkpoints, curves), from a run of one epoch."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -76,21 +76,21 @@ def _around(run: SweepRun, data: Dataset, epoch: float) -> float:
             config = replace(run.config, epochs=1)
             train(run.network(data), data, config, Path(folder) / "run", progress=False)
             return max(0.0, time.perf_counter() - began - epoch)
-    except DendrographError:  # its loss is not finite, say: the sweep itself will tell
+    except DendrographError:  # such as a loss that is not finite; the sweep reports it
         return 0.0
-    except Interrupted:  # it tells how to go on in a folder that is gone by now
+    except Interrupted:  # its message names a folder that is gone
         raise KeyboardInterrupt from None
     finally:
         torch.set_num_threads(threads)
 
 
 def _shape(run: SweepRun) -> str:
-    """What runs of one cost a step have in common."""
+    """What runs with the same cost per step have in common."""
     return f"{run.file} {sorted(run.morphology['parameters'].items())} {run.morphology['name']} {run.axes}"
 
 
 def _step(run: SweepRun, data: Dataset) -> float:
-    """Seconds of a step on one thread: the fastest of a few, since whatever disturbs makes it slower."""
+    """Seconds of a step on one thread: the fastest of a few, since any disturbance makes it slower."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

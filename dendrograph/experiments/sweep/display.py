@@ -1,4 +1,4 @@
-"""What a sweep shows while it runs: one bar on a terminal, a line a finished run elsewhere."""
+"""The progress of a sweep: one bar on a terminal, one line per finished run elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dendrograph.experiments.sweep.runs import Outcome
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-EXPECTED = 0.2  # for how much of the whole what was expected stands in the time that is left, beside what is done
+EXPECTED = 0.2  # weight of the estimated cost in the time that is left; the weight of the work done is its share
 
 
 class Display:
@@ -21,10 +21,10 @@ class Display:
 
     Args:
         show: whether to show anything.
-        number: of all runs.
-        before: those that had ended already.
-        cost: seconds of one core that the others are expected to take.
-        workers: how many share the work.
+        number: of runs.
+        before: runs that had ended already.
+        cost: estimated seconds of one core for the others.
+        workers: their number.
     """
 
     def __init__(self, show: bool, number: int, before: int, cost: float, workers: int) -> None:
@@ -46,43 +46,43 @@ class Display:
             self.bar.start()
 
     def at(self, share: float) -> None:
-        """So much of the cost is done, between 0 and 1."""
+        """Show the share of the cost that is done, between 0 and 1."""
         self.share = max(self.share, min(share, 1.0))
         if self.bar:
             self.bar.update(self.task, description=self._count, completed=self.share, state=self._left)
 
     def outcome(self, outcome: Outcome) -> None:
-        """A run has ended, one way or another."""
+        """Count and show a run that has ended or failed."""
         self.done += not outcome.error
         self.failed += bool(outcome.error)
         if not self.show:
             return
         if outcome.error:
-            told = f"failed: {outcome.error.splitlines()[0]}"
+            result = f"failed: {outcome.error.splitlines()[0]}"
         else:
-            told = f"validation accuracy {outcome.validation_accuracy:.2%}, {outcome.seconds:.1f} s"
-        line = f"{self._count}  {outcome.run}: {told}"
+            result = f"validation accuracy {outcome.validation_accuracy:.2%}, {outcome.seconds:.1f} s"
+        line = f"{self._count}  {outcome.run}: {result}"
         if self.bar:
             above(self.bar, line)
         else:
             print(printable(f"{line}  {self._left}"), flush=True)
 
     def lost(self, number: int) -> None:
-        """So many workers died."""
+        """Report workers that died."""
         who = "a worker was" if number == 1 else f"{number} workers were"
-        self.note(f"note: {who} killed; its work goes on from the last checkpoint")
+        self.note(f"note: {who} killed; its work continues from the last checkpoint")
 
     def note(self, text: str) -> None:
-        """Something that the user should know."""
+        """Show a note."""
         if self.show:
             above(self.bar, text) if self.bar else print(printable(text), flush=True)
 
     def __enter__(self) -> Display:
-        """Nothing more."""
+        """The display itself; the bar is shown already."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar:
             self.bar.stop()
 
@@ -92,7 +92,7 @@ class Display:
 
     @property
     def _left(self) -> str:
-        """By what the sweep has taken so far, and the less is done, the more by the timed steps: workers must start."""
+        """The rate and the time left: from the work done, and at the beginning also from the timed steps."""
         passed = time.monotonic() - self.began
         rest = (passed + EXPECTED * self.cost / self.workers) / (self.share + EXPECTED) * (1 - self.share)
         rate = (self.done + self.failed - self.before) / max(passed, 1e-9) * 60

@@ -1,7 +1,7 @@
-"""The file of a sweep: read, validated as a whole, and expanded into runs.
+"""The file of a sweep, which is read, validated as a whole, and expanded into runs.
 
-Every fault is found before anything runs: unknown keys, knobs that no morphology has, settings out of range, data that
-are not there, and combinations that cannot be compiled, each with its place in the file.
+Every fault is found before anything runs: unknown keys, parameters that no morphology has, settings out of range,
+missing data, and combinations that cannot be compiled, each with its place in the file.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ KEYS = ("morphologies", "controls", "set", "data", "seeds", "train")
 TOP = ("name", "about", "batch", "kernel", "runs", *KEYS)
 SUCH_AS = "morphologies: [dann-lrf, vann], seeds: 5"
 
-Files = list[tuple[AxisValue, Document]]  # morphologies, with what names them
+Files = list[tuple[AxisValue, Document]]  # morphologies, with their names in the file
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A validated sweep: its runs are the trainings, each once, in the order of the file.
+    """A validated sweep. Each training is one of its runs once, in the order of the file.
 
-    batch: how many networks one worker may train as one graph
+    batch: the number of networks that one worker may train as one graph
     text: of the file
     """
 
@@ -69,16 +69,16 @@ def read(
     more: Callable[[Cursor, Sweep], None] | None = None,
     more_keys: Sequence[str] = (),
 ) -> Sweep:
-    """Read the file of a sweep and hold all that it names to what there is; nothing is trained.
+    """Read the file of a sweep and check everything that it names; nothing is trained.
 
-    Paths in the file are taken from where the file lies.
+    Paths in the file are relative to the file.
 
     Args:
         path: of the YAML file.
-        data_dir: where data sets lie.
-        plugins: what the morphologies need, as `load` takes them.
-        more: reads the keys that a file has beside those of a sweep, once its runs are known, and notes their faults.
-        more_keys: their names.
+        data_dir: where data sets are.
+        plugins: that the morphologies need, as `load` takes them.
+        more: reads further keys of the file once its runs are known, and reports their faults.
+        more_keys: the names of these keys.
 
     Raises:
         MorphologyError: with every fault found, each with its place.
@@ -148,7 +148,7 @@ class _Reader:
         )
 
     def _files(self, part: _Part) -> Files:
-        """The morphologies of one entry of `runs`, or of the file itself."""
+        """The morphologies of one entry of `runs`, or of the whole file."""
         at = part.get("morphologies")
         if at is None:
             remedy = f"name files, or morphologies that ship: {SUCH_AS}"
@@ -158,18 +158,18 @@ class _Reader:
         return [(choice, document) for choice, document in given if document is not None]
 
     def _runs(self, part: _Part, files: Files, every: Sequence[Document]) -> Iterator[SweepRun]:
-        """The runs of one entry of `runs`, or of the file itself; `every` are the morphologies of all entries."""
+        """The runs of one entry of `runs`, or of the whole file; `every` has the morphologies of all entries."""
         sources, data_at = self.sources, part.get("data")
         named = axis_values("data", data_at) if data_at else [AxisValue("data", DEFAULT_DATA, self.top)]
         asked = grid.control_kinds(part.get("controls"))
         own = [document for _, document in files]
-        # What the file says for all need not be for each entry.
-        knobs = grid.knobs([(at, own if at.path[0] == "runs" else every) for at in part.all("set")])
+        # Parameters for all entries need not exist in each entry.
+        knobs = grid.parameter_grids([(at, own if at.path[0] == "runs" else every) for at in part.all("set")])
         loaded = ((choice, sources.dataset(choice)) for choice in named)
         data = [(choice, dataset) for choice, dataset in loaded if dataset is not None]
         configs = grid.configs(part.all("train"))
         for choice, dataset in data:
-            self._hold_splits(choice, dataset, configs)
+            self._check_splits(choice, dataset, configs)
         seeds = grid.seeds(part.get("seeds"))
         kernel_at = self.top.child("kernel")
         kernel = kernel_at.choice("kernel", ("auto", *(one.name for one in KERNELS))) if kernel_at else "auto"
@@ -201,7 +201,7 @@ class _Reader:
     def _trees(
         self, file: AxisValue, taken: AxisValues, data: AxisValue, dataset: Dataset, asked: Sequence[str]
     ) -> Iterator[Morphology]:
-        """The morphology with the knobs that it takes turned, and its controls; what does not compile is a fault."""
+        """The morphology with the parameters that it has set, and its controls; a failed compilation is a fault."""
         at = taken[0].cursor if taken else file.cursor
         try:
             tree = load(
@@ -223,10 +223,10 @@ class _Reader:
             return
         yield from trees
 
-    def _hold_splits(
+    def _check_splits(
         self, data: AxisValue, dataset: Dataset, configs: Sequence[tuple[TrainConfig, AxisValues]]
     ) -> None:
-        """Where a validation split cannot be made, that is a fault of its share, or of the data by the default one."""
+        """An impossible validation split is a fault of its share, or of the data where the share is the default."""
         shares = {}
         for config, settings in configs:
             shares[config.validation] = next((choice for choice in settings if choice.key == "validation"), data)
@@ -234,14 +234,14 @@ class _Reader:
             try:
                 validation_rows(dataset, share)  # of any seed: each class keeps its number on both sides
             except DataError as error:
-                choice.tell(error)
+                choice.fault(error)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
 
     def _compile(self, tree: Morphology, data: Dataset) -> None:
-        """Compile once for each shape of data: what compiles with one seed does with any."""
+        """Compile once for each shape of data: the seed does not matter."""
         key = (tree.to_yaml(), repr((data.shapes, data.classes)))
         if key not in self.compiled:
             compile(tree, data.shapes, data.classes, 0)
@@ -250,28 +250,28 @@ class _Reader:
 
 @dataclass(frozen=True)
 class _Part:
-    """One entry of `runs` over what the file says for all: the entry wins, in `set` and `train` key by key."""
+    """One entry of `runs` over the keys of the file: the entry wins, in `set` and `train` key by key."""
 
     top: Cursor
     own: Cursor | None
 
     @property
     def at(self) -> Cursor:
-        """Where faults of it as a whole are told."""
+        """The place of faults of the whole entry."""
         return self.own or self.top
 
     def get(self, key: str) -> Cursor | None:
         return (self.own and self.own.child(key)) or self.top.child(key)
 
     def all(self, key: str) -> list[Cursor]:
-        """What the file has at a key, then what the entry has, which wins."""
+        """The value of the file at a key, then that of the entry, which wins."""
         return [at for cursor in (self.top, self.own) if cursor and (at := cursor.child(key))]
 
 
 def _decided(config: TrainConfig, data: Dataset) -> TrainConfig:
-    """What the data decide is decided, and what says nothing is as it is by default: one training has one form.
+    """The settings in one form: the data set decides some, and settings without effect have their default.
 
-    The device stays as it stands: it is the worker's.
+    The device stays as it is: the worker decides it.
     """
     return replace(
         config.for_data(data.name).in_one_form(),
@@ -281,14 +281,14 @@ def _decided(config: TrainConfig, data: Dataset) -> TrainConfig:
 
 
 def _training(run: SweepRun, here: str) -> str:
-    """What tells runs of one file apart: their identity, where `auto` is the device that this machine has for it."""
+    """The identity by which runs of one file differ, where `auto` is the device of this machine."""
     if run.config.device == here:
         return replace(run, config=replace(run.config, device="auto")).identity
     return run.identity
 
 
 def _with_axes_that_vary(runs: list[SweepRun]) -> list[SweepRun]:
-    """The runs, told apart by those axes alone that not all of them have with one value."""
+    """The runs with only those axes on which they differ."""
     values: dict[str, set[str]] = {}
     times = Counter(key for run in runs for key in dict(run.axes))
     for run in runs:

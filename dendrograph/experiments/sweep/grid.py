@@ -31,7 +31,7 @@ MOST_RUNS = 100_000
 
 @dataclass(frozen=True)
 class AxisValue:
-    """One value of one axis: what messages and folders call it, and where it stands."""
+    """One value of one axis: its name in messages and folders, and its place in the file."""
 
     key: str
     value: Any
@@ -42,8 +42,8 @@ class AxisValue:
         """Its value as text."""
         return self.value if isinstance(self.value, str) else flow(self.value)
 
-    def tell(self, error: DendrographError) -> None:
-        """Note an error as a fault of this value: its first line is the problem, the others are the remedy."""
+    def fault(self, error: DendrographError) -> None:
+        """Report an error as a fault of this value: its first line is the problem, the others are the remedy."""
         problem, _, remedy = str(error).partition("\n")
         self.cursor.fault(problem, remedy.strip())
 
@@ -52,24 +52,24 @@ AxisValues = tuple[AxisValue, ...]
 
 
 def axis_values(key: str, cursor: Cursor) -> list[AxisValue]:
-    """The values of an axis: those of a list, or the one that stands there."""
+    """The values of an axis: those of a list, or a single one."""
     if not isinstance(cursor.value, list):
         return [AxisValue(key, cursor.value, cursor)]
     return [AxisValue(key, entry.value, entry) for entry in cursor.entries("values")]
 
 
 def fault_too_many(where: Cursor) -> None:
-    """Note that there would be more runs than anybody means."""
+    """Report that there would be too many runs."""
     where.fault(f"more than {MOST_RUNS:,} runs", "take a coarser grid, or make several sweeps")
 
 
 class SweepInputs:
-    """Morphologies and data sets by what a sweep's file calls them; what is none is noted as a fault, once.
+    """The morphologies and data sets of a sweep, each read once. One that cannot be read is a fault, reported once.
 
     Args:
-        folder: of the sweep's file, from which its paths are taken.
-        data_dir: where data sets lie.
-        plugins: what the morphologies need.
+        folder: of the file; its paths are relative to it.
+        data_dir: where data sets are.
+        plugins: that the morphologies need.
     """
 
     def __init__(self, folder: Path, data_dir: str | None, plugins: tuple[str, ...]) -> None:
@@ -80,7 +80,7 @@ class SweepInputs:
         self._documents: dict[str, Document | None] = {}
 
     def document(self, choice: AxisValue) -> Document | None:
-        """The document of a morphology; None, and a fault, where there is none."""
+        """The document of a morphology, or None and a fault."""
         if not isinstance(choice.value, str):
             choice.cursor.expected("a file, or the name of a morphology that ships", did_you_mean("", shipped()))
             return None
@@ -90,16 +90,16 @@ class SweepInputs:
             try:
                 self._documents[path] = load(path, None, self.plugins).document
             except DendrographError as error:
-                choice.tell(error)
+                choice.fault(error)
         return self._documents[path]
 
     def path(self, morphology: str) -> str:
-        """A file is taken from where the sweep's file lies; a name is that of a morphology that ships."""
+        """A path relative to the file of the sweep, or the name of a shipped morphology."""
         beside = self.folder / morphology
         return str(beside) if beside.exists() else morphology
 
     def dataset(self, choice: AxisValue) -> Dataset | None:
-        """A data set; None, and a fault, where there is none."""
+        """A data set, or None and a fault."""
         if not isinstance(choice.value, str):
             choice.cursor.expected("the name of a data set, or the path of a .npz file")
             return None
@@ -108,20 +108,20 @@ class SweepInputs:
             try:
                 self._datasets[choice.value] = datasets.load(self.data_path(choice.value), self.data_dir)
             except DendrographError as error:
-                choice.tell(error)
+                choice.fault(error)
         return self._datasets[choice.value]
 
     def data_path(self, name: str) -> str:
-        """A `.npz`, or a task cut from one, is taken from where the sweep's file lies; the others have names."""
+        """A `.npz` file, or a task cut from one, relative to the file of the sweep; or the name of a data set."""
         own = re.search(r"\.npz(/|\Z)", name, re.IGNORECASE) and not Path(name).is_absolute()
         return str(self.folder / name) if own else name
 
 
-def knobs(layers: Sequence[tuple[Cursor, Sequence[Document]]]) -> list[AxisValues]:
-    """All settings of the knobs: each mapping is a grid, a list of mappings is one grid after the other.
+def parameter_grids(layers: Sequence[tuple[Cursor, Sequence[Document]]]) -> list[AxisValues]:
+    """All settings of the parameters: each mapping is a grid, and a list of mappings is one grid after the other.
 
-    Mappings of several layers are crossed, and the later one wins. Each layer has the documents that it is for: a knob
-    that none of them has is a fault.
+    Mappings of several layers are crossed, and the later one wins. Each layer has the documents to which it applies: a
+    parameter that none of them has is a fault.
     """
     mappings: list[list[tuple[Cursor, Sequence[Document]]]] = [[]]
     for cursor, documents in layers:
@@ -140,7 +140,7 @@ def knobs(layers: Sequence[tuple[Cursor, Sequence[Document]]]) -> list[AxisValue
 
 
 def _grid(cursor: Cursor, documents: Sequence[Document]) -> dict[str, list[AxisValue]]:
-    """The axes of one mapping of knobs."""
+    """The axes of one mapping of parameters."""
     if not isinstance(cursor.value, dict):
         cursor.expected("a mapping of knobs to values", "such as {dendrites: [4, 8]}")
         return {}
@@ -156,7 +156,7 @@ def _grid(cursor: Cursor, documents: Sequence[Document]) -> dict[str, list[AxisV
 
 
 def configs(cursors: Sequence[Cursor]) -> list[tuple[TrainConfig, AxisValues]]:
-    """All settings of the training, with the choices that make them; the later of several mappings wins."""
+    """All settings of the training, with their values in the file; the later of several mappings wins."""
     axes: dict[str, list[AxisValue]] = {}
     for cursor in cursors:
         hints = {"seed": "seeds is a key of its own: seeds: 5, or seeds: [0, 1, 2]"}
@@ -168,7 +168,7 @@ def configs(cursors: Sequence[Cursor]) -> list[tuple[TrainConfig, AxisValues]]:
     if math.prod(len(choices) for choices in axes.values()) > MOST_RUNS:
         fault_too_many(cursors[-1])
         return []
-    # Each setting is held to its bounds by itself, so that all wrong ones are told.
+    # Each setting is checked on its own, so that all wrong ones are reported.
     allowed = [[choice for choice in choices if _is_allowed(choice)] for choices in axes.values()]
     return [
         (TrainConfig(**{choice.key: choice.value for choice in choices}), choices)
@@ -177,17 +177,17 @@ def configs(cursors: Sequence[Cursor]) -> list[tuple[TrainConfig, AxisValues]]:
 
 
 def _is_allowed(choice: AxisValue) -> bool:
-    """Whether a training takes the setting; if not, it is a fault."""
+    """Whether a setting is valid; otherwise it is a fault."""
     try:
         TrainConfig(**{choice.key: choice.value}).for_data("")
     except DendrographError as error:
-        choice.tell(error)
+        choice.fault(error)
         return False
     return True
 
 
 def seeds(cursor: Cursor | None) -> list[int]:
-    """So many seeds, from 0 on; or those that are listed."""
+    """The seeds: a number of them, from 0, or a list."""
     if cursor is None:
         return [0]
     if not isinstance(cursor.value, list):
@@ -202,12 +202,12 @@ def seeds(cursor: Cursor | None) -> list[int]:
         if seed > LARGEST_SEED:
             entry.expected(f"a seed of at most {LARGEST_SEED:,}")
     if len(set(found)) < len(found):
-        cursor.fault("a seed stands twice", "name each seed once")
+        cursor.fault("a seed is listed twice", "name each seed once")
     return [seed for seed in found if seed <= LARGEST_SEED]
 
 
 def control_kinds(cursor: Cursor | None) -> list[str]:
-    """The controls that are asked for."""
+    """The names of the controls in the file."""
     if cursor is None:
         return []
     if cursor.value == "all":

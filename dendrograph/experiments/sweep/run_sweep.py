@@ -1,9 +1,8 @@
-"""A sweep, from its file to its run folders."""
+"""Running a sweep: from its file to its run folders."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,42 @@ from dendrograph.training.train import Interrupted
 
 
 @dataclass(frozen=True)
+class SweepOptions:
+    """How a sweep is run.
+
+    processes: workers on this machine; one per core by default
+    scheduler: instead of them, the address of a running dask cluster or its scheduler file
+    progress: whether to show the progress on standard output
+    dry: only validate, and estimate the cost
+
+    Raises:
+        DendrographError: there would be no process, or both `processes` and `scheduler` are given.
+    """
+
+    processes: int | None = None
+    scheduler: str | None = None
+    progress: bool = True
+    dry: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.processes is None:
+            return
+        if self.processes < 1:
+            raise DendrographError(f"{argument('processes', self.processes, 'workers')}: there must be at least 1")
+        if self.scheduler is not None:
+            both = f"{argument('processes', option='workers')} has no effect with {argument('scheduler')}"
+            raise DendrographError(f"{both}: a cluster has its own workers\n  leave one out")
+
+    @property
+    def local_size(self) -> int:
+        """The number of workers on this machine."""
+        return self.processes or workers.cores()
+
+
+@dataclass(frozen=True)
 class Swept:
-    """What became of a sweep: its folder, its runs that have ended, and the others with their errors."""
+    """The result of a sweep: its folder, its runs that have ended, and the others with their errors."""
 
     folder: Path
     runs: tuple[SweepRun, ...]
@@ -33,170 +66,143 @@ class Swept:
         return tuple(run.run_folder(self.folder) for run in self.runs)
 
 
-def sweep_by_name(
+def run_sweep_file(
     file: str | Path,
     out: str | Path | None = None,
     data_dir: str | Path | None = None,
-    processes: int | None = None,
-    scheduler: str | None = None,
     plugins: Iterable[str | Path] = (),
-    progress: bool = True,
-    dry: bool = False,
+    options: SweepOptions | None = None,
 ) -> Swept:
-    """Run the sweep of a file, or go on with it; see `run_sweep`.
+    """Run the sweep of a file, or continue it; see `run_sweep`.
+
+        run_sweep_file("slopes.yaml", options=SweepOptions(dry=True))
 
     Args:
         file: the YAML file.
         out: the folder; `sweeps/NAME` by default.
-        data_dir: where data sets lie.
-        processes: workers on this machine; one a core by default.
-        scheduler: instead of them: the address of a running dask cluster, or its scheduler file.
-        plugins: what the morphologies need, as `load` takes them.
-        progress: show it on standard output.
-        dry: only validate and tell what it will cost.
+        data_dir: where data sets are.
+        plugins: plugins that the morphologies need, as `load` takes them.
+        options: workers and progress.
     """
-    if scheduler is not None:  # a cluster's workers need not stand where this process stands
+    options = options or SweepOptions()
+    if options.scheduler is not None:  # the workers of a cluster may have another working folder
         file, data_dir = Path(file).absolute(), Path(data_dir).absolute() if data_dir else None
         plugins = [Path(one).absolute() if Path(one).exists() else one for one in plugins]
     sweep = read(file, data_dir, plugins)
-    place = Path(out) if out else Path("sweeps") / sweep.name
-    return run_sweep(sweep, place, processes, scheduler, progress, dry, alone=True)
+    return run_sweep(sweep, Path(out) if out else Path("sweeps") / sweep.name, options, alone=True)
 
 
 @torch.inference_mode(False)
-def run_sweep(
-    sweep: Sweep,
-    out: Path,
-    processes: int | None = None,
-    scheduler: str | None = None,
-    progress: bool = True,
-    dry: bool = False,
-    alone: bool = False,
-) -> Swept:
+def run_sweep(sweep: Sweep, out: Path, options: SweepOptions | None = None, alone: bool = False) -> Swept:
     """Train every run that has not been trained yet.
 
-    A run that has ended is not repeated, one that was begun goes on from its last checkpoint; so the same call goes on
-    with a sweep after whatever stopped it. Cells that failed are tried again. Where the folder is meant for this sweep
-    `alone`, run folders in it that are not of the file are told.
+    A run that has ended is not repeated. A run that was begun continues from its last checkpoint, so that the same call
+    continues a sweep after any interruption. Runs that failed are tried again.
+
+    Args:
+        sweep: the runs.
+        out: the folder of the sweep.
+        options: workers and progress.
+        alone: whether the folder is for this sweep only; other run folders in it are then reported.
 
     Raises:
         DendrographError: the folder cannot be used, another sweep is at work in it, no worker can be started, or no
             scheduler answers.
         Interrupted: Ctrl-C.
     """
-    if processes is not None and processes < 1:
-        raise DendrographError(f"{argument('processes', processes, 'workers')}: there must be at least 1")
-    if processes is not None and scheduler is not None:
-        idle = f"{argument('processes', option='workers')} says nothing with {argument('scheduler')}"
-        raise DendrographError(f"{idle}: a cluster has its own\n  leave one out")
-    if dry:
+    options = options or SweepOptions()
+    show, scheduler = options.progress, options.scheduler
+    if options.dry:
         folder.check_sweep_folder(out)
-        sweep = _adopted(out, sweep, alone and progress)
+        sweep = _with_existing_names(out, sweep, alone and show)
         ended = folder.finished(out, sweep.runs)
-        _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress)
+        _show_plan(sweep, ended, options)
         return _swept(sweep, out, ended, {})
-    # A wrong address is told before anything is made or timed.
-    with workers.attached(scheduler) if scheduler else nullcontext() as cluster, folder.held(out):
+    # A wrong address is reported before anything is made or timed.
+    with workers.attached(scheduler) if scheduler else nullcontext() as cluster, folder.locked(out):
         if cluster and cluster.is_open:
-            _say(progress, f"note: {scheduler}: without TLS: whoever connects to the cluster can run code as its user")
-        sweep = _adopted(out, sweep, alone and progress)
+            _say(show, f"note: {scheduler}: no TLS: anyone who can connect to the cluster can run code as its user")
+        sweep = _with_existing_names(out, sweep, alone and show)
         folder.begin(out, sweep)
         ended = folder.finished(out, sweep.runs)
         failures: dict[str, str] = {}
         try:
-            if costs := _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress):
-                failures = _work(sweep, out, processes or workers.cores(), cluster, progress, costs)
+            if costs := _show_plan(sweep, ended, options):
+                size = min(options.local_size, len(costs))
+                with nullcontext(cluster) if cluster else workers.local(size) as engine:
+                    failures = _train(sweep, out, engine, costs, show)
         except KeyboardInterrupt:
             kept = f"{len(folder.finished(out, sweep.runs)):,} of {len(sweep.runs):,} runs have ended"
-            remedy = "the same command goes on where it stopped"
+            remedy = "the same command continues where it stopped"
             raise Interrupted(f"{out}: interrupted; {kept}\n  {remedy}") from None
         try:
-            folder.note_failures(out, failures)
-        except RunError as error:  # they are told all the same
-            _say(progress, f"note: {error}")
-        # Each of the others has ended, as its worker has told, or failed.
+            folder.write_failures(out, failures)
+        except RunError as error:  # the failures are shown anyway
+            _say(show, f"note: {error}")
+        # Each of the others has ended, as its worker reported.
         ended = {run.name for run in sweep.runs} - set(failures)
     return _swept(sweep, out, ended, failures)
 
 
-def _adopted(out: Path, sweep: Sweep, tell: bool) -> Sweep:
-    """The sweep with the names that its runs have in its folder; run folders that are not of it are told."""
-    sweep = folder.adopted(out, sweep)
-    if tell and (others := folder.strangers(out, sweep)):
+def _with_existing_names(out: Path, sweep: Sweep, show: bool) -> Sweep:
+    """The sweep with the names that its runs have in its folder; other run folders there are reported."""
+    sweep = folder.with_existing_names(out, sweep)
+    if show and (others := folder.other_runs(out, sweep)):
         number = f"{len(others):,} run folders" if len(others) > 1 else "a run folder"
         _say(True, f"note: {number} in {out} not of this file as it is now: {others[0]}")
     return sweep
 
 
-def _work(
-    sweep: Sweep,
-    out: Path,
-    processes: int,
-    cluster: workers.Cluster | None,
-    progress: bool,
-    costs: dict[str, float],
-) -> dict[str, str]:
-    """Have workers train the runs of which the cost is given. Gives the failures.
-
-    They are those of a cluster, or, where there is none, so many processes on this machine.
-    """
+def _train(sweep: Sweep, out: Path, engine: workers.Workers, costs: Mapping[str, float], show: bool) -> dict[str, str]:
+    """Let workers train the runs of which the cost is given, and return the failures."""
     waiting = {run.name: run for run in sweep.runs if run.name in costs}
     number, total = len(sweep.runs), sum(costs.values()) or 1.0
     failures: dict[str, str] = {}
-    with nullcontext(cluster) if cluster else workers.local(min(processes, len(waiting))) as engine:
-        at_work = engine.size
-        plan = workers.jobs(list(waiting.values()), sweep.batch, at_work, costs)
-        shared_by = at_work if cluster else min(at_work, workers.cores())
-        with Display(progress, number, number - len(costs), total, shared_by) as show:
-            done = 0.0
-            for found in engine.outcomes(plan, out, show.lost):
-                for outcome in found:
-                    waiting.pop(outcome.run)
-                    done += costs[outcome.run]
-                    if outcome.error:
-                        failures[outcome.run] = outcome.error
-                        with suppress(RunError):  # a full disk is no reason to stop; they are written at the end again
-                            folder.note_failures(out, failures)
-                    show.outcome(outcome)
-                show.at((done + _begun(out, waiting.values(), costs)) / total)
+    jobs = workers.jobs(list(waiting.values()), sweep.batch, engine.size, costs)
+    parallel = min(engine.size, workers.cores()) if isinstance(engine, workers.LocalWorkers) else engine.size
+    with Display(show, number, number - len(costs), total, parallel) as display:
+        done = 0.0
+        for found in engine.outcomes(jobs, out, display.lost):
+            for outcome in found:
+                waiting.pop(outcome.run)
+                done += costs[outcome.run]
+                if outcome.error:
+                    failures[outcome.run] = outcome.error
+                    with suppress(RunError):  # a full disk does not stop the sweep; they are written again at its end
+                        folder.write_failures(out, failures)
+                display.outcome(outcome)
+            begun = (costs[run.name] * folder.epochs(out, run) / (run.config.epochs or 1) for run in waiting.values())
+            display.at((done + sum(begun)) / total)
     return failures
 
 
-def _begun(out: Path, runs: Iterable[SweepRun], costs: dict[str, float]) -> float:
-    """Seconds of what has been done of runs that have not ended."""
-    return sum(costs[run.name] * folder.epochs(out, run) / (run.config.epochs or 1) for run in runs)
-
-
-def _tell_plan(sweep: Sweep, ended: Collection[str], by: int | str, progress: bool) -> dict[str, float]:
-    """Say what will be trained and what it will cost. Gives the seconds of each run that is left.
-
-    `by` is the number of workers on this machine, or the address of a cluster, which is not asked how many it has.
-    """
+def _show_plan(sweep: Sweep, ended: Collection[str], options: SweepOptions) -> dict[str, float]:
+    """Show what will be trained and the estimated cost, and return the seconds of each run that is left."""
+    show, scheduler = options.progress, options.scheduler
     for note in sweep.notes:
-        _say(progress, f"note: {note}")
+        _say(show, f"note: {note}")
     conditions = len({run.condition for run in sweep.runs})
-    _say(progress, f"{sweep.name}: runs {len(sweep.runs):,}, conditions {conditions:,}, done {len(ended):,}")
+    _say(show, f"{sweep.name}: runs {len(sweep.runs):,}, conditions {conditions:,}, done {len(ended):,}")
     waiting = [run for run in sweep.runs if run.name not in ended]
     if not waiting:
         return {}
     costs = cost_estimate.seconds(waiting)
     total = sum(costs.values())
-    expected = f"{clock(total)} of one core by timed steps"
-    if isinstance(by, str):
-        expected += f", measured here; the workers of {by} share it"
+    if scheduler:
+        by = f"measured here; the workers of {scheduler} share it"
     else:
-        at_work = min(by, len(waiting))
-        longest = max(total / min(at_work, workers.cores()), *costs.values())
-        expected += f", about {clock(longest)} on {at_work} workers"
-    _say(progress, f"expected: {expected}")
+        size = min(options.local_size, len(waiting))
+        longest = max(total / min(size, workers.cores()), *costs.values())
+        by = f"about {clock(longest)} on {size} workers"
+    _say(show, f"expected: {clock(total)} of one core by timed steps, {by}")
     return costs
 
 
-def _swept(sweep: Sweep, out: Path, ended: Collection[str], failures: dict[str, str]) -> Swept:
-    return Swept(out, tuple(run for run in sweep.runs if run.name in ended), tuple(sorted(failures.items())))
+def _swept(sweep: Sweep, out: Path, ended: Collection[str], failures: Mapping[str, str]) -> Swept:
+    runs = tuple(run for run in sweep.runs if run.name in ended)
+    return Swept(folder=out, runs=runs, failures=tuple(sorted(failures.items())))
 
 
-def _say(progress: bool, text: str) -> None:
-    if progress:
-        print(text)
-        sys.stdout.flush()
+def _say(show: bool, text: str) -> None:
+    if show:
+        print(text, flush=True)

@@ -1,4 +1,4 @@
-"""A run of a sweep: one training, with all that decides its result; and how a worker trains it."""
+"""A run of a sweep: one training with everything that decides its result, and how a worker trains it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class SweepRun:
     """One training.
 
     name: of its run folder; it ends with the first digits of `identity`
-    morphology: plain values of the grammar, knobs turned, with the parameters that were turned
-    file: what messages call the morphology
-    data: a data set's name, or the path of a `.npz`; `digest` is that of its content
+    morphology: plain values of the grammar, with the parameters that were set
+    file: the name of the morphology in messages
+    data: a data set's name, or the path of a `.npz`; `digest` is the SHA-256 of its content
     config: with the number of epochs decided
-    axes: what the sweep varies, as text, in the order of the file
-    plugins: as the user named them
+    axes: the values that the sweep varies, as text, in the order of the file
+    plugins: as the user gave them
     sources: the SHA-256 of each plugin that the morphology needs
     written: the SHA-256 of the morphology as its run folder holds it
     """
@@ -58,12 +58,12 @@ class SweepRun:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of all that decides the result: two runs of one identity are one training."""
+        """SHA-256 of everything that decides the result: two runs of one identity are one training."""
         return _digest({**self._decisive, "seed": self.config.seed})
 
     @cached_property
     def condition(self) -> str:
-        """SHA-256 of all that decides the result but the seed: runs of one condition are replicates."""
+        """SHA-256 of everything that decides the result except the seed: runs of one condition are replicates."""
         return _digest(self._decisive)
 
     @property
@@ -74,18 +74,18 @@ class SweepRun:
         return {"morphology": morphology, "data": self.digest, "config": config, "kernel": self.kernel, **plugins}
 
     def named(self) -> SweepRun:
-        """This run, with a name made of what the sweep varies."""
+        """This run, with a name made of the values that the sweep varies."""
         words = [str(self.morphology["name"]), *(f"{key}={value}" for key, value in self.axes)]
         readable = "".join(letter if letter.isalnum() or letter in "=_.-+" else "_" for letter in "-".join(words))
         return replace(self, name=f"{readable[:100]}{self.mark}")
 
     @property
     def mark(self) -> str:
-        """How the name of its run folder ends, whatever else the sweep varies: by it a run is found again."""
+        """The end of the name of its run folder, by which a run is found again whatever the sweep varies."""
         return f"-seed{self.config.seed}-{self.identity[:12]}"
 
     def record(self) -> dict[str, Any]:
-        """As cells.json holds it."""
+        """Its entry in cells.json."""
         return {
             "name": self.name,
             "identity": self.identity,
@@ -100,10 +100,10 @@ class SweepRun:
         """Compile its morphology for its data."""
         import_plugins(self.plugins)
         tree = Morphology.from_dict(self.morphology, self.file)
-        if digests(tree.plugins) != self.sources:  # a cluster's worker may have imported them long ago
+        if digests(tree.plugins) != self.sources:  # a worker of a cluster may have imported others before
             raise DendrographError(
                 f"plugins: not those that the sweep was read with: {', '.join(tree.plugins)}\n"
-                "  give all machines the same files, and begin their workers anew"
+                "  give all machines the same files, and restart their workers"
             )
         return compile(tree, data.shapes, data.classes, self.config.seed)
 
@@ -112,13 +112,13 @@ class SweepRun:
         return DendriticNetwork(self.graph(data), self.kernel)
 
     def run_folder(self, folder: Path) -> Path:
-        """Where it stands in the folder of its sweep."""
+        """Its folder in the folder of the sweep."""
         return folder / "runs" / self.name
 
     def has_ended(self, folder: Path) -> bool:
-        """Whether it has been trained to its end in that folder, and nothing of that has been lost.
+        """Whether it has been trained to its end in that folder, and nothing was lost.
 
-        What is damaged, or another run's, has not ended: to go on with it tells what is wrong.
+        A folder that is damaged, or another run's, has not ended: continuing it reports what is wrong.
         """
         place = self.run_folder(folder)
         try:
@@ -129,7 +129,7 @@ class SweepRun:
     def _is_whole(self, run: Run) -> bool:
         record, graph = run.record, run.record["graph"]
         config = asdict(self.config)
-        if self.config.device == "auto":  # which it is depends on the machine
+        if self.config.device == "auto":  # the machine decides it
             config["device"] = record["config"].get("device")
         return (
             record["config"] == config
@@ -137,14 +137,14 @@ class SweepRun:
             and record["network"]["kernel"] == self.kernel
             and (graph["seed"], graph["morphology"]) == (self.config.seed, self.written)
             and graph.get("plugins", {}) == self.sources
-            and bool(run.text and run.weights)  # what is not as it was is an error
+            and bool(run.text and run.weights)  # a changed file raises an error
         )
 
     def as_begun(self, folder: Path) -> SweepRun:
-        """This run as its run was begun: with the text of the run's morphology, if that says the same.
+        """This run as it was begun: with the text of its morphology in the run folder, if the meaning is the same.
 
-        What a file says about itself, the order of its neurons and the names of its knobs may have changed since; the
-        run keeps to its own text.
+        Since then the file may have changed its description, the order of its neurons and the names of its parameters.
+        The run keeps its own text.
         """
         path = self.run_folder(folder) / "morphology.yaml"
         try:
@@ -158,24 +158,24 @@ class SweepRun:
         return own if own.identity == self.identity else self
 
     def lock(self, folder: Path) -> FileLock:
-        """Held by the process that trains the run: a worker that was thought dead may still be at it."""
+        """A lock for the process that trains the run: a worker that seemed dead may still be training it."""
         (folder / ".locks").mkdir(parents=True, exist_ok=True)
         return FileLock(folder / ".locks" / f"{self.name}.lock")
 
 
-def content(tree: Morphology, turned: Morphology) -> dict[str, Any]:
-    """A morphology as a run holds it: plain values, with the parameters of `turned`, which tables name.
+def content(tree: Morphology, original: Morphology) -> dict[str, Any]:
+    """A morphology in plain values, with the parameters of `original`, which tables name.
 
-    For a control these are its morphology's: its own values are worked out.
+    For a control these are the parameters of its morphology: its own values are numbers.
     """
-    return {**tree.to_dict(), "parameters": dict(turned.parameters)}
+    return {**tree.to_dict(), "parameters": dict(original.parameters)}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run; `error` is empty where it was trained to its end.
+    """The outcome of a run; `error` is empty if it was trained to its end.
 
-    The validation accuracy alone is told: a sweep is for choosing, and the test split is not for that.
+    It has the validation accuracy only: a sweep is for choosing settings, and the test split is not.
     """
 
     run: str
@@ -185,9 +185,9 @@ class Outcome:
 
 
 def train_run(run: SweepRun, folder: Path) -> Outcome:
-    """Train a run into its run folder, or go on with it; a run that has ended is left as it is.
+    """Train a run into its run folder, or continue it; a run that has ended is left as it is.
 
-    Whatever goes wrong is the outcome: other runs are not to suffer from it.
+    An error becomes the outcome, so that other runs are not affected.
     """
     began = time.monotonic()
     try:
@@ -198,7 +198,7 @@ def train_run(run: SweepRun, folder: Path) -> Outcome:
                 train(run.network(data), data, run.config, place, resume=True, progress=False)
             write_learning_curves(Run.open(place))
         return ended_well(run, folder, time.monotonic() - began)
-    except Exception as error:  # noqa: BLE001 (a fault of any kind is that of this run alone)
+    except Exception as error:  # noqa: BLE001 (any error is the failure of this run only)
         return failed(run, folder, error, time.monotonic() - began)
 
 
@@ -209,13 +209,13 @@ def ended_well(run: SweepRun, folder: Path, seconds: float) -> Outcome:
 
 
 def failed(run: SweepRun, folder: Path, error: BaseException, seconds: float = 0.0) -> Outcome:
-    """The outcome of a run that met an error."""
+    """The outcome of a run that raised an error."""
     text, place = str(error), run.run_folder(folder)
     if isinstance(error, RunError) and place.exists():
-        # Another folder, which a run by itself is advised, would train all of the sweep anew.
+        # The advice of a single run, to give another folder, would repeat the whole sweep.
         advice = f"give another folder by {argument('out')}"
         lines = [line for line in text.splitlines() if not line.endswith(advice)]
-        text = "\n".join([*lines, f"  to have it trained anew, delete the folder {place}"])
+        text = "\n".join([*lines, f"  to train it again, delete the folder {place}"])
     if not isinstance(error, DendrographError) or not text:
         text = f"{type(error).__name__}: {text}"
     return Outcome(run.name, seconds, error=text)
@@ -223,7 +223,7 @@ def failed(run: SweepRun, folder: Path, error: BaseException, seconds: float = 0
 
 @lru_cache(maxsize=3)
 def dataset(name: str, data_dir: str | None) -> Dataset:
-    """A data set, kept for the next run. How it was read is said where the sweep's file is read."""
+    """A data set, cached for the next run. Warnings about it were shown when the file of the sweep was read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         return datasets.load(name, data_dir)

@@ -1,10 +1,10 @@
-"""The workers of a sweep: processes on this machine, or those of a dask cluster that is running already.
+"""The workers of a sweep: processes on this machine, or those of a dask cluster that already runs.
 
-A worker that dies is replaced, and its job is given to another, which goes on from the last checkpoint. A job that
-takes down several workers, one after the other, is given up.
+A worker that dies is replaced. Its job is given to another one, which continues from the last checkpoint. A job that
+kills several workers in a row fails.
 
-Workers on this machine are reached by pipes alone, which no other process can open. Nothing of a sweep listens on a
-port, so nobody else who uses the machine can reach a worker and run code in it.
+Workers on this machine are reached by pipes only, which no other process can open. A sweep opens no port, so that no
+other user of the machine can reach a worker and run code in it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -33,27 +34,27 @@ from dendrograph.experiments.sweep.runs import Outcome, SweepRun, dataset, ended
 INSTALL = "install it with dendrograph's extra: pip install 'dendrograph[sweep]'"
 SECONDS_TO_CONNECT = 30
 SECONDS_TO_END = 10
-MOST_STARTS = 5  # of one worker that is killed before it is ready, in a row
-MOST_TRIES = 4  # of one job that takes down its workers
-KILLED = "its worker was killed again and again: out of memory?"
+MOST_STARTS = 5  # in a row, of one worker that is killed before it is ready
+MOST_TRIES = 4  # of one job that kills its workers
+KILLED = "its worker was killed several times: out of memory?"
 
 Job = tuple[SweepRun, ...]
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Worker:
-    """A process that does one job at a time, started anew when it dies."""
+    """A process that does one job at a time. It is restarted when it dies."""
 
     def __init__(self) -> None:
         self.starts = 0  # since it was last ready
         self.start()
 
     def start(self) -> None:
-        """Start the process; it is ready when it first answers.
+        """Start the process. It is ready after its first answer.
 
         Raises:
             DendrographError: the machine has no room for another process.
@@ -65,25 +66,25 @@ class _Worker:
         self.ready = False
         self.starts += 1
         try:
-            with _ctrl_c_waits():
+            with _without_ctrl_c():
                 self.process.start()
         except OSError as error:
             fewer = argument("processes", option="workers")
-            remedy = f"the same command goes on where it stopped, with fewer {fewer} if need be"
+            remedy = f"the same command continues where it stopped; give fewer {fewer} if necessary"
             raise DendrographError(f"no process can be started: {error.strerror}\n  {remedy}") from None
-        its_end.close()  # so that the pipe ends when the process does
+        its_end.close()  # the pipe then ends with the process
 
     def begin(self, job: Job, folder: Path) -> None:
-        """Give it a job; whether it is still alive is told by `answer`."""
+        """Give it a job; `answer` reports whether it is still alive."""
         self.job = job
         with suppress(OSError):
             self.pipe.send((job, str(folder), is_for_command_line()))
 
     def answer(self) -> list[Outcome]:
-        """What it sent: the outcomes of its job, or none when it has become ready.
+        """The outcomes of its job, or none when it has become ready.
 
         Raises:
-            EOFError: it is dead.
+            EOFError: the process is dead.
         """
         try:
             found: list[Outcome] = self.pipe.recv()
@@ -93,29 +94,51 @@ class _Worker:
         return found
 
     def end(self) -> None:
-        """Let it end if it has nothing to do; else kill it: its job can go on from the last checkpoint."""
+        """Let an idle process end, and kill a busy one: its job can continue from the last checkpoint."""
         self.pipe.close()
         if self.job or not self.ready:
             self.process.kill()
 
     def join(self) -> int:
-        """Wait until it has ended. Gives the status that it ended with, negative for a signal."""
+        """Wait for its end. Returns the exit status, negative for a signal."""
         self.process.join(SECONDS_TO_END)
         self.process.kill()
         self.process.join()
         return self.process.exitcode or 0
 
 
-class Local:
-    """Workers on this machine.
+class Workers(ABC):
+    """The workers that train the runs of a sweep."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many runs they train at a time."""
+
+    @abstractmethod
+    def outcomes(self, jobs: Sequence[Job], folder: Path, lost: Callable[[int], None]) -> Iterator[list[Outcome]]:
+        """The outcomes of each job as it ends, and an empty list at least once a second, to let the caller work.
+
+        Args:
+            jobs: the first of them begins first.
+            folder: of the sweep.
+            lost: called with the number of workers that died.
+
+        Raises:
+            DendrographError: no worker is left, and none can be started.
+        """
+
+
+class LocalWorkers(Workers):
+    """Processes on this machine.
 
     Raises:
-        DendrographError: no process can be started, or none could read the script that begins the sweep.
+        DendrographError: no process can be started, or none could read the script that starts the sweep.
     """
 
     def __init__(self, size: int) -> None:
-        _refuse_without_a_file()
-        self.size = size
+        _check_script()
+        self._size = size
         self._workers: list[_Worker] = []
         try:
             for _ in range(size):
@@ -124,17 +147,13 @@ class Local:
             self.end()
             raise
 
+    @property
+    def size(self) -> int:
+        """See `Workers.size`."""
+        return self._size
+
     def outcomes(self, jobs: Sequence[Job], folder: Path, lost: Callable[[int], None]) -> Iterator[list[Outcome]]:
-        """The outcomes of each job, as they come; none now and then meanwhile, so that its caller can look about.
-
-        Args:
-            jobs: the first of them is begun first.
-            folder: of the sweep.
-            lost: called with the number of workers that died.
-
-        Raises:
-            DendrographError: no worker is left, and none can be started.
-        """
+        """See `Workers.outcomes`."""
         waiting, place = deque(jobs), folder.resolve()
         tries: Counter[str] = Counter()
         while waiting or any(worker.job for worker in self._workers):
@@ -151,7 +170,7 @@ class Local:
                     continue
                 except EOFError:
                     status = worker.join()
-                if worker.ready or status < 0:  # others ended by themselves at their start
+                if worker.ready or status < 0:  # the others failed to start
                     lost(1)
                 if job:
                     tries[job[0].name] += 1
@@ -162,7 +181,7 @@ class Local:
                 self._replace(worker, status)
 
     def _replace(self, worker: _Worker, status: int) -> None:
-        """Start a dead worker anew; not where it failed to start by itself, or was killed at its start too often."""
+        """Restart a dead worker, unless it failed to start or was killed too often during its start."""
         worker.pipe.close()
         if worker.ready or (status < 0 and worker.starts < MOST_STARTS):
             worker.start()
@@ -173,34 +192,34 @@ class Local:
             fewer = argument("processes", option="workers")
             raise DendrographError(
                 f"no worker of the sweep can start: all {why}\n"
-                f"  the same command goes on where it stopped, with fewer {fewer} if memory is short; "
-                "in a script of yours, begin a sweep under: if __name__ == '__main__':"
+                f"  the same command continues where it stopped; give fewer {fewer} if memory is short; "
+                "in your own script, start a sweep under: if __name__ == '__main__':"
             )
 
     def end(self) -> None:
         """End all workers."""
-        with _ctrl_c_waits():
+        with _without_ctrl_c():
             for worker in self._workers:
                 worker.end()
             for worker in self._workers:
                 worker.join()
 
 
-def _refuse_without_a_file() -> None:
-    """A worker begins by reading the script anew that began the sweep."""
+def _check_script() -> None:
+    """Check that the script which starts the sweep is a file: each worker reads it again."""
     script = sys.modules["__main__"]
     path = getattr(script, "__file__", None)
     if path and getattr(script, "__spec__", None) is None and not os.path.isfile(path):
         raise DendrographError(
-            f"a sweep's workers read the script that begins it, and {clip(path)} is no file\n"
-            "  save the script as a file, begin the sweep in it under: if __name__ == '__main__':"
+            f"the workers of a sweep read the script that starts it: {clip(path)} is not a file\n"
+            "  save the script as a file, and start the sweep in it under: if __name__ == '__main__':"
         )
 
 
 @contextmanager
-def local(size: int) -> Iterator[Local]:
-    """So many workers on this machine, until the end of the `with`."""
-    found = Local(size)
+def local(size: int) -> Iterator[LocalWorkers]:
+    """Workers on this machine, until the end of the `with`."""
+    found = LocalWorkers(size)
     try:
         yield found
     finally:
@@ -208,12 +227,12 @@ def local(size: int) -> Iterator[Local]:
 
 
 @contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """Within it Ctrl-C is put off; a process that is started within never gets it: the sweep alone answers it."""
+def _without_ctrl_c() -> Iterator[None]:
+    """Postpone Ctrl-C. A process that is started meanwhile never receives it: only the sweep answers it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # it is started with the first process, and would let Ctrl-C through again
+    resource_tracker.ensure_running()  # starts with the first process otherwise, and lets Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -222,7 +241,7 @@ def _ctrl_c_waits() -> Iterator[None]:
 
 
 def _serve(pipe: Connection) -> None:
-    """What the process of a worker does: jobs that come by the pipe, until that is closed."""
+    """Do the jobs that come through the pipe until it is closed; runs in the process of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
     with suppress(EOFError, OSError):  # the sweep has ended
@@ -231,40 +250,44 @@ def _serve(pipe: Connection) -> None:
             job, folder, command_line = pipe.recv()
             try:
                 found = work(job, folder, command_line)
-            except Exception as error:  # noqa: BLE001 (whatever it is, it is the failure of this job)
+            except Exception as error:  # noqa: BLE001 (any error is the failure of this job only)
                 found = [failed(run, Path(folder), error) for run in job]
             pipe.send(found)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # the libraries of a worker take a second or more to end by themselves
+    os._exit(0)  # the libraries of a worker take a second or more to end otherwise
 
 
 def _end_with_the_sweep() -> None:
-    """A worker whose sweep was killed must not go on by itself."""
+    """End a worker whose sweep was killed."""
     sweep = multiprocessing.parent_process()
     assert sweep is not None
     sweep.join()
     os._exit(1)
 
 
-class Cluster:
-    """The workers of a dask cluster, by a client of it."""
+class ClusterWorkers(Workers):
+    """The workers of a dask cluster. All its machines must see the folder of the sweep.
+
+    Args:
+        client: of the cluster.
+    """
 
     def __init__(self, client: Any) -> None:
         self.client = client
 
     @property
     def size(self) -> int:
-        """How many networks it trains at a time."""
+        """See `Workers.size`."""
         return max(1, sum(self.client.nthreads().values()))
 
     @property
     def is_open(self) -> bool:
-        """Whether whoever can connect to it may have it run code: its scheduler asks for no certificate."""
+        """Whether anyone who can connect to the cluster can run code in it: its scheduler needs no certificate."""
         return not self.client.scheduler.address.startswith(("tls://", "wss://", "inproc://"))
 
     def outcomes(self, jobs: Sequence[Job], folder: Path, lost: Callable[[int], None]) -> Iterator[list[Outcome]]:
-        """As `Local.outcomes`; all machines of the cluster must see the folder."""
+        """See `Workers.outcomes`."""
         from distributed import wait
         from distributed.scheduler import KilledWorker
 
@@ -291,15 +314,15 @@ class Cluster:
                         yield future.result()
                     except KilledWorker:
                         yield [failed(run, folder, RuntimeError(KILLED)) for run in job]
-                    except Exception as error:  # noqa: BLE001 (what a worker could not give back is told as the failure)
+                    except Exception as error:  # noqa: BLE001 (an answer that cannot be sent is a failure)
                         yield [failed(run, folder, error) for run in job]
         finally:
             client.cancel(list(waiting), force=True)
 
 
 @contextmanager
-def attached(scheduler: str) -> Iterator[Cluster]:
-    """The cluster at an address or in a scheduler's file; dask's own configuration says how to encrypt the way to it.
+def attached(scheduler: str) -> Iterator[ClusterWorkers]:
+    """The workers of the cluster at an address or in a scheduler's file. Dask's configuration sets the encryption.
 
     Raises:
         DendrographError: dask is not installed, or nothing answers.
@@ -309,7 +332,7 @@ def attached(scheduler: str) -> Iterator[Cluster]:
     except ImportError:
         needed = f"{argument('scheduler')} needs dask.distributed, which is not installed"
         raise DendrographError(f"{needed}\n  {INSTALL}") from None
-    # What dask has to say of lost workers, the sweep says in its own words.
+    # The sweep reports lost workers itself.
     for name in ("distributed", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
@@ -322,14 +345,19 @@ def attached(scheduler: str) -> Iterator[Cluster]:
             f"{argument('scheduler', scheduler)}: no dask scheduler answers: {reason}\n  {remedy}"
         ) from None
     with client:
-        yield Cluster(client)
+        yield ClusterWorkers(client)
 
 
 def jobs(runs: Sequence[SweepRun], batch: int, workers: int, costs: Mapping[str, float]) -> list[Job]:
-    """Cells as jobs, the longest first, so that no worker is left with a long one at the end.
+    """Runs as jobs, the longest job first, so that no worker is left with a long one at the end.
 
-    Only runs of one kind of network, one data set and like settings are put together, and never so many that a worker
-    would have nothing to do.
+    Runs of one kind of network, one data set and the same settings are put together, as long as each worker has a job.
+
+    Args:
+        runs: to be trained.
+        batch: the largest number of runs in a job.
+        workers: the number of workers.
+        costs: seconds by the names of the runs.
     """
     alike: dict[object, list[SweepRun]] = {}
     for run in runs:
@@ -343,7 +371,7 @@ def jobs(runs: Sequence[SweepRun], batch: int, workers: int, costs: Mapping[str,
 
 
 def work(job: Job, folder: str, command_line: bool = False) -> list[Outcome]:
-    """Train the runs of a job; what a worker is asked to do. `command_line` says who reads its messages."""
+    """Train the runs of a job in a worker. `command_line`: whether messages are for users of the command line."""
     torch.set_num_threads(1)  # there are as many workers as cores
     with for_command_line(command_line):
         return _outcomes(job, Path(folder))
@@ -362,7 +390,7 @@ def _outcomes(job: Job, place: Path) -> list[Outcome]:
 
 
 def _together(runs: Sequence[SweepRun], folder: Path) -> list[Outcome]:
-    """Train runs as one graph; one by one where that cannot be."""
+    """Train runs as one graph, or one by one where that is impossible."""
     from dendrograph.training.ensemble import reasons_against, train_together
 
     try:
@@ -372,7 +400,7 @@ def _together(runs: Sequence[SweepRun], folder: Path) -> list[Outcome]:
         if reasons_against(networks, configs):
             return [train_run(run, folder) for run in runs]
         with ExitStack() as locks:
-            # In one order everywhere, so that no two processes wait for each other.
+            # The same order everywhere, so that no two processes wait for each other.
             for run in sorted(runs, key=lambda run: run.name):
                 locks.enter_context(run.lock(folder))
             results = train_together(networks, data, configs, [run.run_folder(folder) for run in runs])
@@ -386,8 +414,8 @@ def _together(runs: Sequence[SweepRun], folder: Path) -> list[Outcome]:
 
 @contextmanager
 def termination_as_ctrl_c() -> Iterator[None]:
-    """Within it SIGTERM is answered as Ctrl-C is: the workers end, and the user is told how to go on."""
-    if threading.current_thread() is not threading.main_thread():  # no other may say who answers
+    """Answer SIGTERM, by which batch systems stop a program, like Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can set a handler
         yield
         return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -33,11 +33,11 @@ def sweep_command(
     The file names morphologies, parameters, data sets, seeds and settings. Everything is validated before the first
     run starts. The same command continues a stopped sweep.
     """
-    from dendrograph.experiments.sweep.run_sweep import sweep_by_name
+    from dendrograph.experiments.sweep.run_sweep import SweepFile, sweep
     from dendrograph.experiments.sweep.workers import termination_as_ctrl_c
 
     with termination_as_ctrl_c():
-        swept = sweep_by_name(file, out, data_dir, workers, scheduler, plugins or (), dry=dry)
+        swept = sweep(SweepFile(file, data_dir, plugins or ()), out, workers, scheduler, dry=dry)
     if dry:
         return
     for cell, error in swept.failures:

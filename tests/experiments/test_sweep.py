@@ -31,7 +31,7 @@ from dendrograph.comparison.compare import compare
 from dendrograph.experiments.sweep import folder, workers
 from dendrograph.experiments.sweep.display import Display
 from dendrograph.experiments.sweep.file import Sweep, read
-from dendrograph.experiments.sweep.run_sweep import Swept, run_sweep, sweep_by_name
+from dendrograph.experiments.sweep.run_sweep import SweepFile, Swept, run_sweep, sweep
 from dendrograph.experiments.sweep.runs import Outcome, SweepRun, train_run
 from dendrograph.experiments.sweep.workers import jobs, work
 from dendrograph.training.run import Run
@@ -497,7 +497,7 @@ def test_nothing_to_compare_is_not_advised_to_be_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     none = Swept(tmp_path, (), (("run", "the loss is nan"),))
-    monkeypatch.setattr("dendrograph.experiments.sweep.run_sweep.sweep_by_name", lambda *_, **__: none)
+    monkeypatch.setattr("dendrograph.experiments.sweep.run_sweep.sweep", lambda *_, **__: none)
     with pytest.raises(SystemExit):
         main(["sweep", "s.yaml"])
     assert "next:" not in capsys.readouterr().out
@@ -787,11 +787,10 @@ def test_a_cluster_may_stand_elsewhere(tmp_path: Path, monkeypatch: pytest.Monke
         Client(cluster) as client,
     ):
         client.run(os.chdir, str(tmp_path / "elsewhere"))
-        result = sweep_by_name(
-            Path("mine/sweep.yaml"),
+        result = sweep(
+            SweepFile("mine/sweep.yaml", plugins=["mine/plugin.py"]),
             "out",
             scheduler=cluster.scheduler_address,
-            plugins=["mine/plugin.py"],
             progress=False,
         )
     assert len(result.finished) == 1 and not result.failures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -33,13 +33,28 @@ class Swept:
         return tuple(run.run_folder(self.folder) for run in self.runs)
 
 
-def sweep_by_name(
-    file: str | Path,
+@dataclass(frozen=True)
+class SweepFile:
+    """The file of a sweep, with the folder of data sets and the plugins that its morphologies need."""
+
+    path: str | Path
+    data_dir: str | Path | None = None
+    plugins: Iterable[str | Path] = ()
+
+    def absolute(self) -> SweepFile:
+        """The same with absolute paths, for workers that run in other folders."""
+        return SweepFile(
+            path=Path(self.path).absolute(),
+            data_dir=Path(self.data_dir).absolute() if self.data_dir else None,
+            plugins=[Path(one).absolute() if Path(one).exists() else one for one in self.plugins],
+        )
+
+
+def sweep(
+    file: SweepFile | str | Path,
     out: str | Path | None = None,
-    data_dir: str | Path | None = None,
     processes: int | None = None,
     scheduler: str | None = None,
-    plugins: Iterable[str | Path] = (),
     progress: bool = True,
     dry: bool = False,
 ) -> Swept:
@@ -48,19 +63,17 @@ def sweep_by_name(
     Args:
         file: the YAML file.
         out: the folder; `sweeps/NAME` by default.
-        data_dir: where data sets lie.
-        processes: workers on this machine; one a core by default.
-        scheduler: instead of them: the address of a running dask cluster, or its scheduler file.
-        plugins: what the morphologies need, as `load` takes them.
-        progress: show it on standard output.
-        dry: only validate and tell what it will cost.
+        processes: number of workers on this machine; one per core by default.
+        scheduler: the address of a running dask cluster, or its scheduler file, instead of workers on this machine.
+        progress: show progress on standard output.
+        dry: only validate the file and estimate the cost.
     """
-    if scheduler is not None:  # a cluster's workers need not stand where this process stands
-        file, data_dir = Path(file).absolute(), Path(data_dir).absolute() if data_dir else None
-        plugins = [Path(one).absolute() if Path(one).exists() else one for one in plugins]
-    sweep = read(file, data_dir, plugins)
-    place = Path(out) if out else Path("sweeps") / sweep.name
-    return run_sweep(sweep, place, processes, scheduler, progress, dry, alone=True)
+    file = file if isinstance(file, SweepFile) else SweepFile(file)
+    if scheduler is not None:
+        file = file.absolute()
+    found = replace(read(file.path, file.data_dir, file.plugins), own_folder=True)
+    place = Path(out) if out else Path("sweeps") / found.name
+    return run_sweep(found, place, processes, scheduler, progress, dry)
 
 
 @torch.inference_mode(False)
@@ -71,13 +84,12 @@ def run_sweep(
     scheduler: str | None = None,
     progress: bool = True,
     dry: bool = False,
-    alone: bool = False,
 ) -> Swept:
     """Train every run that has not been trained yet.
 
     A run that has ended is not repeated, one that was begun goes on from its last checkpoint; so the same call goes on
-    with a sweep after whatever stopped it. Cells that failed are tried again. Where the folder is meant for this sweep
-    `alone`, run folders in it that are not of the file are told.
+    with a sweep after whatever stopped it. Runs that failed are tried again. A note names other run folders in a folder
+    that belongs to the sweep (`Sweep.own_folder`).
 
     Raises:
         DendrographError: the folder cannot be used, another sweep is at work in it, no worker can be started, or no
@@ -91,7 +103,7 @@ def run_sweep(
         raise DendrographError(f"{idle}: a cluster has its own\n  leave one out")
     if dry:
         folder.check_sweep_folder(out)
-        sweep = _adopted(out, sweep, alone and progress)
+        sweep = _adopted(out, sweep, sweep.own_folder and progress)
         ended = folder.finished(out, sweep.runs)
         _tell_plan(sweep, ended, scheduler or processes or workers.cores(), progress)
         return _swept(sweep, out, ended, {})
@@ -99,7 +111,7 @@ def run_sweep(
     with workers.attached(scheduler) if scheduler else nullcontext() as cluster, folder.held(out):
         if cluster and cluster.is_open:
             _say(progress, f"note: {scheduler}: without TLS: whoever connects to the cluster can run code as its user")
-        sweep = _adopted(out, sweep, alone and progress)
+        sweep = _adopted(out, sweep, sweep.own_folder and progress)
         folder.begin(out, sweep)
         ended = folder.finished(out, sweep.runs)
         failures: dict[str, str] = {}

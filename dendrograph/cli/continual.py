@@ -99,7 +99,7 @@ def continual_command(
     }
     model = source(morphology, settings, plugins, data=data, data_dir=data_dir, kernel=kernel)
     config = TrainConfig(**{key: value for key, value in chosen.items() if value is not None})
-    cut = Tasks(model.dataset(), protocol, tasks, scenario or "")
+    cut = Tasks(model.dataset(), protocol, tasks, scenario)
     learned = learn_in_turn(model, cut, config, out, resume)
     if rank():
         return

@@ -56,15 +56,14 @@ def controls_command(
     """
     from dendrograph.base import files as atomic
     from dendrograph.cli.text import fair_controls
-    from dendrograph.experiments.controls.controls import as_file, check_missing, survey
+    from dendrograph.experiments.controls.controls import as_file, check_missing, graph_to_match, survey
 
     if out is not None and (out.exists() or out.is_symlink()):
         raise DendrographError(f"{out}: already exists\n  name a new folder")
     if data is not None and (inputs or classes is not None):
         raise DendrographError("--data says the shape and the classes\n  leave --inputs and --classes out")
-    graph = source(
-        morphology, settings, plugins, inputs, classes=classes, seed=seed, data=data, data_dir=data_dir
-    ).graph()
+    model = source(morphology, settings, plugins, inputs, classes=classes, seed=seed, data=data, data_dir=data_dir)
+    graph = graph_to_match(model)
     found = survey(graph, only.split(",") if only is not None else None)
     if only is not None:
         check_missing(graph.name, found)

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 
 from dendrograph.base.errors import DataError, clip
-from dendrograph.base.suggestions import did_you_mean, listed
+from dendrograph.data.array_names import find_arrays
 
 STREAM = "image"  # the one stream of data that has a single one; also the language's default
-NAMED = re.compile(r"(x|y)_(train|test|val)|x_(train|test|val)_.+", re.DOTALL)  # what an array may be called
 NUMBERING = (
     "number the names of the classes alike in all splits: names = np.unique(y_train), then np.searchsorted(names, y) "
     "of each y"
 )
-WANTED = "wanted: x_train, y_train, x_test, y_test, and x_val, y_val if you bring a validation split"
-
-# Words that other tools put together to the names of their arrays, as in train_images or X_valid.
-PART_WORDS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("test", "testing"), "test"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-}
-KIND_WORDS = {
-    **dict.fromkeys(("x", "xs", "data", "image", "images", "img", "imgs", "samples"), "x"),
-    **dict.fromkeys(("input", "inputs", "feature", "features"), "x"),
-    **dict.fromkeys(("y", "ys", "label", "labels", "lab", "labs", "lbl", "lbls", "target", "targets"), "y"),
-}
-FOREIGN = {
-    word: f"{kind}_{part}"
-    for one, part in PART_WORDS.items()
-    for other, kind in KIND_WORDS.items()
-    for word in (one + other, other + one)
-}
-
-MOST_CHANNELS = 4  # of an image, where its shape alone does not say which axis they are
-LARGE = 10  # standardised inputs are smaller; greater ones are taken for pixels or counts that nobody scaled
-DARKER = 3  # of the brightest bytes of two splits the one is at most so many times the other
-MANY = 20  # values: fewer tell nothing of their scale
-FAINT = 64  # bytes that stay below this are taken for values of another scale than 0 to 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,99 +106,6 @@ def _digest(splits: Mapping[str, Split]) -> str:
             digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode(errors="surrogatepass"))
             digest.update(tensor.numpy().reshape(-1).data)
     return digest.hexdigest()
-
-
-def find_arrays(keys: Iterable[str], where: str = "") -> tuple[dict[str, str], list[str]]:
-    """Which arrays of a file are read, and as what: our name of each -> its own, and what the user should know of it.
-
-    Names of other tools (train_images, X_valid) are understood where no array has ours. What looks like one of ours
-    and is none is refused, or told where it is not read: a misspelt x_val must not pass in silence.
-
-    Raises:
-        DataError: an array is missing, unknown, or there twice under two names.
-    """
-    keys = list(keys)
-    found = {key: key for key in keys if NAMED.fullmatch(key)}
-    others = [key for key in keys if key not in found]
-    means = {key: ours for key in others if (ours := FOREIGN.get(re.sub(r"[-_ ./](?!\Z)", "", key.lower())))}
-    claims = Counter(means.values())
-    complete = all(_named(name, found) for name in _names(("train", "test")))
-    unread = []
-    for key in others:
-        ours, ambitious = means.get(key), key.startswith(("x_", "y_"))
-        if ours is None and ambitious:
-            near = did_you_mean(key, _names(("train", "test", "val")))
-            raise DataError(f"{where}unknown array '{clip(key)}'\n  {near}; or x_train_<stream> and so on")
-        if ours is None:
-            unread += [key] if _part_of(key) else []
-            continue
-        taken = _named(ours, found)
-        pair = ("y" if ours[0] == "x" else "x") + ours[1:]
-        whole = claims[pair] or _named(pair, found)
-        if complete and not ambitious and (taken or claims[ours] > 1 or not whole):
-            unread.append(key)
-            continue
-        if taken:
-            raise DataError(
-                f"{where}both '{clip(taken[0])}' and '{clip(key)}' may be {ours}\n  keep one of them, named {ours}"
-            )
-        found[ours] = key
-    _refuse_missing(found, keys, where)
-    renamed = [f"'{clip(own)}' as {name}" for name, own in found.items() if name != own]
-    notes = [f"{where}arrays are read by the names of another tool: {', '.join(renamed)}"] if renamed else []
-    if unread:
-        read = ", ".join(name for name in _names(("train", "test", "val")) if _named(name, found))
-        left = listed([f"'{clip(key)}'" for key in unread])
-        notes.append(f"{where}not read: {left}: the arrays named {read} are")
-    return found, notes
-
-
-def _names(parts: Iterable[str]) -> list[str]:
-    return [f"{kind}_{part}" for part in parts for kind in "xy"]
-
-
-def _named(name: str, found: Mapping[str, str]) -> list[str]:
-    """The arrays that are read as this one, or as its streams."""
-    if name in found:
-        return [found[name]]
-    return [own for key, own in found.items() if key.startswith(f"{name}_")] if name[0] == "x" else []
-
-
-def _part_of(key: str) -> str | None:
-    """The part of a data set, such as `val`, whose name a word of an array's name is, or nearly is."""
-    return _meaning(key, PART_WORDS)
-
-
-def _meaning(key: str, known: Mapping[str, str]) -> str | None:
-    for word in re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()):
-        if near := _nearest(word, tuple(known)):
-            return known[near]
-    return None
-
-
-@lru_cache(1024)
-def _nearest(word: str, known: tuple[str, ...]) -> str | None:
-    return next(iter(difflib.get_close_matches(word[:30], known, n=1, cutoff=0.8)), None)
-
-
-def _refuse_missing(found: Mapping[str, str], keys: Collection[str], where: str) -> None:
-    parts = ["train", "test"] + (["val"] if any(name.startswith(("x_val", "y_val")) for name in found) else [])
-    for name in _names(parts):
-        if _named(name, found):
-            continue
-        used = {*found.values()}
-        others = [key for key in keys if key not in used]
-        whole = {KIND_WORDS[key.lower()]: clip(key) for key in others if key.lower() in KIND_WORDS}
-        kind, part = name.split("_")
-        fit = [key for key in others if _meaning(key, KIND_WORDS) in (kind, None) and _part_of(key) in (part, None)]
-        near = f"  {did_you_mean(name, fit, kind='not read')}\n" if fit else ""
-        if len(whole) == 2:
-            near = (
-                f"  '{whole['x']}' and '{whole['y']}' are not split: shuffle them alike, and save a part for training, "
-                "the rest for the test\n"
-            )
-        there = listed([clip(key) for key in sorted(keys)])
-        raise DataError(f"{where}no array '{name}'; there are: {there}\n{near}  {WANTED}")
 
 
 def _split(arrays: Mapping[str, Any], part: str, where: str) -> tuple[Split, int]:
@@ -380,159 +257,3 @@ def _count_classes(splits: Mapping[str, Split], classes: int | None, where: str,
                 "  number the classes 0, 1, 2, ... alike in all splits"
             )
     return int(classes)
-
-
-def look_over(dataset: Dataset, arrays: Mapping[str, Any], where: str = "", numbered: bool = True) -> list[str]:
-    """What the user should know of how arrays of their own were read, where they may have meant something else.
-
-    Args:
-        dataset: what `assemble` made of them.
-        arrays: the arrays.
-        where: opens each note and the error.
-        numbered: whether the labels alone say how many classes there are.
-
-    Raises:
-        DataError: images have their channels first.
-    """
-    notes = []
-    for stream, shape in dataset.shapes.items():
-        notes += _doubts_of_layout(
-            shape, clip(f"x_train_{stream}" if f"x_train_{stream}" in arrays else "x_train"), where
-        )
-        notes += _doubts_of_range(dataset, stream, where)
-    labels = np.shape(arrays["y_train"])
-    if len(labels) == 2 and min(labels) > 1:
-        notes.append(f"{where}labels are read as one-hot: the class is the column of the 1")
-    return notes + (_doubts_of_classes(dataset, where) if numbered else [])
-
-
-def _doubts_of_layout(shape: tuple[int, ...], what: str, where: str) -> list[str]:
-    if len(shape) == 2 and 1 in shape:
-        return [
-            f"{where}{what}: a sample of shape {shape} is read as an image of height {shape[0]} and width {shape[1]}; "
-            "vectors are (samples, units)"
-        ]
-    if len(shape) > 3:
-        return [
-            f"{where}{what}: a sample of shape {shape} has {len(shape)} axes, which is no image (height, width, "
-            "channels): only an input that is declared as a vector takes it; reshape it for others"
-        ]
-    if len(shape) < 3:
-        return []
-    if shape[:2] == (1, 1):
-        return [
-            f"{where}{what}: a sample of shape {shape} is read as an image of one pixel of {shape[2]} channels; "
-            "vectors are (samples, units)"
-        ]
-    height, width, channels = shape
-    first, last = height <= MOST_CHANNELS, channels <= MOST_CHANNELS
-    if first and not last and width > MOST_CHANNELS:
-        remedy = f"np.moveaxis({what}, 1, -1) moves them there; do so for every split"
-        if height == 1:
-            remedy += f"; or leave out the axis of one, by {what}[:, 0]"
-        raise DataError(
-            f"{where}{what}: a sample has shape {shape}, which looks like {height} "
-            f"{'channel' if height == 1 else 'channels'} of {width} x {channels} pixels, as PyTorch keeps images; "
-            f"here it would be height {height}, width {width}, {channels} channels\n  channels stand last: {remedy}"
-        )
-    if height == width != channels or (last and not first and width != channels):
-        return []
-    return [
-        f"{where}{what}: a sample of shape {shape} is read as height {height}, width {width}, {channels} "
-        f"{'channel' if channels == 1 else 'channels'}; channels stand last"
-    ]
-
-
-def _doubts_of_range(dataset: Dataset, stream: str, where: str) -> list[str]:
-    train = dataset.train.inputs[stream]
-    low, high = (bound.item() for bound in torch.aminmax(train))
-    what = f"{where}inputs of stream '{clip(stream)}'"
-    notes = []
-    if low == high:
-        notes.append(f"{what} are {low:g} everywhere in the train split: there is nothing to learn from them")
-    elif train.dtype == torch.uint8:
-        if high < FAINT:
-            notes.append(
-                f"{what} are bytes from {low} to {high}, and bytes are divided by {dataset.scale:g}: the network "
-                f"sees at most {high / dataset.scale:.2g}; save "
-                f"them as {'bools' if high == 1 else 'floats scaled to [0, 1]'}"
-            )
-    else:
-        notes += doubts_of_floats(train, what, "save")
-        if max(-low, high) < 1 / LARGE:
-            notes.append(f"{what} are floats from {low:g} to {high:g}: were they scaled twice?")
-    tests = {"test": dataset.test, "val": dataset.validation}
-    for part, split in ((part, split) for part, split in tests.items() if split is not None):
-        mine, its = _Range.of(train), _Range.of(split.inputs[stream])
-        if not mine.is_like(its):
-            notes.append(f"{what} are {mine} in the train split, but {its} in x_{part}: are they scaled alike?")
-    return notes
-
-
-def doubts_of_floats(values: torch.Tensor, what: str, verb: str = "give") -> list[str]:
-    """What is to be said of floats that are taken as they are, where they look like pixels or counts."""
-    low, high = (bound.item() for bound in torch.aminmax(values))
-    if max(-low, high) <= LARGE and not (high > 1 and low >= 0 and _are_whole(values[:1000])):
-        return []
-    return [
-        f"{what} are floats from {low:g} to {high:g}, which are taken as they are; {verb} pixels of 0 to 255 as uint8, "
-        "and scale other numbers to [0, 1]"
-    ]
-
-
-@dataclass(frozen=True)
-class _Range:
-    """What values a split has, by which one that was scaled otherwise is told.
-
-    two: there are no others than the lowest and the highest; not said of few values, nor of equal ones
-    """
-
-    low: float
-    high: float
-    bytes: bool
-    many: bool
-    two: bool
-
-    @classmethod
-    def of(cls, values: torch.Tensor) -> _Range:
-        low, high = (bound.item() for bound in torch.aminmax(values))
-        some = values[:1000]
-        two = low != high and bool(((some == low) | (some == high)).all())
-        return cls(low, high, values.dtype == torch.uint8, values.numel() >= MANY, two)
-
-    @property
-    def reach(self) -> float:
-        return max(-self.low, self.high)
-
-    def is_like(self, other: _Range) -> bool:
-        """Whether both may be of one scale."""
-        less, more = sorted((self.reach, other.reach))
-        if less * (DARKER if self.bytes else LARGE) < more:
-            return False
-        if not (self.many and other.many):
-            return True
-        signed = (self.low < -self.reach / LARGE, other.low < -other.reach / LARGE)
-        if signed[0] != signed[1] and max(self.low, other.low) >= 0:
-            return False
-        return self.two == other.two or self.low == self.high or other.low == other.high
-
-    def __str__(self) -> str:
-        """`from 0 to 1`, `0 and 1 alone`."""
-        if self.low == self.high:
-            return f"{self.low:g} everywhere"
-        return f"{self.low:g} and {self.high:g} alone" if self.two else f"from {self.low:g} to {self.high:g}"
-
-
-def _are_whole(values: torch.Tensor) -> bool:
-    return bool((values == values.round()).all())
-
-
-def _doubts_of_classes(dataset: Dataset, where: str) -> list[str]:
-    counts = torch.bincount(dataset.train.labels, minlength=dataset.classes)
-    empty = (counts == 0).nonzero().flatten().tolist()
-    if not empty:
-        return []
-    listed = ", ".join(map(str, empty[:10])) + (f" and {len(empty) - 10} more" if len(empty) > 10 else "")
-    what = f"class {listed} has" if len(empty) == 1 else f"classes {listed} have"
-    remedy = "if the labels begin at 1, save y - 1" if empty == [0] else "number the classes 0, 1, 2, ... without gaps"
-    return [f"{where}{what} no sample in y_train: the network has {dataset.classes} classes all the same; {remedy}"]

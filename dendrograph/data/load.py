@@ -18,9 +18,13 @@ import torch
 
 from dendrograph.base.errors import DataError, DataWarning, argument, clip, expect, one_line, printable
 from dendrograph.base.suggestions import did_you_mean
+from dendrograph.data.array_names import find_arrays
 from dendrograph.data.batches import stratified
-from dendrograph.data.dataset import Dataset, Split, assemble, find_arrays, look_over
-from dendrograph.data.downloads import KNOWN, cache_folder, data_folder, load_known, read_npz
+from dendrograph.data.data_warnings import look_over
+from dendrograph.data.dataset import Dataset, Split, assemble
+from dendrograph.data.downloads import cache_folder, data_folder, load_known
+from dendrograph.data.known_datasets import KNOWN
+from dendrograph.data.npz_files import read_npz
 from dendrograph.data.tasks import derive, parse
 
 __all__ = ["NAMES", "Dataset", "Split", "from_tensors", "load", "load_again", "scale_of"]

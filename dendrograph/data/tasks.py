@@ -100,14 +100,14 @@ class Tasks:
     whole: Dataset
     protocol: str
     number: int
-    scenario: str = ""
+    scenario: str | None = None
 
     def __post_init__(self) -> None:
         if self.protocol not in SCENARIOS:
             known = did_you_mean(self.protocol, SCENARIOS, "protocols")
             raise DataError(f"unknown protocol '{clip(str(self.protocol))}'\n  {known}")
         allowed = SCENARIOS[self.protocol]
-        if not self.scenario:
+        if self.scenario is None:
             object.__setattr__(self, "scenario", allowed[0])
         if self.scenario not in allowed:
             known = did_you_mean(self.scenario, allowed, f"of {self.protocol}")

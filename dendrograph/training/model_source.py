@@ -146,15 +146,14 @@ class ModelSource:
         Raises:
             DendrographError: the model has no such weights, or the run has not ended.
         """
+        self._check_fixed()
         has = INITIAL if self.weights == NONE else self.weights
         wanted = weights or has
         if wanted == INITIAL and self.run:
-            self._check_fixed()
             return self.run.untrained(self.kernel)
         if wanted != has:
             raise DendrographError(f"{self}: has no {wanted} weights\n  its weights: {has}")
         if self.run:
-            self._check_fixed()
             return self.run.network()
         return self.what if isinstance(self.what, DendriticNetwork) else DendriticNetwork(self._graph, self._kernel)
 
@@ -277,7 +276,7 @@ class ModelSource:
         names = (options,) if isinstance(options, str) else options
         given = {name: value for name in names if (value := getattr(self, name)) not in (None, {})}
         if given:
-            what = " and ".join("morphology" if name == "overrides" else name for name in given)
+            what = " and ".join("parameters" if name == "overrides" else name for name in given)
             found = ", ".join(argument(name, value) for name, value in given.items())
             raise DendrographError(f"{self}: the {what} of a {kind} cannot be changed: found {found}\n  {remedy}")
 

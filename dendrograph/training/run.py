@@ -37,7 +37,8 @@ from dendrograph.base import files
 from dendrograph.base.errors import DataError, DataWarning, RunError, argument, clip, expect, one_line, worded
 from dendrograph.base.json_files import MOST_TEXT, read_file, read_sealed, seal, sealed
 from dendrograph.base.suggestions import did_you_mean
-from dendrograph.data.dataset import Dataset, as_samples, doubts_of_floats
+from dendrograph.data.data_warnings import doubts_of_floats
+from dendrograph.data.dataset import Dataset, as_samples
 from dendrograph.data.load import load_again, scale_of
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph

@@ -149,7 +149,8 @@ def _train(**given: Any) -> Any:
 
 NAMES = (str, Path)
 CALLS: dict[str, tuple[Any, tuple[type, ...]]] = {
-    "data": (lambda one: _train(data=one), (Dataset, *NAMES, type(None))),
+    "model": (lambda one: train(one, small.digits(), progress=False), (*NAMES, Morphology, Graph, DendriticNetwork)),
+    "data": (lambda one: _train(data=one), (*NAMES, Dataset, type(None))),
     "config": (lambda one: _train(config=one), (TrainConfig, type(None))),
     "out": (lambda one: _train(out=one), (*NAMES, type(None))),
     "graph": (DendriticNetwork, (Graph,)),
@@ -160,7 +161,6 @@ CALLS: dict[str, tuple[Any, tuple[type, ...]]] = {
     "name_or_path": (datasets.load, NAMES),
     "data_dir": (lambda one: datasets.load("mnist", one), (*NAMES, type(None))),
     "folder": (Run.open, NAMES),
-    "model": (stimulate, (Graph, DendriticNetwork, Morphology, *NAMES)),
     "split": (lambda one: evaluate(DendriticNetwork(compile(load("xor-dcaap"), (2,), 2)), one, 1.0), (type(None),)),
     "path": (lambda one: export("xor-dcaap", one), NAMES),
     "at": (lambda one: stimulate(compile(load("xor-dcaap"), (2,), 2), one), (str, list, type(None))),

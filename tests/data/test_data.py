@@ -26,8 +26,10 @@ import torch
 
 from dendrograph.base.errors import DataError, DataWarning
 from dendrograph.base.suggestions import did_you_mean
+from dendrograph.data import batches, cifar_files
 from dendrograph.data import downloads as datafiles
 from dendrograph.data import load as data
+from dendrograph.data.known_datasets import CIFAR_FILES, EMNIST_FILES, KNOWN, MNIST_FILES
 
 REAL = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 RNG = np.random.default_rng
@@ -145,7 +147,7 @@ def test_real_data_has_the_published_statistics(
 def test_idx_files_are_found_wherever_they_may_lie(
     name: str, layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, folder, files = arrays(), tmp_path / "data", datafiles.MNIST_FILES
+    made, folder, files = arrays(), tmp_path / "data", MNIST_FILES
     place, suffix, given = folder / name, "", folder
     if layout == "gzip":
         suffix = ".gz"
@@ -170,7 +172,7 @@ def test_idx_files_are_found_wherever_they_may_lie(
 
 
 def test_files_of_a_look_alike_are_not_taken_for_the_data_set(tmp_path: Path) -> None:
-    folder = write_idx(tmp_path / "kmnist", arrays(), datafiles.MNIST_FILES)
+    folder = write_idx(tmp_path / "kmnist", arrays(), MNIST_FILES)
     assert data.load("kmnist", folder).name == "kmnist"
     with pytest.raises(DataError, match=r"kmnist: no data set 'mnist' here"):
         data.load("mnist", folder)
@@ -180,7 +182,7 @@ def test_files_of_a_look_alike_are_not_taken_for_the_data_set(tmp_path: Path) ->
 def test_emnist_is_turned_upright(place: str, tmp_path: Path) -> None:
     upright = arrays(classes=47)
     stored = {key: array.transpose(0, 2, 1) if key[0] == "x" else array for key, array in upright.items()}
-    write_idx(tmp_path / place, stored, datafiles.EMNIST_FILES)
+    write_idx(tmp_path / place, stored, EMNIST_FILES)
     dataset = data.load("emnist", tmp_path)
     assert dataset.classes == 47
     assert same(dataset, upright)
@@ -245,7 +247,7 @@ def test_a_data_folder_that_was_named_must_exist(tmp_path: Path, monkeypatch: py
     assert message(lambda: data.load("mnist")) == (
         f"data folder {file} (from DENDROGRAPH_DATA) is a file, not a folder\n  name the folder that holds mnist/"
     )
-    write_idx(tmp_path / "mnist", arrays(), datafiles.MNIST_FILES)
+    write_idx(tmp_path / "mnist", arrays(), MNIST_FILES)
     assert len(data.load("mnist", tmp_path).train) == 20  # the argument goes before the environment
 
 
@@ -328,7 +330,7 @@ BAD_IDX: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize("case", BAD_IDX)
 def test_bad_idx_files_are_told(case: str, tmp_path: Path) -> None:
     spoil, wanted = BAD_IDX[case]
-    place = write_idx(tmp_path / "mnist", arrays(), datafiles.MNIST_FILES)
+    place = write_idx(tmp_path / "mnist", arrays(), MNIST_FILES)
     assert same(data.load("mnist", tmp_path), arrays())
     spoil(place)
     assert message(lambda: data.load("mnist", tmp_path)) == wanted.format(place=place)
@@ -370,7 +372,7 @@ def openml(monkeypatch: pytest.MonkeyPatch, name: str, pixels: np.ndarray, label
         return sklearn.utils.Bunch(data=pixels.astype(np.float64), target=labels.astype(str).astype(object))
 
     monkeypatch.setattr(sklearn.datasets, "fetch_openml", answer)
-    monkeypatch.setitem(datafiles.KNOWN, name, replace(datafiles.KNOWN[name], openml_train=20))
+    monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], openml_train=20))
     return calls
 
 
@@ -465,7 +467,7 @@ def test_several_streams_each_keep_their_type(tmp_path: Path) -> None:
     np.savez(path, **made, y_train=np.arange(6) % 2, y_test=np.arange(6) % 2)
     both = data.load(path)
     assert both.shapes == {"a": (4, 4, 3), "b": (9,)}
-    ((inputs, _),) = data.batches(both.train, both.scale, 6)
+    ((inputs, _),) = batches.batches(both.train, both.scale, 6)
     assert inputs["a"].numpy() == pytest.approx(sight / 255)
     assert inputs["b"].numpy() == pytest.approx(sound)
     labels = torch.arange(6) % 2
@@ -707,16 +709,16 @@ def test_arguments_of_another_kind_are_told() -> None:
     for call in (
         lambda: data.from_tensors(**GOOD, classes=wrong),
         lambda: data.from_tensors(**GOOD, classes=4.0),  # type: ignore[arg-type]
-        lambda: data.split_validation(dataset, wrong),
-        lambda: data.split_validation(dataset, 0.5, seed=1.5),  # type: ignore[arg-type]
-        lambda: data.add_noise(dataset.train, 255, wrong, 1),
-        lambda: next(data.batches(dataset.train, 255, 2, order=[1, 2])),  # type: ignore[arg-type]
+        lambda: batches.split_validation(dataset, wrong),
+        lambda: batches.split_validation(dataset, 0.5, seed=1.5),  # type: ignore[arg-type]
+        lambda: batches.add_noise(dataset.train, 255, wrong, 1),
+        lambda: next(batches.batches(dataset.train, 255, 2, order=[1, 2])),  # type: ignore[arg-type]
     ):
         with pytest.raises(TypeError, match=r"expected .*, found"):
             call()
     assert data.from_tensors(**GOOD, classes=np.int64(4)).classes == 4  # type: ignore[arg-type]
     assert message(lambda: data.from_tensors(**GOOD, classes=10**12)).endswith("must be at most 1,000,000")
-    assert message(lambda: next(data.batches(dataset.train, 255, 2, order=torch.tensor([1, 999])))) == (
+    assert message(lambda: next(batches.batches(dataset.train, 255, 2, order=torch.tensor([1, 999])))) == (
         "the order goes from 1 to 999, but there are 6 samples, numbered from 0"
     )
     assert "no such file" in message(lambda: data.load("a" * 5000 + ".npz"))
@@ -768,7 +770,7 @@ def test_damage_anywhere_is_an_error_of_ours_or_none(tmp_path: Path) -> None:
     rng = RNG(0)
     npz = tmp_path / "mine.npz"
     np.savez_compressed(npz, **GOOD)
-    idx_file = write_idx(tmp_path / "mnist", arrays(), datafiles.MNIST_FILES) / "train-labels-idx1-ubyte.gz"
+    idx_file = write_idx(tmp_path / "mnist", arrays(), MNIST_FILES) / "train-labels-idx1-ubyte.gz"
     for path, load in ((npz, lambda: data.load(npz)), (idx_file, lambda: data.load("mnist", tmp_path))):
         whole, refused = path.read_bytes(), 0
         for _ in range(200):
@@ -1071,7 +1073,7 @@ def test_classes_without_a_sample_are_told(number: Any, wanted: Any) -> None:
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine with 10 MB left."""
-    monkeypatch.setattr("dendrograph.graph.size_limits.available_memory", lambda: 10_000_000)
+    monkeypatch.setattr("dendrograph.data.unpacking.available_memory", lambda: 10_000_000)
 
 
 def test_an_array_that_nobody_reads_is_not_unpacked(tmp_path: Path, little_memory: None) -> None:
@@ -1190,7 +1192,7 @@ def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_idx_headers_say_is_held_to_the_data_set_before_anything_is_unpacked(tmp_path: Path) -> None:
-    place = write_idx(tmp_path / "mnist", arrays(), datafiles.MNIST_FILES)
+    place = write_idx(tmp_path / "mnist", arrays(), MNIST_FILES)
     images = place / "train-images-idx3-ubyte.gz"
     for shape, why in (((20, 1000, 1000), "its images are 1000 x 1000"), ((20_000, 28, 28), "holds 20000 images")):
         header = bytes((0, 0, 8, 3)) + b"".join(size.to_bytes(4, "big") for size in shape)
@@ -1216,7 +1218,7 @@ def test_a_zip_without_arrays_is_told(tmp_path: Path) -> None:
 
 
 def test_no_more_of_a_gzip_is_unpacked_than_its_header_says(tmp_path: Path) -> None:
-    place = write_idx(tmp_path / "mnist", arrays(), datafiles.MNIST_FILES)
+    place = write_idx(tmp_path / "mnist", arrays(), MNIST_FILES)
     path = place / "train-labels-idx1-ubyte.gz"
     with gzip.open(path, "wb", 1) as packed:
         packed.write(idx(arrays()["y_train"]))
@@ -1230,7 +1232,7 @@ def test_no_more_of_a_gzip_is_unpacked_than_its_header_says(tmp_path: Path) -> N
 def test_no_more_of_cifars_archive_is_unpacked_than_it_may_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datafiles, "CIFAR_BATCH", 100_000)
+    monkeypatch.setattr(cifar_files, "CIFAR_BATCH", 100_000)
     archive, content = tmp_path / "cifar-10-binary.tar.gz", bytes(5_000_000)
     told = f"{archive}: holds more than 700,000 bytes, which is all it may"
     for kind, name in ((tarfile.REGTYPE, "data_batch_1.bin"), (tarfile.REGTYPE, "other"), (tarfile.XHDTYPE, "pax")):
@@ -1240,7 +1242,7 @@ def test_no_more_of_cifars_archive_is_unpacked_than_it_may_hold(
             tar.addfile(member, io.BytesIO(content))
         assert message(lambda: data.load("cifar10", tmp_path)).startswith(told)
     archive.unlink()
-    for file in datafiles.CIFAR_FILES:
+    for file in CIFAR_FILES:
         (tmp_path / file).write_bytes(gzip.compress(content))
     assert "data_batch_1.bin: holds more than 100,000 bytes" in message(lambda: data.load("cifar10", tmp_path))
 
@@ -1309,7 +1311,7 @@ def test_a_runs_data_may_have_any_name_now(tmp_path: Path) -> None:
 
 def test_a_recorded_data_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, now = tmp_path / "then", tmp_path / "now"
-    write_idx(folder / "mnist", arrays(), datafiles.MNIST_FILES)
+    write_idx(folder / "mnist", arrays(), MNIST_FILES)
     origin = data.load("mnist", folder).origin
     folder.rename(now)
     assert message(lambda: data.load_again(origin)) == (
@@ -1340,15 +1342,15 @@ def numbered(counts: list[int]) -> data.Dataset:
 
 def test_validation_is_a_stratified_part_of_train() -> None:
     dataset = numbered([300, 100, 57, 43])
-    train, validation = data.split_validation(dataset, 0.2, seed=3)
+    train, validation = batches.split_validation(dataset, 0.2, seed=3)
     rows = torch.cat([train.inputs["image"], validation.inputs["image"]]).flatten().long()
     assert rows.sort().values.tolist() == list(range(500))
     assert torch.equal(dataset.train.labels[rows], torch.cat([train.labels, validation.labels]))
     assert len(validation) == 100
     assert (validation.labels.bincount() - torch.tensor([60, 20, 11.4, 8.6])).abs().max() < 1
     assert not torch.equal(rows[400:], rows[400:].sort().values)  # shuffled
-    again = data.split_validation(dataset, 0.2, seed=3)
-    other = data.split_validation(dataset, 0.2, seed=4)
+    again = batches.split_validation(dataset, 0.2, seed=3)
+    other = batches.split_validation(dataset, 0.2, seed=4)
     assert torch.equal(train.inputs["image"], again[0].inputs["image"])
     assert torch.equal(validation.inputs["image"], again[1].inputs["image"])
     assert not torch.equal(validation.inputs["image"], other[1].inputs["image"])
@@ -1356,25 +1358,25 @@ def test_validation_is_a_stratified_part_of_train() -> None:
 
 def test_a_validation_split_of_ones_own_is_kept_as_it_is() -> None:
     dataset = data.from_tensors(**GOOD, x_val=GOOD["x_test"][:1], y_val=GOOD["y_test"][:1])
-    assert data.split_validation(dataset, 0.5, seed=1) == (dataset.train, dataset.validation)
+    assert batches.split_validation(dataset, 0.5, seed=1) == (dataset.train, dataset.validation)
 
 
 def test_a_validation_split_that_cannot_be_is_told() -> None:
     remedy = "bring a validation split of your own (x_val, y_val), or more samples"
-    assert message(lambda: data.split_validation(numbered([9, 1, 9]), 0.5)) == (
+    assert message(lambda: batches.split_validation(numbered([9, 1, 9]), 0.5)) == (
         "tensors: class 1 has 1 sample in the train split, and a validation split needs one more of each class\n"
         f"  {remedy}"
     )
-    assert message(lambda: data.split_validation(numbered([10, 10, 10]), 0.05)) == (
+    assert message(lambda: batches.split_validation(numbered([10, 10, 10]), 0.05)) == (
         "tensors: 0.05 of the train split's 30 samples makes 2 for validation and 28 for training, but each needs at "
         f"least 3, one for each class\n  {remedy}, or another fraction"
     )
-    assert len(data.split_validation(numbered([10, 10, 10]), 0.1)[1]) == 3
+    assert len(batches.split_validation(numbered([10, 10, 10]), 0.1)[1]) == 3
     for fraction in (0.0, 1.0, -0.1, float("nan")):
-        assert message(lambda fraction=fraction: data.split_validation(numbered([9, 9]), fraction)) == (
+        assert message(lambda fraction=fraction: batches.split_validation(numbered([9, 9]), fraction)) == (
             f"the validation fraction is {fraction}, but must lie between 0 and 1, as 0.1 does"
         )
-    assert message(lambda: data.split_validation(numbered([9, 9]), 0.5, seed=-1)) == (
+    assert message(lambda: batches.split_validation(numbered([9, 9]), 0.5, seed=-1)) == (
         "the seed of the validation split is -1, but must lie between 0 and 4294967295"
     )
 
@@ -1382,8 +1384,8 @@ def test_a_validation_split_that_cannot_be_is_told() -> None:
 def test_noise_is_gaussian_clipped_and_the_same_for_the_same_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     grey = np.full((500, 20, 10), 102, np.uint8)
     split = data.from_tensors(grey, np.arange(500) % 2, grey, np.arange(500) % 2).train
-    monkeypatch.setattr(data, "NOISE_CHUNK", 7 * 200)  # several chunks, and a last one that is smaller
-    noisy = data.add_noise(split, 255, 0.1, 5)
+    monkeypatch.setattr(batches, "NOISE_CHUNK", 7 * 200)  # several chunks, and a last one that is smaller
+    noisy = batches.add_noise(split, 255, 0.1, 5)
     values = noisy.inputs["image"]
     assert values.dtype == torch.float32
     error = values - 0.4
@@ -1394,25 +1396,25 @@ def test_noise_is_gaussian_clipped_and_the_same_for_the_same_seed(monkeypatch: p
     assert torch.equal(noisy.labels, split.labels)
     assert torch.equal(split.inputs["image"], torch.from_numpy(grey))
     generator = torch.Generator().manual_seed(5)
-    assert torch.equal(values, data.add_noise(split, 255, 0.1, generator).inputs["image"])
-    assert not torch.equal(values, data.add_noise(split, 255, 0.1, generator).inputs["image"])
-    assert torch.equal(data.add_noise(split, 255, 0.0, 5).inputs["image"], split.inputs["image"] / 255)
-    clipped = data.add_noise(split, 255, 1.0, 5).inputs["image"]
+    assert torch.equal(values, batches.add_noise(split, 255, 0.1, generator).inputs["image"])
+    assert not torch.equal(values, batches.add_noise(split, 255, 0.1, generator).inputs["image"])
+    assert torch.equal(batches.add_noise(split, 255, 0.0, 5).inputs["image"], split.inputs["image"] / 255)
+    clipped = batches.add_noise(split, 255, 1.0, 5).inputs["image"]
     assert (clipped.min(), clipped.max()) == (0, 1)
     assert (clipped == 0).float().mean().item() == pytest.approx(0.3446, abs=0.006)  # Phi(-0.4)
-    ((inputs, _),) = data.batches(noisy, 255, 500)
+    ((inputs, _),) = batches.batches(noisy, 255, 500)
     assert torch.equal(inputs["image"], values)  # already scaled: not scaled again
 
 
 def test_noise_that_cannot_be_is_told() -> None:
     unit, wide = numbered([1, 1]).train, numbered([2, 2]).train  # values 0 to 1, and 0 to 3
-    assert data.add_noise(unit, 255, 0.0, 0).inputs["image"].tolist() == [[0.0], [1.0]]
-    assert message(lambda: data.add_noise(wide, 255, 0.1, 0)) == (
+    assert batches.add_noise(unit, 255, 0.0, 0).inputs["image"].tolist() == [[0.0], [1.0]]
+    assert message(lambda: batches.add_noise(wide, 255, 0.1, 0)) == (
         "stream 'image' holds values from 0 to 3, but noise is clipped to [0, 1] and would destroy them\n"
         "  scale the inputs to [0, 1], or save them as uint8"
     )
     for sigma in (-0.1, float("nan"), float("inf")):
-        assert message(lambda sigma=sigma: data.add_noise(unit, 255, sigma, 0)) == (
+        assert message(lambda sigma=sigma: batches.add_noise(unit, 255, sigma, 0)) == (
             f"the noise's standard deviation is {sigma}, but must be 0 or more"
         )
 
@@ -1420,24 +1422,24 @@ def test_noise_that_cannot_be_is_told() -> None:
 def test_batches_are_the_samples_in_order() -> None:
     split = data.load("digits").train
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:1000]
-    seen = list(data.batches(split, 16.0, 128, order))
+    seen = list(batches.batches(split, 16.0, 128, order))
     assert [len(labels) for _, labels in seen] == [128] * 7 + [104]
     inputs = torch.cat([batch["image"] for batch, _ in seen])
     assert inputs.dtype == torch.float32
     assert torch.equal(inputs, split.inputs["image"][order].float() / 16)
     assert inputs.max() == 1
     assert torch.equal(torch.cat([labels for _, labels in seen]), split.labels[order])
-    plain = list(data.batches(split, 16.0, 1437))
+    plain = list(batches.batches(split, 16.0, 1437))
     assert len(plain) == 1
     assert torch.equal(plain[0][0]["image"] * 16, split.inputs["image"].float())
-    assert next(data.batches(split.to("meta"), 16.0, 5))[0]["image"].device.type == "meta"  # stays where it is
-    assert next(data.batches(split, 16.0, 5, device="meta"))[1].device.type == "meta"
-    assert message(lambda: next(data.batches(split, 16.0, 0))) == "the batch size is 0, but must be at least 1"
+    assert next(batches.batches(split.to("meta"), 16.0, 5))[0]["image"].device.type == "meta"  # stays where it is
+    assert next(batches.batches(split, 16.0, 5, device="meta"))[1].device.type == "meta"
+    assert message(lambda: next(batches.batches(split, 16.0, 0))) == "the batch size is 0, but must be at least 1"
 
 
 def test_a_batch_may_be_changed_without_harm() -> None:
     split = numbered([3, 3]).train
-    for inputs, labels in data.batches(split, 1.0, 4):
+    for inputs, labels in batches.batches(split, 1.0, 4):
         inputs["image"].zero_()
         labels.zero_()
     assert split.inputs["image"].flatten().tolist() == [0, 1, 2, 3, 4, 5]
@@ -1446,12 +1448,12 @@ def test_a_batch_may_be_changed_without_harm() -> None:
 
 def test_class_by_class_shows_one_class_after_the_other() -> None:
     labels = numbered([40, 30, 50]).train.labels
-    order = data.class_by_class(labels, torch.Generator().manual_seed(1))
+    order = batches.class_by_class(labels, torch.Generator().manual_seed(1))
     assert order.sort().values.tolist() == list(range(120))
     assert labels[order].tolist() == [0] * 40 + [1] * 30 + [2] * 50
     assert not torch.equal(order, labels.argsort(stable=True))  # shuffled within a class
-    assert torch.equal(order, data.class_by_class(labels, torch.Generator().manual_seed(1)))
-    assert not torch.equal(order, data.class_by_class(labels, torch.Generator().manual_seed(2)))
+    assert torch.equal(order, batches.class_by_class(labels, torch.Generator().manual_seed(1)))
+    assert not torch.equal(order, batches.class_by_class(labels, torch.Generator().manual_seed(2)))
 
 
 def test_scikit_learn_is_not_imported_before_it_is_needed() -> None:

@@ -468,12 +468,14 @@ class TestPanels:
         ("width", "mm"), [("single", 89), ("double", 183), ("12", 120), (7.5, 75), ("7.5cm", 75), (None, 89)]
     )
     def test_width(self, width: Any, mm: float) -> None:
-        assert draw.figure(ModelSource("xor-dcaap", inputs={"image": (2,)}), draw.Style(width=width)).get_size_inches()[
-            0
-        ] == pytest.approx(mm / 25.4)
+        assert draw.figure(
+            ModelSource("xor-dcaap", inputs={"image": (2,)}), style=draw.Style(width=width)
+        ).get_size_inches()[0] == pytest.approx(mm / 25.4)
 
     def test_styles_differ(self) -> None:
-        paper, talk, dark = (draw.figure("dann-lrf", style=style) for style in ("paper", "talk", "dark"))
+        paper, talk, dark = (
+            draw.figure("dann-lrf", style=draw.Style(style=style)) for style in ("paper", "talk", "dark")
+        )
         assert matplotlib.colors.to_hex(dark.get_facecolor()) == "#15171a"
         assert texts(panel(talk), "label")[0].get_fontsize() > 2 * texts(panel(paper), "label")[0].get_fontsize()
 
@@ -481,7 +483,7 @@ class TestPanels:
         from dendrograph.draw.palettes import PALETTES
 
         for palette in PALETTES:
-            axes = panel(draw.figure("asymmetric-pyramidal", draw.Style(palette=palette)))
+            axes = panel(draw.figure("asymmetric-pyramidal", style=draw.Style(palette=palette)))
             colours = {tuple(one.get_facecolor()[0]) for one in named(axes, "dendrite")}
             assert len(colours) == 4
 
@@ -529,7 +531,7 @@ class TestPanels:
                 draw.on(figure.add_axes((0, 0, 1, 1), projection=projection), "dann-lrf")
         for name, value in (("width", 3), ("columns", 2)):
             with pytest.raises(DendrographError, match=f"'{name}' has no effect on your own axes"):
-                draw.on(figure.add_subplot(), "dann-lrf", **{name: value})
+                draw.on(figure.add_subplot(), "dann-lrf", style=draw.Style(**{name: value}))
 
     def test_each_network_has_its_own_scale_bar(self) -> None:
         figure = draw.figure(["asymmetric-pyramidal", "pyramidal-swc"], "neuron", draw.Style(width="double"))
@@ -591,35 +593,36 @@ class TestPanels:
         ({"view": "matrix", "layer": "hidden"}, "'layer' has no effect on the view matrix"),
         ({"neuron": "3"}, "neuron must be a whole number, found '3'"),
         ({"neuron": True}, "neuron must be a whole number, found True"),
-        ({"style": None}, "style must be text, found None"),
         ({"label": "no"}, "label must be True or False, found 'no'"),
         ({"view": 5}, "view must name views, found 5"),
         ({"view": "activity", "sample": "x"}, "sample must be a whole number, found 'x'"),
-        ({"data_dir": Path("there")}, "`data_dir` says nothing without `data`"),
+        ({"data_dir": Path("there")}, "`data_dir` has no effect without `data`"),
         ({"font": "cmr10"}, "the font 'cmr10' lacks"),
         ({"columns": 0}, "0 columns for 1 panels\n  give a number from 1 to 1"),
-        ({"colour": "red"}, "no option 'colour'\n  "),
         ({"view": "activity", "sample": 100_000}, "no test sample 100000 in digits\n  they are numbered from 0 to"),
-        ({"data": "digits", "inputs": {"image": (4, 4)}}, "`inputs` and `data` both say what the inputs are"),
+        ({"data": "digits", "inputs": {"image": (4, 4)}}, "`inputs` and `data` both give the shape of the inputs"),
         ({"inputs": {"sound": (4, 4)}}, "`inputs`: there is no stream 'sound'\n  streams: image"),
         (
-            {"view": "network", "fold": False, "set": {"dendrites": 1500, "somata": 1000, "synapses": 1}},
+            {"view": "network", "fold": False, "overrides": {"dendrites": 1500, "somata": 1000, "synapses": 1}},
             "too many to be drawn one by one",
         ),
     ],
 )
 def test_what_cannot_be_drawn(options: dict[str, Any], message: str) -> None:
+    asked = {name: options[name] for name in ("view", "sample") if name in options}
+    source = {name: options[name] for name in ("overrides", "inputs", "data", "data_dir") if name in options}
+    style = {name: value for name, value in options.items() if name not in {**asked, **source}}
     with pytest.raises(DendrographError) as raised:
-        draw.figure("dann-lrf", **options)
+        draw.figure(ModelSource("dann-lrf", **source), style=draw.Style(**style), **asked)
     assert message in str(raised.value)
 
 
 def test_what_is_nothing_to_draw() -> None:
-    with pytest.raises(DendrographError, match="int is nothing that can be drawn"):
+    with pytest.raises(DendrographError, match="`model`: expected str or path or Compartment"):
         draw.figure(5)  # type: ignore[arg-type]
     with pytest.raises(DendrographError, match="nothing to draw"):
         draw.figure([])
-    with pytest.raises(DendrographError, match="a graph is fixed, and takes no 'seed'"):
+    with pytest.raises(DendrographError, match="the seed of a graph cannot be changed: found seed=3"):
         draw.figure(ModelSource(small(), seed=3))
 
 

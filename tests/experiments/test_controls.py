@@ -21,6 +21,7 @@ from dendrograph.draw.plots.comparison import CONTROL_MARKERS as MARKERS
 from dendrograph.experiments.controls.controls import as_file, controls, survey
 from dendrograph.graph.graph import Projection
 from dendrograph.morphology.shipped import shipped
+from dendrograph.training.model_source import ModelSource
 
 RANDOM = tuple(random_case(seed) for seed in range(40))
 CASES = (*(case for case in CORNERS if "nonlinearity" not in case.name), *RANDOM)
@@ -118,7 +119,7 @@ def test_a_network_smaller_than_one_unit_a_layer_has_no_mlp() -> None:
     assert reason(graph, "parameter-matched") == "with one unit per layer it already has 88 parameters, more than 17"
     assert graph.morphology is not None
     with pytest.raises(DendrographError, match="it has no control 'parameter-matched'\n  with one unit"):
-        controls(graph.morphology, (9, 9), 3, ["parameter-matched"])
+        controls(ModelSource(graph.morphology, inputs=(9, 9), classes=3), ["parameter-matched"])
 
 
 def test_units_answer_as_a_dendrite_where_somata_are_linear() -> None:
@@ -424,7 +425,7 @@ def test_streams_and_layers_may_have_the_names_that_a_control_would_give() -> No
         "neurons": {"n": neuron},
         "layers": [{"name": "h", "neuron": "n", "count": 40}],
     }
-    found = controls(Morphology.from_dict(plain), None, 3)
+    found = controls(ModelSource(Morphology.from_dict(plain), classes=3))
     assert set(found) == set(CONTROLS)
     assert all(len(each.name) <= 64 and each.name.endswith(f"-{kind}") for kind, each in found.items())
 
@@ -439,18 +440,17 @@ def test_long_names_are_cut_and_stay_apart() -> None:
 
 def test_names_of_controls() -> None:
     morphology = load("dann-grf")
-    assert list(controls(morphology, SHAPE, 10, ["linear", "linear"])) == ["linear"]
-    assert list(controls(morphology, SHAPE, 10)) == [*CONTROLS]
-    assert controls(morphology, SHAPE, 10, []) == {}
+    source = ModelSource(morphology, inputs=SHAPE)
+    assert list(controls(source, ["linear", "linear"])) == ["linear"]
+    assert list(controls(source)) == [*CONTROLS]
+    assert controls(source, []) == {}
     with pytest.raises(DendrographError, match="unknown control 'lineal'\n  did you mean 'linear'"):
-        controls(morphology, SHAPE, 10, ["lineal"])
-    assert list(controls(morphology, SHAPE, 10, "linear")) == ["linear"]
+        controls(source, ["lineal"])
+    assert list(controls(source, "linear")) == ["linear"]
     with pytest.raises(DendrographError, match="names must be names of controls, not 3"):
-        controls(morphology, SHAPE, 10, 3)  # type: ignore[arg-type]
-    with pytest.raises(DendrographError, match="give the number of classes"):
-        controls(morphology, SHAPE, None)  # type: ignore[arg-type]
+        controls(source, 3)  # type: ignore[arg-type]
     with pytest.raises(MorphologyError):
-        controls(morphology, (2, 2), 10)
+        controls(ModelSource(morphology, inputs=(2, 2)))
 
 
 def test_what_does_not_fit_is_said_and_the_rest_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from dendrograph.export import FORMATS, export, format
 from dendrograph.export.csv_npz import Csv
 from dendrograph.export.graphml_dot_networkx import GraphML
 from dendrograph.export.pytorch_geometric import read_data
+from dendrograph.training.model_source import ModelSource
 from dendrograph.training.run import Run
 
 
@@ -217,23 +218,27 @@ def test_a_run_that_has_not_ended(tmp_path: Path, capsys: pytest.CaptureFixture[
     for suffix in ("npz", "onnx"):
         said = error_of(run.folder, "-o", tmp_path / f"net.{suffix}", capsys=capsys)
         assert "no results yet: the run has not ended\n  go on with it: " in said
-    fixed = "a run's morphology, inputs, classes and seed are fixed, and its weights are the trained ones"
-    for options in (("--weights", "initial"), ("--seed", "0"), ("--set", "a=1"), ("--inputs", "8"), ("--classes", "2")):
+    for options, fixed in (
+        (("--weights", "initial"), "the weights of a run are fixed: found --weights initial"),
+        (("--seed", "0"), "the seed of a run cannot be changed: found --seed 0"),
+        (("--set", "a=1", "--inputs", "8"), "the parameters and inputs of a run cannot be changed: found --set a=1"),
+        (("--classes", "2"), "the classes of a run cannot be changed: found --classes 2"),
+    ):
         assert fixed in error_of(run.folder, "-o", tmp_path / "net.npz", *options, capsys=capsys)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_options_that_do_not_go_with_the_subject(tmp_path: Path) -> None:
     network = small("xor-dcaap")
-    for subject, options in (
-        (network, {"seed": 1}),
-        (network, {"weights": "initial"}),
-        (network.graph, {"classes": 3}),
-        (load("xor-dcaap"), {"overrides": {"a": 1}}),
+    for source, weights, message in (
+        (ModelSource(network, seed=1), None, "the seed of a network cannot be changed: found seed=1"),
+        (network, "initial", "the weights of a network are fixed: found weights='initial'"),
+        (ModelSource(network.graph, classes=3), None, "the classes of a graph cannot be changed: found classes=3"),
+        (ModelSource(load("xor-dcaap"), overrides={"a": 1}), None, "the parameters of a Morphology cannot be changed"),
     ):
-        with pytest.raises(DendrographError, match="leave the options out"):
-            export(subject, tmp_path / "net.npz", **options)
-    with pytest.raises(DendrographError, match="3: cannot be exported\n  give a graph, a network"):
+        with pytest.raises(DendrographError, match=message):
+            export(source, tmp_path / "net.npz", weights=weights)
+    with pytest.raises(DendrographError, match="`model`: expected str or path or Compartment or Morphology or Graph"):
         export(3, tmp_path / "net.npz")  # type: ignore[arg-type]
 
 

@@ -343,7 +343,7 @@ def test_wiring_of_another_seed_is_refused(tmp_path: Path) -> None:
 
 def test_the_same_said_again_goes_on(begun: Path, morphology: Path) -> None:
     settings = {"epochs": 5, "device": "auto", "lr": 1e-3, "early_stop": False}
-    run = train_named(str(begun), "digits", None, "auto", settings, None, begun, resume=True, progress=False)
+    run = train_named(str(begun), settings=settings, kernel="auto", out=begun, resume=True, progress=False)
     assert run.finished and len(run.history) == 5
 
 

@@ -18,6 +18,7 @@ from dendrograph import Run, TrainConfig, build, datasets, train
 from dendrograph.base.errors import DataError, RunError
 from dendrograph.data.dataset import Split
 from dendrograph.training.evaluation import BATCH, evaluate
+from dendrograph.training.model_source import ModelSource
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +151,10 @@ def test_data_are_found_again_from_elsewhere(
     (tmp_path / "data").rename(tmp_path / "moved")
     with pytest.raises(DataError, match=rf"{tmp_path}/data, .*does not exist any more"):
         evaluate(folder)
-    assert evaluate(folder, tmp_path / "moved").record() == Run.open(folder).metrics["test"]
+    assert evaluate(ModelSource(folder, data_dir=tmp_path / "moved")).record() == Run.open(folder).metrics["test"]
     known_data(tmp_path / "moved", change=1)
     with pytest.raises(DataError) as error:
-        evaluate(folder, tmp_path / "moved")
+        evaluate(ModelSource(folder, data_dir=tmp_path / "moved"))
     digest = json.loads((tmp_path / "run" / "run.json").read_text())["data"]["digest"]
     assert str(error.value) == (
         f"mnist: not the data that the run was trained on\n  read from IDX files in {tmp_path}/moved/mnist; "

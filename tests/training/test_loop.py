@@ -753,8 +753,8 @@ def test_a_network_of_another_type_is_refused_before_anything_is_made(
         network.biases["readout"].requires_grad_(part == "one tensor")
     with pytest.raises(DendrographError) as error:
         train(network, data, TrainConfig(epochs=1), tmp_path / "run", progress=False)
-    assert f"holds {kind}, but training takes torch.float32 throughout" in str(error.value)
-    assert str(error.value).endswith("\n  convert it: network.float()")
+    assert f"of the network holds {kind}\n" in str(error.value)
+    assert str(error.value).endswith("\n  convert the network: network.float()")
     assert not list(tmp_path.iterdir())
     train(network.float(), data, TrainConfig(epochs=1), tmp_path / "run", progress=False)
 
@@ -795,7 +795,7 @@ def test_a_training_from_names_may_stand_within_inference_mode(tmp_path: Path) -
     assert run.finished
 
 
-@pytest.mark.parametrize("made", ["in torch.inference_mode()", "on PyTorch's device meta, with no values"])
+@pytest.mark.parametrize("made", ["in torch.inference_mode()", "on the device meta, without values"])
 def test_a_network_that_cannot_be_trained_is_refused_before_anything_is_made(made: str, tmp_path: Path) -> None:
     data = small.digits()
     with torch.inference_mode("inference" in made):
@@ -804,7 +804,7 @@ def test_a_network_that_cannot_be_trained_is_refused_before_anything_is_made(mad
         network.to("meta")
     with pytest.raises(DendrographError) as error:
         trained(data, tmp_path / "run", network)
-    assert f" was made {made}: it cannot be trained\n  build the network anew" in str(error.value)
+    assert f" was made {made}: it cannot be trained\n  build the network again" in str(error.value)
     assert not list(tmp_path.iterdir())
 
 
@@ -813,5 +813,5 @@ def test_another_default_device_is_refused_before_anything_is_made(tmp_path: Pat
     network = network_for(data)
     with torch.device("meta"), pytest.raises(DendrographError) as error:
         trained(data, tmp_path / "run", network)
-    assert str(error.value).startswith("PyTorch's default device is meta, but training takes cpu there\n  call torch.")
+    assert str(error.value).startswith("training needs the default device cpu in PyTorch: found meta\n  call torch.")
     assert not list(tmp_path.iterdir())

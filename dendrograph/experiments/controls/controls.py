@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from dendrograph.base.errors import DendrographError, WiringError, clip
+from dendrograph.base.errors import DendrographError, WiringError, argument, clip
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.comparison.conditions import CONTROLS, control_name
 from dendrograph.experiments.controls.fan_in_matched import Made, fan_in_matched
@@ -13,7 +13,8 @@ from dendrograph.experiments.controls.linear_and_shuffled import linear, shuffle
 from dendrograph.experiments.controls.parameter_matched import compute_matched, parameter_matched
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
-from dendrograph.morphology.morphology import Morphology, Shape
+from dendrograph.morphology.morphology import Morphology
+from dendrograph.training.model_source import Model, ModelSource
 
 Maker = Callable[[Graph, str, str], Made]
 
@@ -78,32 +79,36 @@ class Control:
         return self.graph.morphology
 
 
-def controls(
-    morphology: Morphology,
-    inputs: Shape | int | Mapping[str, Shape | int] | None,
-    classes: int,
-    names: Iterable[str] | None = None,
-) -> dict[str, Morphology]:
+def controls(source: ModelSource | Model, names: Iterable[str] | None = None) -> dict[str, Morphology]:
     """The controls of a morphology, by the names in `CONTROLS`.
 
-        controls(load("dann-lrf"), (28, 28), 10)["parameter-matched"]
+        controls(ModelSource("dann-grf", inputs=(28, 28), classes=10), ["linear"])
 
     Args:
-        morphology: what `load` gives.
-        inputs: shape of one sample, or of each stream, as `compile` takes it.
-        classes: units of the readout.
-        names: of controls; by default all that the morphology has.
+        source: a `ModelSource` or a model. Controls match the inputs and classes of its graph.
+        names: names of controls; by default all that the morphology has.
 
     Raises:
-        DendrographError: a control is unknown, or does not exist for this morphology.
+        DendrographError: a name is unknown, or the morphology has no such control; or data are given for a run.
         MorphologyError: the morphology does not compile for these inputs.
     """
-    if classes is None:
-        raise DendrographError("controls are compared by their readout\n  give the number of classes")
-    found = survey(compile(morphology, inputs, classes), names)
+    graph = graph_to_match(ModelSource.of(source))
+    found = survey(graph, names)
     if names is not None:
-        check_missing(morphology.name, found)
+        check_missing(graph.name, found)
     return {control.kind: control.morphology for control in found if control.graph is not None}
+
+
+def graph_to_match(source: ModelSource) -> Graph:
+    """The graph that controls are made of.
+
+    Raises:
+        DendrographError: data are given for a run.
+    """
+    for option in ("data", "data_dir"):
+        if source.run and getattr(source, option) is not None:
+            raise DendrographError(f"{source}: a run has its own data\n  leave {argument(option)} out")
+    return source.graph()
 
 
 def check_missing(name: str, found: Iterable[Control]) -> None:

@@ -36,7 +36,7 @@ from dendrograph.morphology.validation import Cursor
 from dendrograph.morphology.yaml_reader import LARGEST_FILE, decoded
 from dendrograph.network.kernels import KERNELS
 from dendrograph.training.config import TrainConfig
-from dendrograph.training.model_source import DEFAULT_DATA
+from dendrograph.training.model_source import DEFAULT_DATA, ModelSource
 from dendrograph.training.run_format import load
 
 KEYS = ("morphologies", "controls", "set", "data", "seeds", "train")
@@ -52,6 +52,7 @@ class Sweep:
 
     batch: the number of networks that one worker may train as one graph
     text: of the file
+    own_folder: whether its folder holds no other sweep, so that other runs in it are worth a note
     """
 
     name: str
@@ -60,6 +61,7 @@ class Sweep:
     about: str = ""
     text: str = field(default="", repr=False)
     notes: tuple[str, ...] = ()
+    own_folder: bool = False
 
 
 def read(
@@ -209,7 +211,7 @@ class _Reader:
             )
             trees = [tree]
             self._compile(tree, dataset)
-            made = controls(tree, dataset.shapes, dataset.classes) if asked else {}
+            made = controls(ModelSource(tree, data=dataset)) if asked else {}
             for name in asked:
                 if name not in made:
                     self._note(f"{tree.name} has no control '{name}': dendrograph controls {file.value} says why")

@@ -19,7 +19,7 @@ import pytest
 
 from dendrograph.base.errors import DataError, DataWarning
 from dendrograph.data import load as data
-from dendrograph.data.downloads import MNIST_FILES
+from dendrograph.data.known_datasets import MNIST_FILES
 
 Tally = Callable[[str], None]
 Rng = np.random.Generator

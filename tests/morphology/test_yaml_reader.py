@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,7 +125,7 @@ SCALARS = """
 """
 
 
-@pytest.mark.parametrize("text", [*SCALARS.replace("\n", " ").split(" ")])
+@for_each("text", [*SCALARS.replace("\n", " ").split(" ")])
 def test_plain_scalars_are_those_of_the_core_schema(text: str) -> None:
     if text in ("", "-"):
         return

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from cases import each_pair, for_each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -57,7 +59,6 @@ FUNCTIONS = {**SLOPES, **CURVES}
 
 every_function = pytest.mark.parametrize("function", FUNCTIONS)
 slopes_and_curve = pytest.mark.parametrize("function", ["leaky_relu 0.1", "nmda"])
-every_dtype = pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 
 
 @pytest.fixture(params=INSTRUCTION_SETS)
@@ -202,9 +203,8 @@ def _looped(drawn: Drawn, weight: Tensor, x: Tensor, *_: None) -> Tensor:
     return x.new_zeros(drawn.projection.targets, x.shape[1]).index_add(0, target, weight.unsqueeze(1) * x[source])
 
 
-@every_dtype
 @every_function
-@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@for_each("bias, dtype", product([True, False], TOLERANCE))
 def test_every_function_and_type(instruction_set: str, function: str, bias: bool, dtype: torch.dtype) -> None:
     for batch in FEW_BATCHES:
         drawn = _drawn(function=function, bias=bias, batch=batch, seed=batch)
@@ -280,7 +280,7 @@ def test_local_fields_of_many_dendrites(function: str) -> None:
 
 @built_only
 @every_function
-@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@for_each("bias", [True, False])
 def test_no_edges_and_no_samples(function: str, bias: bool) -> None:
     for batch, most in ((0, 9), (0, 0), (17, 0), (130, 0)):
         drawn = _drawn(batch=batch, most=most, function=function, bias=bias)
@@ -303,7 +303,7 @@ LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("sources", [1, 7, 16, 37])
+@for_each("sources", [1, 7, 16, 37])
 def test_layout_of_sources_does_not_matter(instruction_set: str, layout: str, sources: int) -> None:
     for batch in (1, 5, 16, 131):
         drawn = _drawn(batch=batch, sources=sources)
@@ -354,7 +354,7 @@ def test_the_result_of_a_gradient_is_no_borrowed_memory() -> None:
 
 @built_only
 @every_function
-@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@for_each("bias", [True, False])
 def test_derivatives_hold_against_finite_differences(function: str, bias: bool) -> None:
     drawn = _drawn(parents=2, children=2, batch=3, most=3, sources=4, function=function, bias=bias)
     operands = [one for one in drawn.to(torch.float64) if one is not None]
@@ -371,8 +371,8 @@ def test_derivatives_hold_against_finite_differences(function: str, bias: bool) 
 
 
 @built_only
-@pytest.mark.parametrize("needed", range(16))
 @slopes_and_curve
+@for_each("needed", range(16))
 def test_any_gradients_alone_and_together(function: str, needed: int) -> None:
     drawn = _drawn(batch=18, function=function)
     operands = drawn.to(torch.float64)
@@ -410,7 +410,7 @@ def test_operands_that_follow_from_each_other(function: str, create_graph: bool)
 
 @built_only
 @every_function
-@pytest.mark.parametrize("at", [0.0, -0.0])
+@for_each("at", [0.0, -0.0])
 def test_at_exactly_zero_the_slope_is_the_one_below(instruction_set: str, function: str, at: float) -> None:
     drawn = _drawn(function=function, batch=17)
     weight, x, bias, cable = drawn.to(torch.float64)
@@ -422,7 +422,7 @@ def test_at_exactly_zero_the_slope_is_the_one_below(instruction_set: str, functi
 
 @built_only
 @pytest.mark.parametrize("function", ["dcaap", "nmda", "softplus"])
-@pytest.mark.parametrize("at", [1.0, 20.0, 20.0 + 2e-15, 1.0 + 2e-16, 1.0 - 1e-16])
+@for_each("at", [1.0, 20.0, 20.0 + 2e-15, 1.0 + 2e-16, 1.0 - 1e-16])
 def test_at_a_threshold_it_is_as_step_by_step(instruction_set: str, function: str, at: float) -> None:
     """Of a dCaAP the slope jumps there, as that of PyTorch's softplus does at 20."""
     drawn = _drawn(function=function, batch=17)
@@ -471,8 +471,8 @@ def _of(function: str, u: Tensor) -> list[Tensor]:
     return [y.detach(), torch.autograd.grad(y.sum(), x)[0]]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("function", CURVES)
+@for_each("dtype", [torch.float32, torch.float64])
 def test_curves_are_exact_to_the_last_digits(instruction_set: str, function: str, dtype: torch.dtype) -> None:
     """Against PyTorch in float64, which itself errs by a digit or two of float64.
 
@@ -507,8 +507,8 @@ def test_a_steep_dcaap_is_exact_but_for_the_rounding_of_its_exponent(
     assert float((slope.double() - its_slope).abs().max()) <= 8 * epsilon * gain
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("function", CURVES)
+@for_each("dtype", [torch.float32, torch.float64])
 def test_limits_are_those_of_pytorch(instruction_set: str, function: str, dtype: torch.dtype) -> None:
     """Far out and at infinity. No number gives none, value and slope, which PyTorch does not always keep to."""
     ends = torch.tensor([89.0, 104.0, 750.0, 1000.0, 1e10, torch.finfo(dtype).max / 4, torch.inf], dtype=dtype)
@@ -551,8 +551,7 @@ def _pattern(tensor: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("function", ["identity", "relu", "leaky_relu 0.1", "leaky_relu -0.5", *CURVES])
-@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
-@pytest.mark.parametrize("operand", range(4), ids=["weight", "x", "bias", "cable"])
+@for_each("operand, value", each_pair(range(4), [torch.inf, -torch.inf, torch.nan]))
 def test_numbers_that_are_not_finite(instruction_set: str, operand: int, value: float, function: str) -> None:
     """They reach what they reach step by step, and no sample, row or padded lane beside it."""
     for batch in (1, 15, 131):
@@ -572,7 +571,7 @@ def _as_double(operands: list[Tensor | None]) -> list[Tensor | None]:
 
 # Not ELU: of a slope where there is no number PyTorch says 1 or none, as the number of samples will have it.
 @pytest.mark.parametrize("function", ["leaky_relu 0.1", *(name for name in CURVES if name[:3] != "elu")])
-@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
+@for_each("value", [torch.inf, -torch.inf, torch.nan])
 def test_gradients_where_a_source_is_not_finite(instruction_set: str, value: float, function: str) -> None:
     """An unused sample, source or row keeps finite gradients; the rest is not finite where it is not step by step."""
     for batch in (3, 17, 131):

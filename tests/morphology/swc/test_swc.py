@@ -473,8 +473,8 @@ def test_bins_that_nest_too_deeply_name_bins_that_fit(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize(("limit", "most"), [("LARGEST_FILE", 20_000), ("MOST_VALUES", 2_000), ("MOST_STEPS", 9_000)])
 def test_more_than_a_file_can_hold(limit: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("reading", "reduction"):
-        monkeypatch.setattr(f"dendrograph.{module}.{limit}", most)
+    for module in ("yaml_reader", "swc.reduction"):
+        monkeypatch.setattr(f"dendrograph.morphology.{module}.{limit}", most)
     star = SOMA + "".join(f"{number} 3 0 {number} 0 1 1\n" for number in range(8, 308))
     with pytest.raises(DendrographError) as error:
         import_swc(swc(tmp_path, star), tmp_path / "x.yaml")

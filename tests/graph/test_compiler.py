@@ -418,6 +418,7 @@ def test_the_hash_tells_any_change_of_the_wiring() -> None:
     assert replace(graph, seed=9, name="other").connectivity_hash == graph.connectivity_hash, "the wiring, no more"
 
 
+@pytest.mark.slow
 def test_a_fresh_process_gives_the_same_graph() -> None:
     code = (
         "from dendrograph import compile, load\n"

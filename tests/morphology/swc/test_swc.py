@@ -227,6 +227,7 @@ def comb(forks: int) -> str:
     return "".join(lines)
 
 
+@pytest.mark.slow
 def test_a_tree_of_any_depth_is_read(tmp_path: Path) -> None:
     """Nothing recurses at a fork: three thousand of them in a row are read, and told to be too many for a file."""
     path = swc(tmp_path, comb(3_000))
@@ -240,6 +241,7 @@ def test_a_tree_of_any_depth_is_read(tmp_path: Path) -> None:
         read(swc(tmp_path, star))
 
 
+@pytest.mark.slow
 def test_a_long_dendrite_is_read(tmp_path: Path) -> None:
     chain = SOMA + "".join(f"{number} 3 {5 + number / 100:.2f} 0 0 1 {number - 1}\n" for number in range(2, 100_000))
     assert told(read(swc(tmp_path, chain))) == [("basal", None, pytest.approx(999.99, abs=0.01), 2.0)]

@@ -735,6 +735,7 @@ for kernel in ("auto", "compiled"):
 """
 
 
+@pytest.mark.slow
 @built_only
 def test_operands_that_do_not_fit_are_refused() -> None:
     """Passes take addresses: what PyTorch's own operations refuse must not reach them. In a process: it may crash."""

@@ -142,6 +142,7 @@ def test_values_and_gradients_are_those_of_a_dense_matrix(kernel: Kernel, projec
     np.testing.assert_allclose(of_x.numpy(), block.T @ g.numpy(), rtol=0, atol=1e-13)
 
 
+@pytest.mark.slow
 @every_pair
 def test_derivatives_hold_against_finite_differences(kernel: Kernel, projection: Projection) -> None:
     if not projection.edges:

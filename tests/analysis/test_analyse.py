@@ -88,6 +88,7 @@ def test_thresholds_that_are_none(thresholds: dict[str, float], message: str) ->
         analyse(ModelSource(build("dann-lrf", (8, 8)), data=digits), settings=Settings(**thresholds))
 
 
+@pytest.mark.slow
 def test_the_command(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, err = command(capsys, run)
     assert (code, err) == (0, "") and "hidden/dendrite" in out and "image->hidden/dendrite" in out

@@ -172,6 +172,7 @@ def on_a_terminal(command: list[str], columns: int, cwd: Path) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
 
 
+@pytest.mark.slow
 def test_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
     """The whole program: bar and lines fit, with loss, accuracy, samples a second and the remaining time."""
     morphology = small.morphology_file(tmp_path)

@@ -64,6 +64,7 @@ def test_what_has_no_value_in_one_run_has_none_over_seeds() -> None:
     assert row["seeds"] == 2 and math.isnan(row["half_level"]) and math.isnan(row["half_level_high"])
 
 
+@pytest.mark.slow
 def test_every_mean_is_that_of_its_runs(found: Analysis) -> None:
     """Each cell of each table anew, from the rows of the runs that it names."""
     tables = {name: rows for name, rows in found.tables.items() if name.endswith(END)}
@@ -115,6 +116,7 @@ def test_one_seed_a_condition_makes_no_means(runs: Path) -> None:
     assert set(analyse([runs / "a0"], parts=["weights"]).tables) == {"weights", "densities"}
 
 
+@pytest.mark.slow
 def test_the_command_prints_means_and_keeps_both(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

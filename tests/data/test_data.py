@@ -1456,6 +1456,7 @@ def test_class_by_class_shows_one_class_after_the_other() -> None:
     assert not torch.equal(order, batches.class_by_class(labels, torch.Generator().manual_seed(2)))
 
 
+@pytest.mark.slow
 def test_scikit_learn_is_not_imported_before_it_is_needed() -> None:
     code = "import sys, dendrograph.data.load; sys.exit('sklearn' in sys.modules)"
     assert (

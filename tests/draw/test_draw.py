@@ -12,7 +12,7 @@ import torch
 from artists import boxes, discs, lines, named, outlines, overlapping, texts
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from trees import CORNERS, random_case
+from trees import CORNERS, COVERING
 
 from dendrograph import (
     Compartment,
@@ -31,7 +31,6 @@ from dendrograph.draw.diagrams.view import VIEWS
 from dendrograph.morphology.shipped import shipped
 from dendrograph.training.model_source import ModelSource
 
-RANDOM = [random_case(seed) for seed in range(25)]
 SMALL = {"somata": 3, "dendrites": 2, "synapses": 4}
 
 
@@ -73,7 +72,7 @@ def _within(figure: Figure) -> None:
 
 
 class TestNeuron:
-    @pytest.mark.parametrize("case", [*RANDOM, *CORNERS], ids=str)
+    @pytest.mark.parametrize("case", [*COVERING, *CORNERS], ids=str)
     def test_laws_on_random_trees(self, case: Any) -> None:
         graph = case.compile()
         for layer in layers_of(graph)[:2]:
@@ -175,7 +174,7 @@ class TestNeuron:
 
 
 class TestNetwork:
-    @pytest.mark.parametrize("case", [*RANDOM, *CORNERS], ids=str)
+    @pytest.mark.parametrize("case", [*COVERING, *CORNERS], ids=str)
     def test_laws_on_random_networks(self, case: Any) -> None:
         graph = case.compile()
         for fold in (True, False):

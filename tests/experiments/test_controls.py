@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from trees import CORNERS, Case, inputs_of, random_case, ready
+from trees import CORNERS, COVERING, Case, inputs_of, random_case, ready
 
 from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, compile, load
 from dendrograph.base.errors import MorphologyError
@@ -24,7 +24,7 @@ from dendrograph.morphology.shipped import shipped
 from dendrograph.training.model_source import ModelSource
 
 RANDOM = tuple(random_case(seed) for seed in range(40))
-CASES = (*(case for case in CORNERS if "nonlinearity" not in case.name), *RANDOM)
+CASES = (*(case for case in CORNERS if "nonlinearity" not in case.name), *COVERING)
 SHAPE, CLASSES = (28, 28), 10
 
 

@@ -15,11 +15,12 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from exports import biased, small
 from numpy.typing import NDArray
 from small import digits, morphology_file
 from tools import tool
-from trees import CORNERS, Case, random_case
+from trees import CORNERS, COVERING, Case
 
 from dendrograph import DendriticNetwork, Run, compile, load
 from dendrograph.cli.main import main
@@ -28,7 +29,7 @@ from dendrograph.export.pytorch_geometric import read_data
 from dendrograph.morphology.shipped import shipped
 from dendrograph.training.model_source import ModelSource
 
-CASES = (*CORNERS, *(random_case(seed) for seed in range(25)))
+CASES = (*CORNERS, *COVERING)
 TEXT = ("graphml", "dot", "json", "csv", "npz", "safetensors")
 
 
@@ -190,8 +191,8 @@ def assert_held(found: Held, network: DendriticNetwork, in_order: bool) -> None:
 # Each format by its own tool
 
 
-@pytest.mark.parametrize("suffix", TEXT)
 @pytest.mark.parametrize("name", shipped())
+@for_each("suffix", TEXT)
 def test_a_shipped_morphology_is_read_again_as_it_was(name: str, suffix: str, tmp_path: Path) -> None:
     network, path = small(name), tmp_path / f"net.{suffix}"
     result = export(network, path)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from exports import biased, small
 from torch import Tensor, nn
-from trees import CORNERS, Case, inputs_of, random_case
+from trees import CORNERS, COVERING, Case, inputs_of
 
 from dendrograph import DendriticNetwork, Morphology, compile, load, register_nonlinearity
 from dendrograph.base.errors import DendrographError
@@ -24,7 +24,7 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
-CASES = (*CORNERS, *(random_case(seed) for seed in range(100)))
+CASES = (*CORNERS, *COVERING)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

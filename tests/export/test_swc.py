@@ -12,7 +12,7 @@ import pytest
 from exports import small
 from hypothesis import given
 from hypothesis import strategies as st
-from trees import CORNERS, random_case
+from trees import CORNERS, COVERING
 
 from dendrograph import Graph, compile, load
 from dendrograph.base.errors import DendrographError
@@ -26,7 +26,7 @@ from dendrograph.morphology.swc.importing import import_swc
 from dendrograph.morphology.swc.sections import read
 from dendrograph.training.model_source import ModelSource
 
-TREES = [*CORNERS, *(random_case(seed) for seed in range(60))]
+TREES = [*CORNERS, *COVERING]
 
 
 def sections(neuron: Compartment) -> list[tuple[int, float, float]]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import for_each
 from numpy.typing import NDArray
 from receptive_fields import is_field
-from trees import CORNERS, random_case
+from trees import CORNERS, COVERING, random_case
 
 from dendrograph import Graph, Morphology, compile
 from dendrograph.base.errors import WiringError
@@ -440,8 +441,8 @@ def _doubled(source: NDArray, target: NDArray) -> None:
     source[row + 1] = source[row]
 
 
-@pytest.mark.parametrize("block", [1, 7, wiring.BLOCK])
 @pytest.mark.parametrize("name", BREAKS)
+@for_each("block", [1, 7, wiring.BLOCK])
 def test_every_break_is_found_and_named(name: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether all is looked at together or block by block: a break between two blocks is none too few."""
     monkeypatch.setattr(wiring, "BLOCK", block)
@@ -524,7 +525,7 @@ def _tiles_are_even(graph: Graph, field: ReceptiveField) -> bool:
     return all(one == used[0] for one in used) and max(times) - min(times) <= 1
 
 
-@pytest.mark.parametrize("case", [*CORNERS, *(random_case(seed) for seed in range(60))], ids=str)
+@pytest.mark.parametrize("case", [*CORNERS, *COVERING], ids=str)
 def test_what_is_compiled_passes(case: Any) -> None:
     graph = case.compile()
     summary = check_wiring(graph)

@@ -17,8 +17,9 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from cases import each_pair, for_each
 from models import PAPERS
-from trees import CORNERS, Case, random_case
+from trees import CORNERS, COVERING, Case
 
 from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, compile, load
 from dendrograph.base.errors import MorphologyError
@@ -30,7 +31,7 @@ from dendrograph.graph.tree import arborescence
 from dendrograph.morphology.weights import Init
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES = (*CORNERS[:14], *(random_case(seed) for seed in range(30)))
+CASES = (*CORNERS[:14], *COVERING)
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
@@ -197,10 +198,8 @@ def k_of_somata(k: int) -> int:
 SYNAPSES, DENDRITES, SOMATA = 16, 4, 32
 
 
-@pytest.mark.parametrize("layers", [1, 3])
-@pytest.mark.parametrize("classes", [10, 47])
-@pytest.mark.parametrize("shape", [(28, 28), (32, 32, 3)], ids=["grey", "rgb"])
 @pytest.mark.parametrize("model", PAPERS)
+@for_each("shape, classes, layers", each_pair([(28, 28), (32, 32, 3)], [10, 47], [1, 3]))
 def test_parameters_are_those_of_the_formula(model: str, shape: tuple[int, ...], classes: int, layers: int) -> None:
     knobs = {"dendrites": DENDRITES, "somata": SOMATA, "synapses": SYNAPSES, "layers": layers}
     graph = compile(load(model, knobs), shape, classes)
@@ -419,6 +418,7 @@ def test_the_hash_tells_any_change_of_the_wiring() -> None:
     assert replace(graph, seed=9, name="other").connectivity_hash == graph.connectivity_hash, "the wiring, no more"
 
 
+@pytest.mark.slow
 def test_a_fresh_process_gives_the_same_graph() -> None:
     code = (
         "from dendrograph import compile, load\n"

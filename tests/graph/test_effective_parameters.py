@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from trees import CORNERS, Case, random_case
+from trees import CORNERS, COVERING, Case, random_case
 
 from dendrograph import DendriticNetwork, Graph, compile, load
 
@@ -52,7 +52,7 @@ def _of_one_sign(case: Case) -> bool:
     return bool(signs) or "excitatory" in cables or any("sign" in layer for layer in case.morphology["layers"])
 
 
-@pytest.mark.parametrize("case", [*CORNERS, *RANDOM], ids=str)
+@pytest.mark.parametrize("case", [*CORNERS, *COVERING], ids=str)
 def test_the_effective_parameters_are_those_that_autograd_moves(case: Case) -> None:
     network = _network(case)
     moved, effective = _moved(network, network.graph, 6 if _of_one_sign(case) else DRAWS), network.graph.reach.effective

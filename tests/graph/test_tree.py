@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import networkx as nx
 import pytest
-from trees import CORNERS, Case, random_case
+from trees import CORNERS, COVERING, Case
 
 from dendrograph import Morphology
 from dendrograph.graph.tree import arborescence, branchings
 from dendrograph.morphology.neuron import Compartment
 
-CASES = (*CORNERS[:14], *(random_case(seed) for seed in range(25)))
+CASES = (*CORNERS[:14], *COVERING)
 
 
 def _neurons(case: Case) -> list[Compartment]:

@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from torch import Tensor
 from trees import (
     BUILT,
     BUILT_IN,
     CORNERS,
+    COVERING,
     KERNELS,
     Case,
     assert_same,
@@ -42,6 +44,7 @@ FEW = (*CORNERS[:14], *RANDOM[:10])  # where the corners' eleven nonlinearities 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 few_cases = pytest.mark.parametrize("case", FEW, ids=str)
 every_kernel = pytest.mark.parametrize("kernel", KERNELS)
+each_kernel = for_each("kernel", KERNELS)  # all in one item, of each case
 
 
 def test_the_cases_hold_everything_the_language_has() -> None:
@@ -59,6 +62,9 @@ def test_the_cases_hold_everything_the_language_has() -> None:
     assert set(counted) == wanted
     assert min(counted.values()) >= 3
     assert {f"nonlinearity {name}" for name in BUILT_IN} <= {f for case in CORNERS for f in case.features()}
+    covered = Counter(feature for case in COVERING for feature in case.features())
+    assert set(covered) == wanted
+    assert min(covered.values()) >= 3
 
 
 def test_every_kernel_runs_projections_of_the_cases() -> None:
@@ -138,8 +144,8 @@ GRADIENTS = tuple(
 )
 
 
-@every_kernel
 @pytest.mark.parametrize("case", GRADIENTS, ids=str)
+@each_kernel
 def test_first_and_second_derivatives_of_a_network(case: Case, kernel: str) -> None:
     network = case.build(kernel)
     x = inputs_of(network.graph, 2)
@@ -164,8 +170,8 @@ def _renumbered(projection: Projection, source: np.ndarray, target: np.ndarray) 
     return replace(projection, pairs=pairs), order
 
 
-@every_kernel
 @few_cases
+@each_kernel
 def test_renumbering_nodes_and_edges_changes_nothing(case: Case, kernel: str) -> None:
     network = case.build(kernel)
     graph, rng = network.graph, np.random.default_rng(11)
@@ -227,8 +233,8 @@ def _rows(x: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
     return {name: tensor[rows] for name, tensor in x.items()}
 
 
-@every_kernel
 @few_cases
+@each_kernel
 def test_the_order_of_the_batch_changes_nothing(case: Case, kernel: str) -> None:
     """Each sample's logits are its own, to some units in the last place: matrix products and functions such as tanh
     round a column by where it stands. What the sparse kernels give is its own bit for bit: see test_kernels.py.
@@ -321,8 +327,8 @@ def test_different_seeds_give_different_wiring_and_weights() -> None:
         assert torch.equal(weights[2], torch.cat(list(DendriticNetwork(graph, seed=2).weights.values())))
 
 
-@every_kernel
 @few_cases
+@each_kernel
 def test_an_empty_batch_works(case: Case, kernel: str) -> None:
     network = case.build(kernel)
     logits, found = gradients(network, inputs_of(network.graph, 0))
@@ -332,8 +338,8 @@ def test_an_empty_batch_works(case: Case, kernel: str) -> None:
         assert values.shape == (0, network.graph.by_name[name].size)
 
 
-@every_kernel
 @few_cases
+@each_kernel
 def test_a_batch_of_one_works(case: Case, kernel: str) -> None:
     network = case.build(kernel)
     found = gradients(network, inputs_of(network.graph, 1))

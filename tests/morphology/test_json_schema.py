@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from bad_morphologies import bad_morphologies
+from cases import for_each
 from trees import random_case
 
 from dendrograph import load
@@ -40,7 +41,7 @@ def test_every_shipped_morphology_is_taken(name: str) -> None:
     assert faults(load(name).to_dict()) == []
 
 
-@pytest.mark.parametrize("seed", range(100))
+@for_each("seed", range(100))
 def test_every_random_tree_is_taken(seed: int) -> None:
     assert faults(random_case(seed).morphology) == []
 

@@ -690,6 +690,7 @@ def morphologies(draw: st.DrawFn) -> Morphology:
     )
 
 
+@pytest.mark.slow
 @given(morphologies())
 def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, morphology: Morphology) -> None:
     """By constructors, as plain values, and as the text of a file: the whole language."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,7 +125,7 @@ SCALARS = """
 """
 
 
-@pytest.mark.parametrize("text", [*SCALARS.replace("\n", " ").split(" ")])
+@for_each("text", [*SCALARS.replace("\n", " ").split(" ")])
 def test_plain_scalars_are_those_of_the_core_schema(text: str) -> None:
     if text in ("", "-"):
         return
@@ -208,12 +209,14 @@ def test_faults_of_white_space(text: str, fault: str) -> None:
     assert faults(text)[0].startswith(fault)
 
 
+@pytest.mark.slow
 def test_every_refusal_names_a_line() -> None:
     for text in ("[" * 9000, "{a: " * 9000, "- " * 9000, "%YAML 1.0\n---\na: 1\n", "\0", "a: *b", "#\n" * LARGEST_FILE):
         (fault, *_) = faults(text)
         assert re.match(r"f:\d+:\d+: ", fault), fault
 
 
+@pytest.mark.slow
 def test_what_is_nested_deeply_is_written_and_read_again() -> None:
     deep: Any = {"end": True}
     for _ in range(900):
@@ -241,6 +244,7 @@ json_like = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(json_like)
 def test_plain_values_are_copied_and_survive_yaml(value: Any) -> None:
     copy = Reading("f").plain(value)
@@ -359,6 +363,7 @@ def test_reading_stops_after_many_faults() -> None:
     assert found[-1] == f"reading stopped after {MOST_FAULTS} faults"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

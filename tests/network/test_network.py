@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from oracle import by_hand
 from torch import Tensor, nn
 from torch.nn.utils import parametrize, prune
 from torch.utils.data import DataLoader
-from trees import BUILT, CORNERS, KERNELS, SPARSE, Case, assert_same, gradients, inputs_of, random_case
+from trees import BUILT, CORNERS, COVERING, KERNELS, SPARSE, Case, assert_same, gradients, inputs_of
 
 from dendrograph import DendriticNetwork, DendrographError, build, compile, load
 from dendrograph.network.kernels.sparse import Edges
 from dendrograph.training.optimizer import FlatParameters
 
-CASES = (*CORNERS[:14], *(random_case(seed) for seed in range(12)))
+CASES = (*CORNERS[:14], *COVERING)
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_kernel = pytest.mark.parametrize("kernel", KERNELS)
@@ -201,7 +202,7 @@ def test_parameters_are_weights_of_edges_and_biases_of_compartments(case: Case) 
 
 
 @every_kernel
-@pytest.mark.parametrize("case", [RICH, *CASES[-4:]], ids=str)
+@for_each("case", [RICH, *CASES[-4:]])
 def test_state_dict_round_trips(case: Case, kernel: str) -> None:
     one, other = case.build(kernel), DendriticNetwork(case.compile(), kernel, seed=99).double().eval()
     x = inputs_of(one.graph, 4)
@@ -685,7 +686,7 @@ def _gradients_at_groups(network: DendriticNetwork, x: dict[str, Tensor]) -> dic
 
 
 @every_kernel
-@pytest.mark.parametrize("case", [EVERYTHING, *CORNERS[:6]], ids=str)
+@for_each("case", [EVERYTHING, *CORNERS[:6]])
 def test_gradients_at_every_group_are_those_of_the_reference(case: Case, kernel: str) -> None:
     network = case.build(kernel)
     x = inputs_of(network.graph, 3)

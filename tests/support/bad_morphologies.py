@@ -73,6 +73,9 @@ class Case:
     faults: tuple[ExpectedFault, ...]
     message: str | None = None
 
+    def __str__(self) -> str:
+        return self.name
+
     def good_text(self) -> str:
         return self.good.decode("utf-8-sig").replace("\r\n", "\n")
 

@@ -504,3 +504,7 @@ CORNERS = tuple(
         ),
     )
 )
+
+
+# A few random cases that hold each feature of the language at least three times, for tests that need no more.
+COVERING = tuple(random_case(seed) for seed in (2, 5, 7, 15, 25, 27, 57, 64))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from bad_morphologies import KINDS, Case, bad_morphologies
+from cases import for_each
 from ruamel.yaml import YAML
 
 from dendrograph.base.errors import DendrographError, Fault, MorphologyError
@@ -21,7 +22,6 @@ from dendrograph.morphology.morphology import load
 CASES = bad_morphologies()
 WITHOUT_REMEDY = ("wrong value", "not true or false")  # these say in the same line what was expected
 pytestmark = pytest.mark.usefixtures("at_the_command_line")
-each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 def compiled(content: bytes, file: str) -> Graph:
@@ -49,7 +49,7 @@ def test_there_are_cases_of_every_kind() -> None:
     assert {fault.kind for case in CASES for fault in case.faults} == KINDS.keys()
 
 
-@each_case
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_fault_says_where_and_what(case: Case) -> None:
     """File, line and column (or the setting) in the order of the file, path, kind, the words at fault, what to do."""
     with pytest.raises(DendrographError) as error:
@@ -72,8 +72,7 @@ def test_every_fault_says_where_and_what(case: Case) -> None:
         assert fault.remedy or expected.kind in WITHOUT_REMEDY, fault
 
 
-@each_case
-def test_the_good_twin_compiles_and_hardly_differs(case: Case) -> None:
+def compile_twin(case: Case) -> None:
     """So that it is the fault, and nothing else, that is refused."""
     compiled(case.good, f"{case.name}.good.yaml")
     if not re.match(rb"(# .*\n)*(name|%YAML)", case.broken):
@@ -81,6 +80,11 @@ def test_the_good_twin_compiles_and_hardly_differs(case: Case) -> None:
     lines = [text.decode("utf-8", errors="replace").splitlines() for text in (case.broken, case.good)]
     changed = sum(line[0] in "+-" for line in difflib.ndiff(*lines))
     assert changed <= 12 + 2 * len(case.faults), "mend the twin, or break the file less"
+
+
+@pytest.mark.parametrize("topic", sorted({case.topic for case in CASES}))
+def test_the_good_twins_of_a_topic_compile_and_hardly_differ(topic: str) -> None:
+    for_each("case", [case for case in CASES if case.topic == topic])(compile_twin)()
 
 
 def test_the_message_that_the_design_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,10 @@ def test_it_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     assert held - native == {*modules, *models, *page, *sweeps, "dendrograph/py.typed"}
     assert len(sweeps) >= 24
     assert len(models) >= 12
-    assert "dendrograph/cli/main.py" in modules and "dendrograph/network/kernels/fused.py" in modules
+    packages = {path.parent for path in ROOT.glob("dendrograph/**/*.py")}
+    without = [path.relative_to(ROOT).as_posix() for path in packages if not (path / "__init__.py").is_file()]
+    assert without == [], "a folder without __init__.py is no package, and is not installed"
+    assert {f"{path.relative_to(ROOT).as_posix()}/__init__.py" for path in packages} <= held
     for path in ROOT.glob("morphologies/*.yaml"):
         assert wheel.read(f"dendrograph/morphologies/{path.name}") == path.read_bytes()
 
@@ -125,6 +128,34 @@ def test_it_works_where_it_is_installed(wheel: zipfile.ZipFile, tmp_path: Path) 
     """The shipped morphologies are found by name, from any folder."""
     header, *rows = _run_installed(wheel, tmp_path, "from dendrograph.cli.main import main; main(['list'])")
     assert header.startswith("name") and len(rows) == len([*ROOT.glob("morphologies/*.yaml")])
+
+
+def test_the_shipped_files_are_found_in_an_editable_installation(source: Path, tmp_path: Path) -> None:
+    """`pip install -e` leaves the morphologies at the top of the checkout."""
+    own, built, site = tmp_path / "source", tmp_path / "wheel", tmp_path / "site"
+    shutil.copytree(source, own)
+    built.mkdir()
+    environment = {**os.environ, "CC": "/bin/false", "CXX": "/bin/false", "OMP_NUM_THREADS": "1"}
+    code = "import sys; from setuptools.build_meta import build_editable; build_editable(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, built], cwd=own, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (wheel,) = built.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(site)
+    code = (
+        "import site, sys; site.addsitedir(sys.argv[1]); finders = sys.meta_path; finders.insert(0, finders.pop())\n"
+        "import dendrograph; from dendrograph.morphology.shipped import shipped\n"
+        "print(dendrograph.__file__, len(shipped()), shipped()['dann-lrf'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, site], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    file, number, model = done.stdout.split()
+    assert file == str(own / "dendrograph" / "__init__.py")
+    assert int(number) == len([*ROOT.glob("morphologies/*.yaml")])
+    assert Path(model).read_bytes() == (ROOT / "morphologies" / "dann-lrf.yaml").read_bytes()
 
 
 OF_A_NETWORK = """

@@ -23,6 +23,7 @@ import pytest
 import small
 import torch
 import torch.distributed as dist
+from cases import for_each
 from safetensors.torch import load_file, save_file
 from small import train_named
 
@@ -171,8 +172,8 @@ def assert_alike(one: Path, other: Path, samples: int) -> None:
 # What a process is given
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
-@pytest.mark.parametrize("number", [0, 1, 2, 3, 5, 6, 128, 1001])
+@for_each("size", [1, 2, 3, 4, 7])
+@for_each("number", [0, 1, 2, 3, 5, 6, 128, 1001])
 def test_shares_are_a_partition_into_nearly_equal_parts(size: int, number: int) -> None:
     shares = [Ranks(rank, size).share(number) for rank in range(size)]
     assert [row for share in shares for row in range(number)[share]] == list(range(number))

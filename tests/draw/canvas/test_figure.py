@@ -53,6 +53,7 @@ def test_a_file_of_each_form(command: Command, form: str) -> None:
     assert not list(Path().glob(".*")), "nothing half-written is left"
 
 
+@pytest.mark.slow
 def test_the_same_bytes_from_another_process(command: Command, tmp_path: Path) -> None:
     for form in ("pdf", "svg", "png"):
         words = ["asymmetric-pyramidal", "--view", "neuron,network,fields,matrix,weights,activity", "--width", "double"]
@@ -111,6 +112,7 @@ def test_an_earlier_figure_is_replaced(command: Command) -> None:
     assert Path("net.svg").read_text() != "old"
 
 
+@pytest.mark.slow
 def test_large_networks_are_small_files(command: Command) -> None:
     """A hundred thousand compartments, one by one."""
     knobs = ["--set", "dendrites=64", "--set", "somata=1600", "--set", "synapses=2"]
@@ -206,6 +208,7 @@ def test_only_the_canvas_and_plots_import_matplotlib() -> None:
     assert [name for name in found if name.startswith("diagrams")] == [str(Path("diagrams", "panels.py"))]
 
 
+@pytest.mark.slow
 def test_a_notebooks_backend_that_is_not_installed_does_not_matter(tmp_path: Path) -> None:
     """A notebook sets it for all processes that it starts; matplotlib itself then cannot be imported."""
     program = """

@@ -213,6 +213,7 @@ def test_sizes_of_two_knobs_that_rise_together_are_one_line() -> None:
     assert legend_of(figure)[0] == ["tree"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1.001, 1.2, 2.5, 6, 12, 20, 100, 1e6])
 @pytest.mark.parametrize("least", [762, 28490])
 def test_numbers_on_logarithmic_axes_do_not_overlap(least: float, most: float) -> None:
@@ -339,6 +340,7 @@ def test_losses_far_apart_are_drawn_on_a_logarithmic_axis() -> None:
     assert [axes.get_yscale() for axes in sizes.axes] == ["linear", "log"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "letters"), [(3, 4), (12, 40), (60, 12), (24, 64)])
 def test_no_text_overlaps_another_or_leaves_the_page(number: int, letters: int) -> None:
     names = [f"{'m' * (letters - 3)}{place:03d}" for place in range(number)]

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 
 from dendrograph import build, compile, datasets, load
 from dendrograph.base.errors import DendrographError, for_command_line
@@ -139,9 +140,9 @@ def test_sections(name: str, capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("name", READ)
-@pytest.mark.parametrize("how", ["section", "order", "bins"])
+@for_each("how", ["section", "order", "bins"])
 def test_every_good_file_becomes_a_morphology(name: str, how: str, tmp_path: Path) -> None:
-    imported = import_swc(GOOD / f"{name}.swc", tmp_path / "made.yaml", choices=Choices(reduce=how))
+    imported = import_swc(GOOD / f"{name}.swc", tmp_path / f"{how}.yaml", choices=Choices(reduce=how))
     morphology = load(imported.path)
     assert morphology.name == name and imported.path.read_text() == imported.text
     again = tmp_path / "again.yaml"
@@ -226,6 +227,7 @@ def comb(forks: int) -> str:
     return "".join(lines)
 
 
+@pytest.mark.slow
 def test_a_tree_of_any_depth_is_read(tmp_path: Path) -> None:
     """Nothing recurses at a fork: three thousand of them in a row are read, and told to be too many for a file."""
     path = swc(tmp_path, comb(3_000))
@@ -239,12 +241,13 @@ def test_a_tree_of_any_depth_is_read(tmp_path: Path) -> None:
         read(swc(tmp_path, star))
 
 
+@pytest.mark.slow
 def test_a_long_dendrite_is_read(tmp_path: Path) -> None:
     chain = SOMA + "".join(f"{number} 3 {5 + number / 100:.2f} 0 0 1 {number - 1}\n" for number in range(2, 100_000))
     assert told(read(swc(tmp_path, chain))) == [("basal", None, pytest.approx(999.99, abs=0.01), 2.0)]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@for_each("seed", range(40))
 def test_files_broken_at_random_are_read_or_refused(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     sources = [*sorted(GOOD.iterdir()), *sorted(BAD.glob("*.swc")), NEURONS / "tiny.swc"]
@@ -322,7 +325,7 @@ class Grown:
             self.grow(parent, kind, point, self.rng.randint(0, forks - 1))
 
 
-@pytest.mark.parametrize("seed", range(30))
+@for_each("seed", range(30))
 def test_lengths_and_membranes_stay(seed: int, tmp_path: Path) -> None:
     grown = Grown(seed)
     reconstruction = read(swc(tmp_path, "".join(grown.lines)))

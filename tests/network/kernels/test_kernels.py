@@ -8,6 +8,7 @@ import platform
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -54,7 +55,7 @@ PROJECTIONS = {
     "one and one": _projection(1, 1, (np.array([0]), np.array([0]))),
 }
 
-every_projection = pytest.mark.parametrize("projection", PROJECTIONS.values(), ids=PROJECTIONS)
+every_projection = for_each("projection", PROJECTIONS.values())
 USABLE = [kernel for kernel in KERNELS if kernel is not COMPILED or native]
 every_kernel = pytest.mark.parametrize("kernel", USABLE, ids=lambda kernel: kernel.name)
 
@@ -69,7 +70,7 @@ PAIRS = [
     for name, projection in PROJECTIONS.items()
     if _usable(kernel, projection)
 ]
-every_pair = pytest.mark.parametrize(("kernel", "projection"), PAIRS)
+every_pair = for_each("kernel, projection", PAIRS)
 
 
 def _operands(projection: Projection, batch: int = 4, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
@@ -141,6 +142,7 @@ def test_values_and_gradients_are_those_of_a_dense_matrix(kernel: Kernel, projec
     np.testing.assert_allclose(of_x.numpy(), block.T @ g.numpy(), rtol=0, atol=1e-13)
 
 
+@pytest.mark.slow
 @every_pair
 def test_derivatives_hold_against_finite_differences(kernel: Kernel, projection: Projection) -> None:
     if not projection.edges:
@@ -190,7 +192,7 @@ def test_only_the_gradients_that_are_asked_for_are_made(kernel: Kernel, projecti
 
 
 @every_pair
-@pytest.mark.parametrize("batch", [0, 1])
+@for_each("batch", [0, 1])
 def test_an_empty_batch_and_a_batch_of_one(kernel: Kernel, projection: Projection, batch: int) -> None:
     weight, x = _operands(projection, batch)
     u = _run(kernel, projection, weight, x)

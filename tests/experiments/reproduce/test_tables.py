@@ -16,7 +16,7 @@ from dendrograph.experiments.reproduce.reproduce import BLOCK
 from dendrograph.morphology.morphology import load
 from dendrograph.training.run import Run
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RESULTS = ROOT / "docs" / "results"
 SMALL = RESULTS / "small"
 

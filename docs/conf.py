@@ -15,7 +15,7 @@ from docutils.parsers.rst import Directive
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dendrograph.cli.options import app as commands
+from dendrograph.cli.main import app as commands  # first, because autodoc imports some modules twice
 
 project = "dendrograph"
 author = "The dendrograph developers"

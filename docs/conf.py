@@ -22,14 +22,14 @@ author = "The dendrograph developers"
 version = release = installed_version("dendrograph")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "gallery/*.py"]
+exclude_patterns = ["_build", "results"]
 html_theme = "furo"
 html_title = f"dendrograph {version}"
 html_show_copyright = False
 html_copy_source = False
 default_role = "literal"  # docstrings write `names` as Markdown does
 smartquotes = False
-suppress_warnings = ["misc.highlighting_failure"]
+suppress_warnings = ["ref.python"]  # attributes of the same name in several classes
 
 myst_heading_anchors = 4
 

@@ -15,7 +15,8 @@ from docutils.parsers.rst import Directive
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dendrograph.cli.main import app as commands  # first, because autodoc imports some modules twice
+import dendrograph.cli.main  # registers the commands; here, because autodoc imports some modules twice
+from dendrograph.cli.options import app as commands
 
 project = "dendrograph"
 author = "The dendrograph developers"

@@ -15,7 +15,7 @@ from docutils.parsers.rst import Directive
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import dendrograph.cli.main  # registers the commands; here, because autodoc imports some modules twice
+import dendrograph.cli.main  # noqa: F401 (registers the commands; here, because autodoc imports some modules twice)
 from dendrograph.cli.options import app as commands
 
 project = "dendrograph"

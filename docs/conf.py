@@ -15,6 +15,7 @@ from docutils.parsers.rst import Directive
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import dendrograph.cli.main  # noqa: F401 (registers the commands; here, because autodoc imports some modules twice)
 from dendrograph.cli.options import app as commands
 
 project = "dendrograph"
@@ -22,14 +23,14 @@ author = "The dendrograph developers"
 version = release = installed_version("dendrograph")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "gallery/*.py"]
+exclude_patterns = ["_build", "results"]
 html_theme = "furo"
 html_title = f"dendrograph {version}"
 html_show_copyright = False
 html_copy_source = False
 default_role = "literal"  # docstrings write `names` as Markdown does
 smartquotes = False
-suppress_warnings = ["misc.highlighting_failure"]
+suppress_warnings = ["ref.python"]  # attributes of the same name in several classes
 
 myst_heading_anchors = 4
 

@@ -52,7 +52,6 @@ class Sweep:
 
     batch: the number of networks that one worker may train as one graph
     text: of the file
-    own_folder: whether its folder holds no other sweep, so that other runs in it are worth a note
     """
 
     name: str
@@ -61,7 +60,6 @@ class Sweep:
     about: str = ""
     text: str = field(default="", repr=False)
     notes: tuple[str, ...] = ()
-    own_folder: bool = False
 
 
 def read(

@@ -104,8 +104,8 @@ def evaluate(text: str, parameters: Mapping[str, Number]) -> Number:
     blank = _NAME.sub(lambda match: " " * len(match[0]), text)
     if foreign := _FOREIGN.search(_NUMBER.sub(lambda match: " " * len(match[0]), blank)):
         word = foreign[0]
-        told = f"a parameter is written ${word}" if word in parameters else hint(text)
-        remedy = f"{told}; {_ALLOWED}" if told else _ALLOWED
+        spelling = f"a parameter is written ${word}" if word in parameters else hint(text)
+        remedy = f"{spelling}; {_ALLOWED}" if spelling else _ALLOWED
         raise ExpressionError(f"cannot evaluate '{clip(word)}' in {quoted}", remedy)
     if any(map(vanishes, _NUMBER.findall(blank))):
         raise ExpressionError(f"{quoted} has too small a number", f"0, or at least {SMALLEST:g} in size")

@@ -118,7 +118,7 @@ class Stack:
         layers = []
         for index, entry in enumerate(layer_entries(cursor)):
             if is_stack(entry):
-                entry.fault("a stack stands in a stack", "a stack holds layers, which may have a repeat of their own")
+                entry.fault("a stack is inside a stack", "a stack holds layers, which may have a repeat of their own")
             else:
                 layers.append(Layer.read(entry, neurons, f"{fallback}_{index + 1}"))
         return cls(layers=tuple(layers), where=where(cursor), **{"repeat": 1, **read_keys(cursor, cls.KEYS)})
@@ -212,7 +212,7 @@ def misnamed(
         for name in dict.fromkeys((copy.name, copy.layer.name)):
             if name and owners.setdefault(name, copy.layer) is not copy.layer:
                 repeated = f", once '{copy.layer.name}' is repeated," if name != copy.layer.name else ""
-                problem = f"the name '{name}'{repeated} stands twice"
+                problem = f"the name '{name}'{repeated} is given twice"
                 yield copy.layer.where.fault(problem, "name each layer once", "name")
     drawn = {name: sources(neuron) for name, neuron in neurons.items()}
     named: set[tuple[str, str]] = set()

@@ -234,7 +234,7 @@ def _check_trainable_parts(cursor: Cursor) -> None:
     for part in itertools.chain.from_iterable(lists):
         if isinstance(part.value, dict) and part.value.get("trainable") is True:
             problem = "'trainable: true' contradicts the compartment, which has 'trainable: false'"
-            remedy = "leave it out, or give trainable: false to each part of the compartment that is not learnt"
+            remedy = "leave it out, or give trainable: false to each part of the compartment that is not trained"
             part.fault(problem, remedy, "trainable")
 
 

@@ -309,8 +309,8 @@ class Nonlinearity:
     def to_dict(self) -> dict[str, Any]:
         """Return the mapping that `read` takes."""
         values = {key: {"value": value} for key, value in self.parameters}
-        learnt = {key: {**values.get(key, {}), "trainable": shared} for key, shared in self.trainable}
-        return {"name": self.name, **dict(self.parameters), **learnt}
+        trained = {key: {**values.get(key, {}), "trainable": shared} for key, shared in self.trainable}
+        return {"name": self.name, **dict(self.parameters), **trained}
 
     @property
     def shown(self) -> str:
@@ -324,10 +324,10 @@ def _parameter(cursor: Cursor, learnable: bool) -> tuple[Cursor | None, Shared |
     if not isinstance(cursor.value, dict):
         return cursor, None
     value_at, trainable_at = cursor.child("value"), cursor.child("trainable")
-    learnt = trainable_at is not None and trainable_at.value is not False
-    required = {} if learnt else {"value": "a number; it starts at the default where only trainable is given"}
+    trained = trainable_at is not None and trainable_at.value is not False
+    required = {} if trained else {"value": "a number; it starts at the default where only trainable is given"}
     cursor.keys(OF_PARAMETER, required)
-    if trainable_at is None or not learnt:
+    if trainable_at is None or not trained:
         return value_at, None
     if not learnable:
         trainable_at.fault("parameters of a single synapse's nonlinearity are fixed", "give the number alone")

@@ -70,8 +70,10 @@ def _resolve(document: Document, words: list[str], sections: tuple[str, ...]) ->
         raise refusal("the path is empty", "write PATH=VALUE, such as dendrites=64")
     if len(words) == 1 and words[0] in parameters:
         return ("parameters", words[0])
-    knob = words[0] not in (*top, *sections) if len(words) == 1 else words[0] == "parameters" and len(words) == 2
-    if knob and words[-1] not in parameters:
+    is_parameter = (
+        words[0] not in (*top, *sections) if len(words) == 1 else words[0] == "parameters" and len(words) == 2
+    )
+    if is_parameter and words[-1] not in parameters:
         remedy = did_you_mean(words[-1], parameters, "parameters")
         other = "any other value is reached by its whole path, such as layers.0.count"
         raise refusal(f"there is no parameter '{clip(words[-1])}'", f"{remedy}\n{other}")

@@ -81,7 +81,7 @@ def read_plugins(cursor: Cursor) -> tuple[str, ...]:
             entry.expected("the name of a plugin")
             continue
         if entry.value in names:
-            entry.fault(f"the plugin '{clip(entry.value)}' stands twice", "name each plugin once")
+            entry.fault(f"the plugin '{clip(entry.value)}' is given twice", "name each plugin once")
             continue
         names.append(entry.value)
         try:
@@ -190,7 +190,7 @@ def _file(named: str) -> Path:
         raise DendrographError(f"{shown}: {kind}\n  give a module, or a file such as ./mine.py")
     if not _NAME.match(path.stem):
         remedy = "give the file a name of letters, digits, '-' and '_'"
-        raise DendrographError(f"{shown}: '{clip(path.stem)}' cannot stand in a morphology\n  {remedy}")
+        raise DendrographError(f"{shown}: '{clip(path.stem)}' is not allowed in a morphology\n  {remedy}")
     return path
 
 

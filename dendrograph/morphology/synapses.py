@@ -45,7 +45,7 @@ def _read_sources(cursor: Cursor) -> tuple[str, ...]:
     for entry in cursor.entries("sources"):
         name = entry.slug()
         if name and name in names:
-            entry.fault(f"the source '{name}' stands twice", "name each source once")
+            entry.fault(f"the source '{name}' is given twice", "name each source once")
         names.append(name)
     return tuple(names)
 

@@ -303,7 +303,7 @@ class Reading:
                 if isinstance(event, parsed.ScalarEvent):
                     node.kind, node.text, node.plain = "scalar", event.value.translate(meant), not event.style
                     if event.style not in ("'", '"') and "\ufeff" in node.text:
-                        problem = "not YAML: a byte-order mark (U+FEFF) stands inside the text"
+                        problem = "not YAML: a byte-order mark (U+FEFF) is inside the text"
                         raise self._refusal(
                             self._at(node.start), problem, 'remove it, or write it in quotes: "\\uFEFF"'
                         )
@@ -334,7 +334,7 @@ class Reading:
             return (yield self._plain(float(value), path))  # NumPy's float32
         if not isinstance(value, Mapping | list | tuple):
             allowed = "write text, finite numbers, true, false, nothing, lists and mappings"
-            self._fault(None, path, f"{flow(value)} cannot stand in a morphology", allowed)
+            self._fault(None, path, f"{flow(value)} is not allowed in a morphology", allowed)
             return 0
         self._open.add(id(value))
         copied: Any
@@ -342,7 +342,7 @@ class Reading:
             copied = {}
             for key in value:
                 if not isinstance(key, str):
-                    self._fault(None, path, f"the key {flow(key)} is no text", "a key is a word")
+                    self._fault(None, path, f"the key {flow(key)} is not text", "a key is a word")
             for key, item in value.items():
                 if isinstance(key, str):
                     copied[str(key)] = yield self._plain(item, (*path, key))
@@ -411,13 +411,13 @@ class Reading:
                 else:
                     self._fault(source, (*path, "<<"), "'<<' merges mappings only", "write <<: *name of a mapping")
         for key, _ in merges[1:]:
-            self._fault(key, (*path, "<<"), "'<<' stands twice", "merge several mappings by a list: <<: [*one, *two]")
+            self._fault(key, (*path, "<<"), "'<<' is given twice", "merge several mappings by a list: <<: [*one, *two]")
         own: set[str] = set()
         for word, key, item in entries:
             at = (*path, word)
             if word in own:
                 self._fault(
-                    key, at, f"the key '{clip(word)}' stands twice", f"first at {self.key_places[at]}; keep one"
+                    key, at, f"the key '{clip(word)}' is given twice", f"first at {self.key_places[at]}; keep one"
                 )
                 continue
             own.add(word)

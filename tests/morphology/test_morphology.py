@@ -486,24 +486,24 @@ class TestLayers:
         [
             (
                 "[{name: a, neuron: n, count: 2}, {name: a, neuron: n, count: 2}]",
-                "layers[1].name: the name 'a' stands twice",
+                "layers[1].name: the name 'a' is given twice",
             ),
-            ("[{name: image, neuron: n, count: 2}]", "layers[0].name: the name 'image' stands twice"),
+            ("[{name: image, neuron: n, count: 2}]", "layers[0].name: the name 'image' is given twice"),
             (
                 "[{name: a, neuron: n, count: 2, repeat: 2}, {name: a2, neuron: n, count: 2}]",
-                "layers[1].name: the name 'a2' stands twice",
+                "layers[1].name: the name 'a2' is given twice",
             ),
             (
                 "[{name: a2, neuron: n, count: 2}, {name: a, neuron: n, count: 2, repeat: 2}]",
-                "layers[1].name: the name 'a2', once 'a' is repeated, stands twice",
+                "layers[1].name: the name 'a2', once 'a' is repeated, is given twice",
             ),
             (
                 "[{name: a, neuron: n, count: 2, repeat: 2}, {name: a, neuron: n, count: 2}]",
-                "layers[1].name: the name 'a' stands twice",
+                "layers[1].name: the name 'a' is given twice",
             ),
             (
                 "[{name: layer2, neuron: n, count: 2}, {neuron: n, count: 2}]",
-                "layers[1].name: the name 'layer2' stands twice",
+                "layers[1].name: the name 'layer2' is given twice",
             ),
         ],
     )
@@ -895,9 +895,9 @@ class TestPython:
         [
             (5, "it: expected a mapping of about, citation, defaults,"),
             ([], "it: expected a mapping of about"),
-            ({"name": "a", 5: 6}, "it: the key 5 is no text\n  a key is a word"),
-            ({"name": "a", "neurons": {None: {}}}, "it: neurons: the key null is no text"),
-            ({"name": b"a"}, "it: name: a value of type bytes cannot stand in a morphology"),
+            ({"name": "a", 5: 6}, "it: the key 5 is not text\n  a key is a word"),
+            ({"name": "a", "neurons": {None: {}}}, "it: neurons: the key null is not text"),
+            ({"name": b"a"}, "it: name: a value of type bytes is not allowed in a morphology"),
             ({"name": "a", "neurons": {"n": {"synapses": {"count": 2.0}}}}, "it: layers: missing key 'layers'"),
         ],
     )
@@ -939,7 +939,7 @@ class TestPython:
             ({"layers": (Layer("a", "m", 2),)}, "it: layers[0].neuron: unknown neuron 'm'"),
             ({"layers": (Layer("a", "n", 0),)}, "it: layers[0].count: expected a whole number of at least 1, found 0"),
             ({"layers": ()}, "it: layers: an empty list of layers"),
-            ({"layers": (Layer("a", "n", 2), Layer("a", "n", 2))}, "it: layers[1].name: the name 'a' stands twice"),
+            ({"layers": (Layer("a", "n", 2), Layer("a", "n", 2))}, "it: layers[1].name: the name 'a' is given twice"),
             ({"neurons": {"n": Compartment()}}, "it: neurons.n: the soma has neither synapses nor dendrites"),
             ({"name": "no name"}, "it: name: 'no name' is no name"),
             ({"inputs": {"image": (4, 4, 4, 4)}}, "it: inputs.image: expected auto, a number of units"),

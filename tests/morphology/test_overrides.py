@@ -149,11 +149,11 @@ class TestSettings:
             (".nan", "--set layers.0.count=.nan: layers[0].count: '.nan' is no finite number"),
             ("!x 1", "--set layers.0.count=!x 1: layers[0].count: the tag '!x' is not allowed"),
             ("\0", "--set layers.0.count=\\x00: layers[0].count: not YAML: the character '\\x00' is not allowed"),
-            (float("inf"), "--set layers.0.count=inf: layers[0].count: inf cannot stand in a morphology"),
-            ({1: 2}, "--set layers.0.count={1: 2}: layers[0].count: the key 1 is no text"),
+            (float("inf"), "--set layers.0.count=inf: layers[0].count: inf is not allowed in a morphology"),
+            ({1: 2}, "--set layers.0.count={1: 2}: layers[0].count: the key 1 is not text"),
             (
                 object(),
-                "--set layers.0.count=a value of type object: layers[0].count: a value of type object cannot stand",
+                "--set layers.0.count=a value of type object: layers[0].count: a value of type object is not allowed",
             ),
         ],
     )

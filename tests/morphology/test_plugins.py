@@ -183,7 +183,7 @@ class TestWhatAFileMayCause:
             ("overrides={'nothing': 3}", "there is no parameter 'nothing'"),
             ("wrong.yaml:2:11", "there is no plugin 'one'"),
             ("wrong.yaml:2:16", "there is no plugin 'two'"),
-            ("wrong.yaml:2:21", "the plugin 'one' stands twice"),
+            ("wrong.yaml:2:21", "the plugin 'one' is given twice"),
         ]
 
     def test_a_setting_can_do_no_more_than_the_file(self) -> None:
@@ -253,7 +253,7 @@ class TestNamedByTheUser:
             ("./named.yaml", "plugin ./named.yaml: no file of Python\n"),
             ("a\0b.py", "plugin a\\x00b.py: no such file\n"),
             ("x" * 5000 + ".py", "plugin xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: no such file\n"),
-            ("odd name.py", "plugin odd name.py: 'odd name' cannot stand in a morphology\n  give the file a name of"),
+            ("odd name.py", "plugin odd name.py: 'odd name' is not allowed in a morphology\n  give the file a name of"),
             ("acme.own", "plugin 'acme.own': there is no module 'acme'\n  installed or named: none\n  a file is given"),
             ("jsn", "plugin 'jsn': there is no module 'jsn'\n"),
             ("json.nothing", "plugin 'json.nothing': there is no module 'json.nothing'\n"),

@@ -38,10 +38,10 @@ KINDS = {
     "wrong value": "^expected (?!true or false)|is no finite number|too large|a key must be a word"
     "|must be a whole number|passes nothing",
     "wrong name": "is no name|is a word of the language|in its name",
-    "repeated": "stands twice|named '",
+    "repeated": "is given twice|named '",
     "empty": "an empty list|no input stream|no neuron|neither synapses nor dendrites|the file is empty",
     "contradiction": "contradicts|does not go with|says nothing without|starts at the attenuation|but start at|needs a"
-    "|takes no|has no nonlinearity|nonlinearity are fixed|a layer is not shunting|a stack stands in|is a list of",
+    "|takes no|has no nonlinearity|nonlinearity are fixed|a layer is not shunting|a stack is inside|is a list of",
     "no effect": "nothing to (shuffle|normalise)|feeds nothing|draws from this stream",
     "wrong source": "is not earlier|is not clear|there are [0-9]+ sources",
     "wrong shape": "shape|declared as|does not declare",

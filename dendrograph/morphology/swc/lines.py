@@ -289,13 +289,13 @@ def _take_columns(found: Samples, number: int, named: list[tuple[str, str]], sca
         refuse(f"{what}, and the columns are in another order than SWC has", remedy)
     units = {column: unit or "µm" for column, (_, unit) in zip(columns, named, strict=True) if column in LENGTHS}
     if len(set(units.values())) > 1:
-        told = ", ".join(f"{column} in {unit}" for column, unit in units.items())
-        refuse(f"columns in more than one unit: {told}", "give x, y, z and radius in one unit, best in µm")
+        shown = ", ".join(f"{column} in {unit}" for column, unit in units.items())
+        refuse(f"columns in more than one unit: {shown}", "give x, y, z and radius in one unit, best in µm")
     (unit,) = set(units.values())
     if unit != "µm" and scale == 1:
         one = {"nm": 0.001, "mm": 1000.0}.get(unit)
-        told = argument("scale", one) if one else argument("scale")
-        refuse(f"the columns are in {unit}", f"say how many µm one of them is: {told}")
+        shown = argument("scale", one) if one else argument("scale")
+        refuse(f"the columns are in {unit}", f"say how many µm one of them is: {shown}")
     found.columns = {column: columns.index(column) for column in COLUMNS} if not missing else found.columns
     if list(found.columns.values()) != list(range(len(COLUMNS))):
         found.notes.append(f"the columns are read in the order of their names on line {number}")
@@ -308,8 +308,8 @@ def _note_scale(found: Samples, number: int, comment: str, scale: float) -> None
     words = re.split(r"[\s,;:=]+", comment.strip())
     factors = [word for word in words[1:4] if _NUMBER.match(word.lower())]
     if words[0].lower() == "scale" and scale == 1 and any(float(factor) != 1 for factor in factors):
-        told = f"'{clip(comment.strip())}' on line {number} is not applied"
-        found.notes.append(f"{told}: where the points are not in µm yet, take {argument('scale')}")
+        shown = f"'{clip(comment.strip())}' on line {number} is not applied"
+        found.notes.append(f"{shown}: where the points are not in µm yet, take {argument('scale')}")
 
 
 def _words(data: str) -> list[str]:

@@ -91,7 +91,7 @@ def _linked(found: Samples) -> Iterator[Fault]:
     for place, ident in enumerate(found.ids):
         if at.setdefault(ident, place) != place:
             first = found.lines[at[ident]]
-            yield found.fault(place, f"the id {ident} stands twice", f"first on line {first}; give each its own")
+            yield found.fault(place, f"the id {ident} is given twice", f"first on line {first}; give each its own")
     root = -1
     if 0 not in at and -1 not in found.parent_ids:
         root = 0
@@ -173,7 +173,7 @@ def _grown_from_soma(found: Samples, root_soma: bool) -> Iterator[Fault]:
             remedy = f"the first is on line {found.lines[first]}; one neuron a file"
             yield found.fault(piece, "a second soma", remedy)
         else:
-            remedy = f"its parent, on line {found.lines[parent]}, is none; mend one of the types"
+            remedy = f"its parent, on line {found.lines[parent]}, is none; correct one of the types"
             yield found.fault(piece, "a sample of the soma grows from a neurite", remedy)
 
 
@@ -266,12 +266,12 @@ def _radii(found: Samples, min_radius: float) -> Iterator[Fault]:
         for place in small:
             found.radii[place] = min_radius
         are = "sample has" if len(small) == 1 else "samples have"
-        told = f"{len(small):,} {are} an unknown or smaller radius: {min_radius:g} µm is taken"
+        note = f"{len(small):,} {are} an unknown or smaller radius: {min_radius:g} µm is taken"
         somata = [place for place in small if found.kinds[place] == SOMA]
         if somata:
-            told += f"; the soma's own is among them, on line {found.lines[somata[0]]}: the gaps to its stems follow it"
+            note += f"; the soma's own is among them, on line {found.lines[somata[0]]}: the gaps to its stems follow it"
         found.notes.append(
-            told if small else f"no radius is below {min_radius:g} µm: {argument('min_radius')} changes nothing"
+            note if small else f"no radius is below {min_radius:g} µm: {argument('min_radius')} changes nothing"
         )
         return
     one_ball = is_one_ball(found)
@@ -311,7 +311,9 @@ def _dendrites(found: Samples) -> Iterator[Fault]:
     for place, kind in enumerate(found.kinds):
         parent = found.parents[place]
         if kind not in (SOMA, AXON) and parent >= 0 and found.kinds[parent] == AXON:
-            remedy = f"its parent, on line {found.lines[parent]}, is axon; the axon is left out: mend one of the types"
+            remedy = (
+                f"its parent, on line {found.lines[parent]}, is axon; the axon is left out: correct one of the types"
+            )
             yield found.fault(place, "a dendrite grows from the axon", remedy)
 
 

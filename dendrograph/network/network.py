@@ -349,9 +349,8 @@ class DendriticNetwork(nn.Module):
                 where = f"'{name}' is on {given.device}, and the weights are on {first.device}"
                 raise ValueError(f"{where}: move one of the two")
             values[name] = given.reshape(given.shape[0], math.prod(shape)).t()
-        batches = {name: given.shape[1] for name, given in values.items()}
-        if len(set(batches.values())) > 1:
-            counts = ", ".join(f"'{name}' {batch}" for name, batch in batches.items())
+        if len(values) > 1 and len({given.shape[1] for given in values.values()}) > 1:
+            counts = ", ".join(f"'{name}' {given.shape[1]}" for name, given in values.items())
             raise ValueError(f"the input streams hold different numbers of samples: {counts}")
         return values
 

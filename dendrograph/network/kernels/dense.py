@@ -41,7 +41,7 @@ class DenseKernel(Kernel):
     def apply_with_bias(self, weight: Tensor, x: Tensor, bias: Tensor, *index: Tensor | Blocks) -> Tensor:
         """u = W x + b, in one call for all-to-all wiring."""
         if not index:
-            return torch.addmm(bias.unsqueeze(1), weight.view(len(bias), x.shape[0]), x)
+            return torch.addmm(bias.unsqueeze(1), weight.view(bias.shape[0], x.shape[0]), x)
         if isinstance(index[0], Blocks):
             return index[0].product(weight, x, bias)
         return super().apply_with_bias(weight, x, bias, *index)

@@ -55,7 +55,7 @@ class Kernel(ABC):
 
     def apply_with_bias(self, weight: Tensor, x: Tensor, bias: Tensor, *index: Any) -> Tensor:
         """Run the projection and add a bias of shape (targets,) to each target."""
-        return self.apply(weight, x, len(bias), *index) + bias.unsqueeze(1)
+        return self.apply(weight, x, bias.shape[0], *index) + bias.unsqueeze(1)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Kernel:
         """Return the kernel itself, because it has no state."""

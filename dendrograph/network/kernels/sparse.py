@@ -81,7 +81,8 @@ class Edges:
             ValueError: an operand has another shape, type or device.
         """
         wanted = [(weight, (self.columns.shape[0],)), (x, (self.sources, *x.shape[1:]))]
-        wanted += [(operand, (self.row_count,)) for operand in of_rows if operand is not None]
+        rows = (self.row_count,)
+        wanted += [(operand, rows) for operand in of_rows if operand is not None]
         for tensor, shape in wanted:
             if tensor.shape != shape or tensor.dtype != weight.dtype or not tensor.is_cpu or x.dim() != 2:
                 found = f"{tuple(tensor.shape)} of {tensor.dtype} on {tensor.device}"

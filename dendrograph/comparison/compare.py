@@ -15,7 +15,6 @@ from dendrograph.base.errors import DendrographError, argument, expect, several
 from dendrograph.base.suggestions import did_you_mean
 from dendrograph.comparison import efficiency
 from dendrograph.comparison.conditions import (
-    CONTROLS,
     Condition,
     FinishedRun,
     control_name,
@@ -27,6 +26,7 @@ from dendrograph.comparison.conditions import (
 )
 from dendrograph.comparison.model_selection import MEASURES, Selection, select_conditions
 from dendrograph.comparison.statistics import holm, mean_interval, paired
+from dendrograph.morphology.registry import CONTROLS
 
 Row = dict[str, Any]
 

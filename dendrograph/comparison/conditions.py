@@ -25,8 +25,6 @@ Seed = tuple[int, int]  # of the training, of the wiring
 
 MOST_PATHS = 3  # of a morphology in a label, if fewer distinguish the conditions
 MOST_COLUMNS = 20  # of such paths
-# The fair controls, by the ends of their names (`dann-lrf-linear`); `dendrograph.experiments.controls` makes them.
-CONTROLS = ("parameter-matched", "linear", "shuffled", "fan-in-matched", "compute-matched")
 ABOUT = (
     "name",
     "about",

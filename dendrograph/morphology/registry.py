@@ -16,6 +16,9 @@ NAME_RULE = "a name is a letter, then letters, digits, '-' and '_', 64 character
 LONGEST_NAME = 64  # characters of a name
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"  # also used in the JSON Schema
 
+# Kinds of fair controls, which end the names of control morphologies: `dann-lrf-linear` is a control of `dann-lrf`.
+CONTROLS = ("parameter-matched", "linear", "shuffled", "fan-in-matched", "compute-matched")
+
 _NAME = re.compile(NAME_PATTERN.strip("^$") + r"\Z")
 
 Added = Callable[..., Any]

@@ -64,7 +64,7 @@ def train(
     run can be resumed after every epoch. It then ends with the same weights and history as a run that never stopped,
     bit for bit, on the same machine with the same versions; it goes on with the number of threads with which it began.
     Frozen parameters stay as they are, and run.json lists them. A network that is given is trained in place and left in
-    evaluation mode. No figures are written: `draw.plots.learning.write_learning_curves` draws the learning curves.
+    evaluation mode. No figures are written: `draw.plots.learning_curves.write_learning_curves` draws the curves.
 
     Args:
         source: a `ModelSource` or a model: a name, a file, a `Morphology`, a `Graph` or a `DendriticNetwork`, whose

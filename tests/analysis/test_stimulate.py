@@ -715,7 +715,7 @@ def test_the_command_on_a_run(call: Call, run: Path) -> None:
             ["cell.yaml", "-o", "a.jpg"],
             "a.jpg: no figure has the suffix '.jpg'\n  did you mean 'png'? forms: pdf, png, svg",
         ),
-        (["cell.yaml", "-o", "figure"], "figure: a figure's file needs a suffix\n  forms: pdf, png, svg"),
+        (["cell.yaml", "-o", "figure"], "figure: the name of a figure needs a suffix\n  forms: pdf, png, svg"),
         (["cell.yaml", "--table", "a.pdf"], "a.pdf: a table must be a file FILE.csv\n  --out writes a figure"),
         (["cell.yaml", "-o", "none/a.pdf"], "none/a.pdf: cannot be written: No such file or directory"),
         *(

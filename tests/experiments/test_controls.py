@@ -16,10 +16,10 @@ from trees import CORNERS, COVERING, Case, inputs_of, random_case, ready
 from dendrograph import DendriticNetwork, DendrographError, Graph, Morphology, compile, load
 from dendrograph.base.errors import MorphologyError
 from dendrograph.cli.main import main
-from dendrograph.comparison.conditions import CONTROLS
 from dendrograph.draw.plots.comparison import CONTROL_MARKERS as MARKERS
 from dendrograph.experiments.controls.controls import as_file, controls, survey
 from dendrograph.graph.graph import Projection
+from dendrograph.morphology.registry import CONTROLS
 from dendrograph.morphology.shipped import shipped
 from dendrograph.training.model_source import ModelSource
 

@@ -19,18 +19,13 @@ from dendrograph.draw.canvas.figure import new_figure, own_style, plain
 from dendrograph.draw.palettes import REST, TWELVE
 from dendrograph.draw.plots.panels import BELOW
 from dendrograph.draw.style import DOUBLE, INCH, MM
+from dendrograph.morphology.registry import CONTROLS
 
 Row = Mapping[str, Any]
 
 FAMILIES = {"dann": "o", "vann": "s", "sann": "^", "pdann": "D", "psann": "v"}
 OTHER = "P"
-CONTROL_MARKERS = {
-    "parameter-matched": "s",
-    "linear": "o",
-    "shuffled": "X",
-    "fan-in-matched": "^",
-    "compute-matched": "D",
-}
+CONTROL_MARKERS = dict(zip(CONTROLS, "soX^D", strict=True))
 SPARE = "Xhpd<>*8PDv^so"  # markers for when those of a family are used up
 FILLS = ("full", "left", "bottom", "right")  # of a morphology; a control is hollow
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from dendrograph.base.errors import DendrographError, WiringError, argument, clip
 from dendrograph.base.suggestions import did_you_mean
-from dendrograph.comparison.conditions import CONTROLS, control_name
+from dendrograph.comparison.conditions import control_name
 from dendrograph.experiments.controls.fan_in_matched import Made, fan_in_matched
 from dendrograph.experiments.controls.linear_and_shuffled import linear, shuffled
 from dendrograph.experiments.controls.parameter_matched import compute_matched, parameter_matched
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
 from dendrograph.morphology.morphology import Morphology
+from dendrograph.morphology.registry import CONTROLS
 from dendrograph.training.model_source import Model, ModelSource
 
 Maker = Callable[[Graph, str, str], Made]

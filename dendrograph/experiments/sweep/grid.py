@@ -12,12 +12,12 @@ from typing import Any
 
 from dendrograph.base.errors import DendrographError
 from dendrograph.base.suggestions import did_you_mean
-from dendrograph.comparison.conditions import CONTROLS
 from dendrograph.data import load as datasets
 from dendrograph.data.dataset import Dataset
 from dendrograph.morphology.document import Document
 from dendrograph.morphology.morphology import Morphology
 from dendrograph.morphology.overrides import can_override
+from dendrograph.morphology.registry import CONTROLS
 from dendrograph.morphology.shipped import shipped
 from dendrograph.morphology.validation import Cursor
 from dendrograph.morphology.yaml_reader import flow

@@ -144,13 +144,13 @@ MILLIONS = ["--set", "somata=9000", "--set", "dendrites=500", "--set", "synapses
         ),
         (["dann-lrf", "--view", "activity", "--sample", "-1", "-o", "net.pdf"], "error: no test sample -1 in digits"),
         (["dann-lrf", "--data", "mnits", "--view", "fields", "-o", "net.pdf"], "mnist"),
-        (["dann-lrf", "--sample", "3", "-o", "net.pdf"], "error: 'sample' says nothing to the view neuron"),
+        (["dann-lrf", "--sample", "3", "-o", "net.pdf"], "error: 'sample' has no effect on the view neuron"),
         (
             ["dann-lrf", "--view", "fields", "--sample", "1", "--sample", "1", "-o", "net.pdf"],
             "a sample is named twice",
         ),
         (["dann-lrf", "--view", "", "-o", "net.pdf"], "error: unknown view ''"),
-        (["dann-lrf", "--data-dir", ".", "-o", "net.pdf"], "error: --data-dir says nothing without --data"),
+        (["dann-lrf", "--data-dir", ".", "-o", "net.pdf"], "error: --data-dir has no effect without --data"),
         (["dann-lrf", "--width", "wide", "-o", "net.pdf"], "error: unknown width 'wide'"),
         (
             ["dann-lrf", "--view", "network", "--no-fold", "-o", "net.pdf", *MILLIONS],

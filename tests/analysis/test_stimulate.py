@@ -28,6 +28,7 @@ from dendrograph.draw.plots.panels import MARKERS
 from dendrograph.draw.plots.stimulation import KINDS, MOST_RECORDED, stimulation_figure
 from dendrograph.morphology.nonlinearities import NONLINEARITIES, bind
 from dendrograph.network.single_neuron import Locations, alone, cut_out
+from dendrograph.training.model_source import ModelSource
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -290,14 +291,14 @@ def test_the_layer_may_be_said_by_its_neuron() -> None:
     assert stimulate(graph, neuron=NeuronIndex(kind="cell")).layer == "second1"
     assert stimulate(graph, neuron=NeuronIndex(kind="cell", layer="second2", index=1)).layer == "second2"
     for chosen, message in {
-        ("neuron", "cel"): "no neuron 'cel'\n  did you mean 'cell'? neurons: cell, idle, point",
-        ("neuron", "idle"): "no layer has neurons 'idle'\n  neurons: cell, point",
+        ("kind", "cel"): "no neuron 'cel'\n  did you mean 'cell'? neurons: cell, idle, point",
+        ("kind", "idle"): "no layer has neurons 'idle'\n  neurons: cell, point",
         ("layer", "frist"): "no layer 'frist'\n  did you mean 'first'? layers: first, second1, second2",
         ("index", 5): "no neuron 5 in layer 'first'\n  they are numbered from 0 to 4",
         ("index", -1): "no neuron -1 in layer 'first'\n  they are numbered from 0 to 4",
     }.items():
         with pytest.raises(DendrographError) as raised:
-            stimulate(graph, **dict([chosen]))
+            stimulate(graph, neuron=NeuronIndex(**dict([chosen])))
         assert str(raised.value) == message
     with pytest.raises(DendrographError, match="layer 'first' has neurons 'point', not 'cell'"):
         stimulate(graph, neuron=NeuronIndex(layer="first", kind="cell"))
@@ -592,10 +593,10 @@ def test_a_run_is_stimulated_as_it_was_trained(run: Path) -> None:
 
 def test_initial_weights_are_those_of_a_training(run: Path) -> None:
     network = DendriticNetwork(compile(Run.open(run).morphology, (28, 28), seed=4))
-    asked = {"inputs": {"image": (28, 28)}, "seed": 4}
-    result = stimulate(run / "morphology.yaml", weights="initial", **asked)
+    source = ModelSource(run / "morphology.yaml", inputs={"image": (28, 28)}, seed=4)
+    result = stimulate(source, weights="initial")
     assert result.weights == "initial" and result.table == stimulate(network).table
-    assert result.table != stimulate(run / "morphology.yaml", **asked).table
+    assert result.table != stimulate(source).table
 
 
 @pytest.fixture
@@ -689,7 +690,7 @@ def test_the_command_on_a_run(call: Call, run: Path) -> None:
     for option in (("--seed", 1), ("--weights", "initial"), ("--inputs", "8x8"), ("--set", "layers.0.count=2")):
         code, out, err = call(run, *option)
         assert (code, out) == (2, "")
-        assert "a run's morphology, inputs and seed are fixed, and its weights are the trained ones" in err
+        assert f"{run}: the " in err and " of a run " in err and f"found {option[0]} " in err
     shutil.copytree(run, "unfinished")
     Path("unfinished/metrics.json").unlink()
     code, out, err = call("unfinished")
@@ -716,7 +717,7 @@ def test_the_command_on_a_run(call: Call, run: Path) -> None:
             "a.jpg: no figure has the suffix '.jpg'\n  did you mean 'png'? forms: pdf, png, svg",
         ),
         (["cell.yaml", "-o", "figure"], "figure: a figure's file needs a suffix\n  forms: pdf, png, svg"),
-        (["cell.yaml", "--table", "a.pdf"], "a.pdf: a table must be a file FILE.csv\n  --out writes a figure"),
+        (["cell.yaml", "--table", "a.pdf"], "a.pdf: a table is written as FILE.csv\n  a figure is written by --out"),
         (["cell.yaml", "-o", "none/a.pdf"], "none/a.pdf: cannot be written: No such file or directory"),
         *(
             (
@@ -776,7 +777,7 @@ def test_long_names_fit_into_the_figure() -> None:
 def test_one_compartment_is_named_by_its_text_alone() -> None:
     graph = compile(load("xor-dcaap"), classes=2)
     assert stimulate(graph, "apical[0]").table == stimulate(graph, ["apical[0]"]).table
-    wrong: dict[str, Any]
-    for wrong in ({"index": 0.5}, {"amplitudes": "123"}):
-        with pytest.raises(DendrographError, match=r"`index`: expected int|must be numbers"):
-            stimulate(graph, **wrong)
+    with pytest.raises(DendrographError, match="`index`: expected int"):
+        stimulate(graph, neuron=NeuronIndex(index=0.5))  # type: ignore[arg-type]
+    with pytest.raises(DendrographError, match="must be numbers"):
+        stimulate(graph, amplitudes="123")  # type: ignore[arg-type]

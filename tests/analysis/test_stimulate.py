@@ -442,7 +442,7 @@ def test_the_table_is_tidy(tree: Graph) -> None:
         ([math.inf], "an amplitude is inf"),
         (["much"], "amplitudes must be numbers, found ['much']"),
         ([None], "amplitudes must be numbers"),
-        ([1e308], "basal[0]+basal[0]: the response is no finite number\n  give smaller amplitudes"),
+        ([1e308], "basal[0]+basal[0]: the response is not a finite number\n  give smaller amplitudes"),
     ],
 )
 def test_bad_amplitudes(amplitudes: Any, message: str) -> None:

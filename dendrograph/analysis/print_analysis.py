@@ -1,4 +1,4 @@
-"""An analysis as text for a terminal."""
+"""Text of an analysis for a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dendrograph.comparison.statistics import INTERVALS
 if TYPE_CHECKING:
     from dendrograph.analysis.analyse import Analysis
 
-# The tables that are short enough to read, and what of them where they are means over seeds.
+# The printed tables, and the columns of them that are printed where they are means over seeds.
 SHORT: Mapping[str, tuple[str, ...]] = {
     "groups": ("silent", "active", "entropy", "selectivity"),
     "weights": ("deviation", "kurtosis", "bimodality", "near_zero"),
@@ -26,7 +26,7 @@ SHORT: Mapping[str, tuple[str, ...]] = {
 
 
 def text(analysis: Analysis) -> str:
-    """What `dendrograph analyse` prints: of several seeds of a condition the means, else a row a run."""
+    """Return the output of `dendrograph analyse`: means over the seeds of a condition, or a row per run."""
     parts: list[str] = []
     in_full: list[str] = []
     for name, columns in SHORT.items():
@@ -59,13 +59,13 @@ def _means(rows: Sequence[Row], shown: Mapping[str, str], keys: Sequence[str], c
 
 
 def interval(row: Row, key: str) -> str:
-    """A mean with its interval, as `Estimate.columns` lays it out; the mean alone where there is no interval."""
+    """Return the text of a mean with its interval, from `Estimate.columns`; without it where it is nan."""
     mean, low, high = (float(row[f"{key}{end}"]) for end in ("", "_low", "_high"))
     return plain(mean) if math.isnan(low) else f"{plain(mean)} [{plain(low)}, {plain(high)}]"
 
 
 def plain(value: float) -> str:
-    """Three digits; a dash where there is no value."""
+    """Return a number with three digits, or a dash for nan."""
     return "-" if math.isnan(value) else f"{value:.3g}"
 
 

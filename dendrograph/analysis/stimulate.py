@@ -154,8 +154,8 @@ def stimulate(
         }
     for sent, response in responses.items():
         if not bool(torch.isfinite(response).all()):
-            told = "+".join(map(str, sent))
-            raise DendrographError(f"{told}: the response is no finite number\n  give smaller amplitudes")
+            stimulus = "+".join(map(str, sent))
+            raise DendrographError(f"{stimulus}: the response is not a finite number\n  give smaller amplitudes")
     table = [
         row
         for position, location in enumerate(recorded)

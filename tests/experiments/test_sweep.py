@@ -119,7 +119,7 @@ def test_a_run_that_is_damaged_or_another_cells_has_not_ended(tmp_path: Path) ->
     other = replace(run, config=replace(run.config, seed=1))
     assert not other.has_ended(tmp_path)
     error = train_run(other, tmp_path).error
-    assert "seed: the run has 0, asked for is 1" in error and f"anew, delete the folder {place}" in error
+    assert "seed: the run has 0, asked for is 1" in error and f"again, delete the folder {place}" in error
     assert "--out" not in error, "it would train the whole sweep anew"
     for name, told in {
         "metrics.json": "damaged",
@@ -195,8 +195,8 @@ def test_a_knob_for_all_is_left_out_of_entries_whose_morphologies_have_it_not(tm
     wrong = text.replace("own.yaml}", "own.yaml, set: {dendrites: 2}}").replace("somata", "sonata")
     with pytest.raises(MorphologyError) as error:
         sweep_of(tmp_path, wrong)
-    assert "sweep.yaml:1:26: set.sonata: no morphology has the knob 'sonata'" in str(error.value)
-    assert "runs[1].set.dendrites: no morphology has the knob 'dendrites'" in str(error.value)
+    assert "sweep.yaml:1:26: set.sonata: no morphology has the parameter 'sonata'" in str(error.value)
+    assert "runs[1].set.dendrites: no morphology has the parameter 'dendrites'" in str(error.value)
 
 
 def test_files_and_data_are_taken_from_where_the_sweep_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     told = faults(tmp_path, text)
     for expected in (
         "sweep.yaml:1:26: morphologies[1]: nope: no such file",
-        "sweep.yaml:2:7: set.dendritez: no morphology has the knob 'dendritez'\n  did you mean 'dendrites'?",
+        "sweep.yaml:2:7: set.dendritez: no morphology has the parameter 'dendritez'\n  did you mean 'dendrites'?",
         "sweep.yaml:3:16: data[1]: unknown data set 'digit'\n  did you mean 'digits'?",
         "sweep.yaml:4:8: seeds: a seed is listed twice",
         "sweep.yaml:5:17: train.epochs: epochs must be a whole number of at least 1, found 0",
@@ -263,8 +263,8 @@ def test_a_combination_that_cannot_be_compiled_is_told_with_its_values(tmp_path:
         ("morphologies: []\n", "an empty list of values"),
         ("- dann-lrf\n", "expected a mapping"),
         ("morphologies: 3\n", "expected a file, or the name of a morphology"),
-        ("morphologies: vann\nset: 3\n", "expected a mapping of knobs"),
-        ("morphologies: vann\nset: [3]\n", "expected a mapping of knobs"),
+        ("morphologies: vann\nset: 3\n", "expected a mapping of parameters"),
+        ("morphologies: vann\nset: [3]\n", "expected a mapping of parameters"),
         ("morphologies: vann\nseeds: 0\n", "at least 1, or a list of seeds"),
         ("morphologies: vann\nseeds: [-1]\n", "at least 0"),
         ("morphologies: vann\nseeds: [4294967296]\n", "seeds[0]: expected a seed of at most 4,294,967,295"),
@@ -424,7 +424,7 @@ def test_a_sweep_in_a_folder_of_something_else_is_refused(swept: Path, tmp_path:
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
-    with pytest.raises(RunError, match="it is no sweep"):
+    with pytest.raises(RunError, match="it holds something else than a sweep"):
         run_sweep(sweep, tmp_path / "full", SweepOptions(progress=False))
     with folder.locked(swept / "out"), pytest.raises(RunError, match="a sweep is at work in it"):
         run_sweep(sweep, swept / "out", SweepOptions(progress=False))
@@ -452,7 +452,7 @@ def test_a_sweep_knows_its_own_folder(tmp_path: Path, there: str, taken: bool) -
     if taken:
         folder.check_sweep_folder(tmp_path)
     else:
-        with pytest.raises(RunError, match="it is no sweep"):
+        with pytest.raises(RunError, match="it holds something else than a sweep"):
             folder.check_sweep_folder(tmp_path)
 
 
@@ -542,7 +542,7 @@ def test_a_dry_run_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_a_dry_run_looks_where_it_would_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
-    with pytest.raises(RunError, match="it is no sweep\n  give another folder"):
+    with pytest.raises(RunError, match="it holds something else than a sweep\n  give another folder"):
         run_sweep(sweep, tmp_path, SweepOptions(dry=True))
     run_sweep(sweep, tmp_path / "out", SweepOptions(scheduler="tcp://there:8786", dry=True))
     assert "the workers of tcp://there:8786 share it" in capsys.readouterr().out
@@ -907,7 +907,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path, start: Callable[
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
     told, errors = process.communicate(timeout=120)
     assert process.returncode == 130, (told, errors)
-    assert "interrupted" in errors and "the same command goes on" in errors
+    assert "interrupted" in errors and "the same command continues" in errors
     assert "Traceback" not in errors and "leaked" not in errors
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from dendrograph.base.errors import printable
-from dendrograph.base.tables import short_labels, table, to_csv
+from dendrograph.base.tables import Row, short_labels, table, to_csv
 from dendrograph.comparison.statistics import INTERVALS
 from dendrograph.draw.plots.comparison import FEWEST_SIGNED
 
 if TYPE_CHECKING:  # the help of the command line loads no NumPy
     from dendrograph.comparison.compare import Comparison
 
-Row = Mapping[str, Any]
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]  # header and rows
 
 FRONTS = "front: no other has as few parameters and as high a mean test accuracy (A), or as low a loss (L)"

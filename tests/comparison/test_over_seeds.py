@@ -18,6 +18,7 @@ from dendrograph.cli.main import main
 from dendrograph.comparison.over_seeds import AVERAGED, END, over_seeds
 from dendrograph.comparison.statistics import mean_interval
 from dendrograph.draw.plots.analysis import analysis_figures
+from dendrograph.training.train import Destination, train_network
 
 SIZE = {"somata": 6, "dendrites": 3, "synapses": 6}
 
@@ -209,7 +210,8 @@ def test_what_learnt_before_is_no_replicate_of_what_did_not(runs: Path, tmp_path
         ):
             network = build("dann-lrf", (8, 8), overrides=SIZE, seed=seed + 5)
             config = TrainConfig(epochs=1, seed=seed + 5)
-            train(network, digits, config, tmp_path / name, progress=False, learning=learning)
+            destination = Destination(folder=tmp_path / name, progress=False, part_of=learning)
+            train_network(network, digits, config, destination)
     result = analyse(sorted(tmp_path.iterdir()), parts=["weights"])
     found = {(row["condition"], row["runs"]) for row in result["weights_over_seeds"]}
     assert {members for _, members in found} == {"other-0; other-1", "task2-0; task2-1"} and len(found) == 2

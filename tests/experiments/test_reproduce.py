@@ -116,7 +116,7 @@ def test_a_page_that_cannot_be_read(tmp_path: Path) -> None:
 def test_what_is_something_else_is_no_place(place: Path) -> None:
     run = place / "runs" / "vann-0"
     before = sorted(run.iterdir())
-    with pytest.raises(DendrographError, match="something is there already"):
+    with pytest.raises(DendrographError, match="it holds something else than a sweep"):
         reproduce(["continual"], "smoke", run, progress=False)
     assert sorted(run.iterdir()) == before
 
@@ -252,7 +252,7 @@ def test_a_network_that_fails_is_reported_and_an_interrupted_one_continues_by_th
     stopped = ContinualExperiment(runs=(run("one", Interrupted("go on by --resume")),), reference="vann")
     with pytest.raises(Interrupted) as caught:
         run_all(stopped, tmp_path, progress=False)
-    assert str(caught.value) == f"{tmp_path}: interrupted in one\n  the same command goes on"
+    assert str(caught.value) == f"{tmp_path}: interrupted in one\n  the same command continues"
 
 
 def test_tables_name_runs_from_their_common_folder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ def run_all(experiment: ContinualExperiment, place: Path, progress: bool) -> tup
         except DendrographError as error:
             failures.append((run.name, str(error)))
         except KeyboardInterrupt:
-            raise Interrupted(f"{place}: interrupted in {run.name}\n  the same command goes on") from None
+            raise Interrupted(f"{place}: interrupted in {run.name}\n  the same command continues") from None
     return ended, failures
 
 

@@ -125,7 +125,7 @@ def parameter_grids(layers: Sequence[tuple[Cursor, Sequence[Document]]]) -> list
     """
     mappings: list[list[tuple[Cursor, Sequence[Document]]]] = [[]]
     for cursor, documents in layers:
-        entries = cursor.entries("mappings of knobs") if isinstance(cursor.value, list) else [cursor]
+        entries = cursor.entries("mappings of parameters") if isinstance(cursor.value, list) else [cursor]
         mappings = [[*before, (entry, documents)] for before in mappings for entry in entries]
     found: list[AxisValues] = []
     for mapping in mappings:
@@ -142,7 +142,7 @@ def parameter_grids(layers: Sequence[tuple[Cursor, Sequence[Document]]]) -> list
 def _grid(cursor: Cursor, documents: Sequence[Document]) -> dict[str, list[AxisValue]]:
     """The axes of one mapping of parameters."""
     if not isinstance(cursor.value, dict):
-        cursor.expected("a mapping of knobs to values", "such as {dendrites: [4, 8]}")
+        cursor.expected("a mapping of parameters to values", "such as {dendrites: [4, 8]}")
         return {}
     axes = {}
     for key in cursor.value:
@@ -151,7 +151,7 @@ def _grid(cursor: Cursor, documents: Sequence[Document]) -> dict[str, list[AxisV
         axes[key] = axis_values(key, at)
         if documents and not any(can_override(document, key, Morphology.KEYS) for document in documents):
             declared = {name for document in documents for name in document.parameters}
-            cursor.fault(f"no morphology has the knob '{key}'", did_you_mean(key, declared), key, key=True)
+            cursor.fault(f"no morphology has the parameter '{key}'", did_you_mean(key, declared), key, key=True)
     return axes
 
 

@@ -189,9 +189,8 @@ def from_tensors(
     another scale or layout.
 
     Args:
-        x_train: shape (samples, *shape), or a mapping of stream name to such arrays. uint8 is divided by 255, floats
-        and
-            bools become float32. Images have shape (height, width) or (height, width, channels).
+        x_train: shape (samples, *shape), or a mapping of stream name to such arrays. uint8 is divided by 255; floats
+            and bools become float32. Images have shape (height, width) or (height, width, channels).
         y_train: shape (samples,), classes from 0; also a column, or one-hot.
         x_test: like `x_train`.
         y_test: like `y_train`.

@@ -437,7 +437,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["show", "vann", "--inputs", "8x8", "--inputs", "image=9x9"], "error: --inputs image=9x9: stream 'image' has"),
     (["show", "vann", "--inputs", "cue=3"], "error: --inputs: there is no stream 'cue'\n  streams: image\n"),
     (["show", "dann-lrf", "--inputs", "3x3"], "error: "),
-    (["train", "vann", "--resume"], "error: --resume needs to know the run\n"),
+    (["train", "vann", "--resume"], "error: --resume needs the folder of the run\n"),
     (["train", "vann", "--out", "file"], "error: file: already exists, and is not a run folder\n"),
     (["train", "vann", "--out", "file", "--resume"], "error: file: already exists, and is not a run folder\n"),
     (["train", "vann", "--out", "file/run"], "error: file/run: cannot be made: Not a directory\n"),

@@ -270,7 +270,7 @@ def test_runs_of_before_that_do_not_say_what_was_frozen(tmp_path: Path) -> None:
 
 def test_nothing_left_to_train_is_told(tmp_path: Path) -> None:
     network = network_of(TREE).requires_grad_(False)
-    with pytest.raises(TrainingError, match="nothing is trained: all its parameters are frozen"):
+    with pytest.raises(TrainingError, match="nothing to train: all parameters are frozen"):
         train(network, digits(), TrainConfig(epochs=1), tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
     with pytest.raises(ValueError, match="there is no parameter"):

@@ -119,7 +119,7 @@ def _epoch(result: Result) -> list[str]:
     return [
         f"dann-lrf at {_title(result['case'])} on Fashion-MNIST: {result['samples']:,} training samples in "
         f"{result['batches']} batches, {_rounds(result)} in turn. `steps alone` takes one step a batch on "
-        "batches that lie ready; `own loop` is `training.loop.train` from the first batch to the last: order, "
+        "batches that lie ready; `own loop` is `training.train.train` from the first batch to the last: order, "
         "batches from bytes, steps, finite-loss check and bookkeeping; the third adds the evaluation of the validation "
         "samples and the checkpoint.",
         _table(["", "seconds"], rows),

@@ -9,10 +9,9 @@ import argparse
 import statistics
 from pathlib import Path
 
-from small import train_named
-
-from dendrograph.morphology.morphology import load
+from dendrograph import TrainConfig, load, train
 from dendrograph.morphology.shipped import shipped
+from dendrograph.training.model_source import ModelSource
 
 PAPER = "10.1038/s41467-025-56297-9"
 
@@ -33,11 +32,9 @@ for name in shipped():
         continue
     results, effective = [], []
     for seed in arguments.seeds:
-        settings = {"epochs": arguments.epochs, "seed": seed}
-        out = arguments.runs / f"{name}-seed{seed}"
-        run = train_named(
-            name, arguments.data, arguments.data_dir, None, settings, knobs, out, resume=True, progress=False
-        )
+        source = ModelSource(name, overrides=knobs, data=arguments.data, data_dir=arguments.data_dir)
+        config = TrainConfig(epochs=arguments.epochs, seed=seed)
+        run = train(source, config=config, out=arguments.runs / f"{name}-seed{seed}", resume=True, progress=False)
         results.append(run.metrics)
         effective.append(run.graph().effective_parameters)
     cells = [f"{name}", f"{results[0]['parameters']:,}", f"{statistics.mean(effective):,.0f}"]

@@ -1,1 +1,1 @@
-"""What a network learns from: data sets, their splits, batches and tasks."""
+"""What a network learns from: data sets, their files, splits, batches and tasks."""

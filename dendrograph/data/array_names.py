@@ -34,13 +34,13 @@ FOREIGN = {
 
 
 def find_arrays(keys: Iterable[str], where: str = "") -> tuple[dict[str, str], list[str]]:
-    """Which arrays of a file are read, and as what: our name of each -> its own, and what the user should know of it.
+    """The arrays of a file that are read: our name of each -> its name in the file, and notes for the user.
 
-    Names of other tools (train_images, X_valid) are understood where no array has ours. What looks like one of ours
-    and is none is refused, or told where it is not read: a misspelt x_val must not pass in silence.
+    Names of other tools (train_images, X_valid) are read if no array has our name. An unknown name that resembles ours
+    is an error or a note, so that a misspelt x_val is noticed.
 
     Raises:
-        DataError: an array is missing, unknown, or there twice under two names.
+        DataError: an array is missing, unknown, or present under two names.
     """
     keys = list(keys)
     found = {key: key for key in keys if NAMED.fullmatch(key)}
@@ -83,14 +83,14 @@ def _names(parts: Iterable[str]) -> list[str]:
 
 
 def _named(name: str, found: Mapping[str, str]) -> list[str]:
-    """The arrays that are read as this one, or as its streams."""
+    """The arrays in the file that are read under this name, or as its streams."""
     if name in found:
         return [found[name]]
     return [own for key, own in found.items() if key.startswith(f"{name}_")] if name[0] == "x" else []
 
 
 def _part_of(key: str) -> str | None:
-    """The part of a data set, such as `val`, whose name a word of an array's name is, or nearly is."""
+    """The split, such as `val`, that a word in the name of an array means."""
     return _meaning(key, PART_WORDS)
 
 

@@ -20,8 +20,10 @@ BLOCK = 1_048_576  # values made at once for the next batches: 4 MiB
 def split_validation(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Split, Split]:
     """(train, validation): the data set's own validation split if it has one, else `fraction` of its train split.
 
-    The same seed gives the same split; it is shuffled and stratified (each class keeps its share). Raises DataError if
-    `fraction` is not between 0 and 1, or where there are too few samples for every class to be on both sides.
+    The same seed gives the same split, shuffled and stratified by class.
+
+    Raises:
+        DataError: `fraction` is not between 0 and 1, or a class has too few samples for both splits.
     """
     expect("dataset", dataset, Dataset)
     expect("fraction", fraction, Real)
@@ -33,9 +35,9 @@ def split_validation(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> 
 
 
 def validation_rows(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which rows of the train split `split_validation` leaves for training, and which it holds out; nothing is copied.
+    """Rows of the train split that are left for training and rows that are held out; nothing is copied.
 
-    All are left, and none is held out, where the data set has a validation split of its own.
+    No row is held out if the data set has its own validation split.
     """
     if dataset.validation is not None:
         return torch.arange(len(dataset.train)), torch.arange(0)
@@ -63,8 +65,10 @@ def validation_rows(dataset: Dataset, fraction: float = 0.1, seed: int = 0) -> t
 def add_noise(split: Split, scale: float, sigma: float, generator: torch.Generator | int) -> Split:
     """Inputs scaled to [0, 1] with Gaussian noise of standard deviation `sigma`, clipped to [0, 1], as float32.
 
-    Drawn once, here, from a CPU generator or a seed: every epoch sees the same noise. Raises DataError if `sigma` is
-    negative or not finite, or if float inputs are not within [0, 1].
+    The noise is drawn once from a CPU generator or a seed, so that every epoch sees the same noise.
+
+    Raises:
+        DataError: `sigma` is negative or not finite, or float inputs are not within [0, 1].
     """
     expect("split", split, Split)
     expect("scale", scale, Real)
@@ -86,10 +90,10 @@ def add_noise(split: Split, scale: float, sigma: float, generator: torch.Generat
 
 
 def check_scaled(split: Split) -> None:
-    """Refuse float inputs beyond [0, 1], to which noise is clipped.
+    """Check that float inputs are within [0, 1], to which noise is clipped.
 
     Raises:
-        DataError: a stream holds some.
+        DataError: a stream has other values.
     """
     for stream, tensor in split.inputs.items():
         low, high = (bound.item() for bound in torch.aminmax(tensor))
@@ -109,8 +113,9 @@ def batches(
 ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
     """The samples in `order` (int64 indices; by default as they lie), `batch_size` at a time; the last may be smaller.
 
-    Yields (inputs, labels): stream name -> (batch, *shape) float32, and (batch,) int64, on `device` (by default where
-    the split is). They are copies: changing them leaves the split as it is. What crosses to the device is the bytes.
+    Yields:
+        Inputs by stream, float32 of shape (batch, *shape), and labels, int64 of shape (batch,), on `device` (by default
+        that of the split). They are copies. Bytes are moved to the device before they become floats.
     """
     expect("split", split, Split)
     expect("scale", scale, Real)
@@ -131,8 +136,7 @@ def batches_at(
 ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
     """A batch for each of `parts` (int64 indices), as `batches` yields it.
 
-    Several batches are gathered at once and handed out one by one: beside a step of a small network, the few calls that
-    make a batch would cost a tenth of it.
+    Several batches are gathered at once: for a small network, the calls that make one batch cost a tenth of a step.
     """
     numbers = sum(tensor[:1].numel() for tensor in split.inputs.values())
     together = max(1, BLOCK // max(1, numbers * max((len(part) for part in parts), default=1)))
@@ -153,7 +157,7 @@ def class_by_class(labels: torch.Tensor, generator: torch.Generator) -> torch.Te
 
 
 def _floats(samples: torch.Tensor, rows: torch.Tensor, scale: float, device: torch.device | str | None) -> torch.Tensor:
-    """The samples at `rows`, scaled, on a device; what crosses to it is the bytes."""
+    """The samples at `rows`, scaled, on a device; bytes are moved before they become floats."""
     there = samples.device if device is None else torch.device(device)
     if native is not None and samples.dtype == torch.uint8 and samples.device.type == there.type == "cpu":
         return gather_samples(samples, rows, scale)

@@ -20,16 +20,16 @@ FAINT = 64  # bytes that stay below this are taken for values of another scale t
 
 
 def look_over(dataset: Dataset, arrays: Mapping[str, Any], where: str = "", numbered: bool = True) -> list[str]:
-    """What the user should know of how arrays of their own were read, where they may have meant something else.
+    """Notes on arrays that were read in a way that the user may not have meant.
 
     Args:
-        dataset: what `assemble` made of them.
+        dataset: made of the arrays by `assemble`.
         arrays: the arrays.
-        where: opens each note and the error.
-        numbered: whether the labels alone say how many classes there are.
+        where: begin of each note and of the error.
+        numbered: whether the number of classes follows from the labels.
 
     Raises:
-        DataError: images have their channels first.
+        DataError: the channels of images stand first.
     """
     notes = []
     for stream, shape in dataset.shapes.items():
@@ -107,7 +107,7 @@ def _doubts_of_range(dataset: Dataset, stream: str, where: str) -> list[str]:
 
 
 def doubts_of_floats(values: torch.Tensor, what: str, verb: str = "give") -> list[str]:
-    """What is to be said of floats that are taken as they are, where they look like pixels or counts."""
+    """A note on floats that look like unscaled pixels or counts."""
     low, high = (bound.item() for bound in torch.aminmax(values))
     if max(-low, high) <= LARGE and not (high > 1 and low >= 0 and _are_whole(values[:1000])):
         return []
@@ -119,9 +119,14 @@ def doubts_of_floats(values: torch.Tensor, what: str, verb: str = "give") -> lis
 
 @dataclass(frozen=True)
 class _Range:
-    """What values a split has, by which one that was scaled otherwise is told.
+    """The range of the values of a split, to find splits of different scales.
 
-    two: there are no others than the lowest and the highest; not said of few values, nor of equal ones
+    Attributes:
+        low: lowest value.
+        high: highest value.
+        bytes: whether the values are bytes.
+        many: whether there are enough values to judge.
+        two: whether only the lowest and the highest value occur.
     """
 
     low: float
@@ -142,7 +147,7 @@ class _Range:
         return max(-self.low, self.high)
 
     def is_like(self, other: _Range) -> bool:
-        """Whether both may be of one scale."""
+        """Whether both may have the same scale."""
         less, more = sorted((self.reach, other.reach))
         if less * (DARKER if self.bytes else LARGE) < more:
             return False

@@ -1,4 +1,4 @@
-"""A data set in memory: splits of tensors, made of named arrays and checked in every way that training relies on."""
+"""A data set in memory: splits of tensors, made from named arrays and checked before training."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ NUMBERING = (
 class Split:
     """Samples and their classes.
 
-    inputs: stream name -> (samples, *shape), uint8 (to be divided by the data set's scale) or float32 (as they are)
-    labels: (samples,), int64
+    Attributes:
+        inputs: for each stream shape (samples, *shape), uint8 (to be divided by the scale of the data set) or float32.
+        labels: shape (samples,), int64.
     """
 
     inputs: Mapping[str, torch.Tensor]
@@ -40,7 +41,7 @@ class Split:
         return Split(inputs, self.labels.index_select(0, rows))
 
     def to(self, device: torch.device | str) -> Split:
-        """The split on another device. Bytes of a small data set fit on a GPU, and `batches` then copies nothing."""
+        """The split on another device. If its bytes fit on a GPU, `batches` copies nothing."""
         return Split({stream: tensor.to(device) for stream, tensor in self.inputs.items()}, self.labels.to(device))
 
 
@@ -48,13 +49,14 @@ class Split:
 class Dataset:
     """A data set in memory.
 
-    shapes: stream name -> the shape of one sample, as (28, 28), (32, 32, 3) or (784,)
-    classes: how many there are; labels run from 0 to classes - 1
-    scale: what `batches` divides byte inputs by; float inputs are taken as they are
-    validation: only where the data brought one of its own; see `split_validation`
-    source: what was read and from where, for a run's record
-    digest: SHA-256 of all arrays: equal for two runs if they saw the same data
-    origin: the arguments of `load` that give it again, from any folder; empty where it came from memory
+    Attributes:
+        shapes: for each stream the shape of one sample, such as (28, 28), (32, 32, 3) or (784,).
+        classes: number of classes; labels run from 0 to classes - 1.
+        scale: divisor of byte inputs; float inputs are not scaled.
+        validation: only if the data brought their own; see `split_validation`.
+        source: the files or the library that the data were read from, for run.json.
+        digest: SHA-256 of all arrays.
+        origin: arguments of `load` that read the data again from any folder; empty for data from memory.
     """
 
     name: str
@@ -69,7 +71,7 @@ class Dataset:
     origin: Mapping[str, str | None] = field(default_factory=dict)
 
     def without_validation(self) -> Dataset:
-        """The same without a validation split of its own, as one reads it whose file holds none."""
+        """A copy without its validation split, like a file without one."""
         return replace(self, validation=None, digest=_digest({"train": self.train, "test": self.test}))
 
 
@@ -82,7 +84,19 @@ def assemble(
     classes: int | None = None,
     scale: float = 255.0,
 ) -> Dataset:
-    """Check all that a data set must be, and hold it. `arrays` are named as in a `.npz`; `where` opens errors."""
+    """Check arrays and make a data set of them.
+
+    Args:
+        arrays: named as in a `.npz` file.
+        name: of the data set.
+        source: of the arrays, for run.json.
+        where: begin of every error message.
+        classes: number of classes; by default the highest label plus 1.
+        scale: divisor of bytes.
+
+    Raises:
+        DataError: naming the array at fault.
+    """
     find_arrays(arrays, where)
     parts = ["train", "test"] + (["val"] if any(key.startswith(("x_val", "y_val")) for key in arrays) else [])
     made = {part: _split(arrays, part, where) for part in parts}
@@ -109,7 +123,7 @@ def _digest(splits: Mapping[str, Split]) -> str:
 
 
 def _split(arrays: Mapping[str, Any], part: str, where: str) -> tuple[Split, int]:
-    """A split, and of how many columns its labels were, where they were one-hot."""
+    """A split, and the number of columns of its labels if they were one-hot, else 0."""
     plain = f"x_{part}"
     streams = {key[len(plain) + 1 :]: key for key in sorted(arrays) if key.startswith(f"{plain}_")}
     if plain in arrays and streams:
@@ -134,7 +148,7 @@ def _split(arrays: Mapping[str, Any], part: str, where: str) -> tuple[Split, int
 
 
 def _array(value: object, what: str, kinds: str, wanted: str) -> np.ndarray:
-    """`value` as a numpy array of one of the `kinds` (numpy's letters); `wanted` says them to the user."""
+    """`value` as a NumPy array of one of the `kinds` (letters of NumPy); `wanted` is their description."""
     if np.ma.is_masked(value):
         raise DataError(
             f"{what} is a masked array, {np.ma.count_masked(value)} of whose values are masked\n"
@@ -155,10 +169,10 @@ def _array(value: object, what: str, kinds: str, wanted: str) -> np.ndarray:
 
 
 def as_samples(value: object, what: str) -> torch.Tensor:
-    """An array or a tensor of samples as a tensor of bytes, or else of float32; shared where it is one already.
+    """An array or a tensor of samples as a tensor of bytes or of float32, shared if it is one already.
 
     Raises:
-        DataError: values that are no numbers, not finite, masked, or integers of which the scale is not known.
+        DataError: values are not numbers, not finite, masked, or integers of an unknown scale.
     """
     array = _array(value, what, "fubi", "uint8 (0 to 255, standing for 0 to 1), or floats (taken as they are)")
     if array.dtype.kind in "ui" and array.dtype != np.uint8 and array.size:
@@ -170,7 +184,7 @@ def as_samples(value: object, what: str) -> torch.Tensor:
             "  save other numbers as floats, scaled as the network shall see them, such as x / x.max()"
         )
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
-    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is told below
+    with np.errstate(over="ignore"):  # values too large for float32 become infinite and are refused below
         array = np.require(array, dtype, ["C", "W"])  # torch wants its memory writable
     if dtype == np.float32 and not (finite := np.isfinite(array)).all():
         raise DataError(
@@ -191,7 +205,7 @@ def _inputs(value: object, what: str) -> torch.Tensor:
 
 
 def _labels(value: object, what: str, samples: int) -> tuple[torch.Tensor, int]:
-    """Labels of so many samples, and their number of columns where they are one-hot (else 0)."""
+    """Labels, and their number of columns if they are one-hot, else 0."""
     wanted = "whole numbers from 0, one a sample: the classes"
     array = _array(value, what, "iufbUS", wanted)
     if array.dtype.kind in "US":
@@ -211,7 +225,7 @@ def _labels(value: object, what: str, samples: int) -> tuple[torch.Tensor, int]:
         columns, array = array.shape[1], ones.argmax(1)
     elif array.ndim != 1:
         raise DataError(f"{what} has shape {array.shape}\n  wanted: {wanted}, in one axis")
-    with np.errstate(invalid="ignore"):  # what is no int64 comes out as another number, and is told here
+    with np.errstate(invalid="ignore"):  # values that are no int64 change, and are refused below
         labels = np.require(array, np.int64, ["C", "W"])
     wrong = (labels < 0) | (labels != array)
     if wrong.any():
@@ -237,12 +251,12 @@ def _check_alike(train: Split, other: Split, part: str, where: str) -> None:
 
 
 def _count_classes(splits: Mapping[str, Split], classes: int | None, where: str, least: int) -> int:
-    """The classes: as given, else as many as the labels show, and no fewer than the columns of one-hot labels."""
+    """The number of classes: as given, else by the labels, and at least the columns of one-hot labels."""
     train = splits["train"]
     highest = {part: int(split.labels.max()) for part, split in splits.items()}
     if classes is None:
         classes = max(highest["train"] + 1, least)
-        # Before anything is sized by it: labels such as 1000000000 are numbers of something else than classes.
+        # Checked before anything is sized by it: labels such as 1000000000 are not classes.
         if classes > max(len(train), least):
             raise DataError(
                 f"{where}y_train goes up to {highest['train']}, which makes {classes} classes of {len(train)} samples\n"

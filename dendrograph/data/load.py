@@ -1,6 +1,6 @@
-"""Data sets as tensors: by name, from a `.npz`, or from tensors; with splits that are the same every time.
+"""Load data sets as tensors: by name, from a `.npz` file, or from tensors, with reproducible splits.
 
-A data set that fits is held in memory as bytes and becomes floats batch by batch, without any Python per sample.
+A data set is held in memory as bytes, which become floats batch by batch.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from dendrograph.data.tasks import derive, parse
 __all__ = ["NAMES", "Dataset", "Split", "from_tensors", "load", "load_again", "scale_of"]
 
 NAMES: tuple[str, ...] = ("digits", *KNOWN)
-DIGITS_SCALE = 16.0  # what their bytes are divided by; those of all other data sets by 255
-MOST_CLASSES = 1_000_000  # a readout of more units is a slip of the pen
+DIGITS_SCALE = 16.0  # divisor of their bytes; that of all other data sets is 255
+MOST_CLASSES = 1_000_000  # more units of a readout are a mistake
 DIGITS_TEST = 360  # a fifth of the 1797 digits
 
 Array = np.ndarray | torch.Tensor
@@ -41,20 +41,22 @@ Inputs = Array | Mapping[str, Array]
 def load(
     name_or_path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None, download: bool = True
 ) -> Dataset:
-    """A data set by name (one of `NAMES`), or one's own from the path of a `.npz`.
+    """Load a data set by its name (one of `NAMES`) or from the path of a `.npz` file.
 
-    `digits` comes with scikit-learn. The others are read from `data_dir`, else from the folder named by the environment
-    variable DENDROGRAPH_DATA, else from the download cache, and are downloaded if they are not there. EMNIST, which is
-    published lying on its side, is turned upright.
+        digits, mine = load("digits"), load("mine.npz")
 
-    A `.npz` holds x_train, y_train, x_test, y_test and maybe x_val, y_val; with several input streams, x_train_<stream>
-    and so on; see `from_tensors`. Names of other tools, such as train_images or X_valid, are understood as well. Other
-    arrays are not read. Where something was interpreted, a `DataWarning` says so.
+    `digits` comes with scikit-learn. The others are read from `data_dir`, else from the folder in the environment
+    variable DENDROGRAPH_DATA, else from the download cache, else they are downloaded. EMNIST is turned upright.
 
-    `mnist/split-5/2`, `mnist/domain-split-5/2` and `mnist/permuted-10/3` are tasks of a data set, of any of these; see
+    A `.npz` file holds x_train, y_train, x_test, y_test and optionally x_val, y_val; with several input streams
+    x_train_<stream> and so on; see `from_tensors`. Names of other tools, such as train_images or X_valid, are
+    understood, and other arrays are not read. A `DataWarning` reports what was interpreted.
+
+    `mnist/split-5/2`, `mnist/domain-split-5/2` and `mnist/permuted-10/3` are tasks of a data set; see
     `dendrograph.data.tasks`.
 
-    Raises DataError, saying what to put where, if anything is missing, damaged or no data to train on.
+    Raises:
+        DataError: the data are missing, damaged or unsuitable; the message names the files that are needed.
     """
     expect("name_or_path", name_or_path, str, os.PathLike)
     expect("data_dir", data_dir, str, os.PathLike, None)
@@ -68,15 +70,15 @@ def load_again(
     data_dir: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | None = None,
 ) -> Dataset:
-    """The data set of a run, which the caller holds to the recorded digest. What was doubtful is not said again.
+    """Load the data set of a run again, without its warnings. The caller checks the digest.
 
     Args:
-        origin: of the data set then (`Dataset.origin`).
-        data_dir: the folder where it lies now: a `.npz` by its name, the others as for `load`.
-        data: what to read in its place, such as the path where the `.npz` lies now; a task's need not name the task.
+        origin: `Dataset.origin` at the time of the run.
+        data_dir: its present folder: a `.npz` file is found by its name, other data as by `load`.
+        data: the present path or name; the name of the task may be left out.
 
     Raises:
-        DataError: it is not there, damaged, or no data to train on.
+        DataError: the data are missing, damaged or unsuitable.
     """
     name = str(origin["name_or_path"])
     task = parse(name, NAMES)
@@ -97,7 +99,7 @@ def load_again(
 
 
 def _recorded_folder(origin: Mapping[str, str | None]) -> str | None:
-    """The folder where a run found its data; None where it is gone, and they may lie where data lie by default."""
+    """The data folder of a run; None if it is gone and the default folders may hold the data."""
     folder = origin["data_dir"]
     if folder is None or os.path.isdir(folder):
         return folder
@@ -110,7 +112,7 @@ def _recorded_folder(origin: Mapping[str, str | None]) -> str | None:
 
 
 def scale_of(name: str) -> float:
-    """What the bytes of a data set of this name or path are divided by; nothing is read."""
+    """Divisor of the bytes of a data set, by its name or path; nothing is read."""
     task = parse(name, NAMES)
     return DIGITS_SCALE if (task.base if task else name) == "digits" else 255.0
 
@@ -125,7 +127,7 @@ def _in_folder(folder: Path, name: str) -> Path:
 def _load(
     name: str, data_dir: str | os.PathLike[str] | None, download: bool, held: bool = False
 ) -> tuple[Dataset, list[str]]:
-    """A data set and what the user should know of it: nothing where it is `held` to what was read before."""
+    """A data set and its notes; no notes if it is `held`, that is, checked against an earlier digest."""
     try:
         return _read(name, data_dir, download, held)
     except MemoryError:
@@ -137,7 +139,7 @@ def _read(name: str, data_dir: str | os.PathLike[str] | None, download: bool, he
     if (task := parse(name, NAMES)) is not None:
         whole, notes = _read(task.base, data_dir, download, held)
         return derive(whole, task), notes
-    # What a run read may have got another name since; its digest is what counts.
+    # The file of a run may have been renamed; its digest is checked.
     if name.lower().endswith(".npz") or (held and name not in NAMES and os.path.isfile(name)):
         return _own(Path(name).expanduser(), held)
     if name == "digits":
@@ -181,15 +183,24 @@ def from_tensors(
     classes: int | None = None,
     name: str = "tensors",
 ) -> Dataset:
-    """A data set from arrays or tensors in memory; inputs of several streams as a mapping of stream name to array.
+    """Make a data set from arrays or tensors in memory.
 
-    x_*: (samples, *shape); uint8 stands for 0 to 1 (divided by 255), floats and bools are taken as float32; of images
-        the shape is (height, width) or (height, width, channels)
-    y_*: (samples,), whole numbers from 0; also as a column, or one-hot
-    classes: how many there are, if not the highest label of y_train + 1
+    Arrays of the right type are shared, not copied. A `DataWarning` reports what was interpreted, or what looks like
+    another scale or layout.
 
-    An array that has the right type already is shared, not copied. Where something was interpreted, or looks as if
-    another scale or layout was meant, a `DataWarning` says so. Raises DataError naming the array at fault.
+    Args:
+        x_train: shape (samples, *shape), or a mapping of stream name to such arrays. uint8 is divided by 255; floats
+            and bools become float32. Images have shape (height, width) or (height, width, channels).
+        y_train: shape (samples,), classes from 0; also a column, or one-hot.
+        x_test: like `x_train`.
+        y_test: like `y_train`.
+        x_val: like `x_train`; without it a part of the training samples is held out.
+        y_val: like `y_train`.
+        classes: number of classes; by default the highest label in `y_train` plus 1.
+        name: of the data set.
+
+    Raises:
+        DataError: naming the array at fault.
     """
     expect("classes", classes, Integral, None)
     if classes is not None and not 2 <= classes <= MOST_CLASSES:

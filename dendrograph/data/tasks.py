@@ -1,4 +1,4 @@
-"""A data set cut into tasks that are learnt one after the other, each of them a data set by a name of its own.
+"""Tasks that are learnt one after the other: a data set is cut into several, each with its own name.
 
 split         each task has some of the classes: `mnist/split-5/2` is the second of five, classes 2 and 3
 domain-split  the same samples, with labels that count within the task (0 and 1 in each of `mnist/domain-split-5/…`)
@@ -30,7 +30,7 @@ MOST = 999  # tasks: three digits
 
 @dataclass(frozen=True)
 class Name:
-    """What the name of a task says: of which data set, cut how, into how many tasks, and which of them, from 1."""
+    """The parts of the name of a task: the data set, the protocol, the number of tasks, and the task, from 1."""
 
     base: str
     kind: str
@@ -42,14 +42,14 @@ class Name:
 
 
 def parse(name: str, known: Collection[str]) -> Name | None:
-    """The name of a task, or None where the name is that of no task but of a data set, if of anything.
+    """Parse the name of a task; None if it is not the name of a task.
 
     Args:
         name: as `data.load` takes it.
         known: names of data sets.
 
     Raises:
-        DataError: it begins like a task's and is none.
+        DataError: it begins like the name of a task, but is not one.
     """
     base, rest = _parts(name, known)
     if not rest:
@@ -78,10 +78,10 @@ def _parts(name: str, known: Collection[str]) -> tuple[str, str]:
 
 @dataclass(frozen=True, eq=False)
 class Tasks:
-    """A data set, how it is cut, and what a network is told of the task: its scenario.
+    """A data set cut into tasks, and the scenario: the information that the network has about the task.
 
     The scenarios are those of van de Ven & Tolias (arXiv:1904.07734, 2019; with Tuytelaars in Nature Machine
-    Intelligence 4, 1185, 2022): what an answer is, where the classes of the tasks are told by their labels.
+    Intelligence 4, 1185, 2022): the classes among which the network chooses.
 
     class-incremental: the class among all classes, of all tasks
     task-incremental: the class among those of the task, which the network is told
@@ -125,12 +125,12 @@ class Tasks:
 
     @property
     def kind(self) -> str:
-        """The protocol as names of data sets say it."""
+        """The protocol as it is written in names of data sets."""
         return "domain-split" if self.protocol == "split" and self.scenario == DOMAIN else self.protocol
 
     @property
     def classes(self) -> int:
-        """How many units a readout needs."""
+        """The number of units of the readout."""
         return self._per_task if self.kind == "domain-split" else self.whole.classes
 
     @property
@@ -142,7 +142,7 @@ class Tasks:
         return str(Name(self.whole.name, self.kind, self.number, task))
 
     def about(self, task: int) -> str:
-        """What is in a task."""
+        """The content of a task in words."""
         if self.protocol == "split":
             first = (task - 1) * self._per_task
             return f"classes {_listed(range(first, first + self._per_task))}"
@@ -155,7 +155,7 @@ class Tasks:
         return range(self.classes)
 
     def check_samples(self) -> None:
-        """Say before anything is learnt that a task has no samples; only labels are looked at.
+        """Check by the labels that every task has samples.
 
         Raises:
             DataError: naming the task and the split.
@@ -170,7 +170,7 @@ class Tasks:
                 raise DataError(f"{self.name(number)}: {what}\n  every task needs samples in every split")
 
     def task(self, number: int) -> Dataset:
-        """The data of a task: a data set like any other, made anew at each call."""
+        """The data set of a task, made again at each call."""
         self._check_samples(number)
         whole, name = self.whole, self.name(number)
         arrays: dict[str, torch.Tensor] = {}
@@ -195,7 +195,7 @@ class Tasks:
         return {part: split for part, split in parts.items() if split is not None}
 
     def _rows(self, split: Split, task: int) -> torch.Tensor:
-        """Of the samples of a task."""
+        """The rows of the samples of a task."""
         if self.protocol == "permuted":
             return torch.arange(len(split))
         return (split.labels // self._per_task == task - 1).nonzero().flatten()
@@ -222,7 +222,9 @@ def derive(whole: Dataset, name: Name) -> Dataset:
 
 
 def permutation(shape: tuple[int, ...], stream: str, task: int) -> NDArray[np.int64]:
-    """Where each position of a permuted task's sample comes from; the same for every data set of that shape.
+    """The source of each position in a sample of a permuted task, shape (positions,).
+
+    It is the same for every data set of that shape.
 
     Channels, the last of three axes, stay together. The first task is as it was.
     """

@@ -1,7 +1,7 @@
-"""The file of a checkpoint: all that resuming needs, with a SHA-256 over its content.
+"""The checkpoint file: the state that a resume needs, with a SHA-256 of its content.
 
-It is a file of `torch.save` that holds tensors, numbers, text, lists and mappings only; nothing in it is executed when
-it is read. Before use, everything in it is held to what this very network's checkpoint holds.
+It is a file of `torch.save` that holds tensors, numbers, text, lists and mappings only; reading it
+executes nothing. Before use, everything in it is checked against the network and the configuration.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ STATE: Form = {
 
 
 def _is_plain(found: Any) -> bool:
-    """Whether it is a tensor of numbers as they lie in memory, and not one that is worked out when it is read."""
+    """Whether a value is a plain tensor of numbers in memory, not a lazy, nested or sparse one."""
     if type(found) not in (Tensor, nn.Parameter) or found.is_nested or found.is_neg() or found._is_zerotensor():
         return False
     return (found.layout, found.device.type) == (torch.strided, "cpu") and found.dtype in _NUMBERS
@@ -60,10 +60,10 @@ def _is_one_mapping(found: Any) -> bool:
 
 
 def encode(run: str, state: Mapping[str, Any]) -> bytes:
-    """The file of a run's checkpoint.
+    """Encode a checkpoint.
 
     Args:
-        run: the run's identity.
+        run: the identity of the run.
         state: the fields of `STATE`.
     """
     content = {"run": run, "checkpoint_format": FORMAT, **state}
@@ -88,15 +88,15 @@ def _plain(value: Any) -> Any:
 
 
 def decode(path: Path, content: bytes, run: str) -> dict[str, Any]:
-    """What a checkpoint's file holds: the fields of `STATE`, each of its type and within its range.
+    """Decode a checkpoint: the fields of `STATE`, each of its type and within its range.
 
     Args:
         path: of the file, for messages.
-        content: what the file holds.
-        run: the identity of the run that it must be of.
+        content: its bytes.
+        run: the identity of the run that it must belong to.
 
     Raises:
-        RunError: it is damaged, was changed, or is another run's or another version's.
+        RunError: the file is damaged or changed, or belongs to another run or version.
     """
     state = _loaded(content)
     if not isinstance(state, dict):
@@ -124,16 +124,16 @@ def decode(path: Path, content: bytes, run: str) -> dict[str, Any]:
 
 
 def _owned(value: Any) -> Any:
-    """The same, each tensor in memory of its own without gaps: optimizers write to the memory without asking."""
+    """A copy in which each tensor has separate, contiguous memory, since optimizers write to it in place."""
     if isinstance(value, Tensor):
         return value.detach().clone(memory_format=torch.contiguous_format)
     return {key: _owned(part) for key, part in value.items()} if isinstance(value, dict) else value
 
 
 def _loaded(content: bytes) -> Any:
-    """The content of a file of `torch.save`; None where it is damaged.
+    """The content of a file of `torch.save`; None if it is damaged.
 
-    What `torch.save` writes is not compressed, so that no file unpacks to more than its size.
+    Compressed files are refused, so that no file unpacks to more than its size.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -165,18 +165,18 @@ def check_checkpoint(
     config: TrainConfig,
     steps: int,
 ) -> None:
-    """Hold a checkpoint to the training that goes on from it.
+    """Check that a checkpoint fits the training that goes on from it.
 
     Args:
-        state: as `decode` gives it.
+        state: from `decode`.
         path: of its file.
-        network: whose weights it is to hold.
-        optimizer: of one number, which has made one step: of all others it says what their state is made of.
+        network: the network to restore.
+        optimizer: an optimizer of one number after one step; its state shows the form of the state.
         config: of the training.
-        steps: the optimizer's in an epoch.
+        steps: optimizer steps per epoch.
 
     Raises:
-        RunError: naming what is not as it must be.
+        RunError: naming the part that does not fit.
     """
 
     def refuse(place: str, problem: str) -> None:

@@ -1,4 +1,4 @@
-"""How to train: a frozen configuration whose defaults are the paper's protocol."""
+"""The configuration of a training; its defaults are the protocol of the paper."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from dendrograph.base.errors import DendrographError, RunError, clip, expect, one_line, shown
 from dendrograph.base.suggestions import did_you_mean
 
-# The paper's numbers of epochs; digits is small and stands in no paper.
+# Numbers of epochs in the paper; digits is not in the paper.
 EPOCHS = {"mnist": 15, "fashion_mnist": 25, "kmnist": 25, "emnist": 50, "cifar10": 50, "digits": 50}
 OTHER_EPOCHS = 25
 EARLY_STOP_EPOCHS = 100
@@ -26,21 +26,21 @@ OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. The defaults are the protocol of Chavlis & Poirazi (Nature Communications 2025).
+    """The settings of a training. The defaults are the protocol of Chavlis & Poirazi (Nature Communications 2025).
 
     Attributes:
-        epochs: passes over the training set; by default the paper's number for the data set (MNIST 15, Fashion-MNIST
-            and KMNIST 25, EMNIST and CIFAR-10 50), doubled for sequential learning, 100 at most with early stopping.
-        batch_size: samples a step.
+        epochs: passes over the training set; by default as in the paper for the data set (MNIST 15, Fashion-MNIST and
+            KMNIST 25, EMNIST and CIFAR-10 50), doubled for sequential learning, 100 at most with early stopping.
+        batch_size: samples per step.
         lr: learning rate.
         optimizer: `adam` (epsilon 1e-7), `adamw` (the same), `rmsprop` or `sgd` (momentum 0.9).
-        seed: of the validation split, the order of samples, noise and dropout.
-        device: `cpu`, `cuda`, …; `auto` takes a GPU where there is one.
+        seed: seed for the validation split, the order of samples, noise and dropout.
+        device: `cpu`, `cuda`, …; `auto` uses a GPU if there is one.
         early_stop: stop when the validation loss has not fallen for `patience` epochs; keep the best epoch's weights.
         patience: epochs without a better validation loss.
         noise: standard deviation of Gaussian noise added to training, validation and test inputs, clipped to [0, 1].
-        sequential: present the training samples class by class, each epoch anew.
-        validation: share of the training set that is held out, stratified by class.
+        sequential: present the training samples class by class in each epoch.
+        validation: fraction of the training set that is held out, stratified by class.
 
     Raises:
         DendrographError: a value that is not allowed.
@@ -87,7 +87,7 @@ class TrainConfig:
             raise DendrographError(f"unknown optimizer '{clip(self.optimizer)}'\n  {known}")
 
     def for_data(self, name: str) -> TrainConfig:
-        """A copy in which what the data set decides is decided: the number of epochs, and the device."""
+        """A copy with the number of epochs for a data set, and with the device."""
         epochs = self.epochs
         if epochs is None and self.early_stop:
             epochs = EARLY_STOP_EPOCHS
@@ -96,12 +96,12 @@ class TrainConfig:
         return replace(self, epochs=epochs, device=_device(self.device))
 
     def in_one_form(self) -> TrainConfig:
-        """A copy in which a setting that nothing uses is at its default: two trainings that are alike are equal."""
+        """A copy with unused settings at their defaults, so that the configurations of equal trainings are equal."""
         return self if self.early_stop else replace(self, patience=TrainConfig().patience)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], path: str | PathLike[str] = "run.json") -> TrainConfig:
-        """The configuration that a run folder recorded, in the file at `path`.
+        """Read the configuration in a run.json.
 
         Raises:
             RunError: the record is not one of a configuration.

@@ -1,8 +1,8 @@
-"""The processes that train one network together, as `torchrun` starts them; one process alone is the usual case.
+"""Distributed training: the processes that train one network together, started by `torchrun`; usually there is one.
 
-Every process holds the whole network and works on its share of each batch; the gradients are summed over all, so each
-makes the same step. The first process writes, the others only compute. What they send each other are tensors: nothing
-that is received is ever executed.
+Every process holds the whole network and works on its share of each batch. The gradients are summed over all processes,
+so each makes the same step. Only the first process writes files. The processes exchange tensors alone, and execute
+nothing that they receive.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from dendrograph.base.errors import RunError, argument
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among `size`; its number is `rank`, from 0."""
+    """The rank of this process, from 0, among `size` processes."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes."""
+        """Whether this process writes files."""
         return self.rank == 0
 
     def share(self, number: int) -> slice:
-        """Which of so many samples are this process's."""
+        """The share of this process in `number` samples."""
         return slice(number * self.rank // self.size, number * (self.rank + 1) // self.size)
 
     def sum(self, tensor: Tensor) -> None:
@@ -45,7 +45,7 @@ class Ranks:
                 dist.all_reduce(tensor)
 
     def send(self, content: bytes | None) -> bytes:
-        """The first process's bytes, in every process."""
+        """Send bytes from the first process to all."""
         if self.size == 1:
             return content or b""
         length = torch.tensor([len(content or b"")])
@@ -59,10 +59,10 @@ class Ranks:
         return sent.numpy().tobytes()
 
     def agree(self, facts: Mapping[str, str]) -> None:
-        """Hold every process to the first one's facts.
+        """Check that all processes have the same facts as the first.
 
         Raises:
-            RunError: in every process, naming the facts that differ and the processes that they differ in.
+            RunError: in every process, naming the facts and the processes that differ.
         """
         if self.size == 1:
             return
@@ -90,14 +90,14 @@ ALONE = Ranks()
 
 @contextmanager
 def _others_there() -> Iterator[None]:
-    """What a lost process looks like to the others, in words.
+    """Turn the error of a lost connection into a message.
 
     Raises:
         RunError: another process has ended.
     """
     try:
         yield
-    except RuntimeError as error:  # all that torch.distributed says of a connection that was closed
+    except RuntimeError as error:  # the only error of torch.distributed for a closed connection
         raise RunError(
             f"another process of this training has ended before this one ({str(error).splitlines()[0]})\n"
             f"  its own message says why; a run that had begun goes on by {argument('resume', True)}"
@@ -105,12 +105,12 @@ def _others_there() -> Iterator[None]:
 
 
 def join(device: str) -> Ranks:
-    """This process among those that train together: those of `torchrun`, or those that already have joined.
+    """Join the processes that train together: those of `torchrun`, or those that have joined already.
 
-    It stays joined until it ends, so that a script may train several times.
+    A process stays joined until it ends, so that a script may train several times.
 
     Args:
-        device: where the network is.
+        device: device of the network.
 
     Raises:
         RunError: the others cannot be reached.
@@ -118,7 +118,7 @@ def join(device: str) -> Ranks:
     if started() <= 1:
         return ALONE
     if not dist.is_initialized():
-        # Bytes travel between CPUs, whatever the network is on.
+        # Bytes are exchanged between CPUs, on any device.
         backend = "cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo"
         # As a default, its functions take the group that is there when it is imported. Imported later (by an optimizer)
         # it would keep the group past `_leave`, and the group's threads could abort the process at the very end.
@@ -132,13 +132,13 @@ def join(device: str) -> Ranks:
 
 
 def _leave() -> None:
-    """Part from the others while the interpreter is whole: the threads that exchange tensors end here."""
+    """Leave the group before the interpreter shuts down, so that the threads that exchange tensors end."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def started() -> int:
-    """How many processes train together: those that `torchrun` started, or that have joined; 1 alone."""
+    """The number of processes that train together; 1 without `torchrun`."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_world_size()
     given = os.environ.get("WORLD_SIZE", "1") if "MASTER_ADDR" in os.environ else "1"
@@ -148,7 +148,7 @@ def started() -> int:
 
 
 def own_device(device: str) -> str:
-    """`cuda` as the GPU of this process: the one of its number on its machine."""
+    """The device of this process: `cuda` becomes the GPU of its local rank."""
     if device == "cuda" and started() > 1:
         return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     return device

@@ -1,11 +1,11 @@
-"""A run folder: everything that a training leaves behind, each file written whole or not at all.
+"""The run folder of a training; each file in it is written atomically.
 
-morphology.yaml           the morphology, every knob and default worked out
+morphology.yaml           the morphology, with all parameters and defaults evaluated
 run.json                  settings, data, seeds, wiring, versions, machine
-history.csv               a row an epoch
+history.csv               one row for each epoch
 metrics.json              the results, once the run has ended
 weights.safetensors       the trained weights and biases
-checkpoint.pt             all that resuming needs, after each epoch; the other files follow from it
+checkpoint.pt             the state that a resume needs, after each epoch; the other files follow from it
 learning-curves.{png,pdf}
 """
 
@@ -55,26 +55,26 @@ FILES = (
     *("run.json", "morphology.yaml", "history.csv", "metrics.json", "weights.safetensors", "checkpoint.pt"),
     *("learning-curves.png", "learning-curves.pdf"),
 )
-MOST_STEM = 200  # bytes of a run folder's default name, of the 255 that file systems take
+MOST_STEM = 200  # bytes of the default name of a run folder; file systems take 255
 
-BATCH = 1024  # samples at a time that are answered
+BATCH = 1024  # samples at once in `predict`
 
 History = list[dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training on disk. `record` is the content of run.json: it is written once, when the run begins."""
+    """A training on disk. `record` is the content of run.json, which is written once, when the run begins."""
 
     folder: Path
     record: Mapping[str, Any]
 
     @classmethod
     def begin(cls, folder: Path, morphology: Morphology, record: Mapping[str, Any]) -> Run:
-        """Make the folder with its first two files, in one step: a folder that is there is a run that can be resumed.
+        """Make the folder with its first two files in one step, so that every folder is a run that can be resumed.
 
         Raises:
-            RunError: there is something already, or it cannot be written.
+            RunError: the folder exists, or cannot be written.
         """
         another = f"give another folder by {argument('out')}"
         if is_run(folder):
@@ -82,7 +82,7 @@ class Run:
                 f"{folder}: a run is there already\n  go on with it by {argument('resume', True)}, or {another}"
             )
         if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
-            raise RunError(f"{folder}: something is there already, and it is no run\n  {another}")
+            raise RunError(f"{folder}: already exists, and is not a run folder\n  {another}")
         run = cls(folder, {"format": FORMAT, **record})
         files.make_folder(folder, {"morphology.yaml": morphology.to_yaml(), "run.json": sealed(run.record)})
         return run
@@ -92,7 +92,7 @@ class Run:
         """Open a run folder.
 
         Raises:
-            RunError: it is none, or its run.json is damaged.
+            RunError: the folder is not a run folder, or its run.json is damaged.
         """
         expect("folder", folder, str, PathLike)
         folder = Path(folder)
@@ -114,28 +114,28 @@ class Run:
 
     @property
     def identity(self) -> str:
-        """SHA-256 of all that decides the result: what tells this run's checkpoint from that of another."""
+        """SHA-256 of everything that decides the result. It ties checkpoint and results to the run."""
         record = self.record
         return seal([record["config"], record["data"]["digest"], record["graph"], record["network"]])
 
     @property
     def morphology(self) -> Morphology:
-        """The morphology that was trained, every knob and default worked out."""
-        _ = self.text  # that it was not changed
+        """The trained morphology, with all parameters and defaults evaluated."""
+        _ = self.text  # raises if it was changed
         return load(self.folder / "morphology.yaml")
 
     @property
     def text(self) -> bytes:
-        """What morphology.yaml holds.
+        """The content of morphology.yaml.
 
         Raises:
-            RunError: it is not what was trained.
+            RunError: it is not the trained morphology.
         """
         return trained_morphology(self.folder, self.record)
 
     @property
     def weights(self) -> bytes:
-        """What weights.safetensors holds.
+        """The content of weights.safetensors.
 
         Raises:
             RunError: the run has not ended, or its weights are damaged or another run's.
@@ -150,13 +150,13 @@ class Run:
         return content
 
     def graph(self) -> Graph:
-        """Compile the run's morphology again and hold it to what was trained.
+        """Compile the morphology of the run, and check that the graph is the trained one.
 
         Raises:
             RunError: the morphology, or the wiring that it makes, is not the one that was trained.
         """
         about, morphology = self.record["graph"], self.morphology
-        _ = self.metrics if self.finished else self._history_kept  # that run.json is not another run's
+        _ = self.metrics if self.finished else self._history_kept  # raises if run.json is that of another run
         inputs = {name: tuple(shape) for name, shape in about["inputs"].items()}
         for name, digest in digests(morphology.plugins).items():
             if digest != about.get("plugins", {}).get(name):
@@ -175,7 +175,7 @@ class Run:
 
     @property
     def frozen(self) -> dict[str, list[str]]:
-        """Parameters that were frozen, or unfrozen, in Python: what `DendriticNetwork.freeze` takes.
+        """Parameters that were frozen or unfrozen in Python, as arguments of `DendriticNetwork.freeze`.
 
         Raises:
             RunError: run.json is damaged.
@@ -188,13 +188,16 @@ class Run:
 
     @property
     def threads(self) -> int | None:
-        """With how many threads the run began; None where that is not recorded."""
+        """The number of threads with which the run began; None if it is not recorded."""
         surroundings = self.record.get("surroundings")
         found = surroundings.get("threads") if isinstance(surroundings, dict) else None
         return found if type(found) is int and found > 0 else None
 
     def untrained(self, kernel: str | None = None) -> DendriticNetwork:
-        """The network as its seed has it, with the parts that the run does not train frozen; by its own kernel, or one.
+        """The network with its initial weights, frozen like the run.
+
+        Args:
+            kernel: by default the kernel of the run.
 
         Raises:
             RunError: the morphology, or the wiring that it makes, is not the one that was trained.
@@ -230,24 +233,24 @@ class Run:
     def predict(
         self, inputs: Tensor | NDArray[Any] | Mapping[str, Tensor | NDArray[Any]], probabilities: bool = False
     ) -> Tensor:
-        """What the trained network answers to samples that it has not seen.
+        """Answers of the trained network to new samples.
 
             classes = Run.open("runs/mine").predict(images)
 
         Args:
-            inputs: samples as the run was trained on: (samples, *shape), of floating point; a mapping of stream to
-                samples where it has several streams. Bytes are divided by what the run's data set divides them by.
-                Tensors and NumPy arrays are taken. A `DataWarning` tells of floats that look like pixels not scaled.
-            probabilities: of all classes (the softmax of the readout) instead of the most probable class.
+            inputs: tensors or NumPy arrays of floats, shape (samples, *shape), scaled like the training data; a mapping
+                of stream to samples if there are several streams. Bytes are divided by the scale of the data set. A
+                `DataWarning` names floats that look like unscaled pixels.
+            probabilities: return the softmax of the readout instead of the most probable class.
 
         Returns:
-            Shape (samples,), int64: the number of a class; or (samples, classes), float32: rows that sum to 1.
+            Shape (samples,), int64: classes; or (samples, classes), float32: probabilities.
 
         Raises:
             RunError: the run has not ended, or its weights are damaged or another run's.
-            ValueError: a shape is not that of the run's inputs.
-            DataError: values that are not finite, masked, no numbers, or integers other than bytes.
-            TypeError: something else than tensors or arrays.
+            ValueError: a shape is not that of the inputs of the run.
+            DataError: values are not finite, masked, not numbers, or integers other than bytes.
+            TypeError: an input is not a tensor or an array.
         """
         network = self._network
         streams = inputs if isinstance(inputs, Mapping) else {next(iter(network.graph.inputs)): inputs}
@@ -266,7 +269,7 @@ class Run:
             samples[name] = tensor
         numbers = {len(tensor) for tensor in samples.values() if tensor.dim()}
         if len(numbers) != 1:
-            network(samples)  # says what is wrong
+            network(samples)  # raises with the reason
         (number,) = numbers
         with torch.inference_mode():
             parts = [
@@ -282,7 +285,7 @@ class Run:
 
     @property
     def _scale(self) -> float:
-        """What bytes are divided by: 255 in data from Python, or what the data set says."""
+        """Divisor of bytes: that of the data set, or 255 for data from Python."""
         origin = self.record["data"]["origin"] or {}
         return scale_of(str(origin.get("name_or_path", "")))
 
@@ -296,9 +299,9 @@ class Run:
 
     @property
     def history(self) -> History:
-        """A row for each epoch: of a run that has ended those of history.csv, before that those of the checkpoint.
+        """One row for each epoch: from history.csv if the run has ended, else from the checkpoint.
 
-        history.csv is held to the SHA-256 in metrics.json, or, of older runs, to the checkpoint.
+        history.csv is checked against the SHA-256 in metrics.json, or, of older runs, against the checkpoint.
 
         Raises:
             RunError: it is missing, damaged or another run's.
@@ -326,18 +329,22 @@ class Run:
 
     @property
     def _history_kept(self) -> History | None:
-        """That of the checkpoint, if there is one."""
+        """The history in the checkpoint, if there is one."""
         content = self.read_checkpoint()
         return None if content is None else self.parse_checkpoint(content)["history"]
 
     @property
     def finished(self) -> bool:
-        """Whether the run has come to its end."""
+        """Whether the run has ended."""
         return os.path.lexists(self.folder / "metrics.json")
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The results of a run that has ended."""
+        """The results of a run that has ended.
+
+        Raises:
+            RunError: the run has not ended, or the results are damaged or those of another run.
+        """
         path = self.folder / "metrics.json"
         if not self.finished:
             raise RunError(f"{self.folder}: no results yet: the run has not ended\n  {self.how_to_go_on}")
@@ -351,15 +358,15 @@ class Run:
         return metrics
 
     def dataset(self, data_dir: str | PathLike[str] | None = None, data: str | PathLike[str] | None = None) -> Dataset:
-        """The data that the run was trained on, loaded again.
+        """Load the data that the run was trained on.
 
         Args:
-            data_dir: the folder where they lie now; by default where they lay then.
-            data: the file itself, where it was moved or renamed.
+            data_dir: their present folder; by default the folder at the time of the training.
+            data: the file, if it was moved or renamed.
 
         Raises:
-            RunError: they came from Python.
-            DataError: they are no longer what they were.
+            RunError: the data came from Python.
+            DataError: the data have changed.
         """
         then = self.record["data"]
         origin = {"data_dir": None, **(then["origin"] or {})}
@@ -380,24 +387,24 @@ class Run:
 
     @property
     def how_to_go_on(self) -> str:
-        """What to call to go on with the run."""
+        """The call that goes on with the run."""
         call = f"train(network, data, config, out={str(self.folder)!r}, resume=True)"
         if self.record["data"]["origin"]:  # other data are held by Python alone
             call = worded(f"dendrograph train {shlex.quote(str(self.folder))} --resume", call)
         return f"go on with it: {call}"
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
-        """Write what resuming needs; only tensors, numbers, text, lists and mappings may be in it."""
+        """Write a checkpoint of tensors, numbers, text, lists and mappings."""
         files.write(self.folder / "checkpoint.pt", checkpoint.encode(self.identity, state))
         self.save_history(state["history"])
 
     @property
     def epochs_kept(self) -> int:
-        """How many epochs going on does not train again: those of the checkpoint, which history.csv may lack still."""
+        """The number of epochs in the checkpoint; history.csv may still lack the last."""
         return len(self._history_kept or ())
 
     def read_checkpoint(self) -> bytes | None:
-        """The file of the last checkpoint; None where no epoch was finished yet."""
+        """The bytes of the last checkpoint; None if no epoch is finished."""
         try:
             return read_file(self.folder / "checkpoint.pt", self._most)
         except FileNotFoundError:
@@ -405,14 +412,14 @@ class Run:
 
     @property
     def _most(self) -> int:
-        """Bytes that no file of this run exceeds: its largest hold a few numbers for each parameter."""
+        """The most bytes of a file of this run: the largest hold a few numbers for each parameter."""
         return MOST_TEXT + 64 * int(self.record["graph"].get("parameters", 0))
 
     def parse_checkpoint(self, content: bytes) -> dict[str, Any]:
-        """What a checkpoint's file holds. Nothing in it is executed.
+        """Decode a checkpoint. Nothing in it is executed.
 
         Raises:
-            RunError: it is damaged, was changed, or is another run's.
+            RunError: it is damaged, was changed, or belongs to another run.
         """
         path = self.folder / "checkpoint.pt"
         state = checkpoint.decode(path, content, self.identity)
@@ -422,13 +429,13 @@ class Run:
         return state
 
     def save_history(self, history: History) -> None:
-        """Write history.csv; numbers keep all their digits."""
+        """Write history.csv with all digits of the numbers."""
         files.write(self.folder / "history.csv", _table(history))
 
     def finish(self, weights: Mapping[str, torch.Tensor], history: History, metrics: Mapping[str, Any]) -> None:
-        """Write weights, history and, last of all, the metrics, which say that the run has ended."""
+        """Write weights, history and last the metrics, which mark the end of the run."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        # One label and no more: safetensors writes several in an order that differs from process to process.
+        # One label alone: safetensors writes several in a random order.
         content = save_safetensors(tensors, metadata={"run": self.identity})
         files.write(self.folder / "weights.safetensors", content)
         self.save_history(history)
@@ -445,9 +452,9 @@ def is_run(folder: str | Path) -> bool:
 
 
 def free_folder(stem: str, under: Path = Path("runs")) -> Path:
-    """`runs/stem`, or the first of `runs/stem-2`, `runs/stem-3`, … that is not there yet.
+    """`runs/stem`, or the first free one of `runs/stem-2`, `runs/stem-3`, ….
 
-    What no name of a folder may hold becomes `_`, and of a stem that is too long the middle is left out.
+    Characters that are not allowed become `_`; the middle of a long stem is cut out.
     """
     stem = "".join("_" if letter in "/\\\0" else letter for letter in stem)
     while len(os.fsencode(stem)) > MOST_STEM:
@@ -461,7 +468,7 @@ def free_folder(stem: str, under: Path = Path("runs")) -> Path:
 
 
 def _made_again() -> str:
-    """What to do about a file that follows from the checkpoint."""
+    """The remedy for a damaged file that follows from the checkpoint."""
     again = argument("resume", True)
     return f"put it back from a copy, or delete metrics.json: {again} then makes it again from checkpoint.pt"
 
@@ -493,7 +500,7 @@ def _rows(path: Path, content: bytes) -> History:
 
 
 def _is_counted(part: Mapping[str, Any]) -> bool:
-    """Whether an accuracy is that of its confusion matrix; records of figures have none."""
+    """Whether an accuracy agrees with its confusion matrix; some records have none."""
     if "confusion" not in part or "samples" not in part:
         return True
     rows, samples = part["confusion"], part["samples"]

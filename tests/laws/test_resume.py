@@ -28,7 +28,7 @@ from dendrograph.base.errors import DendrographError, RunError
 from dendrograph.base.progress import Silent
 from dendrograph.cli.main import main
 from dendrograph.training import loop as training
-from dendrograph.training import provenance as record
+from dendrograph.training import provenance, resume
 from dendrograph.training.evaluation import evaluate
 from dendrograph.training.train import Interrupted
 
@@ -192,7 +192,7 @@ def test_interrupted_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         patch.setattr("dendrograph.training.train.reporter", lambda progress: interrupting(epoch=1))
         with pytest.raises(Interrupted, match=r"interrupted; no epoch was finished\n  go on with it: train\(network,"):
             train(stopped, data, config, folder)
-    with pytest.raises(RunError, match="initial weights: not those that the run began with; build the network anew"):
+    with pytest.raises(RunError, match="initial weights: not those that the run began with; build the network again"):
         train(stopped, data, config, folder, resume=True, progress=False)
     stopped = network()
     with monkeypatch.context() as patch:
@@ -314,9 +314,9 @@ def test_other_data_morphology_and_place_are_refused(begun: Path, morphology: Pa
         text = refused(
             lambda knobs=knobs: train_named(str(morphology), settings=settings, overrides=knobs, out=begun, resume=True)
         )
-        assert "\n  morphology: not that of the run (see its morphology.yaml)\n" in text
+        assert "\n  morphology: not the morphology of the run (see its morphology.yaml)\n" in text
     text = refused(lambda: train_named(str(begun), overrides={"name": "other"}, resume=True))
-    assert text == f"{begun}: the morphology of a run is fixed\n  leave `set` out"
+    assert text.startswith(f"{begun}: the parameters of a run cannot be changed: found overrides=")
     text = refused(lambda: train_named(str(begun), out=tmp_path / "elsewhere", resume=True))
     assert text == f"{begun}: a run goes on in its own folder\n  leave `out` out"
     text = refused(lambda: train_named(str(begun)))
@@ -324,9 +324,9 @@ def test_other_data_morphology_and_place_are_refused(begun: Path, morphology: Pa
     text = refused(lambda: train_named(str(morphology), settings=settings, out=begun))
     assert text.startswith(f"{begun}: a run is there already\n  go on with it by resume=True")
     text = refused(lambda: train_named(str(morphology), resume=True))
-    assert text.startswith("resume=True needs to know the run")
+    assert text.startswith("resume=True needs the folder of the run")
     network = build(morphology, data.shapes, data.classes)
-    assert "give its folder" in refused(lambda: train(network, data, resume=True))
+    assert "give it by `out`" in refused(lambda: train(network, data, resume=True))
 
 
 def test_wiring_of_another_seed_is_refused(tmp_path: Path) -> None:
@@ -508,10 +508,12 @@ def test_a_run_goes_on_with_the_threads_with_which_it_began(
 def test_threads_that_this_machine_has_not_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _started_with(1, tmp_path / "run")
     run = Run(run.folder, {**run.record, "surroundings": {**run.record["surroundings"], "threads": 10_000}})
-    asked = record.make(build("vann", (8, 8), 10, overrides={"somata": 8}), small.digits(), TrainConfig(epochs=1), 1)
-    assert any(note.startswith("the run began with threads 10000") for note in record.changed_surroundings(run, asked))
+    asked = provenance.describe(
+        build("vann", (8, 8), 10, overrides={"somata": 8}), small.digits(), TrainConfig(epochs=1), 1
+    )
+    assert any(note.startswith("the run began with threads 10000") for note in resume.changed_surroundings(run, asked))
     before = torch.get_num_threads()
-    with record.threads_of(run):
+    with provenance.threads_of(run):
         assert torch.get_num_threads() == before
 
 

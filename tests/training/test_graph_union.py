@@ -275,7 +275,7 @@ def test_what_is_learnt_for_each_compartment_is_its_members() -> None:
 
 def test_what_does_not_fit_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = graph_of()
-    monkeypatch.setattr("dendrograph.graph.size_limits.available_memory", lambda: 1000)
+    monkeypatch.setattr("dendrograph.training.graph_union.available_memory", lambda: 1000)
     (reason,) = reasons_against([graph] * 3)
     assert reason.startswith("they take about ") and "1.0 kB of memory is available" in reason
 

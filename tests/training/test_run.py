@@ -392,15 +392,15 @@ def test_places_where_no_run_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file = tmp_path / "file"
     file.write_text("mine")
     text = refused(lambda: trained(file))
-    assert text == f"{file}: something is there already, and it is no run\n  give another folder by `out`"
+    assert text == f"{file}: already exists, and is not a run folder\n  give another folder by `out`"
     text = refused(lambda: trained(file, resume=True))
-    assert text == f"{file}: something is there already, and it is no run\n  give another folder by `out`"
+    assert text == f"{file}: already exists, and is not a run folder\n  give another folder by `out`"
     text = refused(lambda: trained(file / "run"))
     assert text == f"{file / 'run'}: cannot be made: Not a directory\n  give a writable folder by `out`"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     text = refused(lambda: trained(tmp_path / "mine"))
-    assert text == f"{tmp_path / 'mine'}: something is there already, and it is no run\n  give another folder by `out`"
+    assert text == f"{tmp_path / 'mine'}: already exists, and is not a run folder\n  give another folder by `out`"
     with monkeypatch.context() as patch:
         patch.setattr("dendrograph.base.files.Path.mkdir", Broken(DENIED))
         text = refused(lambda: trained(tmp_path / "denied" / "run"))

@@ -332,6 +332,7 @@ def test_cells_of_older_sweeps_are_found_again(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_paths_and_settings_that_are_no_whole_numbers_can_be_swept(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(
         "name: own\nneurons: {n: {nonlinearity: {name: leaky_relu, slope: 0.1}, synapses: {count: 4}}}\n"
@@ -362,6 +363,7 @@ def test_an_error_is_the_outcome_of_its_cell_alone(tmp_path: Path) -> None:
     assert "the loss is" in outcome.error
 
 
+@pytest.mark.slow
 def test_a_run_is_found_again_when_the_file_varies_more(tmp_path: Path) -> None:
     first = sweep_of(tmp_path, f"morphologies: dann-lrf\n{SMALL}")
     train_run(first.runs[0], tmp_path / "s")
@@ -411,6 +413,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_run_folders_and_its_file(swept: Path) -> None:
     out = swept / "out"
     runs = json.loads((out / "cells.json").read_text())["cells"]
@@ -517,6 +520,7 @@ def test_a_run_keeps_to_its_text_where_the_file_says_the_same_in_other_words(tmp
     assert train_run(runs[0], tmp_path / "out").error == "", "what has not ended goes on"
 
 
+@pytest.mark.slow
 def test_failures_are_kept_and_the_others_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "f.yaml").write_text(
         "name: f\nmorphologies: dann-lrf\nset: {dendrites: 2, somata: 4}\ntrain: {epochs: 2, lr: [1.0e+30, 0.01]}\n"
@@ -549,6 +553,7 @@ def test_a_dry_run_looks_where_it_would_go(tmp_path: Path, capsys: pytest.Captur
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_failure_that_cannot_be_kept_stops_nothing_and_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -569,6 +574,7 @@ def test_a_failure_that_cannot_be_kept_stops_nothing_and_is_told(
 # ---- workers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [b"caf\xe9", "café".encode()])
 def test_a_sweep_works_in_any_folder_that_the_system_takes(
     name: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -624,6 +630,7 @@ def listening(process: psutil.Process) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_while_a_sweep_runs_no_process_of_it_can_be_reached_by_anyone_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -670,6 +677,7 @@ def killed_at_start(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int
     return kill
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_while_it_starts_is_started_again(
     tmp_path: Path, killed_at_start: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -766,6 +774,7 @@ def test_a_job_that_takes_down_every_worker_is_given_up_and_the_others_go_on(
     assert sum(lost) == workers.MOST_TRIES
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_on_a_cluster_that_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from distributed import LocalCluster
 
@@ -776,6 +785,7 @@ def test_a_sweep_runs_on_a_cluster_that_is_there(tmp_path: Path, capsys: pytest.
     assert "no TLS: anyone who can connect to the cluster can run code as its user" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_cluster_may_stand_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data and plugins are named from where the sweep is begun, its workers have another folder."""
     from distributed import Client, LocalCluster
@@ -898,6 +908,7 @@ def test_the_stop_of_a_batch_system_is_answered_as_ctrl_c(
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path, start: Callable[[], subprocess.Popen[str]]) -> None:
     (tmp_path / "k.yaml").write_text(
         "name: k\nmorphologies: dann-lrf\nset: {dendrites: 2, somata: 4}\nseeds: 40\ntrain: {epochs: 3}\n"

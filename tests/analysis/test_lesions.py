@@ -171,6 +171,7 @@ def by_hand(network: DendriticNetwork, split: Split, rows: Any) -> None:
         assert row["accuracy_drop"] == pytest.approx(whole.accuracy - one.accuracy, abs=1.01 / len(split)), row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["sum", "mean", "max", "min", "product"])
 def test_single_lesions_are_those_of_networks_of_their_own(rule: str) -> None:
     network = network_of(branching(rule))
@@ -182,6 +183,7 @@ def test_single_lesions_are_those_of_networks_of_their_own(rule: str) -> None:
     assert max(abs(row["loss_rise"]) for row in rows) > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("neuron", "more"),
     [
@@ -238,6 +240,7 @@ def test_single_lesions_below_whatever_lies_above(neuron: Mapping[str, Any], mor
         by_hand(network, split, single_lesions(network, split, 1.0, kind="somata"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_single_lesions_of_random_networks(seed: int) -> None:
     case = random_case(seed)

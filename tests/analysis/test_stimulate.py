@@ -513,6 +513,7 @@ def test_the_figure_is_one_column_wide_and_can_be_read(tree: Graph) -> None:
     assert {text.get_fontsize() for text in texts} == {7.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["png", "pdf", "svg"])
 def test_the_same_table_gives_the_same_bytes(tree: Graph, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first = as_bytes(stimulation_figure(stimulate(tree).table), form)
@@ -520,6 +521,7 @@ def test_the_same_table_gives_the_same_bytes(tree: Graph, form: str, monkeypatch
     assert as_bytes(stimulation_figure(stimulate(tree).table), form) == first
 
 
+@pytest.mark.slow
 def test_text_stays_text(tree: Graph) -> None:
     figure = stimulation_figure(stimulate(tree).table)
     svg, pdf = as_bytes(figure, "svg").decode(), as_bytes(figure, "pdf")
@@ -648,6 +650,7 @@ def test_a_long_curve_is_printed_in_part(call: Call) -> None:
     assert shown == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["pdf", "svg", "png", "PNG"])
 def test_the_command_writes_figure_and_table(call: Call, suffix: str) -> None:
     words = ("--at", PAIRS[0], "--at", PAIRS[1], "--record", "soma", "--record", "basal[1]", "--neuron", 5)

@@ -111,6 +111,7 @@ def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
 OF_THE_COMMAND_LINE = {"morphology/shipped.py", "base/errors.py", "morphology/json_schema.py"}
 
 
+@pytest.mark.slow
 def test_no_message_of_the_package_spells_an_option() -> None:
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):

@@ -54,6 +54,7 @@ def test_no_text_of_a_csv_file_commands_a_terminal_and_every_one_is_read_back() 
     assert tuple(tables.read_csv(text)[0]) == ("name", *NAMES)
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_text_of_a_csv_file_is_read_back(name: str) -> None:
     assert tables.read_csv(tables.to_csv([{"a": name, "b": 1}]))[0]["a"] == name

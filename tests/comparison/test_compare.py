@@ -708,6 +708,7 @@ def build_of(tree: Mapping[str, Any]) -> DendriticNetwork:
     return DendriticNetwork(compile(Morphology.from_dict(tree), (8, 8), 10))
 
 
+@pytest.mark.slow
 def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         for seed in range(4):

@@ -139,6 +139,7 @@ def test_the_command_prints_means_and_keeps_both(
     assert len(list(csv.DictReader((tmp_path / "tables" / "weights_over_seeds.csv").read_text().splitlines()))) == 6
 
 
+@pytest.mark.slow
 def test_curves_are_of_conditions(found: Analysis) -> None:
     figures, notes = analysis_figures(found.tables, found.conditions)
     assert notes == ()

@@ -114,6 +114,7 @@ def test_pairing_takes_out_what_both_share() -> None:
     assert mean_interval(list(ours.values())).low < mean_interval(list(common)).high, "unpaired they overlap"
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(numbers, numbers), min_size=2, max_size=7))
 def test_the_other_way_round_is_the_same_with_the_other_sign(values: list[tuple[float, float]]) -> None:
     ours, theirs = ({key: pair[side] for key, pair in enumerate(values)} for side in (0, 1))

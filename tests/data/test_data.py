@@ -121,6 +121,7 @@ def test_digits_are_all_of_scikit_learns_split_by_class() -> None:
     assert digits.digest == data.load("digits").digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "mean", "deviation", "first"),
     [("mnist", 0.1307, 0.3081, [7, 2, 1, 0, 4]), ("fashion_mnist", 0.2860, 0.3530, None)],

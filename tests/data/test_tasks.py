@@ -108,6 +108,7 @@ def test_answers_are_the_classes_that_the_scenario_leaves() -> None:
     assert Tasks(digits, "permuted", 5, DOMAIN).answers(2) == range(10)
 
 
+@pytest.mark.slow
 def test_a_task_is_an_ordinary_data_set_of_an_npz_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digits = data.load("digits")
     arrays = {"x_train": digits.train.inputs["image"][:300], "x_test": digits.test.inputs["image"]}

@@ -42,6 +42,7 @@ def panel(figure: Figure) -> Any:
     return figure.axes[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_every_view_of_every_shipped_morphology(name: str, view: str) -> None:
@@ -72,6 +73,7 @@ def _within(figure: Figure) -> None:
 
 
 class TestNeuron:
+    @pytest.mark.slow
     @pytest.mark.parametrize("case", [*COVERING, *CORNERS], ids=str)
     def test_laws_on_random_trees(self, case: Any) -> None:
         graph = case.compile()
@@ -174,6 +176,7 @@ class TestNeuron:
 
 
 class TestNetwork:
+    @pytest.mark.slow
     @pytest.mark.parametrize("case", [*COVERING, *CORNERS], ids=str)
     def test_laws_on_random_networks(self, case: Any) -> None:
         graph = case.compile()
@@ -546,6 +549,7 @@ class TestPanels:
             rows.setdefault(round(axes.get_position().y0, 6), set()).add(title)
         assert all(len(row) == 1 for row in rows.values())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("view", VIEWS)
     @pytest.mark.parametrize("width", [4, 60])
     def test_long_names_and_odd_widths_stay_on_the_paper(self, view: str, width: float) -> None:
@@ -569,6 +573,7 @@ class TestPanels:
         assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -255,6 +255,7 @@ def test_a_position_of_three_channels_is_three_synapses() -> None:
 # --- linear -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_dendrites_are_affine_and_somata_as_they_were(case: Case) -> None:
     graph = case.compile()
@@ -286,6 +287,7 @@ def test_dendrites_are_affine_and_somata_as_they_were(case: Case) -> None:
             torch.testing.assert_close(found[2][group.name], (found[0][group.name] + found[1][group.name]) / 2)
 
 
+@pytest.mark.slow
 def test_the_nonlinear_dendrites_are_not_affine() -> None:
     """The test above would see it."""
     network = ready(DendriticNetwork(model("dann-lrf"), "reference"))
@@ -376,6 +378,7 @@ def test_a_neuron_of_two_layers_is_shuffled_where_both_can() -> None:
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_every_control_is_a_file_that_gives_the_same_network(name: str, tmp_path: Path) -> None:
     graph = model(name)
@@ -404,6 +407,7 @@ MISSING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", RANDOM[:30], ids=str)
 def test_controls_of_random_trees_run(case: Case) -> None:
     graph = case.compile()

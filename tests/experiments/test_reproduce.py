@@ -40,6 +40,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "continual"])
 def test_the_groups_of_a_smoke_experiment_hold_runs_and_their_references(name: str) -> None:
     sweep = read(file_of(name, "smoke"))
@@ -121,6 +122,7 @@ def test_what_is_something_else_is_no_place(place: Path) -> None:
     assert sorted(run.iterdir()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fig2", "fig3", "controls", "continual"])
 def test_titles_name_the_data_that_are_used(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -216,6 +218,7 @@ def test_a_measure_of_one_run_and_of_several(place: Path) -> None:
         assert f"| vann | somatic/soma->readout | synapse | {len(runs)} |" in table.text
 
 
+@pytest.mark.slow
 def test_without_a_run_of_the_reference_there_is_a_table_and_no_differences(place: Path) -> None:
     folders = sorted((place / "runs").iterdir())
     table = tables.comparison(folders, "pdann", place)

@@ -191,6 +191,7 @@ def assert_held(found: Held, network: DendriticNetwork, in_order: bool) -> None:
 # Each format by its own tool
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shipped())
 @for_each("suffix", TEXT)
 def test_a_shipped_morphology_is_read_again_as_it_was(name: str, suffix: str, tmp_path: Path) -> None:
@@ -201,6 +202,7 @@ def test_a_shipped_morphology_is_read_again_as_it_was(name: str, suffix: str, tm
     assert_held(READERS[suffix](path), network, in_order=suffix not in ("graphml", "json", "dot"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_any_tree_is_read_again_as_it_was(case: Case, tmp_path: Path) -> None:
     network = biased(DendriticNetwork(case.compile()))

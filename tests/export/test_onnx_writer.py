@@ -45,6 +45,7 @@ def answers(path: Path, network: DendriticNetwork, batch: int) -> tuple[np.ndarr
         return onnx_writer.run(path, list(x.values())), network(x).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shipped())
 def test_every_morphology_that_ships(name: str, tmp_path: Path) -> None:
     network, path = small(name), tmp_path / "net.onnx"
@@ -64,6 +65,7 @@ NAMED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMED)
 def test_words_of_the_language(name: str, tmp_path: Path) -> None:
     (case,) = (case for case in CASES if case.name == name)
@@ -74,6 +76,7 @@ def test_words_of_the_language(name: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_the_file_says(tmp_path: Path) -> None:
     (case,) = (case for case in CORNERS if case.name.startswith("two streams"))
     network = DendriticNetwork(case.compile()).double()
@@ -98,6 +101,7 @@ def test_what_the_file_says(tmp_path: Path) -> None:
     assert (model.producer_name, [entry.name for entry in model.graph.output]) == ("dendrograph", ["logits"])
 
 
+@pytest.mark.slow
 def test_streams_whose_names_are_words_of_the_file(tmp_path: Path) -> None:
     drawn = [{"synapses": {"from": stream, "field": "all"}, "name": stream} for stream in ("logits", "view", "batch")]
     morphology = {
@@ -113,6 +117,7 @@ def test_streams_whose_names_are_words_of_the_file(tmp_path: Path) -> None:
     assert [entry.name for entry in model.graph.output] == ["network/logits"]
 
 
+@pytest.mark.slow
 def test_it_is_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -140,6 +145,7 @@ def test_without_the_extra(package: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_without_onnxruntime_it_is_written_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_writer, "find_spec", lambda name: None if name == "onnxruntime" else object())
     notes = export("xor-dcaap", tmp_path / "net.onnx", weights="initial").notes
@@ -147,6 +153,7 @@ def test_without_onnxruntime_it_is_written_and_told(tmp_path: Path, monkeypatch:
     assert (tmp_path / "net.onnx").is_file()
 
 
+@pytest.mark.slow
 def test_a_wrong_graph_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Wrong(nn.Module):
         def __init__(self, network: DendriticNetwork) -> None:
@@ -168,6 +175,7 @@ def test_what_does_not_fit_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         export("xor-dcaap", tmp_path / "net.onnx", weights="initial")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registries")
 def test_a_nonlinearity_of_ones_own(tmp_path: Path) -> None:
     @register_nonlinearity("bump", equation="f(u) = strength u exp(-u^2)", parameters={"strength": 2.0})

@@ -189,6 +189,7 @@ def trees(draw: st.DrawFn) -> tuple[list[int | None], list[bool], list[float]]:
     return parents, stems, lengths
 
 
+@pytest.mark.slow
 @given(trees())
 def test_no_branch_crosses_another(tree: tuple[list[int | None], list[bool], list[float]]) -> None:
     parents, apical, lengths = tree

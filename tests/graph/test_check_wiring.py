@@ -464,6 +464,7 @@ def test_every_fault_is_told_at_once() -> None:
     assert len(str(found.value).splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_any_single_change_of_an_edge_is_found_unless_it_is_as_good() -> None:
     """One edge of a random graph gets another end. What passes is what the rules allow, and only that."""
     found = Counter(_change_one_edge(seed) for seed in range(200))

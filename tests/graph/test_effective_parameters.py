@@ -52,6 +52,7 @@ def _of_one_sign(case: Case) -> bool:
     return bool(signs) or "excitatory" in cables or any("sign" in layer for layer in case.morphology["layers"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [*CORNERS, *COVERING], ids=str)
 def test_the_effective_parameters_are_those_that_autograd_moves(case: Case) -> None:
     network = _network(case)

@@ -46,6 +46,7 @@ def test_every_random_tree_is_taken(seed: int) -> None:
     assert faults(random_case(seed).morphology) == []
 
 
+@pytest.mark.slow
 def test_every_good_twin_is_taken() -> None:
     refused = {case.name: faults(plain(case.good_text())) for case in bad_morphologies()}
     assert {name: found for name, found in refused.items() if found} == {}
@@ -83,6 +84,7 @@ def dendrograph(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_command_prints_it_and_writes_it(tmp_path: Path) -> None:
     printed = dendrograph("schema", cwd=tmp_path)
     assert json.loads(printed.stdout) == schema()
@@ -104,6 +106,7 @@ def test_words_of_a_plugin_are_words_of_the_schema(tmp_path: Path) -> None:
     assert "mine" not in dendrograph("schema", cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_a_new_file_is_right_and_trains(tmp_path: Path) -> None:
     made = dendrograph("new", "true", cwd=tmp_path)  # a name that YAML would take for something else
     assert made.returncode == 0, made.stderr

@@ -1180,6 +1180,7 @@ class TestDeepTrees:
         neuron = load("asymmetric-pyramidal").neurons
         assert eval(repr(neuron)) == neuron
 
+    @pytest.mark.slow
     def test_written_read_and_compiled(self) -> None:
         morphology = Morphology("deep", {"n": self.chain(400)}, (Layer("h", "n", 2),))
         text = morphology.to_yaml()

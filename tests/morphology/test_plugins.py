@@ -97,6 +97,7 @@ def run(*words: str) -> int:
 class TestWhatAFileMayCause:
     """Nothing but the import of what the user installed as a plugin, or named himself."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "name",
         [
@@ -403,6 +404,7 @@ class TestInstalled:
         (site / "acme-1.0.dist-info/entry_points.txt").write_text("[console_scripts]\nmine = acme_own:main\n")
         assert "there is no plugin 'mine'" in told(lambda: load("named.yaml"))
 
+    @pytest.mark.slow
     def test_another_process_imports_it_anew(self) -> None:
         site = install("mine", "acme_own")
         (site / "acme_own.py").write_text(CUBE)
@@ -444,6 +446,7 @@ class TestLikeBuiltIn:
         assert run("check", "named.yaml", "--plugin", "mine.py", "--set", "neurons.n.nonlinearity=cub") == 2
         assert "unknown nonlinearity 'cub'\n  did you mean 'cube'? known: cube, dcaap" in capsys.readouterr().err
 
+    @pytest.mark.slow
     def test_train_resume_and_evaluate(self, capsys: Any) -> None:
         train = ["train", "unnamed.yaml", "--plugin", "mine.py", "--out", "run", "--seed", "1"]
         assert run(*train, "--epochs", "1") == 0
@@ -456,6 +459,7 @@ class TestLikeBuiltIn:
         assert run("train", "run", "--resume", "--plugin", "mine.py") == 0
         assert run("show", "run", "--plugin", "./mine.py") == 0
 
+    @pytest.mark.slow
     def test_a_run_needs_its_plugin(self, capsys: Any) -> None:
         assert run("train", "named.yaml", "--plugin", "mine.py", "--out", "run", "--epochs", "1") == 0
         done = [

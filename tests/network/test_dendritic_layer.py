@@ -232,6 +232,7 @@ class TestAsAModule:
                 parameter.add_(1)
         assert not torch.equal(layer(x), other(x))
 
+    @pytest.mark.slow
     @OF_TORCH_COMPILE
     def test_torch_compile(self) -> None:
         torch.compiler.reset()
@@ -455,6 +456,7 @@ def test_arguments_that_cannot_be_meant(arguments: dict[str, Any], message: str)
     assert str(error.value).startswith(message), str(error.value)
 
 
+@pytest.mark.slow
 @OF_TORCH_COMPILE
 @pytest.mark.parametrize("integration", ["sum", "mean", "max", "min", "product"])
 def test_what_traces_sees_the_operations(integration: str) -> None:
@@ -563,6 +565,7 @@ def test_weights_decay_and_biases_do_not() -> None:
         parameter_groups([frozen], 0.1)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @OF_TORCH_COMPILE
 def test_the_first_call_may_be_compiled_as_one_graph(hiding: str) -> None:
     """In a fresh process: a call before it would have computed what must not be computed on the way."""

@@ -29,6 +29,7 @@ def test_the_kernels_of_the_tests_are_those_of_the_registry() -> None:
     assert {*KERNELS, "compiled"} == {"auto", *NAMES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_projection_has_one_kernel_that_can_serve_it(kernel: str) -> None:
     for case in CASES:
@@ -43,6 +44,7 @@ def test_every_projection_has_one_kernel_that_can_serve_it(kernel: str) -> None:
             assert all(reason for _, reason in choice.refusals)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", KERNELS[1:])
 def test_a_forced_kernel_runs_wherever_it_can_and_says_why_it_cannot(kernel: str) -> None:
     served = 0

@@ -201,6 +201,7 @@ def test_parameters_are_weights_of_edges_and_biases_of_compartments(case: Case) 
     assert not any(bias.any() for bias in fresh.biases.values()), "biases start at zero"
 
 
+@pytest.mark.slow
 @every_kernel
 @for_each("case", [RICH, *CASES[-4:]])
 def test_state_dict_round_trips(case: Case, kernel: str) -> None:
@@ -448,6 +449,7 @@ OF_PYTORCH = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(*OF_PYTORCH)
 @every_kernel
 def test_torch_compile_agrees_with_eager(kernel: str) -> None:

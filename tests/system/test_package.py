@@ -144,12 +144,17 @@ def test_the_shipped_files_are_found_in_an_editable_installation(source: Path, t
     (wheel,) = built.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(site)
     code = (
-        "import site, sys; site.addsitedir(sys.argv[1]); finders = sys.meta_path; finders.insert(0, finders.pop())\n"
+        "import site, sys; site.addsitedir(sys.argv[1])\n"
         "import dendrograph; from dendrograph.morphology.shipped import shipped\n"
         "print(dendrograph.__file__, len(shipped()), shipped()['dann-lrf'])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, site], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-S", "-c", code, site],  # without this environment's own installation
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     file, number, model = done.stdout.split()

@@ -157,6 +157,7 @@ MALFORMED: dict[str, tuple[Callable[[State], None], str]] = {
 UNREADABLE = {"network expanded", *(name for name in MALFORMED if name.endswith(("is read", "nested", "of bits")))}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize("name", MALFORMED)
 def test_what_does_not_fit_the_run_is_refused_although_it_is_sealed(name: str, begun: Path) -> None:

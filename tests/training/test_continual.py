@@ -119,6 +119,7 @@ def test_what_is_no_share_is_refused(value: float) -> None:
 # What is left behind
 
 
+@pytest.mark.slow
 def test_each_task_is_an_ordinary_run_and_begins_where_the_one_before_ended(folders: Mapping[str, Path]) -> None:
     for name, folder in folders.items():
         assert {path.name for path in folder.iterdir()} == {"task-1", "task-2", "continual.json"}
@@ -430,6 +431,7 @@ def test_a_row_a_folder(folders: Mapping[str, Path]) -> None:
         table([folders[TASK] / "task-1"])
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_matrix_and_its_measures(
     folders: Mapping[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

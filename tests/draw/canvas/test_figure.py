@@ -251,6 +251,7 @@ assert matplotlib.get_backend().lower() == "svg", matplotlib.get_backend()
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a\x1b[31mb", "\udcff", "$\\bad$", "a$b$c", "\u202e名\ufffe"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_name_in_a_figure_is_shown_letter_by_letter(name: str, form: str) -> None:

@@ -164,6 +164,7 @@ def test_all_figures_of_one_run_and_of_several() -> None:
     assert own == as_bytes(densities_figure(DENSITIES), "svg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["png", "pdf", "svg"])
 def test_the_same_tables_give_the_same_bytes(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first, _ = figure_files({"points": POINTS, "hits": HITS}, form)
@@ -173,6 +174,7 @@ def test_the_same_tables_give_the_same_bytes(form: str, monkeypatch: pytest.Monk
     assert figure_files({"points": POINTS}, "none") == ({}, ())
 
 
+@pytest.mark.slow
 def test_figures_are_two_columns_wide_and_their_letters_readable() -> None:
     figures, _ = analysis_figures(TABLES)
     for name, figure in figures.items():

@@ -428,6 +428,7 @@ def test_colours_are_the_same_in_both_figures() -> None:
     assert {name: colour for name, colour in colours(accuracy).items() if name != "base"} == colours(differences)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_the_same_tables_give_the_same_bytes(form: str) -> None:
     rows, pairs = [condition("dann"), condition("vann", 2000)], [pair("dann")]

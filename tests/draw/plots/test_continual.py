@@ -79,6 +79,7 @@ def test_a_row_a_matrix() -> None:
     assert [len(curves.lines) for _, curves in rows] == [6, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [2, 10, MOST_NUMBERS, MOST_NUMBERS + 1, 40])
 def test_many_tasks_are_shown_with_fewer_words(tasks: int) -> None:
     figure = continual_figure({"many": many(tasks)})
@@ -96,6 +97,7 @@ def test_many_tasks_are_shown_with_fewer_words(tasks: int) -> None:
         assert legend.y0 >= 0 and legend.x1 <= figure.bbox.x1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["png", "pdf"])
 def test_the_same_matrix_gives_the_same_bytes(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first = as_bytes(continual_figure({"one": MATRIX}), form)

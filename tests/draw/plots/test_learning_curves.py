@@ -72,6 +72,7 @@ def test_the_width_is_that_of_two_columns() -> None:
         assert image.info["dpi"][0] == pytest.approx(300, abs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["png", "pdf"])
 def test_the_same_figure_gives_the_same_bytes(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first = as_bytes(learning_curves(HISTORY, 3), form)
@@ -87,6 +88,7 @@ def test_a_pdf_holds_text_and_no_time() -> None:
     assert b"/Type3" not in pdf and b"/CIDFontType2" in pdf, "text that an editor can change"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "taste", [{"text.usetex": True}, {"lines.linewidth": 9}, {"font.size": 30}, {"savefig.transparent": True}]
 )

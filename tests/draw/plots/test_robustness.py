@@ -114,6 +114,7 @@ def test_single_lesions_are_sorted() -> None:
     assert accuracy.get_xlabel() == "Share of dendrites, the costliest first"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_the_same_tables_give_the_same_bytes(form: str) -> None:
     figures = (

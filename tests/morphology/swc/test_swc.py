@@ -139,6 +139,7 @@ def test_sections(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READ)
 @for_each("how", ["section", "order", "bins"])
 def test_every_good_file_becomes_a_morphology(name: str, how: str, tmp_path: Path) -> None:

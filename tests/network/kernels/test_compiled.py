@@ -181,6 +181,7 @@ def test_an_instruction_set_that_is_not_there_is_refused() -> None:
 # --- values and gradients ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @slopes_and_curve
 def test_every_batch_size(instruction_set: str, function: str, dtype: torch.dtype) -> None:
@@ -203,6 +204,7 @@ def _looped(drawn: Drawn, weight: Tensor, x: Tensor, *_: None) -> Tensor:
     return x.new_zeros(drawn.projection.targets, x.shape[1]).index_add(0, target, weight.unsqueeze(1) * x[source])
 
 
+@pytest.mark.slow
 @every_function
 def test_every_function_and_type(instruction_set: str, function: str) -> None:
     for dtype, bias, batch in product(TOLERANCE, (True, False), FEW_BATCHES):
@@ -351,6 +353,7 @@ def test_the_result_of_a_gradient_is_no_borrowed_memory() -> None:
 # --- derivatives ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @built_only
 @every_function
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
@@ -549,6 +552,7 @@ def _pattern(tensor: Tensor) -> Tensor:
     return torch.where(tensor.isnan(), 2.0, torch.where(tensor.isinf(), tensor.sign(), 0.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["identity", "relu", "leaky_relu 0.1", "leaky_relu -0.5", *CURVES])
 def test_numbers_that_are_not_finite(instruction_set: str, function: str) -> None:
     """They spread as they do step by step, and reach no other sample, row or padded lane. In any of the operands."""
@@ -590,6 +594,7 @@ def test_gradients_where_a_source_is_not_finite(instruction_set: str, function: 
 # --- bits -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @slopes_and_curve
 def test_threads_change_no_bit(
@@ -732,6 +737,7 @@ for kernel in ("auto", "compiled"):
 """
 
 
+@pytest.mark.slow
 @built_only
 def test_operands_that_do_not_fit_are_refused() -> None:
     """Passes take addresses: what PyTorch's own operations refuse must not reach them. In a process: it may crash."""

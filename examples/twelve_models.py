@@ -21,10 +21,10 @@ parser.add_argument("--data", default="fashion_mnist")
 parser.add_argument("--data-dir", type=Path)
 parser.add_argument("--epochs", type=int, default=10)
 parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-parser.add_argument("--set", action="append", default=["dendrites=8", "somata=64"], help="PATH=VALUE, a knob")
+parser.add_argument("--set", action="append", default=["dendrites=8", "somata=64"], help="PATH=VALUE, a parameter")
 parser.add_argument("--runs", type=Path, default=Path("runs/twelve"))
 arguments = parser.parse_args()
-knobs = dict(setting.split("=", 1) for setting in arguments.set)
+parameters = dict(setting.split("=", 1) for setting in arguments.set)
 
 print("| model | parameters | effective | test accuracy (%) | test loss | runs |")
 print("| --- | --- | --- | --- | --- | --- |")
@@ -36,7 +36,7 @@ for name in shipped():
         settings = {"epochs": arguments.epochs, "seed": seed}
         out = arguments.runs / f"{name}-seed{seed}"
         run = train_named(
-            name, arguments.data, arguments.data_dir, None, settings, knobs, out, resume=True, progress=False
+            name, arguments.data, arguments.data_dir, None, settings, parameters, out, resume=True, progress=False
         )
         results.append(run.metrics)
         effective.append(run.graph().effective_parameters)

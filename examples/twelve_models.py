@@ -20,10 +20,10 @@ parser.add_argument("--data", default="fashion_mnist")
 parser.add_argument("--data-dir", type=Path)
 parser.add_argument("--epochs", type=int, default=10)
 parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-parser.add_argument("--set", action="append", default=["dendrites=8", "somata=64"], help="PATH=VALUE, a knob")
+parser.add_argument("--set", action="append", default=["dendrites=8", "somata=64"], help="PATH=VALUE, a parameter")
 parser.add_argument("--runs", type=Path, default=Path("runs/twelve"))
 arguments = parser.parse_args()
-knobs = dict(setting.split("=", 1) for setting in arguments.set)
+parameters = dict(setting.split("=", 1) for setting in arguments.set)
 
 print("| model | parameters | effective | test accuracy (%) | test loss | runs |")
 print("| --- | --- | --- | --- | --- | --- |")
@@ -32,7 +32,7 @@ for name in shipped():
         continue
     results, effective = [], []
     for seed in arguments.seeds:
-        source = ModelSource(name, overrides=knobs, data=arguments.data, data_dir=arguments.data_dir)
+        source = ModelSource(name, overrides=parameters, data=arguments.data, data_dir=arguments.data_dir)
         config = TrainConfig(epochs=arguments.epochs, seed=seed)
         run = train(source, config=config, out=arguments.runs / f"{name}-seed{seed}", resume=True, progress=False)
         results.append(run.metrics)

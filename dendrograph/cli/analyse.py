@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from dendrograph.base.errors import DendrographError
-from dendrograph.cli.options import DataDir, MovedData, Plugins, command, source
+from dendrograph.cli.options import DataDir, MovedData, Plugins, command, given, source
 
 
 @command("analyse", "dendrograph analyse runs/first --parts activity,weights --out tables")
@@ -83,17 +83,17 @@ def analyse_command(
     check_form(figures or "pdf")
     if out is not None:
         atomic.check_new_folder(out)
-    chosen: dict[str, Any] = {
-        "active": active,
-        "answers": answers,
-        "embeddings": None if embeddings is None else _words(embeddings),
-        "samples": samples,
-        "neighbours": neighbours,
-        "repeats": repeats,
-        "seed": seed,
-        "at_most": at_most,
-    }
-    measured = Settings(**{name: value for name, value in chosen.items() if value is not None})
+    chosen = given(
+        active=active,
+        answers=answers,
+        embeddings=None if embeddings is None else _words(embeddings),
+        samples=samples,
+        neighbours=neighbours,
+        repeats=repeats,
+        seed=seed,
+        at_most=at_most,
+    )
+    measured = Settings(**chosen)
     sources = [source(folder, plugins=plugins, data=data, data_dir=data_dir) for folder in _run_folders(runs)]
     result = analyse(sources, _words(parts), measured, progress=True)
     notes: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from dendrograph.cli.options import (
     DataDir,
     Device,
     EarlyStop,
+    Epochs,
     Kernel,
     LearningRate,
     Noise,
@@ -21,6 +22,7 @@ from dendrograph.cli.options import (
     Settings,
     TrainingSeed,
     command,
+    given,
     rank,
     source,
 )
@@ -50,9 +52,7 @@ def continual_command(
             show_default="class-incremental; domain-incremental for permuted",
         ),
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training set.", show_default="the paper's for the data set")
-    ] = None,
+    epochs: Epochs = None,
     batch_size: BatchSize = None,
     lr: LearningRate = None,
     optimizer: Optimizer = None,
@@ -87,18 +87,18 @@ def continual_command(
     from dendrograph.training.config import TrainConfig
     from dendrograph.training.continual import learn_in_turn
 
-    chosen: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": lr,
-        "optimizer": optimizer,
-        "seed": seed,
-        "device": device,
-        "early_stop": early_stop,
-        "noise": noise,
-    }
+    chosen = given(
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        optimizer=optimizer,
+        seed=seed,
+        device=device,
+        early_stop=early_stop,
+        noise=noise,
+    )
     model = source(morphology, settings, plugins, data=data, data_dir=data_dir, kernel=kernel)
-    config = TrainConfig(**{key: value for key, value in chosen.items() if value is not None})
+    config = TrainConfig(**chosen)
     cut = Tasks(model.dataset(), protocol, tasks, scenario)
     learned = learn_in_turn(model, cut, config, out, resume)
     if rank():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from dendrograph.cli.options import (
     SeedOfWeights,
     Settings,
     command,
+    given,
     source,
 )
 
@@ -98,18 +99,8 @@ def draw_command(
     from dendrograph.draw.functions import draw_to
     from dendrograph.draw.style import Style
 
-    given: dict[str, Any] = {
-        "style": style,
-        "width": width,
-        "palette": palette,
-        "font": font,
-        "columns": columns,
-        "layer": layer,
-        "neuron": neuron,
-    }
-    look = Style(
-        label=label, legend=legend, fold=fold, **{name: value for name, value in given.items() if value is not None}
-    )
+    chosen = given(style=style, width=width, palette=palette, font=font, columns=columns, layer=layer, neuron=neuron)
+    look = Style(label=label, legend=legend, fold=fold, **chosen)
     sources = [
         source(morphology, settings, plugins, inputs, classes=classes, seed=seed, data=data, data_dir=data_dir)
         for morphology in morphologies

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from dendrograph.cli.options import (
     Classes,
+    Force,
     Inputs,
     LayerOfNeuron,
     MorphologyOrRun,
@@ -18,6 +19,7 @@ from dendrograph.cli.options import (
     SeedOfWeights,
     Settings,
     command,
+    given,
     source,
 )
 
@@ -79,7 +81,7 @@ def import_command(
     apical: Annotated[
         str | None, typer.Option(help="Nonlinearity of apical dendrites.", show_default="leaky_relu")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    force: Force = False,
 ) -> None:
     """Make a morphology from a reconstructed neuron (SWC).
 
@@ -87,25 +89,24 @@ def import_command(
     """
     from dendrograph.morphology.swc.importing import Choices, import_several, import_swc
 
-    given: dict[str, Any] = {
-        "name": name,
-        "about": about,
-        "reduce": reduce,
-        "bin_um": bin_um,
-        "orders": orders,
-        "scale": scale,
-        "min_radius": min_radius,
-        "synapses": synapses,
-        "synapses_per_um": synapses_per_um,
-        "field": field,
-        "neurons": neurons,
-    }
-    nonlinearities = {"soma": soma, "basal": basal, "apical": apical}
+    chosen = given(
+        name=name,
+        about=about,
+        reduce=reduce,
+        bin_um=bin_um,
+        orders=orders,
+        scale=scale,
+        min_radius=min_radius,
+        synapses=synapses,
+        synapses_per_um=synapses_per_um,
+        field=field,
+        neurons=neurons,
+    )
     choices = Choices(
         join_trees=join_trees,
         root_soma=root_soma,
-        nonlinearities={kind: chosen for kind, chosen in nonlinearities.items() if chosen is not None},
-        **{key: value for key, value in given.items() if value is not None},
+        nonlinearities=given(soma=soma, basal=basal, apical=apical),
+        **chosen,
     )
     one = len(files) == 1
     for imported in [import_swc(files[0], out, force, choices)] if one else import_several(files, out, force, choices):
@@ -139,7 +140,7 @@ def export_command(
     settings: Settings = None,
     plugins: Plugins = None,
     seed: SeedOfWeights = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    force: Force = False,
 ) -> None:
     """Write a network as a file for another program.
 
@@ -158,7 +159,7 @@ def export_command(
 def new_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the morphology.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="New file.", show_default="NAME.yaml")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    force: Force = False,
 ) -> None:
     """Write a commented morphology to start from."""
     from dendrograph.morphology.shipped import write_starter
@@ -172,7 +173,7 @@ def new_command(
 def schema_command(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="New file.", show_default="printed")] = None,
     plugins: Plugins = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    force: Force = False,
 ) -> None:
     """Print the JSON Schema of morphology files.
 

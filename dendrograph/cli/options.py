@@ -123,7 +123,13 @@ SeedOfWeights = Annotated[
     int | None, typer.Option("--seed", help="Seed for the wiring and the initial weights.", show_default="0")
 ]
 
+Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
+Workers = Annotated[int | None, typer.Option(help="Number of processes on this machine.", show_default="one a core")]
+
 # Settings of a training.
+Epochs = Annotated[
+    int | None, typer.Option(help="Passes over the training set.", show_default="the paper's for the data set")
+]
 Data = Annotated[str | None, typer.Option(help="Name of a data set, or path of a .npz file.", show_default="digits")]
 BatchSize = Annotated[int | None, typer.Option(help="Samples in each step.", show_default="128")]
 LearningRate = Annotated[float | None, typer.Option(help="Learning rate.", show_default="0.001")]
@@ -139,6 +145,11 @@ EarlyStop = Annotated[
     bool | None,
     typer.Option("--early-stop", help="Stop after 10 epochs without a lower validation loss; keep the best weights."),
 ]
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Return the options that the user gave; the others are None."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def rank() -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dendrograph.cli.options import DataDir, command
+from dendrograph.cli.options import DataDir, Workers, command
 from dendrograph.experiments.reproduce import SCALES
 
 
@@ -23,10 +23,7 @@ def reproduce_command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the result.", show_default="reproduced/SCALE")
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Number of processes on this machine.", show_default="one a core"),
-    ] = None,
+    workers: Workers = None,
     page: Annotated[
         Path | None,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dendrograph.cli.options import DataDir, Plugins, command
+from dendrograph.cli.options import DataDir, Plugins, Workers, command
 
 
 @command("sweep", "dendrograph sweep slopes.yaml --dry-run")
@@ -17,9 +17,7 @@ def sweep_command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the sweep.", show_default="sweeps/NAME")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Number of processes on this machine.", show_default="one a core")
-    ] = None,
+    workers: Workers = None,
     scheduler: Annotated[
         str | None,
         typer.Option(help="A running dask cluster: tcp://HOST:8786 or its scheduler file.", show_default=False),

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dendrograph.base.tables import table
-from dendrograph.graph import size_limits
 from dendrograph.morphology.morphology import load
 from dendrograph.morphology.shipped import shipped
 from dendrograph.morphology.weights import Sign
@@ -25,6 +24,8 @@ MOST_SHOWN = 9  # amplitudes of one curve that are printed
 
 def describe(graph: Graph) -> str:
     """Describe groups, projections, and totals with the memory for training."""
+    from dendrograph.graph.size_limits import format_bytes  # here, to keep `list` fast
+
     groups = [
         (
             group.name,
@@ -50,7 +51,7 @@ def describe(graph: Graph) -> str:
     ]
     shapes = ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in graph.inputs.items())
     cables, to_readout = graph.edges - graph.synapses, sum(each.edges for each in graph.onto("readout"))
-    own, all_in_all = size_limits.format_bytes(4 * graph.parameters), size_limits.format_bytes(_training(graph))
+    own, all_in_all = format_bytes(4 * graph.parameters), format_bytes(_training(graph))
     return "\n".join(
         [
             f"{graph.name}: inputs {shapes}; {graph.classes} classes; seed {graph.seed}",
@@ -148,9 +149,11 @@ def _fan_in(counts: NDArray[np.int64]) -> str:
 
 
 def _training(graph: Graph) -> int:
+    from dendrograph.graph.size_limits import training_memory
+
     dense = sum(projection.edges for projection in graph.projections if projection.all_to_all)
     messages = sum(projection.edges for projection in graph.projections if projection.nonlinear)
-    return size_limits.training_memory(graph.edges - dense, dense, graph.nodes, messages)
+    return training_memory(graph.edges - dense, dense, graph.nodes, messages)
 
 
 def morphologies() -> str:

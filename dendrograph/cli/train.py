@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from dendrograph.cli.options import (
     DataDir,
     Device,
     EarlyStop,
+    Epochs,
     Kernel,
     LearningRate,
     MorphologyOrRun,
@@ -24,6 +25,7 @@ from dendrograph.cli.options import (
     Settings,
     TrainingSeed,
     command,
+    given,
     rank,
     source,
 )
@@ -38,9 +40,7 @@ def train_command(
     morphology: MorphologyOrRun,
     data: Data = None,
     data_dir: DataDir = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training set.", show_default="the paper's for the data set")
-    ] = None,
+    epochs: Epochs = None,
     batch_size: BatchSize = None,
     lr: LearningRate = None,
     optimizer: Optimizer = None,
@@ -70,19 +70,19 @@ def train_command(
     from dendrograph.draw.plots.learning_curves import write_learning_curves
     from dendrograph.training.train import train
 
-    chosen: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": lr,
-        "optimizer": optimizer,
-        "seed": seed,
-        "device": device,
-        "early_stop": early_stop,
-        "noise": noise,
-        "sequential": sequential,
-    }
+    chosen = given(
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        optimizer=optimizer,
+        seed=seed,
+        device=device,
+        early_stop=early_stop,
+        noise=noise,
+        sequential=sequential,
+    )
     model = source(morphology, settings, plugins, data=data, data_dir=data_dir, kernel=kernel)
-    config = replace(model.config(), **{key: value for key, value in chosen.items() if value is not None})
+    config = replace(model.config(), **chosen)
     run = train(model, config=config, out=out, resume=resume)
     if rank():
         return

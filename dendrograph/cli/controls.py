@@ -61,7 +61,7 @@ def controls_command(
     if out is not None and (out.exists() or out.is_symlink()):
         raise DendrographError(f"{out}: already exists\n  name a new folder")
     if data is not None and (inputs or classes is not None):
-        raise DendrographError("--data says the shape and the classes\n  leave --inputs and --classes out")
+        raise DendrographError("--data already gives the shape and the classes\n  leave --inputs and --classes out")
     model = source(morphology, settings, plugins, inputs, classes=classes, seed=seed, data=data, data_dir=data_dir)
     graph = graph_to_match(model)
     found = survey(graph, only.split(",") if only is not None else None)

@@ -129,7 +129,7 @@ def stimulate_command(
 
     form = form_of(out) if out else ""
     if table and table.suffix.lower() != ".csv":
-        raise DendrographError(f"{table}: a table is written as FILE.csv\n  a figure is written by --out")
+        raise DendrographError(f"{table}: a table must be a file FILE.csv\n  --out writes a figure")
     model = source(morphology, settings, plugins, inputs, seed=seed)
     currents = AMPLITUDES if amplitudes is None else _amplitudes(amplitudes)
     stimulated = NeuronIndex(layer=layer, kind=kind, index=neuron or 0)

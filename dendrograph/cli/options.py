@@ -215,6 +215,6 @@ def source(
     made = ModelSource(model, overrides=overrides, inputs=shapes(inputs), plugins=plugins or (), **options)
     if overrides and not rank() and made.run is None:  # the overrides of a run are refused later
         for name in sorted(set(made.morphology().idle_parameters) & set(overrides)):
-            note = f"nothing in {model} uses the parameter '{name}', so --set {name} changes nothing"
+            note = f"--set {name} has no effect: {model} does not use the parameter '{name}'"
             print(f"note: {note}", file=sys.stderr)
     return made

@@ -2,7 +2,7 @@
 
 A morphology file only names the plugins that it needs. A name belongs to a plugin that the user has installed (an entry
 point of the group `dendrograph.plugins`), or has named with `--plugin` or `load(..., plugins=[...])`. A file cannot
-import anything else. A plugin is imported once per process and stays known.
+load anything else. A plugin is imported once per process and stays known.
 """
 
 from __future__ import annotations

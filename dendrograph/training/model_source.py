@@ -231,7 +231,7 @@ class ModelSource:
         morphology = self._morphology
         if self.data is None:
             if self.data_dir is not None:
-                idle = f"{argument('data_dir')} has no effect without {argument('data')}"
+                idle = f"{argument('data_dir', self.data_dir)} has no effect without {argument('data')}"
                 raise DendrographError(f"{idle}\n  name the data set that lies there")
             classes = DEFAULT_CLASSES if self.classes is None else self.classes
             return compile(morphology, self._shapes(morphology), classes, self.seed or 0)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from dendrograph import TrainConfig, build, datasets, draw, train
 
 data = datasets.load("fashion_mnist")
-network = build("dann-lrf", data.shapes, data.classes, seed=0, set={"somata": 32, "dendrites": 4})
+network = build("dann-lrf", data.shapes, data.classes, seed=0, overrides={"somata": 32, "dendrites": 4})
 with tempfile.TemporaryDirectory() as folder:
     run = train(network, data, TrainConfig(epochs=3), out=f"{folder}/run", progress=False)
     figure = Figure(figsize=(183 / 25.4, 70 / 25.4))

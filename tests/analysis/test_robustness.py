@@ -214,7 +214,7 @@ def test_arguments_that_are_none() -> None:
         (lambda: occlusion(build("vann", (8, 8), classes=3), split, 1.0), "labels run from 0 to 9"),
         (lambda: occlusion(small().double(), split, 1.0), "samples come as float32"),
         (lambda: summary((), 10), "there is no row"),
-        (lambda: summary([{"a": 1}], 10), "no table of noise, occlusion or lesions: it has a"),
+        (lambda: summary([{"a": 1}], 10), "not a table of noise, occlusion or lesions: its columns are a"),
         (lambda: summary([{"sigma": 1, "accuracy": 1}], 0), "classes: found 0"),
         (lambda: area([0, 0], [1, 1]), "each level once"),
         (lambda: half_level([0, 1], [1], 0.1), "2 levels and 1 accuracies"),

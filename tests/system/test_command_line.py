@@ -343,10 +343,15 @@ def test_show_and_check_of_a_run(call: Call, finished: Path) -> None:
     assert f"plan\n{plan(run.graph(), 'scatter')}\n" in shown.out, "the run's own kernel"
     assert f"plan\n{plan(run.graph(), 'dense')}\n" in call("show", finished, "--plan", "--kernel", "dense").out
     assert call("check", finished).code == 0
-    fixed = f"error: {finished}: a run's morphology, inputs, classes and seed are fixed\n  leave the options out\n"
+    remedy = f"leave them out, or give {finished / 'morphology.yaml'}\n"
     for option in (("--seed", 0), ("--classes", 3), ("--inputs", "8x8"), ("--set", "somata=3")):
         for command in ("show", "check"):
-            assert call(command, finished, *option) == Result(2, "", fixed)
+            refused = call(command, finished, *option)
+            assert (refused.code, refused.out) == (2, "")
+            assert re.fullmatch(
+                rf"error: .*run: the \w+ of a run cannot be changed: found {option[0]} .*\n  .*\n", refused.err
+            )
+            assert refused.err.endswith(remedy)
 
 
 def test_inputs_of_several_streams(call: Call, tmp_path: Path) -> None:

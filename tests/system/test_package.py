@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -93,11 +94,13 @@ def test_its_metadata(wheel: zipfile.ZipFile) -> None:
     required = {re.split(r"[<>=;\[ ]", line.removeprefix("Requires-Dist: "))[0] for line in needed}
     assert "torch-scatter" not in required, "it is an extra: its build needs torch"
     assert "Provides-Extra: swc" not in metadata, "reading SWC takes no extra"
-    imported = {
-        match.partition(".")[0]
-        for path in ROOT.glob("dendrograph/**/*.py")
-        for match in re.findall(r"^ *(?:import|from) ([\w.]+)", path.read_text(), re.MULTILINE)
-    }
+    imported = set()
+    for path in ROOT.glob("dendrograph/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
     distributions = {"ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
     extras = {"dask", "distributed", "onnxruntime", "pyarrow", "torch_geometric", "torch_scatter", "umap"}
     third_party = imported - set(sys.stdlib_module_names) - {"dendrograph"} - extras

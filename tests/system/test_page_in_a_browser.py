@@ -197,7 +197,7 @@ def test_a_large_page_is_small_and_too_large_a_one_is_refused(tmp_path: Path) ->
         draw_to(file, [ModelSource("dann-lrf", overrides={"dendrites": 512, "somata": 512})])
     assert str(caught.value) == (
         "dann-lrf: 4,456,448 edges are too many for a page, 3,000,000 are the most\n"
-        "  turn its knobs down by `set`, or export them all as FILE.npz"
+        "  make the network smaller with `overrides`, or export all edges as FILE.npz"
     )
     assert not [*tmp_path.iterdir()]
 

@@ -259,7 +259,7 @@ def test_nothing_to_compare_is_not_advised_to_be_compared(
 
 
 def test_a_run_keeps_to_its_text_where_the_file_says_the_same_in_other_words(tmp_path: Path) -> None:
-    text = (Path(__file__).resolve().parents[2] / "morphologies" / "dann-lrf.yaml").read_text()
+    text = (Path(__file__).resolve().parents[3] / "morphologies" / "dann-lrf.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(text)
     asked = f"morphologies: mine.yaml\nseeds: 2\n{SMALL}"
     first = sweep_of(tmp_path, asked).runs[0]
@@ -337,7 +337,7 @@ def test_a_sweep_works_in_any_folder_that_the_system_takes(
     x = np.stack([y, 1 - y], axis=1).astype(np.float32)
     np.savez(place / "own.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     (place / "own.yaml").write_text(
-        (Path(__file__).resolve().parents[2] / "morphologies" / "xor-dcaap.yaml").read_text()
+        (Path(__file__).resolve().parents[3] / "morphologies" / "xor-dcaap.yaml").read_text()
     )
     file = place / os.fsdecode(name + b".yaml")
     file.write_text("morphologies: own.yaml\ndata: own.npz\nseeds: 2\ntrain: {epochs: 1}\n")

@@ -71,6 +71,7 @@ def test_a_huge_grid_is_refused_before_it_is_made(tmp_path: Path) -> None:
     assert "sweep.yaml:2:6: set: more than 100,000 runs" in faults(tmp_path, f"morphologies: dann-lrf\nset: {knobs}\n")
 
 
+@pytest.mark.usefixtures("registries")
 def test_the_plugins_of_a_run_decide_its_result(tmp_path: Path) -> None:
     (tmp_path / "swept_bump.py").write_text(
         "from dendrograph import register_nonlinearity\n"
@@ -140,7 +141,7 @@ def test_files_and_data_are_taken_from_where_the_sweep_lies(tmp_path: Path, monk
     below = tmp_path / "below"
     below.mkdir()
     monkeypatch.chdir(tmp_path)
-    main_text = (Path(__file__).resolve().parents[2] / "morphologies" / "xor-dcaap.yaml").read_text()
+    main_text = (Path(__file__).resolve().parents[3] / "morphologies" / "xor-dcaap.yaml").read_text()
     (below / "mine.yaml").write_text(main_text)
     images, labels = np.zeros((40, 2), dtype=np.float32), np.arange(40) % 2
     np.savez(below / "own.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)

@@ -47,7 +47,7 @@ def show_command(
     from dendrograph.cli.text import describe
 
     if kernel and not plan:
-        raise DendrographError("--kernel says nothing without --plan\n  add --plan, or leave --kernel out")
+        raise DendrographError("--kernel has no effect without --plan\n  add --plan, or leave --kernel out")
     model = source(morphology, settings, plugins, inputs, classes=classes, seed=seed, kernel=kernel)
     text = describe(model.graph())
     if plan:

@@ -693,7 +693,7 @@ def test_the_command_on_a_run(call: Call, run: Path) -> None:
     for option in (("--seed", 1), ("--weights", "initial"), ("--inputs", "8x8"), ("--set", "layers.0.count=2")):
         code, out, err = call(run, *option)
         assert (code, out) == (2, "")
-        assert "of a run cannot be changed" in err or "trained weights" in err
+        assert "of a run cannot be changed" in err or "of a run are fixed" in err
         assert option[0] in err
     shutil.copytree(run, "unfinished")
     Path("unfinished/metrics.json").unlink()

@@ -127,7 +127,7 @@ def go(words: list[str]) -> None:
 
 def go_slowly(words: list[str]) -> None:
     """From the fourth epoch on: there is time to stop it."""
-    from dendrograph.training import loop as training
+    from dendrograph.training import train as training
 
     make = training.reporter
 

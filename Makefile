@@ -41,6 +41,10 @@ train: setup
 	$(call say,training dann-lrf on digits)
 	$(BIN)/dendrograph train dann-lrf --data digits $(ARGS)
 
+quick: lint
+	$(call say,pytest of the units)
+	$(BIN)/pytest -n $(WORKERS) -q -m 'not slow' --ignore=tests/system --ignore=tests/laws
+
 test: lint docs
 	$(call say,programs that tests open files with)
 	bash .ci/install-programs

@@ -150,7 +150,7 @@ MILLIONS = ["--set", "somata=9000", "--set", "dendrites=500", "--set", "synapses
             "a sample is named twice",
         ),
         (["dann-lrf", "--view", "", "-o", "net.pdf"], "error: unknown view ''"),
-        (["dann-lrf", "--data-dir", ".", "-o", "net.pdf"], "error: --data-dir has no effect without --data"),
+        (["dann-lrf", "--data-dir", ".", "-o", "net.pdf"], "error: --data-dir . has no effect without --data"),
         (["dann-lrf", "--width", "wide", "-o", "net.pdf"], "error: unknown width 'wide'"),
         (
             ["dann-lrf", "--view", "network", "--no-fold", "-o", "net.pdf", *MILLIONS],

@@ -600,7 +600,7 @@ class TestPanels:
         ({"label": "no"}, "label must be True or False, found 'no'"),
         ({"view": 5}, "view must name views, found 5"),
         ({"view": "activity", "sample": "x"}, "sample must be a whole number, found 'x'"),
-        ({"data_dir": Path("there")}, "`data_dir` has no effect without `data`"),
+        ({"data_dir": Path("there")}, "has no effect without `data`"),
         ({"font": "cmr10"}, "the font 'cmr10' lacks"),
         ({"columns": 0}, "0 columns for 1 panels\n  give a number from 1 to 1"),
         ({"view": "activity", "sample": 100_000}, "no test sample 100000 in digits\n  they are numbered from 0 to"),

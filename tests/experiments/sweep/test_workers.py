@@ -194,6 +194,7 @@ def test_a_sweep_runs_on_a_cluster_that_is_there(tmp_path: Path, capsys: pytest.
     assert "no TLS: anyone who can connect to the cluster can run code as its user" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("registries")
 def test_a_cluster_may_stand_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data and plugins are named from where the sweep is begun, its workers have another folder."""
     from distributed import Client, LocalCluster

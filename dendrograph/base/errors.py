@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, cast
 
-MOST_FAULTS = 100  # reading stops after so many: the search for similar names takes time
+MOST_FAULTS = 100  # reading stops after this number, since the search for similar names takes time
 MOST_WORDS = 25  # longer lists of known words are shortened
 
 SETTING = ("--set ", "overrides={")  # the beginning of the place of a value that was set, and is in no file

@@ -83,7 +83,6 @@ def continual_command(
     """
     from dendrograph.cli.text import continual
     from dendrograph.data.tasks import Tasks
-    from dendrograph.draw.plots.continual import write_continual_figures
     from dendrograph.training.config import TrainConfig
     from dendrograph.training.continual import learn_in_turn
 
@@ -103,6 +102,8 @@ def continual_command(
     learned = learn_in_turn(model, cut, config, out, resume)
     if rank():
         return
+    from dendrograph.draw.plots.continual import write_continual_figures  # matplotlib: in one process only
+
     write_continual_figures(learned)
     print(continual(learned))
     print(f"results: {learned.folder}")

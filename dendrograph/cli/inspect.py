@@ -147,7 +147,7 @@ def stimulate_command(
 
 
 def _amplitudes(text: str) -> list[float]:
-    """`0:4:41`: so many amplitudes, evenly spaced, both ends included."""
+    """Read `0:4:41`: 41 amplitudes from 0 to 4, evenly spaced, both ends included."""
     from dendrograph.analysis.stimulate import check_number
 
     parts = text.split(":")

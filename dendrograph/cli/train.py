@@ -67,7 +67,6 @@ def train_command(
     The folder holds weights, history, metrics and learning curves, and a checkpoint after every epoch. --resume
     continues an interrupted run and gives the same result.
     """
-    from dendrograph.draw.plots.learning_curves import write_learning_curves
     from dendrograph.training.train import train
 
     chosen = given(
@@ -86,6 +85,8 @@ def train_command(
     run = train(model, config=config, out=out, resume=resume)
     if rank():
         return
+    from dendrograph.draw.plots.learning_curves import write_learning_curves  # matplotlib: in one process only
+
     write_learning_curves(run)
     test = run.metrics["test"]
     print(f"test accuracy {test['accuracy']:.2%}, loss {test['loss']:.4f}, {test['samples']:,} samples")

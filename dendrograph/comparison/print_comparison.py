@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dendrograph.base.errors import printable
 from dendrograph.base.tables import Row, short_labels, table, to_csv
 from dendrograph.comparison.statistics import INTERVALS
-from dendrograph.draw.plots.comparison import FEWEST_SIGNED
+from dendrograph.draw.style import FEWEST_SIGNED
 
 if TYPE_CHECKING:  # the help of the command line loads no NumPy
     from dendrograph.comparison.compare import Comparison

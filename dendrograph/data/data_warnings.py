@@ -14,7 +14,7 @@ from dendrograph.data.dataset import Dataset
 
 MOST_CHANNELS = 4  # of an image, where its shape alone does not say which axis they are
 LARGE = 10  # standardised inputs are smaller; greater ones are taken for pixels or counts that nobody scaled
-DARKER = 3  # of the brightest bytes of two splits the one is at most so many times the other
+DARKER = 3  # largest usual ratio between the brightest bytes of two splits
 MANY = 20  # values: fewer tell nothing of their scale
 FAINT = 64  # bytes that stay below this are taken for values of another scale than 0 to 255
 

@@ -16,6 +16,7 @@ SINGLE, DOUBLE, SLIDE = 89.0, 183.0, 254.0  # mm: one and two columns of a journ
 WIDTHS = {"single": SINGLE, "double": DOUBLE}
 NARROWEST, WIDEST = 4.0, 200.0  # cm
 STYLES = ("paper", "talk", "dark")
+FEWEST_SIGNED = 10  # pairs; the sign-flip test of fewer pairs cannot pass Holm's correction and is not shown
 FONT = "DejaVu Sans"  # comes with matplotlib: the same letters on every machine
 
 Measure = Callable[[str, float], float]

@@ -14,7 +14,7 @@ from dendrograph.draw.style import Theme
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round numbers from `low` to `high`, at most so many if two fit; else more."""
+    """Round numbers from `low` to `high`, at most `most` of them unless fewer than two fit."""
     if not high > low:
         return [low]
     while True:

@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from dendrograph.draw.canvas.figure import new_figure, own_style, plain
 from dendrograph.draw.palettes import REST, TWELVE
 from dendrograph.draw.plots.panels import BELOW
-from dendrograph.draw.style import DOUBLE, INCH, MM
+from dendrograph.draw.style import DOUBLE, FEWEST_SIGNED, INCH, MM
 from dendrograph.morphology.registry import CONTROLS
 
 Row = Mapping[str, Any]
@@ -45,7 +45,6 @@ NUMBERED = (  # which of 1 to 9 times a power of ten get a number, and the least
 )
 ROOM = 0.16  # of an axis, for the longest number at a tick
 FRONT: Mapping[str, Any] = {"color": "0.55", "linewidth": 0.9, "linestyle": (0, (4, 1.5))}
-FEWEST_SIGNED = 10  # pairs; the sign-flip test of fewer pairs cannot pass Holm's correction and is not shown
 
 
 @dataclass(frozen=True)

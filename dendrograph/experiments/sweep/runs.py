@@ -17,7 +17,6 @@ from filelock import FileLock
 from dendrograph.base.errors import DataWarning, DendrographError, RunError, argument
 from dendrograph.data import load as datasets
 from dendrograph.data.dataset import Dataset
-from dendrograph.draw.plots.learning_curves import write_learning_curves
 from dendrograph.graph.compiler import compile
 from dendrograph.graph.graph import Graph
 from dendrograph.morphology.morphology import Morphology, load
@@ -196,6 +195,8 @@ def train_run(run: SweepRun, folder: Path) -> Outcome:
             if not run.has_ended(folder):
                 data = dataset(run.data, run.data_dir)
                 train(run.network(data), data, run.config, place, resume=True, progress=False)
+            from dendrograph.draw.plots.learning_curves import write_learning_curves  # matplotlib: in the workers only
+
             write_learning_curves(Run.open(place))
         return ended_well(run, folder, time.monotonic() - began)
     except Exception as error:  # noqa: BLE001 (any error is the failure of this run only)
